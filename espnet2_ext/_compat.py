@@ -1,0 +1,63 @@
+"""The only file that knows two ESPnet versions: 202511 (Python 3.11) and 202611 (3.12+).
+
+Everything else imports the names below. Where the two differ only in a module
+path, the newer path is tried first.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+# ESPnet 202511 imports g2p_en, which asks the network for NLTK data in every
+# process. No class used here reads that data, so the look-up is answered at once.
+try:
+    import nltk
+
+    if not os.environ.get("ESPNET2_EXT_ALLOW_NLTK_DOWNLOAD"):
+        nltk.download = lambda *arguments, **options: False
+except ImportError:
+    pass
+
+try:
+    from omniio import kaldi as _ark  # ESPnet 202611
+except ImportError:
+    import kaldiio as _ark  # ESPnet 202511
+
+__all__ = ["load_ark_scp", "write_ark_scp"]
+
+
+def load_ark_scp(path: str | Path) -> Mapping[str, np.ndarray]:
+    """Return a lazy ``{key: array}`` over a Kaldi scp file."""
+    return _ark.load_scp(str(path))
+
+
+def write_ark_scp(path: str | Path, vectors: Mapping[str, np.ndarray]) -> None:
+    """Write ``path`` (an ``.scp``) and the ``.ark`` beside it, sorted by key.
+
+    The ark is written in full and renamed before the scp that points into it, so
+    an scp that exists is complete. The paths inside are as given, not absolute, as
+    ESPnet's recipes run in one directory.
+    """
+    from espnet2_ext.data.atomic import atomic_open, atomic_path
+
+    scp_path, ark_path = Path(path), Path(path).with_suffix(".ark")
+    with atomic_path(ark_path) as temporary:
+        index = {}
+        with open(temporary, "wb") as stream:
+            for key in sorted(vectors):
+                stream.write(f"{key} ".encode())
+                index[key] = stream.tell()
+                _write_vector(stream, vectors[key])
+    with atomic_open(scp_path) as stream:
+        for key, offset in index.items():
+            stream.write(f"{key} {ark_path}:{offset}\n")
+
+
+def _write_vector(stream, vector: np.ndarray) -> None:
+    """Append one float32 vector in Kaldi's binary form (both ark libraries read it)."""
+    vector = np.asarray(vector, dtype="<f4")
+    if vector.ndim != 1:
+        raise ValueError(f"expected a vector, got shape {vector.shape}")
+    stream.write(b"\0BFV \4" + np.int32(len(vector)).astype("<i4").tobytes() + vector.tobytes())

@@ -1,0 +1,1 @@
+"""Data directories on disk: read, write, validate, combine, format."""

@@ -1,0 +1,260 @@
+"""Prosody2Vec as ESPnet's trainer sees it."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from espnet2.torch_utils.device_funcs import force_gatherable
+from espnet2.train.abs_espnet_model import AbsESPnetModel
+from espnet2_ext.prosody2vec import losses
+from espnet2_ext.prosody2vec.alignment import true_unit_of_step
+from espnet2_ext.prosody2vec.decoder import DecoderOutput, Prosody2VecDecoder
+from espnet2_ext.prosody2vec.features import HifiGanMel
+from espnet2_ext.prosody2vec.masks import length_mask
+from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
+from espnet2_ext.prosody2vec.scheduled_sampling import SamplingSchedule, sampled_pass
+from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
+
+
+class Prosody2VecModel(AbsESPnetModel):
+    """Reconstruct a mel from units, another utterance's speaker vector and a prosody vector.
+
+    Source: [P2V] III and Fig. 1. The HuBERT unit encoder and the speaker encoder are
+    frozen in the paper; here their outputs are data, computed once.
+
+    Args:
+        features: waveform to mel.
+        normalize: mel to normalised mel and back (ESPnet's GlobalMVN); None for neither.
+        prosody_augmentation: SpecAugment on the prosody encoder's input only; or None.
+        unit_encoder: U2V.
+        prosody_encoder: see there.
+        decoder: see there; its memory is units, speaker and prosody side by side.
+        unit_stride_samples: samples between the frames that the run lengths count.
+        unit_offset_samples: centre of the first of those frames.
+        forced_alignment_updates: training updates with the alignment given before the
+            attention is set free; 0 in the paper's configuration.
+        guided_attention_weight: of the penalty on attention far from the known unit in
+            the free pass; 0 in the paper's configuration.
+        energy_weight: of the attention's own cross-entropy in the forced pass.
+        energy_share: share of steps at which that is computed.
+        stop_weight: of the stop loss.
+        stop_positive_weight: weight of the last step within the stop loss.
+        scheduled_sampling: fields of SamplingSchedule.
+    """
+
+    def __init__(
+        self,
+        features: HifiGanMel,
+        normalize: nn.Module | None,
+        prosody_augmentation: nn.Module | None,
+        unit_encoder: UnitEncoder,
+        prosody_encoder: ProsodyEncoder,
+        decoder: Prosody2VecDecoder,
+        unit_stride_samples: int = 320,
+        unit_offset_samples: int = 200,
+        forced_alignment_updates: int = 0,
+        guided_attention_weight: float = 0.0,
+        energy_weight: float = 0.2,
+        energy_share: float = 0.17,
+        stop_weight: float = 0.2,
+        stop_positive_weight: float = 5.0,
+        scheduled_sampling: dict | None = None,
+    ):
+        super().__init__()
+        self.features = features
+        self.normalize = normalize
+        self.prosody_augmentation = prosody_augmentation
+        self.unit_encoder = unit_encoder
+        self.prosody_encoder = prosody_encoder
+        self.decoder = decoder
+        self.unit_stride_samples = unit_stride_samples
+        self.unit_offset_samples = unit_offset_samples
+        self.forced_alignment_updates = forced_alignment_updates
+        self.guided_attention_weight = guided_attention_weight
+        self.energy_weight = energy_weight
+        self.energy_share = energy_share
+        self.stop_weight = stop_weight
+        self.stop_positive_weight = stop_positive_weight
+        self.sampling = SamplingSchedule(**(scheduled_sampling or {}))
+        # Training passes so far: saved with the weights, so that a resumed run is in
+        # the same phase as an undisturbed one.
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+
+    def forward(
+        self,
+        speech: torch.Tensor,
+        speech_lengths: torch.Tensor,
+        units: torch.Tensor,
+        units_lengths: torch.Tensor,
+        unit_durations: torch.Tensor,
+        unit_durations_lengths: torch.Tensor,
+        speaker_embedding: torch.Tensor,
+        **unused: object,
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        """Return loss, statistics and weight (the batch size), as ESPnet's trainer asks.
+
+        In eval mode the attention is always free, so that validation losses compare
+        across the phases of training.
+
+        Args:
+            speech: (B, N).
+            speech_lengths: (B,).
+            units: (B, U) ids.
+            units_lengths: (B,).
+            unit_durations: (B, U) run lengths in upstream frames.
+            unit_durations_lengths: (B,) equal to units_lengths.
+            speaker_embedding: (B, speaker_dim) of another utterance of the speaker.
+        """
+        mels, mel_lengths = self.mels(speech, speech_lengths)
+        prosody_embedding = self.prosody(mels, mel_lengths)
+        mels = self._whole_groups(mels)
+        step_lengths = self.steps_of(mel_lengths)
+        true_units = self.true_units(unit_durations, units_lengths, step_lengths)
+        memory = self.memory(units, units_lengths, speaker_embedding, prosody_embedding)
+        mask = length_mask(units_lengths, units.size(1))
+        output = self._decoder_pass(memory, mask, mels, true_units)
+        loss, stats = self._losses(output, mels, mel_lengths, step_lengths, true_units)
+        if self.training:
+            self.updates += 1
+        batch_size = speech.new_tensor(len(speech))
+        return force_gatherable((loss, stats, batch_size), loss.device)
+
+    def collect_feats(
+        self, speech: torch.Tensor, speech_lengths: torch.Tensor, **unused: object
+    ) -> dict[str, torch.Tensor]:
+        """Return the mels (B, T, M), not normalised, for the global statistics."""
+        mels, mel_lengths = self.features(speech, speech_lengths)
+        return {"feats": mels, "feats_lengths": mel_lengths}
+
+    def attention_maps(
+        self,
+        speech: torch.Tensor,
+        speech_lengths: torch.Tensor,
+        units: torch.Tensor,
+        units_lengths: torch.Tensor,
+        unit_durations: torch.Tensor,
+        speaker_embedding: torch.Tensor,
+        **unused: object,
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return, for each item, attention (S, U) of the free pass and true units (S,)."""
+        mels, mel_lengths = self.mels(speech, speech_lengths)
+        memory = self.memory(
+            units, units_lengths, speaker_embedding, self.prosody(mels, mel_lengths)
+        )
+        step_lengths = self.steps_of(mel_lengths)
+        true_units = self.true_units(unit_durations, units_lengths, step_lengths).cpu()
+        inputs = self.decoder.step_inputs(self._whole_groups(mels))
+        mask = length_mask(units_lengths, units.size(1))
+        attention = self.decoder.free(memory, mask, inputs).attention.float().cpu()
+        sizes = list(zip(step_lengths.tolist(), units_lengths.tolist(), strict=True))
+        return (
+            [item[:steps, :length] for item, (steps, length) in zip(attention, sizes, strict=True)],
+            [item[:steps] for item, (steps, _) in zip(true_units, sizes, strict=True)],
+        )
+
+    def mels(
+        self, speech: torch.Tensor, speech_lengths: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return normalised mels (B, T, M), zero past the end, and mel_lengths (B,)."""
+        with torch.no_grad(), torch.autocast(speech.device.type, enabled=False):
+            mels, mel_lengths = self.features(speech.float(), speech_lengths)
+            if self.normalize is not None:
+                mels, mel_lengths = self.normalize(mels, mel_lengths)
+        return mels, mel_lengths
+
+    def prosody(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
+        """Return prosody_embedding (B, P) of normalised mels; masked bands while training."""
+        if self.training and self.prosody_augmentation is not None:
+            # ESPnet's SpecAug works in place on an input without gradient.
+            mels, _ = self.prosody_augmentation(mels.clone(), mel_lengths)
+        return self.prosody_encoder(mels, mel_lengths)
+
+    def memory(
+        self,
+        units: torch.Tensor,
+        unit_lengths: torch.Tensor,
+        speaker_embedding: torch.Tensor,
+        prosody_embedding: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return memory (B, U, D): U2V, speaker and prosody side by side at every unit."""
+        encoded = self.unit_encoder(units, unit_lengths)
+        whole = torch.cat([speaker_embedding, prosody_embedding], dim=1)
+        return torch.cat([encoded, whole[:, None].expand(-1, encoded.size(1), -1)], dim=2)
+
+    def steps_of(self, mel_lengths: torch.Tensor) -> torch.Tensor:
+        """Return (B,) decoder steps that cover the frames."""
+        return -(-mel_lengths // self.decoder.reduction_factor)
+
+    def true_units(
+        self,
+        unit_durations: torch.Tensor,
+        unit_lengths: torch.Tensor,
+        step_lengths: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return (B, S) the unit spoken at each step, -1 past the end; see alignment.py."""
+        hop, group = self.features.hop_length, self.decoder.reduction_factor
+        return true_unit_of_step(
+            unit_durations,
+            unit_lengths,
+            step_lengths,
+            samples_per_step=hop * group,
+            first_step_centre_samples=hop * (group - 1) / 2,
+            unit_stride_samples=self.unit_stride_samples,
+            unit_offset_samples=self.unit_offset_samples,
+        )
+
+    def _whole_groups(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return the mels padded with zeros to a multiple of the reduction factor."""
+        return F.pad(mels, (0, 0, 0, -mels.size(1) % self.decoder.reduction_factor))
+
+    def _decoder_pass(
+        self,
+        memory: torch.Tensor,
+        mask: torch.Tensor,
+        mels: torch.Tensor,
+        true_units: torch.Tensor,
+    ) -> DecoderOutput:
+        """Return the pass that this phase of training asks for."""
+        inputs = self.decoder.step_inputs(mels)
+        updates = int(self.updates)
+        if self.training and updates < self.forced_alignment_updates:
+            steps = inputs.size(1)
+            chosen = torch.randperm(steps, device=mels.device)
+            chosen = chosen[: max(1, round(steps * self.energy_share))]
+            return self.decoder.forced(memory, mask, inputs, true_units, chosen)
+        probability = self.sampling.at(updates) if self.training else 0.0
+        if probability > 0.0:
+            return sampled_pass(self.decoder, memory, mask, inputs, probability)
+        return self.decoder.free(memory, mask, inputs)
+
+    def _losses(
+        self,
+        output: DecoderOutput,
+        mels: torch.Tensor,
+        mel_lengths: torch.Tensor,
+        step_lengths: torch.Tensor,
+        true_units: torch.Tensor,
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return the weighted loss and what it is made of."""
+        reconstruction = losses.mel_loss(output.mels, mels, mel_lengths)
+        stop = losses.stop_loss(output.stop_logits, step_lengths, self.stop_positive_weight)
+        loss = reconstruction + self.stop_weight * stop
+        if output.log_attention is not None:
+            at_steps = true_units[:, output.energy_steps]
+            attention_loss = losses.energy_loss(output.log_attention, at_steps)
+            near = losses.near_mass(output.log_attention.exp(), at_steps)
+            loss = loss + self.energy_weight * attention_loss
+        else:
+            at_steps = true_units
+            attention_loss = losses.guided_attention_loss(output.attention, true_units)
+            near = losses.near_mass(output.attention, true_units)
+            if self.guided_attention_weight > 0.0:
+                loss = loss + self.guided_attention_weight * attention_loss
+        stats = {
+            "loss": loss.detach(),
+            "mel_loss": reconstruction.detach(),
+            "stop_loss": stop.detach(),
+            "attention_loss": attention_loss.detach(),
+            "attention_near": near.detach().sum() / (at_steps >= 0).sum(),
+        }
+        return loss, stats

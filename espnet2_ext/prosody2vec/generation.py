@@ -1,0 +1,130 @@
+"""Speak: step by step, a batch at a time, each item until its own stop token."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from espnet2_ext.prosody2vec.decoder import DecoderState, Prosody2VecDecoder
+from espnet2_ext.prosody2vec.masks import length_mask
+
+
+@dataclass(frozen=True)
+class GenerationLimits:
+    """When to stop, and how far the attention may move; not in paper.
+
+    Attributes:
+        stop_threshold: probability of the stop token that ends an item.
+        min_frames_per_unit: no stop before this many mel frames for each unit.
+        max_frames_per_unit: an item is cut here, and counted as not stopped.
+        backward_units: furthest the attention may move back in a step; None for no limit.
+        forward_units: furthest it may move ahead in a step; None for no limit.
+    """
+
+    stop_threshold: float = 0.5
+    min_frames_per_unit: float = 0.5
+    max_frames_per_unit: float = 12.0
+    backward_units: int | None = None
+    forward_units: int | None = None
+
+    def __post_init__(self):
+        if not 0.0 < self.stop_threshold < 1.0:
+            raise ValueError(f"stop_threshold must lie in (0, 1): {self.stop_threshold}")
+        if not 0.0 <= self.min_frames_per_unit < self.max_frames_per_unit:
+            raise ValueError(
+                f"need 0 <= min_frames_per_unit < max_frames_per_unit: "
+                f"{self.min_frames_per_unit}, {self.max_frames_per_unit}"
+            )
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One generated utterance.
+
+    Attributes:
+        mel: (T, M) normalised, T a multiple of the reduction factor.
+        attention: (S, U).
+        is_stopped: whether the stop token ended it, not the limit.
+    """
+
+    mel: torch.Tensor
+    attention: torch.Tensor
+    is_stopped: bool
+
+
+@torch.no_grad()
+def generate(
+    decoder: Prosody2VecDecoder,
+    memory: torch.Tensor,
+    unit_lengths: torch.Tensor,
+    limits: GenerationLimits = GenerationLimits(),
+) -> list[Generated]:
+    """Return one utterance for each item; batching does not change what an item says.
+
+    The decoder must be in eval mode. Steps are shared by the batch, and items that
+    have stopped leave it, so that a long one does not make the others pay.
+
+    Args:
+        decoder: see there.
+        memory: (B, U, D).
+        unit_lengths: (B,).
+        limits: see there.
+
+    Raises:
+        ValueError: the decoder is in train mode.
+    """
+    if decoder.training:
+        raise ValueError("generate() needs a model in eval mode: call model.eval()")
+    group = decoder.reduction_factor
+    min_steps = [int(limits.min_frames_per_unit * length / group) for length in unit_lengths]
+    max_steps = [
+        max(1, int(limits.max_frames_per_unit * length / group)) for length in unit_lengths
+    ]
+    state = decoder.start(memory, length_mask(unit_lengths, memory.size(1)))
+    frame = memory.new_zeros(len(memory), decoder.mel_dim)
+    active = list(range(len(memory)))
+    frames: list[list[torch.Tensor]] = [[] for _ in active]
+    weights: list[list[torch.Tensor]] = [[] for _ in active]
+    is_stopped = [False] * len(active)
+    for step in range(1, max(max_steps) + 1):
+        group_frames, stop_logit, state = decoder.step(frame, _confine(state, limits))
+        frame = group_frames[:, -1]
+        stop = (stop_logit.sigmoid() > limits.stop_threshold).tolist()
+        keep = []
+        for row, item in enumerate(active):
+            frames[item].append(group_frames[row])
+            weights[item].append(state.weights[row])
+            is_stopped[item] = stop[row] and step >= min_steps[item]
+            if not is_stopped[item] and step < max_steps[item]:
+                keep.append(row)
+        if len(keep) < len(active):
+            active = [active[row] for row in keep]
+            if not active:
+                break
+            frame, state = frame[keep], _select(state, keep)
+    return [
+        Generated(
+            torch.cat(frames[item]),
+            torch.stack(weights[item])[:, : int(unit_lengths[item])],
+            is_stopped[item],
+        )
+        for item in range(len(memory))
+    ]
+
+
+def _confine(state: DecoderState, limits: GenerationLimits) -> DecoderState:
+    """Return the state with the units out of reach of the last step masked."""
+    if limits.backward_units is None and limits.forward_units is None:
+        return state
+    units = torch.arange(state.weights.size(1), device=state.weights.device)
+    position = state.weights.argmax(dim=1, keepdim=True)
+    valid = length_mask(state.unit_lengths, state.weights.size(1))
+    if limits.backward_units is not None:
+        valid = valid & (units >= position - limits.backward_units)
+    if limits.forward_units is not None:
+        valid = valid & (units <= position + limits.forward_units)
+    return replace(state, mask=valid)
+
+
+def _select(state: DecoderState, rows: list[int]) -> DecoderState:
+    """Return the state of some items of the batch."""
+    return DecoderState(**{name: tensor[rows] for name, tensor in vars(state).items()})

@@ -1,0 +1,71 @@
+"""The trainable prosody encoder: an ECAPA-TDNN over mel frames."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from espnet2_ext.prosody2vec.ecapa import AttentiveStatisticsPooling, SeRes2Block, TdnnBlock
+from espnet2_ext.prosody2vec.masks import length_mask
+
+
+class ProsodyEncoder(nn.Module):
+    """One vector an utterance that carries what units and speaker vector do not.
+
+    Source: [P2V] III-B and Fig. 2: ECAPA-TDNN, channels 1024, kernel 3, dilations 2 3 4,
+    192 dimensions, randomly initialised.
+    Deviation: convolutions see zeros past an utterance's end (SpeechBrain's reflect the
+    padded batch), so that in eval mode a batch gives what each utterance gives alone.
+    The widths of aggregation and attention are those of the ECAPA-TDNN paper.
+
+    Args:
+        mel_dim: M of the input.
+        channels: width of the first layer and of the three blocks.
+        kernel_size: of the blocks.
+        dilations: one block each.
+        aggregation_channels: width after the three blocks are put together.
+        attention_channels: of the pooling.
+        bottleneck_channels: of the squeeze-excitation.
+        res2net_scale: channel groups of a block.
+        output_dim: width of the vector.
+    """
+
+    def __init__(
+        self,
+        mel_dim: int = 80,
+        channels: int = 1024,
+        kernel_size: int = 3,
+        dilations: Sequence[int] = (2, 3, 4),
+        aggregation_channels: int = 1536,
+        attention_channels: int = 128,
+        bottleneck_channels: int = 128,
+        res2net_scale: int = 8,
+        output_dim: int = 192,
+    ):
+        super().__init__()
+        self.output_dim = output_dim
+        self.first = TdnnBlock(mel_dim, channels, kernel_size=5)
+        self.blocks = nn.ModuleList(
+            SeRes2Block(channels, kernel_size, dilation, res2net_scale, bottleneck_channels)
+            for dilation in dilations
+        )
+        self.aggregation = TdnnBlock(len(dilations) * channels, aggregation_channels, 1)
+        self.pooling = AttentiveStatisticsPooling(aggregation_channels, attention_channels)
+        self.pooling_norm = nn.BatchNorm1d(2 * aggregation_channels)
+        self.projection = nn.Linear(2 * aggregation_channels, output_dim)
+
+    def forward(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
+        """Return prosody_embedding (B, output_dim).
+
+        Args:
+            mels: (B, T, M) normalised mels, zero past the lengths.
+            mel_lengths: (B,) frames of each item.
+        """
+        mask = length_mask(mel_lengths, mels.size(1))[:, None, :].to(mels.dtype)
+        hidden = self.first(mels.transpose(1, 2) * mask, mask)
+        outputs = []
+        for block in self.blocks:
+            hidden = block(hidden, mask)
+            outputs.append(hidden)
+        hidden = self.aggregation(torch.cat(outputs, dim=1), mask)
+        return self.projection(self.pooling_norm(self.pooling(hidden, mask)))

@@ -1,0 +1,179 @@
+"""The ESPnet2 task that pretrains Prosody2Vec."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from espnet2.asr.specaug.abs_specaug import AbsSpecAug
+from espnet2.asr.specaug.specaug import SpecAug
+from espnet2.layers.abs_normalize import AbsNormalize
+from espnet2.layers.global_mvn import GlobalMVN
+from espnet2.tasks.abs_task import AbsTask, scheduler_classes
+from espnet2.train.class_choices import ClassChoices
+from espnet2.train.collate_fn import CommonCollateFn
+from espnet2.utils.get_default_kwargs import get_default_kwargs
+from espnet2.utils.nested_dict_action import NestedDictAction
+from espnet2.utils.types import int_or_none, str2bool, str_or_none
+
+from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
+from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
+from espnet2_ext.prosody2vec.features import HifiGanMel
+from espnet2_ext.prosody2vec.preprocessor import SpeakerVectorPreprocessor
+from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
+from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
+from espnet2_ext.tasks.trainer import Prosody2VecTrainer
+from espnet2_ext.tasks.warmup_cosine import WarmupCosineLR
+from espnet2_ext.units.centroids import Centroids
+
+# ESPnet looks schedulers up by name in this mapping; adding to it is its own way in.
+scheduler_classes["warmupcosine"] = WarmupCosineLR
+
+normalize_choices = ClassChoices(
+    "normalize",
+    classes=dict(global_mvn=GlobalMVN),
+    type_check=AbsNormalize,
+    default="global_mvn",
+    optional=True,
+)
+specaug_choices = ClassChoices(
+    "specaug",
+    classes=dict(specaug=SpecAug),
+    type_check=AbsSpecAug,
+    default=None,
+    optional=True,
+)
+
+
+class Prosody2VecTask(AbsTask):
+    """Pretraining by reconstruction ([P2V] III, IV-B)."""
+
+    num_optimizers: int = 1
+    class_choices_list = [normalize_choices, specaug_choices]
+    trainer = Prosody2VecTrainer
+
+    @classmethod
+    def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options that only this task has."""
+        group = parser.add_argument_group("Prosody2Vec")
+        group.add_argument(
+            "--centroids",
+            type=str_or_none,
+            default=None,
+            help="k-means file of the units; gives the three options below where they are not set",
+        )
+        group.add_argument("--num_units", type=int_or_none, default=None, help="vocabulary size")
+        group.add_argument(
+            "--unit_stride_samples",
+            type=int_or_none,
+            default=None,
+            help="samples between the upstream frames that run lengths count",
+        )
+        group.add_argument(
+            "--unit_offset_samples",
+            type=int_or_none,
+            default=None,
+            help="sample at the centre of the first upstream frame",
+        )
+        group.add_argument(
+            "--speaker_dim", type=int, default=192, help="width of the speaker vectors"
+        )
+        group.add_argument(
+            "--train_speaker_dir",
+            type=str_or_none,
+            default=None,
+            help="directory with utt2spk and spk_embed.scp of the training set",
+        )
+        group.add_argument(
+            "--valid_speaker_dir",
+            type=str_or_none,
+            default=None,
+            help="the same of the validation set",
+        )
+        group.add_argument(
+            "--use_preprocessor",
+            type=str2bool,
+            default=True,
+            help="draw speaker vectors; only data that holds them already needs False",
+        )
+        for name, component in (
+            ("features", HifiGanMel),
+            ("unit_encoder", UnitEncoder),
+            ("prosody_encoder", ProsodyEncoder),
+            ("decoder", Prosody2VecDecoder),
+            ("model", Prosody2VecModel),
+        ):
+            group.add_argument(
+                f"--{name}_conf",
+                action=NestedDictAction,
+                default=get_default_kwargs(component),
+                help=f"The keyword arguments of {component.__name__}.",
+            )
+        for choices in cls.class_choices_list:
+            choices.add_arguments(group)
+
+    @classmethod
+    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
+        """Return ESPnet's collate function; padding of units is masked by the model."""
+        return CommonCollateFn(
+            float_pad_value=0.0, int_pad_value=0, not_sequence=["speaker_embedding"]
+        )
+
+    @classmethod
+    def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
+        """Return the drawing of speaker vectors; none where statistics are collected."""
+        if not args.use_preprocessor or args.collect_stats:
+            return None
+        directory = args.train_speaker_dir if train else args.valid_speaker_dir
+        if directory is None:
+            option = "--train_speaker_dir" if train else "--valid_speaker_dir"
+            raise ValueError(f"{option} is needed: a directory with utt2spk and spk_embed.scp")
+        return SpeakerVectorPreprocessor(directory, is_deterministic=not train)
+
+    @classmethod
+    def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options must give."""
+        return ("speech", "units", "unit_durations")
+
+    @classmethod
+    def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options may give."""
+        return ("speaker_embedding",)
+
+    @classmethod
+    def build_model(cls, args: argparse.Namespace) -> Prosody2VecModel:
+        """Return the model; what came from the k-means file is written back into ``args``.
+
+        The saved config.yaml then builds the same model without that file.
+        """
+        if args.num_units is None:
+            if args.centroids is None:
+                raise ValueError("--num_units or --centroids is needed")
+            centroids = Centroids.load(Path(args.centroids))
+            args.num_units = len(centroids.centers)
+            args.unit_stride_samples = centroids.stride_samples
+            args.unit_offset_samples = centroids.offset_samples
+        features = HifiGanMel(**args.features_conf)
+        unit_encoder = UnitEncoder(args.num_units, **args.unit_encoder_conf)
+        prosody_conf = {**args.prosody_encoder_conf, "mel_dim": features.mel_dim}
+        prosody_encoder = ProsodyEncoder(**prosody_conf)
+        memory_dim = unit_encoder.output_dim + args.speaker_dim + prosody_encoder.output_dim
+        decoder_conf = {**args.decoder_conf, "mel_dim": features.mel_dim}
+        normalize = None
+        if args.normalize is not None and not args.collect_stats:
+            normalize = normalize_choices.get_class(args.normalize)(**args.normalize_conf)
+        augmentation = None
+        if args.specaug is not None:
+            augmentation = specaug_choices.get_class(args.specaug)(**args.specaug_conf)
+        model_conf = dict(args.model_conf)
+        for name in ("unit_stride_samples", "unit_offset_samples"):
+            if getattr(args, name) is not None:
+                model_conf[name] = getattr(args, name)
+        return Prosody2VecModel(
+            features=features,
+            normalize=normalize,
+            prosody_augmentation=augmentation,
+            unit_encoder=unit_encoder,
+            prosody_encoder=prosody_encoder,
+            decoder=Prosody2VecDecoder(memory_dim, **decoder_conf),
+            **model_conf,
+        )
