@@ -1,0 +1,24 @@
+"""Pretrain Prosody2Vec through ESPnet's trainer; all options of an ESPnet task.
+
+Example:
+    python -m espnet2_ext.bin.p2v_train --config conf/train_p2v.yaml --output_dir exp/p2v ...
+"""
+
+import argparse
+
+from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
+from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser, for documentation tools."""
+    return Prosody2VecTask.get_parser()
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Train, or collect statistics with ``--collect_stats true``."""
+    Prosody2VecTask.main(cmd=cmd)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""A trained model that converts: units of one utterance, prosody of another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
+from espnet2_ext.prosody2vec.generation import GenerationLimits, generate
+
+
+@dataclass(frozen=True)
+class ConversionRequest:
+    """What is to be said, how, and in whose voice.
+
+    Attributes:
+        units: (U,) de-duplicated unit ids of the source.
+        prosody: (N,) waveform that gives the prosody, 16 kHz.
+        speaker_embedding: (speaker_dim,).
+    """
+
+    units: np.ndarray
+    prosody: np.ndarray
+    speaker_embedding: np.ndarray
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One converted utterance.
+
+    Attributes:
+        mel: (T, M) natural-log mel, as the vocoder takes it.
+        attention: (S, U).
+        is_stopped: whether the stop token ended it.
+    """
+
+    mel: np.ndarray
+    attention: np.ndarray
+    is_stopped: bool
+
+
+class Prosody2VecConverter:
+    """Convert with a trained model; a batch gives what each request gives alone.
+
+    Source: [P2V] IV-D, V and Fig. 6.
+
+    Args:
+        model: in any mode; put into eval mode.
+        limits: when to stop and how far attention may move.
+        device: ``cpu`` or ``cuda``.
+
+    Example:
+        >>> converter = Prosody2VecConverter.from_file("exp/p2v/valid.loss.ave.pth")  # doctest: +SKIP
+        >>> [conversion] = converter.convert([request])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: Prosody2VecModel,
+        limits: GenerationLimits = GenerationLimits(),
+        device: str = "cpu",
+    ):
+        self.model = model.to(device).eval()
+        self.limits = limits
+        self.device = device
+
+    @classmethod
+    def from_file(
+        cls,
+        model_file: str | Path,
+        train_config: str | Path | None = None,
+        limits: GenerationLimits = GenerationLimits(),
+        device: str = "cpu",
+    ) -> "Prosody2VecConverter":
+        """Return the converter of a trained model.
+
+        Args:
+            model_file: weights, for instance ``exp/p2v_<tag>/valid.loss.ave.pth``.
+            train_config: None takes config.yaml beside the weights.
+            limits: see GenerationLimits.
+            device: where to run.
+
+        Raises:
+            FileNotFoundError: a file is not there.
+        """
+        # The task registers itself with ESPnet when imported: seconds that the rest of
+        # the package does not need.
+        from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+
+        if not Path(model_file).is_file():
+            raise FileNotFoundError(f"{model_file}: no such model; train one first (stage 8)")
+        model, _ = Prosody2VecTask.build_model_from_file(train_config, model_file, device)
+        return cls(model, limits, device)
+
+    @torch.no_grad()
+    def prosody_embeddings(self, waveforms: Sequence[np.ndarray]) -> torch.Tensor:
+        """Return prosody_embedding (B, P) of waveforms (N,) at 16 kHz."""
+        speech = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
+        lengths = torch.tensor([len(waveform) for waveform in speech])
+        padded = pad_sequence(speech, batch_first=True)
+        mels, mel_lengths = self.model.mels(padded.to(self.device), lengths.to(self.device))
+        return self.model.prosody(mels, mel_lengths)
+
+    @torch.no_grad()
+    def convert(self, requests: Sequence[ConversionRequest]) -> list[Conversion]:
+        """Return one conversion for each request.
+
+        Raises:
+            ValueError: a request holds no units, or a prosody reference that is too short.
+        """
+        if any(len(request.units) == 0 for request in requests):
+            raise ValueError("a source without units cannot be converted")
+        units = [torch.as_tensor(request.units, dtype=torch.long) for request in requests]
+        lengths = torch.tensor([len(item) for item in units], device=self.device)
+        speaker = np.stack([request.speaker_embedding for request in requests])
+        memory = self.model.memory(
+            pad_sequence(units, batch_first=True).to(self.device),
+            lengths,
+            torch.as_tensor(speaker, dtype=torch.float32, device=self.device),
+            self.prosody_embeddings([request.prosody for request in requests]),
+        )
+        generated = generate(self.model.decoder, memory, lengths, self.limits)
+        return [
+            Conversion(
+                self._denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped
+            )
+            for item in generated
+        ]
+
+    def _denormalize(self, mel: torch.Tensor) -> np.ndarray:
+        """Return the vocoder's mel (T, M) of a normalised one."""
+        if self.model.normalize is not None:
+            lengths = torch.tensor([len(mel)], device=mel.device)
+            mel = self.model.normalize.inverse(mel[None].clone(), lengths)[0][0]
+        return mel.float().cpu().numpy()

@@ -1,0 +1,211 @@
+"""Convert a list of pairs to mels and audio on disk, resumable pair by pair."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from espnet2_ext._compat import load_ark_scp
+from espnet2_ext.data.atomic import atomic_open, atomic_path
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
+from espnet2_ext.data.parallel import parallel_map
+from espnet2_ext.data.table import read_int_table, read_table, write_table
+from espnet2_ext.metrics.attention_path import attention_path
+from espnet2_ext.prosody2vec.converter import Conversion, ConversionRequest, Prosody2VecConverter
+from espnet2_ext.prosody2vec.generation import GenerationLimits
+from espnet2_ext.prosody2vec.pairs import Pair, read_pairs
+from espnet2_ext.vocoder import build_vocoder
+
+logger = logging.getLogger(__name__)
+
+
+def convert_pairs(
+    *,
+    model_file: str | Path,
+    train_config: str | Path | None,
+    data_dir: str | Path,
+    unit_tag: str,
+    pairs_dir: str | Path,
+    output_dir: str | Path,
+    vocoder: str = "griffin_lim",
+    limits: GenerationLimits = GenerationLimits(),
+    batch_size: int = 16,
+    num_workers: int = 1,
+    device: str = "cpu",
+) -> None:
+    """Write mel, attention and audio of every pair, and ``generation.tsv`` over all.
+
+    A rerun with the same model, data and settings goes on where the last one ended;
+    any other starts anew. Utterances that did not stop, did not consume their units or
+    went back are counted in a warning.
+
+    Args:
+        model_file: see Prosody2VecConverter.
+        train_config: see Prosody2VecConverter.
+        data_dir: holds wav.scp, units_<tag> and spk_embed.scp of all utterances named.
+        unit_tag: which units.
+        pairs_dir: holds the table ``pairs``.
+        output_dir: where ``wav.scp mel.scp attention.scp generation.tsv`` appear.
+        vocoder: see build_vocoder.
+        limits: see GenerationLimits.
+        batch_size: pairs generated at a time.
+        num_workers: processes of the vocoder.
+        device: of the model.
+
+    Raises:
+        ValueError: a pair names an utterance that the data directory lacks.
+    """
+    output_dir = Path(output_dir)
+    pairs = read_pairs(Path(pairs_dir) / "pairs")
+    _start_anew_if_changed(output_dir, model_file, pairs, vocoder, limits, data_dir)
+    open_pairs = [pair for pair in pairs if not _record_path(output_dir, pair).exists()]
+    if open_pairs:
+        converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
+        _generate(converter, open_pairs, Path(data_dir), unit_tag, output_dir, batch_size)
+    vocode = partial(_vocode_file, vocoder=vocoder, output_dir=output_dir)
+    silent = [pair.pair_id for pair in pairs if not _wav_path(output_dir, pair.pair_id).exists()]
+    for _ in parallel_map(
+        vocode,
+        silent,
+        description="vocoder",
+        num_workers=num_workers,
+        # Griffin-Lim runs in torch, whose threads do not survive a fork.
+        start_method="spawn",
+    ):
+        pass
+    _write_tables(output_dir, pairs)
+
+
+def _generate(
+    converter: Prosody2VecConverter,
+    pairs: Sequence[Pair],
+    data_dir: Path,
+    unit_tag: str,
+    output_dir: Path,
+    batch_size: int,
+) -> None:
+    """Write mel, attention and a record for each pair, batches of like length together."""
+    units = read_int_table(data_dir / f"units_{unit_tag}")
+    wavs = read_table(data_dir / "wav.scp")
+    vectors = load_ark_scp(data_dir / "spk_embed.scp")
+    for pair in pairs:
+        for utterance, table, name in (
+            (pair.source, units, f"units_{unit_tag}"),
+            (pair.prosody, wavs, "wav.scp"),
+            (pair.speaker, vectors, "spk_embed.scp"),
+        ):
+            if utterance not in table:
+                raise ValueError(
+                    f"{data_dir / name}: {pair.pair_id} needs {utterance}, which is not there; "
+                    "see rejected.tsv beside it"
+                )
+    ordered = sorted(pairs, key=lambda pair: len(units[pair.source]))
+    with tqdm(total=len(ordered), desc="generate", dynamic_ncols=True) as bar:
+        for start in range(0, len(ordered), batch_size):
+            batch = ordered[start : start + batch_size]
+            requests = [
+                ConversionRequest(
+                    np.array(units[pair.source]),
+                    read_audio(wavs[pair.prosody]),
+                    np.asarray(vectors[pair.speaker]),
+                )
+                for pair in batch
+            ]
+            for pair, conversion in zip(batch, converter.convert(requests), strict=True):
+                _save(output_dir, pair, conversion, converter.model.decoder.reduction_factor)
+            bar.update(len(batch))
+
+
+def _save(output_dir: Path, pair: Pair, conversion: Conversion, reduction_factor: int) -> None:
+    """Write the arrays of a pair, and last of all the record that says they are complete."""
+    for kind, array in (("mel", conversion.mel), ("attention", conversion.attention)):
+        with atomic_open(output_dir / kind / f"{pair.pair_id}.npy", "wb") as stream:
+            np.save(stream, array)
+    steps, unit_steps = conversion.attention.shape
+    path = attention_path(conversion.attention)
+    record = {
+        **asdict(pair),
+        "unit_steps": unit_steps,
+        "decoder_steps": steps,
+        "reduction_factor": reduction_factor,
+        "forward_share": round(path.forward_share, 6),
+        "consumed_share": round(path.consumed_share, 6),
+        "stopped": int(conversion.is_stopped),
+        "looped": int(path.looped),
+    }
+    with atomic_open(_record_path(output_dir, pair)) as stream:
+        json.dump(record, stream)
+
+
+def _vocode_file(pair_id: str, vocoder: str, output_dir: Path) -> None:
+    """Write the audio of a pair's mel."""
+    mel = np.load(output_dir / "mel" / f"{pair_id}.npy")
+    waveform = build_vocoder(vocoder)(mel)
+    with atomic_path(_wav_path(output_dir, pair_id)) as temporary:
+        soundfile.write(temporary, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE_HZ, "PCM_16")
+
+
+def _write_tables(output_dir: Path, pairs: Sequence[Pair]) -> None:
+    """Write the tables over all pairs and warn of what went wrong."""
+    records = [
+        json.loads(_record_path(output_dir, pair).read_text(encoding="utf-8")) for pair in pairs
+    ]
+    for kind, suffix in (("wav", "wav"), ("mel", "npy"), ("attention", "npy")):
+        write_table(
+            output_dir / f"{kind}.scp",
+            {pair.pair_id: output_dir / kind / f"{pair.pair_id}.{suffix}" for pair in pairs},
+        )
+    with atomic_open(output_dir / "generation.tsv") as stream:
+        stream.write("\t".join(records[0]) + "\n")
+        for record in records:
+            stream.write("\t".join(str(value) for value in record.values()) + "\n")
+    for what, bad in (
+        ("did not stop", [r for r in records if not r["stopped"]]),
+        ("did not consume their units", [r for r in records if r["consumed_share"] < 0.95]),
+        ("looped", [r for r in records if r["looped"]]),
+    ):
+        if bad:
+            names = ", ".join(record["pair_id"] for record in bad[:3])
+            logger.warning(f"{output_dir}: {len(bad)} of {len(records)} {what}: {names}")
+
+
+def _start_anew_if_changed(
+    output_dir: Path,
+    model_file: str | Path,
+    pairs: Sequence[Pair],
+    vocoder: str,
+    limits: GenerationLimits,
+    data_dir: str | Path,
+) -> None:
+    """Remove the records of an earlier run that used another model or other settings."""
+    model_hash = hashlib.sha256(Path(model_file).read_bytes()).hexdigest()
+    settings = {
+        "model": model_hash,
+        "data_dir": str(data_dir),
+        "vocoder": vocoder,
+        "limits": asdict(limits),
+        "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
+    }
+    path = output_dir / "settings.json"
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) == settings:
+        return
+    for pair in pairs:
+        _record_path(output_dir, pair).unlink(missing_ok=True)
+        _wav_path(output_dir, pair.pair_id).unlink(missing_ok=True)
+    with atomic_open(path) as stream:
+        json.dump(settings, stream, indent=1)
+
+
+def _record_path(output_dir: Path, pair: Pair) -> Path:
+    return output_dir / "record" / f"{pair.pair_id}.json"
+
+
+def _wav_path(output_dir: Path, pair_id: str) -> Path:
+    return output_dir / "wav" / f"{pair_id}.wav"

@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+
+@pytest.mark.parametrize("reduction_factor", [1, 2])
+def test_forced_then_free_then_validation(make_model, batch, reduction_factor):
+    model = make_model(
+        reduction_factor, forced_alignment_updates=1, guided_attention_weight=0.5
+    ).train()
+    forced_loss, forced_stats, weight = model(**batch)
+    free_loss, free_stats, _ = model(**batch)
+    assert int(model.updates) == 2
+    assert weight.item() == 2
+    for stats in (forced_stats, free_stats):
+        assert set(stats) == {"loss", "mel_loss", "stop_loss", "attention_loss", "attention_near"}
+        assert all(torch.isfinite(value).all() for value in stats.values())
+    expected = (
+        free_stats["mel_loss"] + 0.2 * free_stats["stop_loss"] + 0.5 * free_stats["attention_loss"]
+    )
+    torch.testing.assert_close(free_loss, expected)
+    (forced_loss + free_loss).sum().backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None] == []
+    model.eval()
+    model(**batch)
+    assert int(model.updates) == 2, "validation is not training"
+
+
+def test_validation_is_free_also_in_the_forced_phase(make_model, batch):
+    forced = make_model(forced_alignment_updates=99).eval()
+    free = make_model().eval()
+    assert forced(**batch)[1]["mel_loss"] == free(**batch)[1]["mel_loss"]
+
+
+def test_loss_of_a_batch_is_the_mean_over_frames_of_its_items(make_model, batch):
+    model = make_model().eval()
+    _, stats, _ = model(**batch)
+    total, frames = 0.0, 0
+    for item in range(2):
+        lengths = {k: v[item : item + 1] for k, v in batch.items() if k.endswith("_lengths")}
+        alone = {k: v[item : item + 1] for k, v in batch.items()} | lengths
+        for name in ("speech", "units", "unit_durations"):
+            alone[name] = alone[name][:, : int(lengths[f"{name}_lengths"])]
+        mel_frames = int(alone["speech_lengths"]) // 256 + 1
+        total += model(**alone)[1]["mel_loss"].item() * mel_frames
+        frames += mel_frames
+    assert stats["mel_loss"].item() == pytest.approx(total / frames, abs=1e-5)
+
+
+def test_scheduled_sampling_changes_training_only(make_model, batch):
+    options = {"scheduled_sampling": {"start_updates": -1, "end_updates": 0, "probability": 1.0}}
+    sampled, plain = make_model(**options), make_model()
+    assert sampled.eval()(**batch)[0] == plain.eval()(**batch)[0]
+    assert sampled.train()(**batch)[0] != plain.train()(**batch)[0]
+
+
+def test_prosody_augmentation_masks_the_prosody_input_only(make_model, batch):
+    model = make_model().train()
+    seen = []
+    model.prosody_augmentation = lambda mels, lengths: (mels.fill_(7.0), lengths)
+    model.prosody_encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    mels, _ = model.mels(batch["speech"], batch["speech_lengths"])
+    loss, stats, _ = model(**batch)
+    assert (seen[0] == 7.0).all()
+    model.eval()(**batch)
+    torch.testing.assert_close(seen[1], mels)
+
+
+def test_collect_feats_gives_mels(make_model, batch):
+    feats = make_model().collect_feats(**batch)
+    assert feats["feats"].shape == (2, 20, 80)
+    assert feats["feats_lengths"].tolist() == [20, 14]
+
+
+def test_attention_maps_are_cut_to_size(make_model, batch):
+    weights, paths = make_model(2).eval().attention_maps(**batch)
+    assert [tuple(w.shape) for w in weights] == [(10, 4), (7, 1)]
+    assert [len(p) for p in paths] == [10, 7]
+    assert paths[1].tolist() == [0] * 7

@@ -1,0 +1,61 @@
+import pytest
+import torch
+
+from espnet2_ext.prosody2vec.generation import GenerationLimits, generate
+
+
+def speak(decoder, limits, lengths=(4, 2, 3)):
+    torch.manual_seed(5)
+    memory = torch.randn(len(lengths), max(lengths), 6)
+    return memory, generate(decoder.eval(), memory, torch.tensor(lengths), limits)
+
+
+@pytest.mark.parametrize("window", [{}, {"backward_units": 0, "forward_units": 1}])
+def test_batch_equals_alone(make_decoder, window):
+    decoder = make_decoder(2)
+    torch.nn.init.constant_(decoder.stop.bias, 0.1)
+    torch.nn.init.normal_(decoder.stop.weight)
+    limits = GenerationLimits(max_frames_per_unit=6.0, min_frames_per_unit=1.0, **window)
+    memory, together = speak(decoder, limits)
+    assert len({len(item.mel) for item in together}) > 1, "the items should stop apart"
+    for item, length in enumerate((4, 2, 3)):
+        [alone] = generate(decoder, memory[item : item + 1, :length], torch.tensor([length]), limits)
+        assert alone.is_stopped == together[item].is_stopped
+        torch.testing.assert_close(together[item].mel, alone.mel, atol=1e-5, rtol=0)
+        torch.testing.assert_close(together[item].attention, alone.attention, atol=1e-5, rtol=0)
+
+
+def test_limits_bound_the_length(make_decoder):
+    decoder = make_decoder(2)
+    torch.nn.init.zeros_(decoder.stop.weight)
+    torch.nn.init.constant_(decoder.stop.bias, -9.0)
+    _, items = speak(decoder, GenerationLimits(max_frames_per_unit=3.0))
+    # 12, 6 and 9 frames at most, in whole groups of two.
+    assert [len(item.mel) for item in items] == [12, 6, 8]
+    assert not any(item.is_stopped for item in items)
+    torch.nn.init.constant_(decoder.stop.bias, 9.0)
+    _, items = speak(decoder, GenerationLimits(min_frames_per_unit=2.0))
+    assert [len(item.mel) for item in items] == [8, 4, 6]
+    assert all(item.is_stopped for item in items)
+
+
+def test_attention_window_confines_each_step(make_decoder):
+    limits = GenerationLimits(max_frames_per_unit=4.0, backward_units=0, forward_units=1)
+    _, items = speak(make_decoder(), limits)
+    for item in items:
+        moves = item.attention.argmax(1).diff()
+        assert ((moves >= 0) & (moves <= 1)).all()
+        torch.testing.assert_close(item.attention.sum(1), torch.ones(len(item.attention)))
+
+
+def test_train_mode_is_an_error(make_decoder):
+    with pytest.raises(ValueError, match="eval mode"):
+        generate(make_decoder().train(), torch.randn(1, 2, 6), torch.tensor([2]))
+
+
+@pytest.mark.parametrize(
+    "options", [{"stop_threshold": 1.0}, {"min_frames_per_unit": 3.0, "max_frames_per_unit": 2.0}]
+)
+def test_bad_limits_are_errors(options):
+    with pytest.raises(ValueError, match="stop_threshold|frames_per_unit"):
+        GenerationLimits(**options)

@@ -1,0 +1,35 @@
+import math
+
+import pytest
+import torch
+
+from espnet2_ext.prosody2vec import losses
+
+
+def test_mel_loss_by_hand():
+    predicted = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [9.0, 9.0]]])
+    target = torch.tensor([[[1.0, 0.0], [3.0, 3.0]], [[2.0, 0.0], [0.0, 0.0]]])
+    # Item 0: 0 + 4 + 0 + 1 over 4 values; item 1: 4 + 0 over its 2 valid ones.
+    assert losses.mel_loss(predicted, target, torch.tensor([2, 1])).item() == pytest.approx(9 / 6)
+
+
+def test_stop_loss_by_hand():
+    logits = torch.zeros(1, 3)
+    # Two valid steps, the second positive with weight 5: (ln 2 + 5 ln 2) / 2.
+    loss = losses.stop_loss(logits, torch.tensor([2]), 5.0)
+    assert loss.item() == pytest.approx(3 * math.log(2))
+
+
+def test_near_mass_and_guided_loss_by_hand():
+    attention = torch.tensor([[[0.5, 0.25, 0.25, 0.0], [0.0, 0.1, 0.2, 0.7], [1.0, 0.0, 0.0, 0.0]]])
+    true_units = torch.tensor([[0, 3, -1]])
+    near = losses.near_mass(attention, true_units)
+    torch.testing.assert_close(near, torch.tensor([[0.75, 0.9, 0.0]]))
+    expected = -(math.log(0.7501) + math.log(0.9001)) / 2
+    assert losses.guided_attention_loss(attention, true_units).item() == pytest.approx(expected)
+
+
+def test_energy_loss_by_hand():
+    log_attention = torch.tensor([[[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]]]).log()
+    loss = losses.energy_loss(log_attention, torch.tensor([[0, 1, -1]]))
+    assert loss.item() == pytest.approx(-(math.log(0.5) + math.log(0.75)) / 2)

@@ -1,0 +1,88 @@
+import pytest
+import torch
+from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
+from speechbrain.nnet.CNN import Conv1d
+
+from espnet2_ext.prosody2vec.ecapa import Res2NetBlock
+from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
+
+
+def tiny_encoder() -> ProsodyEncoder:
+    torch.manual_seed(0)
+    encoder = ProsodyEncoder(
+        6,
+        8,
+        aggregation_channels=12,
+        attention_channels=5,
+        bottleneck_channels=4,
+        res2net_scale=4,
+        output_dim=3,
+    )
+    # Statistics other than 0 and 1, so that padding would show.
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            torch.nn.init.normal_(module.running_mean)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(module.bias)
+    return encoder
+
+
+def test_batch_equals_alone():
+    encoder = tiny_encoder().eval()
+    mels = torch.randn(3, 20, 6)
+    lengths = torch.tensor([20, 7, 1])
+    embeddings = encoder(mels, lengths)
+    assert embeddings.shape == (3, 3)
+    for item, length in enumerate(lengths.tolist()):
+        alone = encoder(mels[item : item + 1, :length], torch.tensor([length]))
+        torch.testing.assert_close(embeddings[item], alone[0], atol=1e-5, rtol=0)
+
+
+def test_size_of_the_paper():
+    encoder = ProsodyEncoder()
+    parameters = sum(p.numel() for p in encoder.parameters())
+    # facts: 14.6 M with channels 1024 and an aggregation of 1536.
+    assert parameters == pytest.approx(14.6e6, rel=0.02)
+
+
+def test_equals_speechbrain_on_one_utterance():
+    """SpeechBrain's network with the same weights and zero padding is the oracle."""
+    encoder = tiny_encoder().eval()
+    oracle = ECAPA_TDNN(
+        6,
+        lin_neurons=3,
+        channels=[8, 8, 8, 8, 12],
+        kernel_sizes=[5, 3, 3, 3, 1],
+        dilations=[1, 2, 3, 4, 1],
+        attention_channels=5,
+        res2net_scale=4,
+        se_channels=4,
+    ).eval()
+    for module in oracle.modules():
+        if isinstance(module, Conv1d):
+            module.padding_mode = "constant"
+    copy_weights(encoder, oracle)
+    mels = torch.randn(1, 15, 6)
+    expected = oracle(mels)[0, 0]
+    torch.testing.assert_close(encoder(mels, torch.tensor([15]))[0], expected, atol=1e-5, rtol=0)
+
+
+def copy_weights(encoder, oracle):
+    """Copy by order of definition: both list first layer, blocks, aggregation, pooling, output."""
+    ours, theirs = weighted_modules(encoder), weighted_modules(oracle)
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        state = {name: value.view_as(other.state_dict()[name]) for name, value in
+                 mine.state_dict().items()}
+        other.load_state_dict(state)
+
+
+def weighted_modules(network):
+    """Return convolutions, norms and linear layers of a network, in order of definition."""
+    kinds = (torch.nn.Conv1d, torch.nn.BatchNorm1d, torch.nn.Linear)
+    return [module for module in network.modules() if isinstance(module, kinds)]
+
+
+def test_channels_must_fit_the_scale():
+    with pytest.raises(ValueError, match="not a multiple of the scale"):
+        Res2NetBlock(10, 3, 1, 4)
