@@ -15,7 +15,7 @@ from pathlib import Path
 
 import soundfile
 
-from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.atomic import atomic_open, remove_leftovers
 from espnet2_ext.data.audio import (
     SAMPLE_RATE_HZ,
     AudioError,
@@ -27,6 +27,8 @@ from espnet2_ext.data.audio import (
 from espnet2_ext.data.parallel import parallel_map
 
 logger = logging.getLogger(__name__)
+
+_JOURNAL = ".audio_journal.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,22 @@ class AudioRecord:
 
 
 def run_audio_jobs(
-    jobs: Sequence[AudioJob], journal: Path, *, description: str, num_workers: int
-) -> tuple[dict[str, AudioRecord], bool]:
-    """Return ``{utterance: record}`` in the order of the jobs, and whether anything was redone.
+    jobs: Sequence[AudioJob], out: Path, *, description: str, num_workers: int
+) -> dict[str, AudioRecord]:
+    """Return ``{utterance: record}`` in the order of the jobs, after doing what is left to do.
+
+    Args:
+        jobs: the files, with ids that are unique.
+        out: the data directory that they belong to. Its ``wav.scp`` is removed before
+            the first file is touched: the directory is not whole until it is back.
+        description: stands before the progress bar.
+        num_workers: processes.
 
     Raises:
         OSError: an output cannot be written (no space, no permission).
     """
+    remove_leftovers(out)
+    journal = out / _JOURNAL
     records = _read_journal(journal)
     waiting = []
     for job in jobs:
@@ -78,9 +89,11 @@ def run_audio_jobs(
     if waiting and len(waiting) < len(jobs):
         logger.info("%s: %d of %d done before", description, len(jobs) - len(waiting), len(jobs))
     if waiting:
-        journal.parent.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "wav.scp").unlink(missing_ok=True)
         # Appended line by line: a kill costs the files in flight, no more.
         with open(journal, "a", encoding="utf-8", newline="\n") as stream:
+            stream.write("\n")  # ends a line that a kill cut off
             for record in parallel_map(
                 convert_audio,
                 waiting,
@@ -96,7 +109,7 @@ def run_audio_jobs(
     if waiting or len(result) < len(records):
         with atomic_open(journal) as stream:
             stream.writelines(map(_to_line, result.values()))
-    return result, bool(waiting)
+    return result
 
 
 def convert_audio(job: AudioJob) -> AudioRecord:
@@ -115,6 +128,8 @@ def convert_audio(job: AudioJob) -> AudioRecord:
         if not samples.any():
             raise AudioError("silent: every sample is zero")
     except AudioError as error:
+        if job.output != job.source:
+            Path(job.output).unlink(missing_ok=True)  # made when the source was still good
         return AudioRecord(job, state, 0, 0, reason=" ".join(str(error).split()))
     clipped = bool(abs(waveform).max() > 1.0)
     write_flac(job.output, samples)
@@ -135,9 +150,12 @@ def _measure(path: str) -> int:
     if not os.path.isfile(path):
         raise AudioError(f"{path}: no such file")
     try:
-        return soundfile.info(path).frames
+        header = soundfile.info(path)
     except RuntimeError as error:
         raise AudioError(f"{path}: not readable as audio ({error})") from error
+    if (header.samplerate, header.channels) != (SAMPLE_RATE_HZ, 1):
+        raise AudioError(f"{path}: not {SAMPLE_RATE_HZ} Hz mono; run format_wav first")
+    return header.frames
 
 
 def _to_line(record: AudioRecord) -> str:

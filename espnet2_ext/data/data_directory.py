@@ -13,13 +13,14 @@ from pathlib import Path
 
 from espnet2_ext.data.check_audio import find_audio_faults
 from espnet2_ext.data.rejected import read_rejected, write_rejected
-from espnet2_ext.data.table import iterate_table
 from espnet2_ext.data.table_set import (
     DataDirectoryError,
     check_identity,
     checked_rows,
     invert_utt2spk,
+    iterate_rows,
     read_required,
+    refuse_same,
     table_names,
     write_tables,
 )
@@ -144,7 +145,7 @@ def validate_data_directory(
     check_identity(path, wav_scp, utt2spk)
     keys = sorted(wav_scp)
     for name in table_names(path):
-        for _ in checked_rows(path / name, keys, _rows(path / name)):
+        for _ in checked_rows(path / name, keys, iterate_rows(path / name)):
             pass
     spk2utt = {
         speaker: utterances.split()
@@ -169,14 +170,6 @@ def validate_data_directory(
     return len(wav_scp)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the rows of a table; a malformed line is a DataDirectoryError."""
-    try:
-        yield from iterate_table(path)
-    except ValueError as error:
-        raise DataDirectoryError(f"{error}; correct or remove the line") from error
-
-
 def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> None:
     """Write one data directory that holds the utterances of all inputs.
 
@@ -190,7 +183,7 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
     if not inputs:
         raise DataDirectoryError(f"{out}: nothing to combine; name at least one input")
     paths = [Path(path) for path in inputs]
-    _refuse_same(out, paths)
+    refuse_same(out, paths)
     wav_scp: dict[str, str] = {}
     utt2spk: dict[str, str] = {}
     rejected: dict[str, str] = {}
@@ -206,7 +199,7 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
         utt2spk |= tables["utt2spk"]
         rejected |= read_rejected(path)
     names = _common_tables(out, paths)
-    others = {name: merge(*(_rows(path / name) for path in paths)) for name in names}
+    others = {name: merge(*(iterate_rows(path / name) for path in paths)) for name in names}
     write_tables(out, wav_scp, utt2spk, others)
     write_rejected(out, {key: rejected[key] for key in rejected.keys() - wav_scp.keys()})
 
@@ -231,7 +224,7 @@ def subset_data_directory(
             is named.
     """
     source = Path(source)
-    _refuse_same(out, [source])
+    refuse_same(out, [source])
     validate_data_directory(source)
     tables = read_data_directory(source, names=()).tables
     wanted = set(utterance_ids)
@@ -245,13 +238,7 @@ def subset_data_directory(
     def keep(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         return (row for row in rows if row[0] in wanted)
 
-    others = {name: keep(_rows(source / name)) for name in _common_tables(out, [source])}
+    others = {name: keep(iterate_rows(source / name)) for name in _common_tables(out, [source])}
     write_tables(
         out, dict(keep(tables["wav.scp"].items())), dict(keep(tables["utt2spk"].items())), others
     )
-
-
-def _refuse_same(out: str | Path, inputs: Sequence[Path]) -> None:
-    for path in inputs:
-        if path.resolve() == Path(out).resolve():
-            raise DataDirectoryError(f"{out}: is an input too; choose another output directory")

@@ -1,6 +1,8 @@
 """A process pool that shows its progress and keeps the order of its items."""
 
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -56,7 +58,7 @@ def parallel_map(
         context = multiprocessing.get_context(start_method)
         num_workers = min(num_workers, -(-len(items) // chunk_size))
         with ProcessPoolExecutor(
-            num_workers, context, initializer, initializer_arguments
+            num_workers, context, _start_worker, (initializer, initializer_arguments)
         ) as executor:
             pending: deque[Future[list[Result]]] = deque()
             try:
@@ -70,6 +72,21 @@ def parallel_map(
             finally:
                 for future in pending:
                     future.cancel()
+
+
+def _start_worker(initializer: Callable[..., None] | None, arguments: tuple) -> None:
+    """Prepare one worker process, which ends when its parent is killed."""
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*arguments)
+
+
+def _exit_with_parent() -> None:
+    """Wait for the parent's end; without this a kill -9 leaves idle workers behind for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _apply(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Result]:

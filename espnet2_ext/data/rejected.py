@@ -32,8 +32,6 @@ def read_rejected(path: str | Path) -> dict[str, str]:
 
 def write_rejected(path: str | Path, rejected: Mapping[str, str]) -> None:
     """Write the sorted list, also an empty one, which says that nothing was left out."""
-    if (Path(path) / REJECTED).is_file() and read_rejected(path) == dict(rejected):
-        return
     with atomic_open(Path(path) / REJECTED) as stream:
         for utterance_id in sorted(rejected):
             reason = " ".join(rejected[utterance_id].split())

@@ -7,7 +7,7 @@ since unit tables grow with the hours of a corpus.
 import filecmp
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -58,6 +58,21 @@ def read_required(path: str | Path, name: str) -> dict[str, str]:
         raise DataDirectoryError(f"{error}; correct or remove the line") from error
 
 
+def iterate_rows(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a table; a malformed line is a DataDirectoryError."""
+    try:
+        yield from iterate_table(path)
+    except ValueError as error:
+        raise DataDirectoryError(f"{error}; correct or remove the line") from error
+
+
+def refuse_same(out: str | Path, inputs: Sequence[Path]) -> None:
+    """Raise a DataDirectoryError where the output would overwrite an input."""
+    for path in inputs:
+        if path.resolve() == Path(out).resolve():
+            raise DataDirectoryError(f"{out}: is an input too; choose another output directory")
+
+
 def check_identity(path: Path, wav_scp: Mapping[str, object], utt2spk: Mapping[str, str]) -> None:
     """Check what every data directory needs: utterances, and ``<speaker>-`` before each id.
 
@@ -91,13 +106,13 @@ def checked_rows(path: Path, keys: Iterable[str], rows: Rows) -> Iterator[tuple[
             raise DataDirectoryError(f"{path}: {key}: not in wav.scp; remove the line")
         if row is None or key != expected:
             raise DataDirectoryError(
-                f"{path}: {expected}: no line for this utterance; "
-                "give every utterance of wav.scp a value or remove the table"
+                f"{path}: {expected}: no line at this utterance's place; sort with LC_ALL=C sort "
+                "and give every utterance of wav.scp a value, or remove the table"
             )
         key, value = row[0], str(row[1]).strip()
         if key.split() != [key] or "/" in key:
             raise DataDirectoryError(f"{path}: {key!r}: an id has no white space and no slash")
-        if not value or len(value.splitlines()) != 1:
+        if not value or "\n" in value or "\r" in value:
             raise DataDirectoryError(f"{path}: {key}: the value must be one line, not empty")
         yield key, value
         previous = key
@@ -108,13 +123,12 @@ def write_tables(
     wav_scp: Mapping[str, object],
     utt2spk: Mapping[str, str],
     others: Mapping[str, Rows],
-    *,
-    audio_changed: bool = False,
 ) -> None:
     """Write the tables and ``spk2utt``; files that already say the same are not touched.
 
     ``wav.scp`` goes away before the first change and comes back last, so a
-    directory that has it is whole. Tables left from an earlier run that describe
+    directory that has it is whole (whoever rewrites audio in place removes it first,
+    for the same reason). Tables left from an earlier run that describe
     other utterances or older audio (units, speaker vectors) are removed, with a
     log line, so that their stages make them anew.
 
@@ -123,7 +137,6 @@ def write_tables(
         wav_scp: utterance to audio path.
         utt2spk: utterance to speaker.
         others: table name to rows sorted by utterance.
-        audio_changed: the audio behind unchanged paths is not what it was.
 
     Raises:
         DataDirectoryError: the tables do not agree with each other.
@@ -132,7 +145,7 @@ def write_tables(
     check_identity(path, wav_scp, utt2spk)
     path.mkdir(parents=True, exist_ok=True)
     keys = sorted(wav_scp)
-    if audio_changed or not _holds(path / "wav.scp", keys, wav_scp):
+    if not _holds(path / "wav.scp", keys, wav_scp):
         (path / "wav.scp").unlink(missing_ok=True)
     whole = (path / "wav.scp").is_file()
     for name, rows in {**others, "utt2spk": sorted(utt2spk.items())}.items():

@@ -64,11 +64,12 @@ def convert_pairs(
     """
     output_dir = Path(output_dir)
     pairs = read_pairs(Path(pairs_dir) / "pairs")
-    _start_anew_if_changed(output_dir, model_file, pairs, vocoder, limits, data_dir)
-    open_pairs = [pair for pair in pairs if not _record_path(output_dir, pair).exists()]
-    if open_pairs:
+    _start_anew_if_changed(
+        output_dir, model_file, pairs, vocoder, limits, data_dir, batch_size
+    )
+    if not all(_record_path(output_dir, pair).exists() for pair in pairs):
         converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
-        _generate(converter, open_pairs, Path(data_dir), unit_tag, output_dir, batch_size)
+        _generate(converter, pairs, Path(data_dir), unit_tag, output_dir, batch_size)
     vocode = partial(_vocode_file, vocoder=vocoder, output_dir=output_dir)
     silent = [pair.pair_id for pair in pairs if not _wav_path(output_dir, pair.pair_id).exists()]
     for _ in parallel_map(
@@ -91,7 +92,11 @@ def _generate(
     output_dir: Path,
     batch_size: int,
 ) -> None:
-    """Write mel, attention and a record for each pair, batches of like length together."""
+    """Write mel, attention and a record for each pair, batches of like length together.
+
+    Batches are the same in every run and a begun one is done again whole: the last bits
+    of a result depend on its batch, and a rerun should give the files of an undisturbed run.
+    """
     units = read_int_table(data_dir / f"units_{unit_tag}")
     wavs = read_table(data_dir / "wav.scp")
     vectors = load_ark_scp(data_dir / "spk_embed.scp")
@@ -110,6 +115,9 @@ def _generate(
     with tqdm(total=len(ordered), desc="generate", dynamic_ncols=True) as bar:
         for start in range(0, len(ordered), batch_size):
             batch = ordered[start : start + batch_size]
+            bar.update(len(batch))
+            if all(_record_path(output_dir, pair).exists() for pair in batch):
+                continue
             requests = [
                 ConversionRequest(
                     np.array(units[pair.source]),
@@ -120,7 +128,6 @@ def _generate(
             ]
             for pair, conversion in zip(batch, converter.convert(requests), strict=True):
                 _save(output_dir, pair, conversion, converter.model.decoder.reduction_factor)
-            bar.update(len(batch))
 
 
 def _save(output_dir: Path, pair: Pair, conversion: Conversion, reduction_factor: int) -> None:
@@ -183,6 +190,7 @@ def _start_anew_if_changed(
     vocoder: str,
     limits: GenerationLimits,
     data_dir: str | Path,
+    batch_size: int,
 ) -> None:
     """Remove the records of an earlier run that used another model or other settings."""
     model_hash = hashlib.sha256(Path(model_file).read_bytes()).hexdigest()
@@ -191,6 +199,7 @@ def _start_anew_if_changed(
         "data_dir": str(data_dir),
         "vocoder": vocoder,
         "limits": asdict(limits),
+        "batch_size": batch_size,
         "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
     }
     path = output_dir / "settings.json"

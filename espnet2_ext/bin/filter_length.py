@@ -1,0 +1,22 @@
+"""Leave out utterances that are too short or too long; they go to ``rejected.tsv``."""
+
+import argparse
+import logging
+
+from espnet2_ext.data.length_filter import filter_length
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Filter one dump directory by its ``utt2num_samples``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data_dir", required=True, help="formatted directory to read")
+    parser.add_argument("--out_dir", required=True, help="directory to write")
+    parser.add_argument("--min_duration_s", type=float, default=0.1, help="shortest that stays")
+    parser.add_argument("--max_duration_s", type=float, default=20.0, help="longest that stays")
+    options = parser.parse_args(cmd)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s")
+    filter_length(**vars(options))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from espnet2_ext.data.parallel import parallel_map
+
+_offset = 0
+
+
+def _set_offset(value):
+    global _offset
+    _offset = value
+
+
+def _shifted(item):
+    if item == 13:
+        raise RuntimeError("thirteen")
+    return item + _offset
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_order_and_initializer(num_workers):
+    results = parallel_map(
+        _shifted,
+        range(12),
+        description="test",
+        num_workers=num_workers,
+        chunk_size=5,
+        initializer=_set_offset,
+        initializer_arguments=(100,),
+        start_method="fork",
+    )
+    assert list(results) == list(range(100, 112))
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_an_exception_reaches_the_caller(num_workers):
+    results = parallel_map(
+        _shifted, [1, 13], description="test", num_workers=num_workers, start_method="fork"
+    )
+    with pytest.raises(RuntimeError, match="thirteen"):
+        list(results)
+
+
+def test_items_wait_for_the_consumer():
+    seen = []
+    results = parallel_map(seen.append, [1, 2, 3], description="test")
+    next(results)
+    assert seen == [1]
+
+
+def test_more_chunks_than_are_in_flight():
+    results = parallel_map(
+        _shifted, range(20, 60), description="test", num_workers=2, start_method="fork"
+    )
+    _set_offset(0)
+    assert list(results) == list(range(20, 60))
+
+
+def test_nothing_to_do():
+    assert list(parallel_map(_shifted, [], description="test", num_workers=4)) == []
+
+
+PARENT = """
+import os, time
+from espnet2_ext.data.parallel import parallel_map
+
+def work(item):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+list(parallel_map(work, [1, 2], description="", num_workers=2, start_method="fork"))
+"""
+
+
+def test_workers_end_when_their_parent_is_killed():
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert parent.stdout is not None
+    workers = {int(parent.stdout.readline()) for _ in range(2)}
+    assert len(workers) == 2
+    os.kill(parent.pid, signal.SIGKILL)
+    assert parent.stdout.read() == b""  # the pipe closes when the last worker is gone
+    parent.wait()

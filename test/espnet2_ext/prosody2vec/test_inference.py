@@ -1,0 +1,92 @@
+import csv
+import logging
+
+import numpy as np
+import pytest
+import soundfile
+
+from espnet2_ext._compat import write_ark_scp
+from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.prosody2vec.converter import Prosody2VecConverter
+from espnet2_ext.prosody2vec.generation import GenerationLimits
+from espnet2_ext.prosody2vec.inference import convert_pairs
+
+
+@pytest.fixture
+def options(tmp_path, make_model, monkeypatch):
+    """Arguments of convert_pairs for three utterances and two pairs."""
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "dump"
+    data.mkdir()
+    generator = np.random.default_rng(0)
+    wavs = {}
+    for name in ("a-1", "a-2", "b-1"):
+        wavs[name] = data / f"{name}.wav"
+        soundfile.write(wavs[name], 0.1 * generator.standard_normal(4000), 16000)
+    write_table(data / "wav.scp", wavs)
+    write_table(data / "units_x", {"a-1": "1 2 3", "a-2": "4 5", "b-1": "6"})
+    write_ark_scp(data / "spk_embed.scp", {name: np.ones(3) for name in wavs})
+    write_table(tmp_path / "pairs", {"p1": "a-1 b-1", "p2": "a-2 a-1 b-1"})
+    (tmp_path / "model.pth").write_bytes(b"weights")
+
+    def from_file(model_file, train_config, limits, device):
+        return Prosody2VecConverter(make_model(2), limits, device)
+
+    monkeypatch.setattr(Prosody2VecConverter, "from_file", from_file)
+    return {
+        "model_file": tmp_path / "model.pth",
+        "train_config": None,
+        "data_dir": data,
+        "unit_tag": "x",
+        "pairs_dir": tmp_path,
+        "output_dir": tmp_path / "out",
+        "limits": GenerationLimits(max_frames_per_unit=8.0),
+    }
+
+
+def test_everything_is_written_and_agrees(options, caplog):
+    with caplog.at_level(logging.WARNING):
+        convert_pairs(**options)
+    out = options["output_dir"]
+    with open(out / "generation.tsv") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert [(r["pair_id"], r["source"], r["prosody"], r["speaker"]) for r in rows] == [
+        ("p1", "a-1", "b-1", "a-1"),
+        ("p2", "a-2", "a-1", "b-1"),
+    ]
+    for row in rows:
+        mel = np.load(read_table(out / "mel.scp")[row["pair_id"]])
+        attention = np.load(read_table(out / "attention.scp")[row["pair_id"]])
+        audio, rate = soundfile.read(read_table(out / "wav.scp")[row["pair_id"]])
+        assert attention.shape == (int(row["decoder_steps"]), int(row["unit_steps"]))
+        assert len(mel) == int(row["decoder_steps"]) * int(row["reduction_factor"])
+        assert (len(audio), rate) == (256 * len(mel), 16000)
+    assert "did not stop" in caplog.text
+
+
+def test_rerun_keeps_what_is_complete_and_redoes_what_is_not(options):
+    convert_pairs(**options)
+    out = options["output_dir"]
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    kept = (out / "mel/p1.npy").stat().st_mtime_ns
+    (out / "wav/p1.wav").unlink()
+    convert_pairs(**options)
+    assert (out / "mel/p1.npy").stat().st_mtime_ns == kept
+    (out / "record/p2.json").unlink()
+    (out / "generation.tsv").unlink()
+    convert_pairs(**options)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_another_model_starts_anew(options):
+    convert_pairs(**options)
+    kept = (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns
+    options["model_file"].write_bytes(b"other weights")
+    convert_pairs(**options)
+    assert (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns != kept
+
+
+def test_missing_utterance_is_an_error_that_names_it(options, tmp_path):
+    write_table(tmp_path / "pairs", {"p1": "a-1 nobody"})
+    with pytest.raises(ValueError, match="p1 needs nobody"):
+        convert_pairs(**options)
