@@ -1,0 +1,1 @@
+"""Corpora: one file each, turning a root directory into typed utterances."""
