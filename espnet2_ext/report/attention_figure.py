@@ -4,7 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 
-def attention_figure(weights: np.ndarray, title: str, true_units: np.ndarray | None = None) -> Figure:
+def attention_figure(
+    weights: np.ndarray, title: str, true_units: np.ndarray | None = None
+) -> Figure:
     """Return a figure of attention weights, decoder steps to the right, units upwards.
 
     Args:

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Source this after setting every option variable to its default, then `. parse_options.sh`:
+#
+#   --foo-bar VALUE   sets ${foo_bar}, which must exist; --foo_bar is the same
+#   --config FILE     is sourced first, so options of the command line win over it
+#   --help            prints ${help_message} and leaves
+#
+# A variable that holds true or false takes only these. Parsing stops at the first word that
+# is no option; what is left stays in "$@". The manner is Kaldi's; an error ends the script.
+
+_parse_error() { echo "$0: $* (see --help)" >&2; exit 1; }
+
+# Options that must come before the others: help and the file of defaults.
+for ((_index = 1; _index <= $#; _index++)); do
+    case "${!_index}" in
+        --help|-h)
+            printf '%s\n' "${help_message:-$0: no help is written}"
+            exit 0 ;;
+        --config)
+            _next=$((_index + 1))
+            _file=${!_next:-}
+            [ -r "${_file}" ] || _parse_error "--config: cannot read '${_file}'"
+            # shellcheck source=/dev/null
+            . "${_file}" ;;
+    esac
+done
+
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --*=*) _parse_error "write '${1%%=*} ${1#*=}' instead of '$1'" ;;
+        --*) ;;
+        *) break ;;
+    esac
+    [ $# -ge 2 ] || _parse_error "$1 needs a value"
+    _name=${1#--}
+    _name=${_name//-/_}
+    if [ "${_name}" != config ]; then
+        [[ ${_name} =~ ^[a-zA-Z][a-zA-Z0-9_]*$ ]] || _parse_error "$1 is no option"
+        [ -n "${!_name+set}" ] || _parse_error "unknown option $1"
+        case "${!_name}" in
+            true|false)
+                case "$2" in true|false) ;; *) _parse_error "$1 takes true or false, not '$2'" ;; esac ;;
+        esac
+        printf -v "${_name}" '%s' "$2"
+    fi
+    shift 2
+done
+unset _name _index _next _file

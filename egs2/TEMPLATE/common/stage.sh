@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Source this for what the stages of every template share; needs log.sh, path.sh and cmd.sh, and
+# ESPnet's option variables (stage, stop_stage, skip_stages, nj, ngpu, num_nodes, python).
+# shellcheck disable=SC2154  # set by the script that sources this
+
+# begin N TITLE: log the title and succeed if stage N is to run.
+begin() {
+    [ "${stage}" -le "$1" ] && [ "${stop_stage}" -ge "$1" ] || return 1
+    [[ " ${skip_stages} " =~ [[:space:]]$1[[:space:]] ]] && return 1
+    log_up=1 log "Stage $1: $2"
+}
+
+# compute LOG NGPU COMMAND...: run here with its progress bar, or on the cluster with a log.
+compute() {
+    local log=$1 ngpus=$2
+    shift 2
+    if [ "${cmd_backend}" = local ]; then
+        "$@"
+    else
+        ${decode_cmd} --gpu "${ngpus}" --num_threads "${nj}" "${log}" "$@"
+    fi
+}
+
+# fingerprint ITEM...: one hash over the contents of the files and the words that are no file.
+fingerprint() {
+    local item
+    for item in "$@"; do
+        if [ -f "${item}" ]; then cat -- "${item}"; else printf '%s\n' "${item}"; fi
+    done | sha256sum | cut -d ' ' -f 1
+}
+
+# is_done DIR PRINT: succeed if mark_done was called with this fingerprint.
+is_done() {
+    [ "$(cat "$1/.done" 2> /dev/null)" = "$2" ] || return 1
+    log_up=1 log "$1: complete"
+}
+
+# mark_begun DIR PRINT: note what the directory is being made from; warn if that has changed.
+mark_begun() {
+    mkdir -p "$1"
+    if [ -f "$1/.begun" ] && [ "$(cat "$1/.begun")" != "$2" ]; then
+        log_up=1 log "WARNING: data, configuration or options changed since $1 was begun; what is there is" \
+            "continued. Remove it, or choose another tag, to start anew."
+    fi
+    rm -f "$1/.done"
+    echo "$2" > "$1/.begun"
+}
+
+# mark_done DIR PRINT: call the directory complete. Written beside and renamed.
+mark_done() {
+    echo "$2" > "$1/.done.$$"
+    mv "$1/.done.$$" "$1/.done"
+}
+
+# collect_stats DIR NJ TRAIN_TABLE VALID_TABLE COMMAND...: run the ESPnet task's command with
+# --collect_stats in NJ jobs over parts of the tables' utterances and add their results up.
+collect_stats() {
+    local dir=$1 jobs=$2 train_table=$3 valid_table=$4 logdir=$1/logdir part lines name
+    shift 4
+    rm -rf "${dir:?}"/{logdir,train,valid,.done}
+    mkdir -p "${logdir}"
+    for part in "${train_table}" "${valid_table}"; do
+        lines=$(wc -l < "${part}")
+        jobs=$((lines < jobs ? lines : jobs))
+    done
+    for part in train valid; do
+        name=${part}_table
+        awk -v jobs="${jobs}" -v lines="$(wc -l < "${!name}")" -v out="${logdir}/${part}" \
+            '{ print > (out "." int((NR - 1) * jobs / lines) + 1 ".scp") }' "${!name}"
+    done
+    ${train_cmd} JOB=1:"${jobs}" "${logdir}/stats.JOB.log" "$@" --collect_stats true \
+        --train_shape_file "${logdir}/train.JOB.scp" --valid_shape_file "${logdir}/valid.JOB.scp" \
+        --output_dir "${logdir}/stats.JOB"
+    local inputs=()
+    for ((part = 1; part <= jobs; part++)); do inputs+=(--input_dir "${logdir}/stats.${part}"); done
+    "${python}" -m espnet2.bin.aggregate_stats_dirs "${inputs[@]}" --output_dir "${dir}" 2> /dev/null
+}
+
+# train LOG COMMAND...: start ESPnet's launcher; on this machine show the losses as they come.
+train() {
+    local log=$1 launcher
+    shift
+    log "Training, log: ${log}"
+    mkdir -p "$(dirname "${log}")"
+    "${python}" -m espnet2.bin.launch --cmd "${cuda_cmd} --name $(basename "$(dirname "${log}")")" \
+        --log "${log}" --ngpu "${ngpu}" --num_nodes "${num_nodes}" \
+        --init_file_prefix "$(dirname "${log}")/.dist_init_" --multiprocessing_distributed true -- \
+        "$@" 2>&1 &
+    launcher=$!
+    if [ "${cmd_backend}" = local ]; then
+        tail -n 0 -s 0.2 -F --pid "${launcher}" "${log}" 2> /dev/null \
+            | sed -un 's/.* \([0-9]*epoch:[a-z]*:[0-9-]*batch\):.*[^a-z_]loss=\([0-9.e+-]*\).*/\1 loss \2/p' || true
+    fi
+    wait "${launcher}"
+}
+
+# list_pairs SET...: print every list of pairs, data/SET/pairs/NAME, as SET/NAME.
+list_pairs() {
+    local name pairs
+    for name in "$@"; do
+        for pairs in data/"${name}"/pairs/*/; do
+            if [ -f "${pairs}/pairs" ]; then echo "${name}/$(basename "${pairs}")"; fi
+        done
+    done
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Prosody2Vec on a generated corpus: pretraining and emotion conversion in minutes on a CPU.
+# All options of p2v.sh can be given: ./run.sh --help
+set -euo pipefail
+
+exec ./p2v.sh \
+    --train_set mini_emo_train \
+    --valid_set mini_emo_valid \
+    --test_sets "mini_emo_test mini_emo_esd_test" \
+    --kmeans_feature mfcc \
+    --nclusters 100 \
+    --speaker_encoder train \
+    --p2v_config conf/train_p2v_mini.yaml \
+    --corpus_note "synthetic speech" \
+    --ngpu 0 \
+    --nj "$(nproc)" \
+    --inference_nj "$(nproc)" \
+    "$@"

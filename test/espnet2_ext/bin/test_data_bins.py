@@ -1,0 +1,37 @@
+"""The data entry points, in the order in which a recipe calls them."""
+
+import pytest
+
+from espnet2_ext.bin import combine_data, filter_length, format_wav, perturb_speed, validate_data
+from espnet2_ext.data.data_directory import write_data_directory
+from espnet2_ext.data.table import read_table
+from espnet2_ext.data.utterance import Utterance
+
+
+def test_from_data_to_filtered_dump(tmp_path, make_wav, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        wav = make_wav(f"{name}.wav", duration_s=0.3)
+        write_data_directory(f"data/{name}", [Utterance(f"{name}-1", name, str(wav))])
+    combine_data.main(["--out_dir", "data/all", "--data_dirs", "data/a", "data/b"])
+    format_wav.main(["--data_dir", "data/all", "--out_dir", "dump/all", "--min_duration_s", "0.2"])
+    perturb_speed.main(
+        ["--data_dir", "dump/all", "--out_dir", "dump/sp", "--factors", "0.9 1.0", "1.1"]
+    )
+    filter_length.main(
+        ["--data_dir", "dump/sp", "--out_dir", "dump/short", "--max_duration_s", "0.31"]
+    )
+    capsys.readouterr()
+    validate_data.main(["--data_dir", "dump/short", "--check_audio", "--num_workers", "1"])
+    assert capsys.readouterr().out == "dump/short: 4 utterances, every rule kept\n"
+    assert list(read_table("dump/short/wav.scp")) == ["a-1", "b-1", "sp1.1-a-1", "sp1.1-b-1"]
+
+
+@pytest.mark.parametrize(
+    "module", [combine_data, filter_length, format_wav, perturb_speed, validate_data]
+)
+def test_help_names_every_option(module, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        module.main(["--help"])
+    assert exit_info.value.code == 0
+    assert "--data_dir" in capsys.readouterr().out

@@ -1,0 +1,109 @@
+"""From scores to records."""
+
+import pytest
+
+from espnet2_ext.bin import score_conversion
+from espnet2_ext.metrics.bootstrap import bootstrap_interval
+from espnet2_ext.metrics.pair_score import PairScore, read_scores
+from espnet2_ext.report.conversion_results import report_scores, summarise_scores
+from espnet2_ext.report.results import Record, read_records
+
+
+def make_score(pair: str, condition: str, error: float, **values: float | None) -> PairScore:
+    fields = {"f0_hz": 100.0, **values}
+    return PairScore("converted", pair, condition, "s", "t", f0_error_percent=error, **fields)
+
+
+def summarise(scores: list[PairScore]) -> dict[tuple[str, str, str], Record]:
+    records = summarise_scores(scores, table="T", protocol="P", commit="C")
+    return {(record.table, record.row, record.metric): record for record in records}
+
+
+def test_means_over_all_pairs_and_over_each_condition() -> None:
+    scores = [
+        make_score("a", "sad", 10.0),
+        make_score("b", "sad", 20.0),
+        make_score("c", "angry", 60.0),
+    ]
+    records = summarise(scores)
+    pooled = records["T", "converted", "F0-mean error"]
+    assert (pooled.value, pooled.n, pooled.unit, pooled.better) == (30.0, 3, "%", "lower")
+    assert (pooled.protocol, pooled.commit) == ("P", "C")
+    assert (pooled.low, pooled.high) == bootstrap_interval([10.0, 20.0, 60.0])
+    assert records["T: sad", "converted", "F0-mean error"].value == 15.0
+    assert records["T: angry", "converted", "F0-mean error"].n == 1
+    assert list(dict.fromkeys(table for table, _, _ in records)) == ["T", "T: angry", "T: sad"]
+
+
+def test_one_condition_needs_no_table_of_its_own() -> None:
+    assert {table for table, _, _ in summarise([make_score("a", "sad", 1.0)])} == {"T"}
+
+
+def test_unvoiced_utterances_are_counted() -> None:
+    records = summarise([make_score("a", "sad", 100.0, f0_hz=None), make_score("b", "sad", 1.0)])
+    unvoiced = records["T", "converted", "unvoiced"]
+    assert (unvoiced.value, unvoiced.n, unvoiced.low) == (1.0, 2, None)
+    assert records["T", "converted", "F0-mean error"].n == 2
+
+
+def test_metrics_a_row_does_not_have_are_left_out() -> None:
+    wrong = PairScore("wrong sentence", "a", "sad", "s", "t", unit_error_rate=0.98)
+    assert [metric for _, _, metric in summarise([wrong])] == ["unit error rate"]
+
+
+def test_refuses_a_mean_over_fewer_pairs_than_listed() -> None:
+    scores = [make_score("a", "sad", 1.0, stopped=1.0), make_score("b", "sad", 1.0)]
+    with pytest.raises(ValueError, match="T, converted: stopped is missing for 1 of 2 pairs"):
+        summarise(scores)
+
+
+def arguments(files, tmp_path) -> dict[str, str]:
+    return {
+        "inference_dir": str(files.inference_dir),
+        "data_dir": str(files.data_dir),
+        "pairs_dir": str(files.pairs_dir),
+        "centroids_path": "any",
+        "results_path": str(tmp_path / "results.jsonl"),
+        "unit_tag": "tiny",
+        "table": "Conversion (synthetic)",
+        "protocol": "same voice",
+    }
+
+
+def test_a_rerun_gives_the_same_file(conversion_files, fake_units: None, tmp_path) -> None:
+    options = arguments(conversion_files, tmp_path)
+    score_conversion.main([part for key, value in options.items() for part in (f"--{key}", value)])
+    before = (tmp_path / "results.jsonl").read_bytes()
+    report_scores(**options)
+    assert (tmp_path / "results.jsonl").read_bytes() == before
+    records = read_records(tmp_path / "results.jsonl")
+    found = {(r.table, r.row, r.metric): r for r in records}
+    assert found["Conversion (synthetic)", "converted", "unit error rate"].value == 0.75
+    assert found["Conversion (synthetic)", "converted", "stopped"].value == 0.5
+    assert found["Conversion (synthetic): neutral-sad", "zero effort", "duration error"].n == 1
+    assert ("Environment", "python version", "value") in found
+    # The scores that were kept give the same table.
+    scores = read_scores(conversion_files.inference_dir / "scores.tsv")
+    again = summarise_scores(scores, table="Conversion (synthetic)", protocol="p", commit="")
+    pooled = {(r.row, r.metric): r.value for r in again if r.table == "Conversion (synthetic)"}
+    for (row, metric), value in pooled.items():
+        expected = found["Conversion (synthetic)", row, metric].value
+        assert value == pytest.approx(expected, rel=1.0e-5)
+
+
+def test_a_second_list_adds_its_row_only(conversion_files, fake_units: None, tmp_path) -> None:
+    options = arguments(conversion_files, tmp_path)
+    report_scores(**options)
+    report_scores(**options, row_name="other voice", with_reference_rows=False)
+    records = read_records(tmp_path / "results.jsonl")
+    rows = dict.fromkeys(r.row for r in records if r.table == "Conversion (synthetic)")
+    assert list(rows) == [
+        "zero effort", "converted", "resynthesis", "true target", "wrong sentence", "other voice"
+    ]  # fmt: skip
+
+
+def test_an_error_is_one_line(conversion_files, tmp_path) -> None:
+    options = {**arguments(conversion_files, tmp_path), "unit_tag": "none"}
+    command = [part for key, value in options.items() for part in (f"--{key}", value)]
+    with pytest.raises(SystemExit, match="score_conversion: .*units_none"):
+        score_conversion.main(command)

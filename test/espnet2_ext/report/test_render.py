@@ -1,0 +1,105 @@
+"""RESULTS.md."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from espnet2_ext.bin import render_results as bin_render
+from espnet2_ext.report.render import render_results
+from espnet2_ext.report.results import Record, append_records
+
+ERROR = Record(
+    "Conversion (synthetic)", "zero effort", "error", 21.84, "%", 12, "a | b.", "same voice",
+    "abc", 20.0, 23.96, "lower",
+)  # fmt: skip
+SHARE = replace(ERROR, row="converted", metric="stopped", value=1.0, unit="share", better="higher")
+SHARE = replace(SHARE, low=1.0, high=1.0, definition="ended.")
+
+
+def render(tmp_path: Path, records: list[Record]) -> str:
+    append_records(tmp_path / "results.jsonl", records)
+    render_results(tmp_path / "results.jsonl", tmp_path / "RESULTS.md")
+    return (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def test_table_of_rows_by_metrics(tmp_path: Path) -> None:
+    text = render(tmp_path, [ERROR, replace(ERROR, row="converted", value=6.1, n=11), SHARE])
+    lines = text.splitlines()
+    start = lines.index("## Conversion (synthetic)")
+    assert lines[start + 2 : start + 6] == [
+        "|  | n | error ↓ (%) | stopped ↑ |",
+        "|---|---:|---:|---:|",
+        "| zero effort | 12 | 21.8 [20.0, 24.0] | – |",
+        "| converted | 12 | 6.1 [20.0, 24.0] (n = 11) | 1.000 |",
+    ]
+    assert "Protocol: same voice." in lines
+    assert "Code: abc." in lines
+    assert "- *error*: a | b." in lines
+    assert "- *stopped*: ended." in lines
+
+
+def test_protocols_are_told_apart(tmp_path: Path) -> None:
+    text = render(tmp_path, [ERROR, replace(ERROR, protocol="other voice", value=8.0)])
+    assert "| zero effort (1) | 12 | 21.8" in text
+    assert "| zero effort (2) | 12 | 8.0" in text
+    assert "(1) Protocol: same voice." in text
+    assert "(2) Protocol: other voice." in text
+
+
+def test_definitions_stand_once_for_all_tables(tmp_path: Path) -> None:
+    text = render(tmp_path, [ERROR, replace(ERROR, table="Conversion (synthetic): sad")])
+    assert text.count("a | b.") == 1
+    assert text.index("## Conversion (synthetic): sad") < text.index("## Definitions")
+
+
+def test_a_bar_does_not_break_the_table(tmp_path: Path) -> None:
+    assert "| a\\|b | 12 |" in render(tmp_path, [replace(ERROR, row="a|b")])
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "expected"),
+    [("dB", 1.26, "1.3"), ("count", 3.0, "3"), ("", 0.5, "0.500"), ("share", 0.9996, "1.000")],
+)
+def test_digits_follow_the_unit(tmp_path: Path, unit: str, value: float, expected: str) -> None:
+    record = replace(ERROR, unit=unit, value=value, low=None, high=None)
+    text = render(tmp_path, [record])
+    assert f"| zero effort | 12 | {expected} |" in text
+    assert "In brackets" not in text
+
+
+def test_environment_stands_first_and_examples_last(tmp_path: Path) -> None:
+    figure = Record("Examples", "sad", "mel", "report/a b.png", "path", 1, "A text.", "", "")
+    sound = replace(figure, metric="source", value="report/a.wav")
+    other = replace(sound, metric="converted", value="report/b.wav")
+    fact = Record("Environment", "python version", "value", "3.11", "text", 1, "", "", "")
+    text = render(tmp_path, [figure, sound, other, ERROR, fact])
+    assert text.index("- python version: `3.11`") < text.index("| zero effort")
+    assert text.index("| zero effort") < text.index("### sad\n\nA text.\n\n![mel of sad]")
+    assert "(report/a%20b.png)" in text
+    assert "Listen: [source](report/a.wav) · [converted](report/b.wav)" in text
+
+
+def test_links_hold_from_another_folder(tmp_path: Path) -> None:
+    figure = Record("Examples", "sad", "mel", "report/a.png", "path", 1, "", "", "")
+    append_records(tmp_path / "exp/results.jsonl", [figure])
+    bin_render.main(
+        [
+            "--results_path",
+            str(tmp_path / "exp/results.jsonl"),
+            "--out_path",
+            str(tmp_path / "R.md"),
+        ]
+    )
+    assert "(exp/report/a.png)" in (tmp_path / "R.md").read_text()
+
+
+def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
+    assert render(tmp_path, [ERROR, SHARE]) == render(tmp_path, [ERROR, SHARE])
+
+
+def test_without_results_there_is_no_page(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no results yet"):
+        render_results(tmp_path / "none.jsonl", tmp_path / "RESULTS.md")
+    with pytest.raises(SystemExit, match="render_results: .*no results yet"):
+        bin_render.main(["--results_path", "none.jsonl", "--out_path", "RESULTS.md"])

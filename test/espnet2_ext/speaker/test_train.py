@@ -1,0 +1,135 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from espnet2_ext.bin import train_speaker_encoder as bin_train
+from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.speaker import train
+from espnet2_ext.speaker.encoder import build_speaker_encoder
+from espnet2_ext.speaker.model_files import MODEL_FILES
+from espnet2_ext.speaker.train import SpeakerEncoderSettings, train_speaker_encoder
+
+MakeData = Callable[..., Path]
+TINY = SpeakerEncoderSettings(channels=8, steps=3, batch_size=4, crop_s=0.2)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_writes_a_directory_that_the_loader_takes(make_data: MakeData, tmp_path: Path) -> None:
+    out_dir = train_speaker_encoder(make_data(), tmp_path / "encoder", TINY)
+    assert {path.name for path in out_dir.iterdir()} == {*MODEL_FILES, "training.json"}
+    encoder = build_speaker_encoder(str(out_dir))
+    assert encoder.dim == 192
+    labels = encoder.classifier.hparams.label_encoder
+    assert [labels.decode_ndim(index) for index in range(2)] == ["s0", "s1"]
+    statistics = encoder.classifier.hparams.mean_var_norm_emb
+    assert statistics.glob_mean.shape == statistics.glob_std.shape == (192,)
+    record = json.loads((out_dir / "training.json").read_text())
+    assert (record["speakers"], record["utterances"]) == (2, 6)
+
+
+def test_same_seed_same_files_and_another_seed_others(make_data: MakeData, tmp_path: Path) -> None:
+    data_dir = make_data()
+    first = contents(train_speaker_encoder(data_dir, tmp_path / "first", TINY))
+    assert contents(train_speaker_encoder(data_dir, tmp_path / "second", TINY)) == first
+    other = SpeakerEncoderSettings(channels=8, steps=3, batch_size=4, crop_s=0.2, seed=1)
+    third = contents(train_speaker_encoder(data_dir, tmp_path / "second", other))
+    assert third["embedding_model.ckpt"] != first["embedding_model.ckpt"]
+
+
+def test_training_names_the_speakers_of_its_crops(make_data: MakeData, tmp_path: Path) -> None:
+    settings = SpeakerEncoderSettings(channels=8, steps=30, batch_size=8, crop_s=0.2)
+    out_dir = train_speaker_encoder(make_data(), tmp_path / "encoder", settings)
+    assert json.loads((out_dir / "training.json").read_text())["accuracy"] > 0.9
+
+
+def test_a_rerun_does_nothing_and_a_half_directory_is_made_again(
+    make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir = make_data()
+    out_dir = train_speaker_encoder(data_dir, tmp_path / "encoder", TINY)
+    before = contents(out_dir)
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("trained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_train", refuse)
+        train_speaker_encoder(data_dir, out_dir, TINY)
+        (out_dir / "training.json").unlink()
+        with pytest.raises(AssertionError, match="trained again"):
+            train_speaker_encoder(data_dir, out_dir, TINY)
+    train_speaker_encoder(data_dir, out_dir, TINY)
+    assert contents(out_dir) == before
+
+
+def test_unusable_audio_is_left_out(
+    make_data: MakeData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data_dir = make_data()
+    Path(read_table(data_dir / "wav.scp")["s0-0"]).write_bytes(b"")
+    out_dir = train_speaker_encoder(data_dir, tmp_path / "encoder", TINY)
+    assert json.loads((out_dir / "training.json").read_text())["utterances"] == 5
+    assert "1 of 6 utterances" in caplog.text
+
+
+def test_errors(make_data: MakeData, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no wav.scp"):
+        train_speaker_encoder(tmp_path, tmp_path / "out", TINY)
+    with pytest.raises(ValueError, match="needs two speakers with usable audio"):
+        train_speaker_encoder(make_data(speakers=1), tmp_path / "out", TINY)
+    data_dir = make_data(speakers=1)
+    write_table(data_dir / "utt2spk", {"s0-0": "s0"})
+    with pytest.raises(ValueError, match="utt2spk: lacks s0-1"):
+        train_speaker_encoder(data_dir, tmp_path / "out", TINY)
+
+
+def test_settings_from_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("steps: 7\nlearning_rate: 1\n")
+    assert SpeakerEncoderSettings.load(path) == SpeakerEncoderSettings(steps=7, learning_rate=1)
+    path.write_text("")
+    assert SpeakerEncoderSettings.load(path) == SpeakerEncoderSettings.load(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- 1", "expected 'setting: number' lines"),
+        ("stepz: 1", "unknown setting 'stepz'; there are channels steps"),
+        ("steps: 1.5", "steps: 1.5 is not int"),
+        ("learning_rate: 1e-3", "learning_rate: '1e-3' is not float; write"),
+        ("seed: true", "seed: True is not int"),
+        ("channels: 12", "channels: 12; give a multiple of 8"),
+        ("steps: 0", "give at least 1 and 2"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        SpeakerEncoderSettings.load(path)
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    factors = [train._rate_factor(step, 20) for step in range(20)]
+    assert factors[:3] == [0.5, 1.0, 1.0]
+    assert factors[-1] == pytest.approx(0.0076, abs=1e-4)
+    assert train._rate_factor(0, 1) == 1.0
+
+
+def test_command(make_data: MakeData, tmp_path: Path) -> None:
+    config = tmp_path / "settings.yaml"
+    config.write_text("channels: 8\nsteps: 1\nbatch_size: 2\ncrop_s: 0.1\n")
+    common = ["--data_dir", str(make_data()), "--out_dir", str(tmp_path / "encoder")]
+    bin_train.main([*common, "--config", str(config)])
+    assert (tmp_path / "encoder" / "hyperparams.yaml").is_file()
+    assert torch.is_grad_enabled()
+    config.write_text("stepz: 1")
+    with pytest.raises(SystemExit, match="^train_speaker_encoder: .*unknown setting"):
+        bin_train.main([*common, "--config", str(config)])

@@ -1,0 +1,175 @@
+"""Unit tables: right, resumable, and honest about what was left out."""
+
+import json
+
+import numpy as np
+import pytest
+
+from espnet2_ext.bin import extract_units as command
+from espnet2_ext.data.audio import read_audio
+from espnet2_ext.data.rejected import read_rejected, write_rejected
+from espnet2_ext.data.table import read_int_table, read_table, write_table
+from espnet2_ext.units import extract
+from espnet2_ext.units.centroids import Centroids
+from espnet2_ext.units.encode import UnitEncoderPipeline
+from espnet2_ext.units.extract import extract_units
+from espnet2_ext.units.mfcc import MfccFeatures
+
+TABLES = ("units_mfcc_6", "unit_durations_mfcc_6", "units_mfcc_6.json")
+
+
+def save_centroids(path, seed=0):
+    centers = np.random.default_rng(seed).standard_normal((6, 36)).astype(np.float32)
+    Centroids(centers, "mfcc", 320, 0, 1.0, settings=MfccFeatures().settings).save(path)
+    return path
+
+
+@pytest.fixture
+def centroids_path(tmp_path):
+    return save_centroids(tmp_path / "centroids.npz")
+
+
+def contents(data_dir):
+    return {name: (data_dir / name).read_bytes() for name in (*TABLES, "rejected.tsv")}
+
+
+def test_tables_hold_what_the_pipeline_encodes(data_dir, centroids_path):
+    result = extract_units(data_dir, centroids_path)
+    units = read_int_table(data_dir / "units_mfcc_6")
+    durations = read_int_table(data_dir / "unit_durations_mfcc_6")
+    wavs = read_table(data_dir / "wav.scp")
+    assert set(units) == set(durations) == set(wavs) - {"s-05", "s-99"}
+    pipeline = UnitEncoderPipeline.from_file(centroids_path)
+    for utterance_id in units:
+        waveform = read_audio(wavs[utterance_id])
+        expected = pipeline.encode(waveform)
+        assert units[utterance_id] == expected[0].tolist()
+        assert durations[utterance_id] == expected[1].tolist()
+        assert sum(durations[utterance_id]) == len(waveform) // 320 + 1
+    assert result.tag == "mfcc_6" and not result.was_complete
+    assert result.statistics["rejected"] == 2
+    assert result.statistics["frames"] == sum(map(sum, durations.values()))
+    assert not list(data_dir.glob(".units*"))
+
+
+def test_rejections_are_listed_beside_earlier_ones(data_dir, centroids_path):
+    write_rejected(data_dir, {"s-00x": "format: empty", "s-01": "units_mfcc_6: cured since"})
+    result = extract_units(data_dir, centroids_path)
+    assert set(result.rejected) == {"s-05", "s-99"}
+    listed = read_rejected(data_dir)
+    assert set(listed) == {"s-00x", "s-05", "s-99"}
+    assert listed["s-05"] == "units_mfcc_6: 320 samples are too short for mfcc (needs 1024)"
+
+
+def test_same_files_whatever_the_workers(data_dir, centroids_path):
+    extract_units(data_dir, centroids_path)
+    one = contents(data_dir)
+    for name in one:
+        (data_dir / name).unlink()
+    extract_units(data_dir, centroids_path, num_workers=2)
+    assert contents(data_dir) == one
+
+
+def test_killed_run_goes_on(data_dir, centroids_path, monkeypatch):
+    extract_units(data_dir, centroids_path)
+    undisturbed = contents(data_dir)
+    for name in undisturbed:
+        (data_dir / name).unlink()
+    encode, encoded = extract._encode, []
+
+    def killed_after_seven(utterance_id, wav):
+        if len(encoded) == 7:
+            raise KeyboardInterrupt
+        encoded.append(utterance_id)
+        return encode(utterance_id, wav)
+
+    monkeypatch.setattr(extract, "_encode", killed_after_seven)
+    with pytest.raises(KeyboardInterrupt):
+        extract_units(data_dir, centroids_path)
+    assert not (data_dir / "units_mfcc_6").exists()
+    monkeypatch.setattr(extract, "_encode", lambda u, w: encoded.append(u) or encode(u, w))
+    extract_units(data_dir, centroids_path)
+    assert len(encoded) == 14 and len(set(encoded)) == 14  # nothing twice
+    assert contents(data_dir) == undisturbed
+
+
+def test_parts_of_other_centroids_are_thrown_away(data_dir, centroids_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(extract, "_write_tables", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        extract_units(data_dir, save_centroids(tmp_path / "other.npz", seed=1))
+    assert list(data_dir.glob(".units*/part*"))
+    monkeypatch.undo()
+    extract_units(data_dir, centroids_path)
+    resumed = contents(data_dir)
+    for name in resumed:
+        (data_dir / name).unlink()
+    extract_units(data_dir, centroids_path)
+    assert contents(data_dir) == resumed
+
+
+def test_complete_tables_are_left_alone(data_dir, centroids_path, monkeypatch):
+    first = extract_units(data_dir, centroids_path)
+    monkeypatch.setattr(extract, "_encode_all", None)  # would fail if called
+    again = extract_units(data_dir, centroids_path)
+    assert again.was_complete
+    assert (again.statistics, again.rejected) == (first.statistics, first.rejected)
+
+
+@pytest.mark.parametrize("damage", ["table", "missing", "centroids", "data"])
+def test_anything_else_is_made_again(data_dir, centroids_path, damage):
+    extract_units(data_dir, centroids_path)
+    right = contents(data_dir)
+    if damage == "table":
+        (data_dir / "units_mfcc_6").write_text("s-00 1 2\n")
+    elif damage == "missing":
+        (data_dir / "unit_durations_mfcc_6").unlink()
+    elif damage == "centroids":
+        save_centroids(centroids_path, seed=1)
+    else:
+        wavs = read_table(data_dir / "wav.scp")
+        write_table(data_dir / "wav.scp", {key: wavs[key] for key in ("s-00", "s-05")})
+    assert not extract_units(data_dir, centroids_path).was_complete
+    assert (contents(data_dir) == right) == (damage in ("table", "missing"))
+
+
+def test_moved_directory_is_still_complete(data_dir, centroids_path, tmp_path):
+    lengths = dict.fromkeys(read_table(data_dir / "wav.scp"), 3200)
+    write_table(data_dir / "utt2num_samples", lengths)
+    extract_units(data_dir, centroids_path)
+    moved = data_dir.rename(tmp_path / "moved")
+    wavs = read_table(moved / "wav.scp")
+    write_table(moved / "wav.scp", {k: v.replace("data", "moved") for k, v in wavs.items()})
+    assert extract_units(moved, centroids_path).was_complete
+
+
+def test_no_usable_utterance(data_dir, centroids_path):
+    write_table(data_dir / "wav.scp", {"s-99": "missing.wav"})
+    with pytest.raises(ValueError, match="no utterance is usable, e.g. s-99: .*missing.wav"):
+        extract_units(data_dir, centroids_path)
+    assert not (data_dir / "units_mfcc_6").exists()
+
+
+def test_centroids_of_other_features(data_dir, tmp_path):
+    Centroids(np.zeros((2, 36), np.float32), "mfcc", 320, 0, 1.0, settings="old").save(
+        tmp_path / "c.npz"
+    )
+    with pytest.raises(ValueError, match="learnt on features of settings 'old'.*again"):
+        extract_units(data_dir, tmp_path / "c.npz")
+
+
+def test_missing_inputs(data_dir, centroids_path, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such centroids"):
+        extract_units(data_dir, tmp_path / "none.npz")
+    with pytest.raises(FileNotFoundError, match="wav.scp"):
+        extract_units(tmp_path, centroids_path)
+    (data_dir / "wav.scp").write_text("")
+    with pytest.raises(ValueError, match="holds no utterances"):
+        extract_units(data_dir, centroids_path)
+
+
+def test_command(data_dir, centroids_path, tmp_path):
+    command.main(f"--data_dir {data_dir} --centroids_path {centroids_path}".split())
+    report = json.loads((data_dir / "units_mfcc_6.json").read_text())
+    assert report["statistics"]["utterances"] == 12
+    with pytest.raises(SystemExit, match="extract_units: .*none.npz: no such centroids"):
+        command.main(f"--data_dir {data_dir} --centroids_path {tmp_path}/none.npz".split())

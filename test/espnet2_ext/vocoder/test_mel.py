@@ -1,0 +1,41 @@
+"""The mel of the vocoders."""
+
+import numpy as np
+import pytest
+import torch
+
+from espnet2_ext.prosody2vec.features import HifiGanMel
+from espnet2_ext.vocoder.mel import band_centers_hz, log_mel, mel_filters
+
+TOLERANCE = 1.0e-4
+"""Two libraries' filters in float32, after the logarithm."""
+
+
+@pytest.mark.parametrize("num_samples", [513, 4095, 4096])
+def test_equals_the_models_own_mel(num_samples: int) -> None:
+    waveform = np.random.default_rng(0).normal(0, 0.1, num_samples).astype(np.float32)
+    expected, lengths = HifiGanMel()(torch.from_numpy(waveform)[None], torch.tensor([num_samples]))
+    mel = log_mel(waveform)
+    assert mel.dtype == np.float32
+    assert len(mel) == num_samples // 256 + 1 == lengths[0]
+    np.testing.assert_allclose(mel, expected[0].numpy(), atol=TOLERANCE)
+
+
+def test_silence_is_the_floor() -> None:
+    mel = log_mel(np.zeros(1024, dtype=np.float32))
+    np.testing.assert_allclose(mel, np.log(1.0e-5), rtol=1.0e-6)
+
+
+@pytest.mark.parametrize("shape", [(512,), (2, 4096)])
+def test_refuses_what_has_no_mel(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="more than 512 samples"):
+        log_mel(np.zeros(shape, dtype=np.float32))
+
+
+def test_band_centers_rise_and_a_tone_is_loudest_in_its_band() -> None:
+    centers_hz = band_centers_hz()
+    assert mel_filters().shape == (80, 513)
+    assert (np.diff(centers_hz) > 0).all()
+    band = 40
+    tone = np.sin(2 * np.pi * centers_hz[band] * np.arange(8000) / 16000).astype(np.float32)
+    assert log_mel(tone)[10].argmax() == band

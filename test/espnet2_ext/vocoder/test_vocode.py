@@ -1,0 +1,78 @@
+"""A table of mels to a table of audio."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from espnet2_ext.bin import vocode
+from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.vocoder.vocode import vocode_mels, write_waveform
+
+
+@pytest.fixture
+def mel_scp(tmp_path: Path) -> Path:
+    """Return a table of two mels."""
+    mels = {"a": np.full((3, 80), -5.0), "b": np.full((2, 80), -6.0)}
+    for key, mel in mels.items():
+        np.save(tmp_path / f"{key}.npy", mel)
+    write_table(tmp_path / "mel.scp", {key: tmp_path / f"{key}.npy" for key in mels})
+    return tmp_path / "mel.scp"
+
+
+def modified(folder: Path) -> dict[str, int]:
+    """Return when each audio file was written."""
+    return {path.stem: path.stat().st_mtime_ns for path in (folder / "wav").iterdir()}
+
+
+def test_writes_audio_and_its_table(mel_scp: Path, tmp_path: Path) -> None:
+    vocode.main(["--mel_scp", str(mel_scp), "--output_dir", str(tmp_path / "out")])
+    wavs = read_table(tmp_path / "out/wav.scp")
+    assert list(wavs) == ["a", "b"]
+    assert [soundfile.info(wav).frames for wav in wavs.values()] == [768, 512]
+    assert soundfile.info(wavs["a"]).samplerate == 16000
+
+
+def test_a_rerun_makes_only_what_is_missing_or_old(mel_scp: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    vocode_mels(mel_scp, out)
+    before = modified(out)
+    vocode_mels(mel_scp, out)
+    assert modified(out) == before
+    soundfile.write(out / "wav/b.wav", np.zeros(10), 16000)  # Half a file.
+    vocode_mels(mel_scp, out)
+    assert soundfile.info(out / "wav/b.wav").frames == 512
+    later = (out / "wav/a.wav").stat().st_mtime + 10
+    os.utime(tmp_path / "a.npy", (later, later))
+    vocode_mels(mel_scp, out)
+    assert modified(out)["a"] != before["a"]
+
+
+def test_another_vocoder_makes_all_anew(mel_scp: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    vocode_mels(mel_scp, out)
+    before = modified(out)
+    (out / "vocoder.json").write_text('{"vocoder": "some/other"}')
+    vocode_mels(mel_scp, out)
+    assert all(modified(out)[key] != before[key] for key in before)
+
+
+def test_names_the_mel_that_is_bad(mel_scp: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "b.npy", np.zeros((2, 79)))
+    with pytest.raises(ValueError, match="b.npy: a vocoder takes"):
+        vocode_mels(mel_scp, tmp_path / "out")
+    options = ["--mel_scp", str(mel_scp), "--output_dir", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="vocode: .*b.npy"):
+        vocode.main(options)
+
+
+def test_tells_when_samples_were_clipped(
+    mel_scp: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert write_waveform(tmp_path / "loud.wav", np.array([0.0, 1.5]))
+    assert not write_waveform(tmp_path / "soft.wav", np.array([0.0, -1.0]))
+    np.save(tmp_path / "a.npy", np.full((3, 80), 5.0))
+    vocode_mels(mel_scp, tmp_path / "out")
+    assert "1 of 2 files were clipped" in caplog.text

@@ -1,0 +1,221 @@
+"""run.pl and slurm.pl look-alikes, and the supervisor that ends what a killed run left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMON = Path(__file__).resolve().parents[2] / "egs2/TEMPLATE/common"
+DEADLINE_S = 30.0
+
+
+def run(*words: object, **options) -> subprocess.CompletedProcess:
+    command = [str(word) for word in words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, **options)
+
+
+# ---------------------------------------------------------------- local
+def test_local_writes_header_output_and_footer(tmp_path):
+    log = tmp_path / "new" / "a.log"
+    result = run(COMMON / "run.pl", "--gpu", 0, "--mem", "4G", log, "echo", "one two", "$HOME")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    lines = log.read_text().splitlines()
+    assert lines[0] == "# echo 'one two' '$HOME'"
+    assert lines[1].startswith("# Running on ")
+    assert lines[2].startswith("# Started at ")
+    assert lines[4] == "one two $HOME", "arguments arrive as written, no shell reads them"
+    assert lines[-1].startswith("# Ended (code 0) at ")
+
+
+def test_local_failure_shows_the_end_of_the_log(tmp_path):
+    log = tmp_path / "a.log"
+    result = run(COMMON / "run.pl", log, "bash", "-c", "echo why it broke >&2; exit 3")
+    assert result.returncode == 1
+    assert f"run.pl: 1 / 1 failed, log is in {log}" in result.stderr
+    assert "why it broke" in result.stderr
+    assert "# Ended (code 3)" in log.read_text()
+
+
+def test_local_command_that_does_not_exist_fails(tmp_path):
+    result = run(COMMON / "run.pl", tmp_path / "a.log", "/no/such/program")
+    assert result.returncode == 1
+    assert "/no/such/program" in result.stderr
+
+
+def test_local_array_replaces_job_and_names_the_failed(tmp_path):
+    command = ["bash", "-c", "echo job JOB; [ JOB != 2 ]"]
+    result = run(COMMON / "run.pl", "JOB=1:3", tmp_path / "x.JOB.log", *command)
+    assert result.returncode == 1
+    assert f"1 / 3 failed, log is in {tmp_path}/x.2.log" in result.stderr
+    for job in (1, 2, 3):
+        assert f"\njob {job}\n" in (tmp_path / f"x.{job}.log").read_text()
+
+
+def test_local_array_runs_no_more_jobs_at_a_time_than_asked(tmp_path):
+    script = (
+        f"mkdir {tmp_path}/JOB; ls -d {tmp_path}/[0-9] | wc -l; sleep 0.2; rmdir {tmp_path}/JOB"
+    )
+    arguments = ("--max_jobs_run", 2, "JOB=1:5", tmp_path / "x.JOB.log", "bash", "-c", script)
+    assert run(COMMON / "run.pl", *arguments).returncode == 0
+    counts = [int((tmp_path / f"x.{job}.log").read_text().splitlines()[4]) for job in range(1, 6)]
+    assert max(counts) <= 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.log"], "expected LOG COMMAND"),
+        (["JOB=3:1", "a.JOB.log", "true"], "expected JOB=FIRST:LAST"),
+        (["JOB=1:2", "a.log", "true"], "2 jobs would write one log: put JOB into a.log"),
+        (["--gpu"], "option --gpu needs a value"),
+    ],
+)
+def test_malformed_calls_say_what_is_wrong(tmp_path, words, message):
+    result = run(COMMON / "run.pl", *words, cwd=tmp_path)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_espnet_launch_finds_and_uses_the_launcher(tmp_path):
+    """The command line is the one that p2v.sh gives to ``espnet2.bin.launch``."""
+    launch = pytest.importorskip("espnet2.bin.launch")
+    log = tmp_path / "train.log"
+    arguments = ["--cmd", f"{COMMON}/run.pl --name t", "--log", str(log), "--ngpu", "0"]
+    launch.main([*arguments, "--", "echo", "trained"])
+    assert "trained --ngpu 0 --multiprocessing_distributed True" in log.read_text()
+
+
+# ---------------------------------------------------------------- slurm
+FAKE_SBATCH = """#!/usr/bin/env bash
+# Runs the batch script at once, for each number of --array, as sbatch --wait would.
+printf '%s\\n' "$@" > sbatch.arguments
+echo 42
+array=
+while [ $# -gt 1 ]; do
+    if [ "$1" = --array ]; then array=${2%%%*}; shift; fi
+    shift
+done
+code=0
+if [ -z "${array}" ]; then bash "$1" || code=$?; fi
+[ -z "${array}" ] || for task in $(seq "${array%-*}" "${array#*-}"); do
+    SLURM_ARRAY_TASK_ID=${task} bash "$1" || code=$?
+done
+exit ${code}
+"""
+CONFIGURATION = """# comment
+command sbatch --export=ALL
+option name=* --job-name $0
+default gpu=0
+option gpu=0 --partition cpu
+option gpu=* --partition gpu --gres gpu:$0
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a recipe directory in which sbatch is a fake and conf/slurm.conf exists."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "sbatch").write_text(FAKE_SBATCH)
+    (programs / "sbatch").chmod(0o755)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/slurm.conf").write_text(CONFIGURATION)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_slurm_submits_waits_and_logs(cluster):
+    words = ("--gpu", 2, "--name", "train", "log/a.log", "echo", "it's $HOME", "a b")
+    result = run(COMMON / "slurm.pl", *words)
+    assert result.returncode == 0, result.stderr
+    lines = (cluster / "log/a.log").read_text().splitlines()
+    assert lines[4] == "it's $HOME a b"
+    assert lines[-1].startswith("# Ended (code 0)")
+    arguments = (cluster / "sbatch.arguments").read_text().split()
+    assert arguments[:3] == ["--export=ALL", "--partition", "gpu"]
+    assert "gpu:2" in arguments
+    assert arguments[arguments.index("--job-name") + 1] == "train"
+    assert "--wait" in arguments
+
+
+def test_slurm_array_runs_every_job_and_reports_the_failed(cluster):
+    command = ("bash", "-c", "echo JOB; [ JOB != 3 ]")
+    result = run(COMMON / "slurm.pl", "--max_jobs_run", 2, "JOB=1:3", "log/x.JOB.log", *command)
+    assert result.returncode == 1
+    assert "slurm.pl: 1 / 3 failed, log is in log/x.3.log" in result.stderr
+    assert (cluster / "log/x.2.log").read_text().splitlines()[4] == "2"
+    arguments = (cluster / "sbatch.arguments").read_text().split()
+    assert arguments[arguments.index("--array") + 1] == "1-3%2"
+    assert arguments[1:3] == ["--partition", "cpu"], "the default of --gpu"
+
+
+def test_slurm_job_killed_without_footer_counts_as_failed(cluster):
+    result = run(COMMON / "slurm.pl", "a.log", "bash", "-c", "kill -KILL $PPID")
+    assert result.returncode == 1
+    assert "1 / 1 failed" in result.stderr
+
+
+def test_slurm_log_of_an_earlier_run_is_no_success(cluster):
+    (cluster / "a.log").write_text("# Ended (code 0)\n")
+    (cluster / "programs/sbatch").write_text("#!/bin/sh\nexit 1\n")
+    assert run(COMMON / "slurm.pl", "a.log", "true").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("nonsense here", "conf/slurm.conf:1: expected command"), ("", "no rule for --name x")],
+)
+def test_slurm_configuration_errors_name_the_file(cluster, line, message):
+    (cluster / "conf/slurm.conf").write_text(line)
+    result = run(COMMON / "slurm.pl", "--name", "x", "a.log", "true")
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+# ---------------------------------------------------------------- supervise
+def wait_until(condition) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.02)
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_supervised_processes_end_with_the_supervisor(tmp_path, number):
+    """A grandchild that ignores SIGINT, as background jobs of scripts do, ends as well."""
+    grandchild = tmp_path / "pid"
+    script = f"sleep 60 & echo $! > {grandchild}.new; mv {grandchild}.new {grandchild}; wait"
+    process = subprocess.Popen([sys.executable, COMMON / "supervise.py", "bash", "-c", script])
+    wait_until(grandchild.exists)
+    process_id = int(grandchild.read_text())
+    assert is_running(process_id)
+    process.send_signal(number)
+    status = process.wait(timeout=DEADLINE_S)
+    wait_until(lambda: not is_running(process_id))
+    assert status == (-number if number == signal.SIGKILL else 128 + number)
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
+def test_supervise_returns_the_status_of_the_command(script, status):
+    result = run(COMMON / "supervise.py", "bash", "-c", f"echo out; {script}")
+    assert (result.returncode, result.stdout) == (status, "out\n")
+
+
+def test_supervise_without_command_prints_its_usage():
+    result = run(COMMON / "supervise.py")
+    assert result.returncode == 2
+    assert "Usage: supervise.py COMMAND" in result.stderr

@@ -1,0 +1,111 @@
+"""log.sh, parse_options.sh and help.sh behave as Kaldi's and ESPnet's do."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+COMMON = Path(__file__).resolve().parents[2] / "egs2/TEMPLATE/common"
+
+SCRIPT = f"""#!/usr/bin/env bash
+set -euo pipefail
+. {COMMON}/log.sh
+. {COMMON}/help.sh
+# options
+## Head
+foo_bar=1      # a number
+flag=false     # a switch
+empty=         # nothing yet
+# more text
+# end of options
+inner=kept
+help_message="Usage: x
+$(options_help "$0")"
+. {COMMON}/parse_options.sh
+printf '%s|' "${{foo_bar}}" "${{flag}}" "${{empty}}" "${{inner}}" "$@"
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "script.sh"
+    path.write_text(SCRIPT)
+    return path
+
+
+def run(script: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = ["bash", str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+def test_without_options_the_defaults_hold(script):
+    assert run(script).stdout == "1|false||kept|"
+
+
+@pytest.mark.parametrize("option", ["--foo_bar", "--foo-bar"])
+def test_dash_and_underscore_are_the_same(script, option):
+    assert run(script, option, "2 3").stdout == "2 3|false||kept|"
+
+
+def test_values_may_be_empty_or_look_like_options(script):
+    assert run(script, "--foo_bar", "", "--empty", "--x 1").stdout == "|false|--x 1|kept|"
+
+
+def test_parsing_stops_at_the_first_word(script):
+    assert run(script, "--flag", "true", "word", "--foo_bar", "2").stdout == (
+        "1|true||kept|word|--foo_bar|2|"
+    )
+
+
+def test_later_options_win(script):
+    assert run(script, "--foo_bar", "2", "--foo_bar", "3").stdout == "3|false||kept|"
+
+
+def test_command_line_wins_over_config(script, tmp_path):
+    config = tmp_path / "config.sh"
+    config.write_text("foo_bar=7\nempty=filled\n")
+    assert run(script, "--foo_bar", "2", "--config", str(config)).stdout == "2|false|filled|kept|"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--unknown", "1"], "unknown option --unknown"),
+        (["--foo_bar"], "--foo_bar needs a value"),
+        (["--flag", "yes"], "--flag takes true or false, not 'yes'"),
+        (["--foo_bar=2"], "write '--foo_bar 2' instead"),
+        (["--config", "/nowhere"], "cannot read '/nowhere'"),
+        (["--a.b", "1"], "--a.b is no option"),
+    ],
+)
+def test_errors_end_the_script_and_say_why(script, arguments, message):
+    result = run(script, *arguments)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_what_stands_between_the_marks(script, option):
+    result = run(script, "--foo_bar", "2", option)
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [
+        "Usage: x",
+        "",
+        "Head",
+        "  --foo_bar                    a number (1)",
+        "  --flag                       a switch (false)",
+        "  --empty                      nothing yet (none)",
+        "  more text",
+    ]
+
+
+def test_log_names_file_line_and_function(tmp_path):
+    path = tmp_path / "logging.sh"
+    path.write_text(f". {COMMON}/log.sh\ninner() {{ log a  b; }}\ninner\ndie 'bad end'\necho no\n")
+    result = run(path)
+    time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
+    assert re.fullmatch(rf"{time} \(logging\.sh:2:inner\) a b\n", result.stdout)
+    assert re.fullmatch(rf"{time} \(logging\.sh:4:main\) ERROR: bad end\n", result.stderr)
+    assert result.returncode == 2
