@@ -129,7 +129,8 @@ def validate_data_directory(
     """Check that a data directory keeps every rule, and return its number of utterances.
 
     Ids are unique, sorted and start with ``<speaker>-``; every table has exactly the
-    keys of ``wav.scp``; ``spk2utt`` is the inverse of ``utt2spk``.
+    keys of ``wav.scp``, less utterances that a later stage listed in ``rejected.tsv``;
+    ``spk2utt`` is the inverse of ``utt2spk``.
 
     Args:
         path: the data directory.
@@ -144,8 +145,13 @@ def validate_data_directory(
     utt2spk = read_required(path, "utt2spk")
     check_identity(path, wav_scp, utt2spk)
     keys = sorted(wav_scp)
+    rejected = read_rejected(path).keys() & wav_scp.keys()
     for name in table_names(path):
-        for _ in checked_rows(path / name, keys, iterate_rows(path / name)):
+        expected = keys
+        if rejected and name not in ("wav.scp", "utt2spk"):
+            present = {key for key, _ in iterate_rows(path / name)}
+            expected = [key for key in keys if key in present or key not in rejected]
+        for _ in checked_rows(path / name, expected, iterate_rows(path / name)):
             pass
     spk2utt = {
         speaker: utterances.split()
@@ -173,8 +179,8 @@ def validate_data_directory(
 def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> None:
     """Write one data directory that holds the utterances of all inputs.
 
-    Tables that every input has are kept, others are left out with a log line;
-    the lists of rejected utterances are joined.
+    Tables that every input has are kept, others are left out with a log line; the
+    lists of rejected utterances are joined, and what a later stage rejected is left out.
 
     Raises:
         DataDirectoryError: no inputs, an input breaks a rule, or an utterance stands
@@ -195,11 +201,18 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
                 f"{path}/wav.scp: {utterance_id}: stands in another input too; "
                 "give the corpora different speaker names"
             )
-        wav_scp |= tables["wav.scp"]
-        utt2spk |= tables["utt2spk"]
-        rejected |= read_rejected(path)
+        bad = read_rejected(path)
+        wav_scp |= {key: wav for key, wav in tables["wav.scp"].items() if key not in bad}
+        utt2spk |= {key: speaker for key, speaker in tables["utt2spk"].items() if key not in bad}
+        rejected |= bad
+    if not wav_scp:
+        raise DataDirectoryError(f"{out}: every utterance is rejected; see rejected.tsv")
+
+    def kept(path: Path, name: str) -> Iterator[tuple[str, str]]:
+        return (row for row in iterate_rows(path / name) if row[0] in wav_scp)
+
     names = _common_tables(out, paths)
-    others = {name: merge(*(iterate_rows(path / name) for path in paths)) for name in names}
+    others = {name: merge(*(kept(path, name) for path in paths)) for name in names}
     write_tables(out, wav_scp, utt2spk, others)
     write_rejected(out, {key: rejected[key] for key in rejected.keys() - wav_scp.keys()})
 

@@ -17,7 +17,8 @@ def filter_length(
     """Write the utterances within the limits, with all tables; return how many there are.
 
     Durations come from ``utt2num_samples``, limits included. The others are added
-    to the ``rejected.tsv`` of the input.
+    to the ``rejected.tsv`` of the input; what units or speaker vectors were not to be
+    had for, and so is listed there already, is left out as well.
 
     Raises:
         ValueError: the limits contradict each other.
@@ -44,13 +45,14 @@ def filter_length(
             rejected[utterance_id] = f"{duration_s:.3f} s, shorter than {min_duration_s:g} s"
         elif duration_s > max_duration_s:
             rejected[utterance_id] = f"{duration_s:.3f} s, longer than {max_duration_s:g} s"
-    kept = lengths.keys() - rejected.keys()
+    earlier = read_rejected(source)
+    kept = lengths.keys() - rejected.keys() - earlier.keys()
     if not kept:
         raise DataDirectoryError(
             f"{source}: no utterance lasts {min_duration_s:g} to {max_duration_s:g} s; "
             "change the limits"
         )
-    write_rejected(out, read_rejected(source) | rejected)
+    write_rejected(out, earlier | rejected)
     report_rejected(out, rejected, len(lengths))
     subset_data_directory(source, out, kept)
     return len(kept)

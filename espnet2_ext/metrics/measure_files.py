@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.metrics.measures import Measures, UnitEncoder, measure
-from espnet2_ext.vocoder import Vocoder, build_vocoder
+from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
-
-_encoder: UnitEncoder | None = None
-_vocoder: Vocoder | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -52,45 +49,49 @@ def measure_files(
     """
     unique = sorted(set(jobs))
     results = parallel_map(
-        partial(_measure_job, f0_method=f0_method),
+        partial(
+            _measure_job,
+            centroids_path=str(centroids_path),
+            vocoder=vocoder,
+            f0_method=f0_method,
+            device=device,
+        ),
         unique,
         description="measure",
         num_workers=num_workers,
-        initializer=_start_worker,
-        initializer_arguments=(str(centroids_path), vocoder, device, num_workers > 1),
+        initializer=_use_one_thread if num_workers > 1 else None,
         # Torch's threads do not survive a fork.
         start_method="spawn",
     )
     return dict(zip(unique, results, strict=True))
 
 
+@lru_cache(maxsize=1)
 def load_unit_encoder(centroids_path: str, device: str) -> UnitEncoder:
-    """Return the encoder of a centroids file."""
+    """Return the encoder of a centroids file, loaded once a process."""
     from espnet2_ext.units.encode import UnitEncoderPipeline
 
     return UnitEncoderPipeline.from_file(centroids_path, device=device)
 
 
-def _start_worker(centroids_path: str, vocoder: str, device: str, is_own_process: bool) -> None:
-    """Load the models of a process."""
-    global _encoder, _vocoder
-    if is_own_process:
-        import torch
-        from threadpoolctl import threadpool_limits
+def _use_one_thread() -> None:
+    """Give a process of many one CPU thread."""
+    import torch
+    from threadpoolctl import threadpool_limits
 
-        torch.set_num_threads(1)
-        threadpool_limits(1)
-    _encoder = load_unit_encoder(centroids_path, device)
-    _vocoder = build_vocoder(vocoder, device)
+    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
-def _measure_job(job: MeasureJob, f0_method: str) -> Measures:
-    if _vocoder is None:
-        raise RuntimeError("_start_worker has not run in this process")
+def _measure_job(
+    job: MeasureJob, centroids_path: str, vocoder: str, f0_method: str, device: str
+) -> Measures:
+    # Loaded here and not by an initializer, whose errors would only break the pool.
+    encoder = load_unit_encoder(centroids_path, device)
     waveform = read_audio(job.wav)  # Its errors name the file.
     try:
         if job.resynthesised:
-            waveform = _vocoder(log_mel(waveform))
-        return measure(waveform, _encoder, f0_method)
+            waveform = build_vocoder(vocoder, device)(log_mel(waveform))
+        return measure(waveform, encoder, f0_method)
     except ValueError as error:
         raise ValueError(f"{job.wav}: {error}") from error

@@ -2,6 +2,7 @@ import pytest
 
 from espnet2_ext.data.data_directory import (
     DataDirectoryError,
+    combine_data_directories,
     read_data_directory,
     validate_data_directory,
     write_data_directory,
@@ -60,3 +61,23 @@ def test_refuses(dump, tmp_path):
     (dump / "utt2num_samples").unlink()
     with pytest.raises(DataDirectoryError, match="utt2num_samples: missing"):
         filter_length(dump, tmp_path / "out", min_duration_s=0, max_duration_s=6)
+
+
+def test_what_a_later_stage_rejected_is_left_out(dump, tmp_path):
+    units = read_table(dump / "units_x")
+    del units["a-2"]
+    write_table(dump / "units_x", units)
+    with pytest.raises(DataDirectoryError, match="a-2: no line"):
+        filter_length(dump, tmp_path / "out", min_duration_s=0, max_duration_s=9)
+    write_rejected(dump, read_rejected(dump) | {"a-2": "units_x: too short"})
+    assert filter_length(dump, tmp_path / "out", min_duration_s=0, max_duration_s=9) == 3
+    assert validate_data_directory(tmp_path / "out") == 3
+    combine_data_directories(tmp_path / "both", [dump])
+    assert sorted(read_table(tmp_path / "both" / "wav.scp")) == ["a-1", "b-1", "b-2"]
+    assert sorted(read_rejected(tmp_path / "both")) == ["a-2", "c-1"]
+
+
+def test_everything_rejected_is_an_error(dump, tmp_path):
+    write_rejected(dump, dict.fromkeys(LENGTHS, "silent"))
+    with pytest.raises(DataDirectoryError, match="every utterance is rejected"):
+        combine_data_directories(tmp_path / "both", [dump])

@@ -59,7 +59,6 @@ def test_names_the_file_that_cannot_be_measured(
         measure_files([MeasureJob("none.wav")], centroids_path="any")
 
 
-def test_needs_its_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_vocoder", None)
-    with pytest.raises(RuntimeError, match="_start_worker"):
-        module._measure_job(MeasureJob("a.wav"), "praat")
+def test_missing_centroids_are_named(make_wav: Callable[..., Path]) -> None:
+    with pytest.raises(FileNotFoundError, match="none.npz: no such centroids"):
+        measure_files([MeasureJob(str(make_wav("a.wav")))], centroids_path="none.npz")
