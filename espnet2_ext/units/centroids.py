@@ -11,6 +11,7 @@ import numpy as np
 
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.units.frame_features import FrameFeatures
+from espnet2_ext.units.switch_penalty import assign_with_switch_penalty
 
 FORMAT = "espnet2_ext centroids 1"
 
@@ -28,6 +29,8 @@ class Centroids:
         path_or_url: checkpoint of the features, if they need one.
         settings: ``FrameFeatures.settings``; empty accepts any (imported files).
         training: one line on how they were learnt, for reruns and readers.
+        switch_penalty: price of a change of unit, see ``assign_with_switch_penalty``; 0
+            takes the nearest centre, as HuBERT units do.
     """
 
     centers: np.ndarray
@@ -38,6 +41,7 @@ class Centroids:
     path_or_url: str | None = None
     settings: str = ""
     training: str = ""
+    switch_penalty: float = 0.0
 
     def __post_init__(self) -> None:
         if self.centers.ndim != 2 or self.centers.dtype != np.float32:
@@ -61,7 +65,13 @@ class Centroids:
     def fingerprint(self) -> str:
         """Return a hash of all that units depend on: the centres and the features' settings."""
         digest = hashlib.sha256(np.ascontiguousarray(self.centers).tobytes())
-        facts = (self.features, self.path_or_url, self.settings, self.stride_samples)
+        facts = (
+            self.features,
+            self.path_or_url,
+            self.settings,
+            self.stride_samples,
+            self.switch_penalty,
+        )
         digest.update(repr(facts).encode())
         return digest.hexdigest()
 
@@ -70,10 +80,11 @@ class Centroids:
         return 0.5 * np.einsum("kd,kd->k", self.centers, self.centers)
 
     def assign(self, features: np.ndarray) -> np.ndarray:
-        """Return the nearest centre of each frame, (F, dim) -> (F,) int64.
+        """Return the unit of each frame, (F, dim) -> (F,) int64: the nearest centre.
 
         Nearest in squared distance |x|^2 - 2 x.c + |c|^2: |x|^2 is the same for every
         centre, so one matrix product decides. Of equally near ones the first is taken.
+        With a switch penalty the nearest are weighed against changes.
 
         Raises:
             ValueError: the features have another width than the centres.
@@ -83,7 +94,8 @@ class Centroids:
                 f"centroids {self.tag} expect frames of {self.centers.shape[1]} values, "
                 f"got an array of shape {features.shape}"
             )
-        return np.argmin(self._halved_squares - features @ self.centers.T, axis=1)
+        halved_distances = self._halved_squares - features @ self.centers.T
+        return assign_with_switch_penalty(halved_distances, 0.5 * self.switch_penalty)
 
     def squared_distances(self, features: np.ndarray, assignments: np.ndarray) -> np.ndarray:
         """Return the squared distance (F,) of each frame to its assigned centre."""
@@ -118,6 +130,7 @@ class Centroids:
             "stride_samples": self.stride_samples,
             "offset_samples": self.offset_samples,
             "inertia": float(self.inertia),
+            "switch_penalty": float(self.switch_penalty),
         }
         with atomic_open(path, "wb") as stream:
             np.savez(stream, centers=self.centers, **texts, **numbers)  # type: ignore[arg-type]
@@ -146,6 +159,7 @@ class Centroids:
                     path_or_url=str(arrays["path_or_url"]) or None,
                     settings=str(arrays["settings"]),
                     training=str(arrays["training"]),
+                    switch_penalty=float(arrays["switch_penalty"]),
                 )
         except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError) as error:
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def learn_kmeans(
     portion: float = 1.0,
     max_utterances: int | None = None,
     num_initialisations: int = NUM_INITIALISATIONS,
+    switch_penalty: float = 0.0,
     seed: int = 0,
     num_workers: int = 1,
     device: str = "cpu",
@@ -62,6 +64,7 @@ def learn_kmeans(
         portion: share of the utterances to look at at all; at full scale 0.1 saves hours.
         max_utterances: upper limit on the utterances to look at.
         num_initialisations: k-means++ starts of which the best is taken.
+        switch_penalty: kept with the centroids for extraction, see ``Centroids``.
         seed: of the utterances, the frames and k-means.
         num_workers: processes that compute features, one CPU thread each.
         device: torch device of an upstream.
@@ -82,6 +85,7 @@ def learn_kmeans(
         "portion": portion,
         "max_utterances": max_utterances,
         "num_initialisations": num_initialisations,
+        "switch_penalty": switch_penalty,
         "seed": seed,
     }
     if Path(out_path).is_file():
@@ -103,6 +107,7 @@ def learn_kmeans(
             path_or_url=path_or_url,
             training=json.dumps(settings, sort_keys=True),
         )
+        centroids = replace(centroids, switch_penalty=switch_penalty)
     centroids.save(out_path)
     logger.info("%s: %d clusters, inertia %.4f a frame", out_path, num_clusters, centroids.inertia)
     return centroids

@@ -9,6 +9,7 @@ exec ./p2v.sh \
     --test_sets "mini_emo_test mini_emo_esd_test" \
     --kmeans_feature mfcc \
     --nclusters 100 \
+    --kmeans_switch_penalty 8 \
     --speaker_encoder train \
     --p2v_config conf/train_p2v_mini.yaml \
     --corpus_note "synthetic speech" \
