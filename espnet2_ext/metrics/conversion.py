@@ -32,7 +32,7 @@ def score_conversions(
     row_name: str = "converted",
     with_reference_rows: bool = True,
     vocoder: str = "griffin_lim",
-    f0_method: str = "praat",
+    f0_method: str = "dio",
     num_workers: int = 1,
     device: str = "cpu",
 ) -> list[PairScore]:

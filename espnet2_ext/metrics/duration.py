@@ -18,4 +18,4 @@ def percent_error(value: float, true_value: float) -> float:
     """
     if true_value <= 0.0:
         raise ValueError(f"a relative error needs a true value above 0, got {true_value}")
-    return 100.0 * abs(value - true_value) / true_value
+    return 100.0 * (abs(value - true_value) / true_value)

@@ -30,7 +30,7 @@ def measure_files(
     *,
     centroids_path: str | Path,
     vocoder: str = "griffin_lim",
-    f0_method: str = "praat",
+    f0_method: str = "dio",
     num_workers: int = 1,
     device: str = "cpu",
 ) -> dict[MeasureJob, Measures]:

@@ -38,9 +38,7 @@ class Measures:
     units: tuple[int, ...] | None
 
 
-def measure(
-    waveform: np.ndarray, encoder: UnitEncoder | None, f0_method: str = "praat"
-) -> Measures:
+def measure(waveform: np.ndarray, encoder: UnitEncoder | None, f0_method: str = "dio") -> Measures:
     """Return the figures of a waveform (N,) at 16 kHz.
 
     Args:

@@ -13,8 +13,8 @@ def true_unit_of_step(
     unit_lengths: torch.Tensor,
     step_lengths: torch.Tensor,
     *,
-    samples_per_step: int,
-    first_step_centre_samples: float,
+    samples_per_step: int | torch.Tensor,
+    first_step_centre_samples: float | torch.Tensor,
     unit_stride_samples: int,
     unit_offset_samples: int,
 ) -> torch.Tensor:
@@ -27,8 +27,10 @@ def true_unit_of_step(
         unit_durations: (B, U) run lengths in upstream frames; ignored past unit_lengths.
         unit_lengths: (B,).
         step_lengths: (B,) decoder steps of each item.
-        samples_per_step: hop of the mel times the reduction factor.
-        first_step_centre_samples: centre of step 0; (r - 1) / 2 hops for a centred mel.
+        samples_per_step: hop of the mel times the reduction factor; (B, 1) where items
+            are stretched in time.
+        first_step_centre_samples: centre of step 0; (r - 1) / 2 hops for a centred mel;
+            (B, 1) where items are stretched in time.
         unit_stride_samples: samples between upstream frames.
         unit_offset_samples: centre of upstream frame 0.
     """
@@ -38,7 +40,7 @@ def true_unit_of_step(
     steps = torch.arange(int(step_lengths.max()), device=unit_durations.device)
     centres = first_step_centre_samples + steps * samples_per_step
     frames = ((centres - unit_offset_samples) / unit_stride_samples).round().long().clamp(min=0)
-    frames = frames[None, :].expand(len(ends), -1).contiguous()
+    frames = frames.expand(len(ends), -1).contiguous()
     # The first unit whose end lies beyond the frame holds it.
     index = torch.searchsorted(ends, frames, right=True)
     index = torch.minimum(index, (unit_lengths - 1)[:, None])

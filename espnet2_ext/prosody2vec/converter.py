@@ -124,9 +124,7 @@ class Prosody2VecConverter:
         )
         generated = generate(self.model.decoder, memory, lengths, self.limits)
         return [
-            Conversion(
-                self._denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped
-            )
+            Conversion(self._denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
             for item in generated
         ]
 

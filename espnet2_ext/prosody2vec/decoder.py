@@ -124,9 +124,7 @@ class Prosody2VecDecoder(nn.Module):
         last_frames = mels[:, self.reduction_factor - 1 :: self.reduction_factor]
         return torch.cat([torch.zeros_like(last_frames[:, :1]), last_frames[:, :-1]], dim=1)
 
-    def free(
-        self, memory: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor
-    ) -> DecoderOutput:
+    def free(self, memory: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor) -> DecoderOutput:
         """Teacher-forced pass in which the attention finds its own way.
 
         Args:
@@ -179,9 +177,7 @@ class Prosody2VecDecoder(nn.Module):
             accumulated[:, energy_steps],
             mask[:, None],
         )
-        return DecoderOutput(
-            mels, stop_logits, given, energies.log_softmax(dim=2), energy_steps
-        )
+        return DecoderOutput(mels, stop_logits, given, energies.log_softmax(dim=2), energy_steps)
 
     def start(self, memory: torch.Tensor, mask: torch.Tensor) -> DecoderState:
         """Return the state before the first step: looking at unit 0, all else zero."""

@@ -61,9 +61,7 @@ class SqueezeExcitation(nn.Module):
 class SeRes2Block(nn.Module):
     """1x1 TDNN, Res2Net, 1x1 TDNN, squeeze-excitation, and a residual around them."""
 
-    def __init__(
-        self, channels: int, kernel_size: int, dilation: int, scale: int, bottleneck: int
-    ):
+    def __init__(self, channels: int, kernel_size: int, dilation: int, scale: int, bottleneck: int):
         super().__init__()
         self.first = TdnnBlock(channels, channels, 1)
         self.res2net = Res2NetBlock(channels, kernel_size, dilation, scale)

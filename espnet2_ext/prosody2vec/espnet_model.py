@@ -1,11 +1,11 @@
 """Prosody2Vec as ESPnet's trainer sees it."""
 
 import torch
+from espnet2.torch_utils.device_funcs import force_gatherable
+from espnet2.train.abs_espnet_model import AbsESPnetModel
 from torch import nn
 from torch.nn import functional as F
 
-from espnet2.torch_utils.device_funcs import force_gatherable
-from espnet2.train.abs_espnet_model import AbsESPnetModel
 from espnet2_ext.prosody2vec import losses
 from espnet2_ext.prosody2vec.alignment import true_unit_of_step
 from espnet2_ext.prosody2vec.decoder import DecoderOutput, Prosody2VecDecoder
@@ -13,6 +13,7 @@ from espnet2_ext.prosody2vec.features import HifiGanMel
 from espnet2_ext.prosody2vec.masks import length_mask
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 from espnet2_ext.prosody2vec.scheduled_sampling import SamplingSchedule, sampled_pass
+from espnet2_ext.prosody2vec.tempo import draw_factors, stretch_mels
 from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
 
 
@@ -40,6 +41,9 @@ class Prosody2VecModel(AbsESPnetModel):
         stop_weight: of the stop loss.
         stop_positive_weight: weight of the last step within the stop loss.
         scheduled_sampling: fields of SamplingSchedule.
+        tempo_stretch: while training, each mel is stretched in time by a factor between
+            1 over this and this, its units kept (see tempo.py); 1 in the paper's
+            configuration.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Prosody2VecModel(AbsESPnetModel):
         stop_weight: float = 0.2,
         stop_positive_weight: float = 5.0,
         scheduled_sampling: dict | None = None,
+        tempo_stretch: float = 1.0,
     ):
         super().__init__()
         self.features = features
@@ -75,6 +80,9 @@ class Prosody2VecModel(AbsESPnetModel):
         self.energy_share = energy_share
         self.stop_weight = stop_weight
         self.stop_positive_weight = stop_positive_weight
+        if tempo_stretch < 1.0:
+            raise ValueError(f"tempo_stretch must be at least 1: {tempo_stretch}")
+        self.tempo_stretch = tempo_stretch
         self.sampling = SamplingSchedule(**(scheduled_sampling or {}))
         # Training passes so far: saved with the weights, so that a resumed run is in
         # the same phase as an undisturbed one.
@@ -106,10 +114,14 @@ class Prosody2VecModel(AbsESPnetModel):
             speaker_embedding: (B, speaker_dim) of another utterance of the speaker.
         """
         mels, mel_lengths = self.mels(speech, speech_lengths)
+        stretch = torch.ones(len(speech), device=speech.device)
+        if self.training and self.tempo_stretch > 1.0:
+            stretch = draw_factors(len(speech), self.tempo_stretch, speech.device)
+            mels, mel_lengths = stretch_mels(mels, mel_lengths, stretch)
         prosody_embedding = self.prosody(mels, mel_lengths)
         mels = self._whole_groups(mels)
         step_lengths = self.steps_of(mel_lengths)
-        true_units = self.true_units(unit_durations, units_lengths, step_lengths)
+        true_units = self.true_units(unit_durations, units_lengths, step_lengths, stretch)
         memory = self.memory(units, units_lengths, speaker_embedding, prosody_embedding)
         mask = length_mask(units_lengths, units.size(1))
         output = self._decoder_pass(memory, mask, mels, true_units)
@@ -142,7 +154,9 @@ class Prosody2VecModel(AbsESPnetModel):
             units, units_lengths, speaker_embedding, self.prosody(mels, mel_lengths)
         )
         step_lengths = self.steps_of(mel_lengths)
-        true_units = self.true_units(unit_durations, units_lengths, step_lengths).cpu()
+        unstretched = torch.ones(len(speech), device=speech.device)
+        true_units = self.true_units(unit_durations, units_lengths, step_lengths, unstretched)
+        true_units = true_units.cpu()
         inputs = self.decoder.step_inputs(self._whole_groups(mels))
         mask = length_mask(units_lengths, units.size(1))
         attention = self.decoder.free(memory, mask, inputs).attention.float().cpu()
@@ -190,9 +204,18 @@ class Prosody2VecModel(AbsESPnetModel):
         unit_durations: torch.Tensor,
         unit_lengths: torch.Tensor,
         step_lengths: torch.Tensor,
+        stretch: torch.Tensor,
     ) -> torch.Tensor:
-        """Return (B, S) the unit spoken at each step, -1 past the end; see alignment.py."""
-        hop, group = self.features.hop_length, self.decoder.reduction_factor
+        """Return (B, S) the unit spoken at each step, -1 past the end; see alignment.py.
+
+        Args:
+            unit_durations: (B, U).
+            unit_lengths: (B,).
+            step_lengths: (B,).
+            stretch: (B,) how many times longer the mels are than the audio of the units.
+        """
+        hop = self.features.hop_length / stretch[:, None]  # samples of that audio
+        group = self.decoder.reduction_factor
         return true_unit_of_step(
             unit_durations,
             unit_lengths,

@@ -3,8 +3,8 @@
 import math
 
 import torch
-
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
+
 from espnet2_ext.prosody2vec.masks import length_mask
 
 LOG_MEL_FLOOR = math.log(1.0e-5)

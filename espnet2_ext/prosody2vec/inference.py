@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 from tqdm import tqdm
 
 from espnet2_ext._compat import load_ark_scp
@@ -64,9 +65,7 @@ def convert_pairs(
     """
     output_dir = Path(output_dir)
     pairs = read_pairs(Path(pairs_dir) / "pairs")
-    _start_anew_if_changed(
-        output_dir, model_file, pairs, vocoder, limits, data_dir, batch_size
-    )
+    _start_anew_if_changed(output_dir, model_file, pairs, vocoder, limits, data_dir, batch_size)
     if not all(_record_path(output_dir, pair).exists() for pair in pairs):
         converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
         _generate(converter, pairs, Path(data_dir), unit_tag, output_dir, batch_size)
@@ -77,6 +76,8 @@ def convert_pairs(
         silent,
         description="vocoder",
         num_workers=num_workers,
+        initializer=torch.set_num_threads,
+        initializer_arguments=(1,),
         # Griffin-Lim runs in torch, whose threads do not survive a fork.
         start_method="spawn",
     ):

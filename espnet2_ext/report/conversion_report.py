@@ -1,5 +1,6 @@
 """Examples of conversion to look at and listen to, the same ones on every run."""
 
+import logging
 import os
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from espnet2_ext.report.mel_figure import MelPanel, mel_figure
 from espnet2_ext.report.results import PATH, Record, append_records
 from espnet2_ext.report.training_figure import read_curves, training_figure
 from espnet2_ext.vocoder.vocode import write_waveform
+
+logger = logging.getLogger(__name__)
 
 TRAINING = "Training"
 """Title of the training curves' section."""
@@ -61,11 +64,20 @@ def report_conversion(
             for what, file in files.items()
         ]
     if train_dir is not None:
-        file = output_dir / "training.png"
-        save_figure(training_figure(read_curves(train_dir)), file)
-        row = Path(train_dir).name
-        records.append(_file_record(TRAINING, row, "training curves", file, "", results_path))
+        records += _write_training(Path(train_dir), output_dir, results_path)
     append_records(results_path, records, replace_tables=[title])
+
+
+def _write_training(train_dir: Path, output_dir: Path, results_path: Path) -> list[Record]:
+    """Write the training curves; a run without TensorBoard has none, which is logged."""
+    try:
+        curves = read_curves(train_dir)
+    except FileNotFoundError as error:
+        logger.warning("no training curves: %s", error)
+        return []
+    file = output_dir / "training.png"
+    save_figure(training_figure(curves), file)
+    return [_file_record(TRAINING, train_dir.name, "training curves", file, "", results_path)]
 
 
 class _Tables:

@@ -38,7 +38,7 @@ nclusters=100               # how many units
 kmeans_path_or_url=         # checkpoint or directory, for upstreams such as hf_hubert_custom/6
 kmeans_portion=1.0          # share of the training utterances that k-means looks at
 kmeans_max_frames=1000000   # frames of them that are clustered
-kmeans_switch_penalty=0     # price of a change of unit, squared distance; mfcc flickers without
+kmeans_switch_penalty=0.0   # price of a change of unit, which smooths mfcc units; 0 for HuBERT
 kmeans_centroids=           # learn none: take this centroids.npz of bin/import_kmeans
 speaker_encoder=speechbrain/spkrec-ecapa-voxceleb  # hub name or directory; train: a small one
 ## Training: stages 7 and 8
@@ -133,8 +133,8 @@ if begin 4 "${nclusters} units of ${kmeans_feature}: ${centroids}"; then
     [ -n "${kmeans_centroids}" ] || compute "${logs}/kmeans.log" "${inference_ngpu}" \
         "${python}" -m espnet2_ext.bin.learn_kmeans --data_dir "${org}/${train_set}" \
         --out_path "${centroids}" --features_spec "${kmeans_feature}" --num_clusters "${nclusters}" \
-        --switch_penalty "${kmeans_switch_penalty}" \
         --portion "${kmeans_portion}" --max_frames "${kmeans_max_frames}" --device "${device}" \
+        --switch_penalty "${kmeans_switch_penalty}" \
         ${kmeans_path_or_url:+--path_or_url "${kmeans_path_or_url}"} --num_workers "${nj}"
     for name in "${train_sp}" "${valid_set}" "${tests[@]}"; do
         compute "${logs}/units_${name}.log" "${inference_ngpu}" \

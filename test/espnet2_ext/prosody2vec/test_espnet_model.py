@@ -76,3 +76,20 @@ def test_attention_maps_are_cut_to_size(make_model, batch):
     assert [tuple(w.shape) for w in weights] == [(10, 4), (7, 1)]
     assert [len(p) for p in paths] == [10, 7]
     assert paths[1].tolist() == [0] * 7
+
+
+def test_stretching_changes_training_only_and_keeps_the_alignment(make_model, batch):
+    stretched, plain = make_model(tempo_stretch=1.5), make_model()
+    assert stretched.eval()(**batch)[0] == plain.eval()(**batch)[0]
+    torch.manual_seed(0)
+    assert stretched.train()(**batch)[0] != plain.train()(**batch)[0]
+    durations, lengths = batch["unit_durations"], batch["units_lengths"]
+    whole = plain.true_units(durations, lengths, torch.tensor([20, 14]), torch.ones(2))
+    double = plain.true_units(durations, lengths, torch.tensor([40, 28]), torch.full((2,), 2.0))
+    assert double[0, ::2].tolist() == whole[0].tolist()
+    assert (double[1, :28] == 0).all() and (double[1, 28:] == -1).all()
+
+
+def test_stretch_below_one_is_an_error(make_model):
+    with pytest.raises(ValueError, match="tempo_stretch must be at least 1"):
+        make_model(tempo_stretch=0.9)

@@ -19,7 +19,9 @@ def test_batch_equals_alone(make_decoder, window):
     memory, together = speak(decoder, limits)
     assert len({len(item.mel) for item in together}) > 1, "the items should stop apart"
     for item, length in enumerate((4, 2, 3)):
-        [alone] = generate(decoder, memory[item : item + 1, :length], torch.tensor([length]), limits)
+        [alone] = generate(
+            decoder, memory[item : item + 1, :length], torch.tensor([length]), limits
+        )
         assert alone.is_stopped == together[item].is_stopped
         torch.testing.assert_close(together[item].mel, alone.mel, atol=1e-5, rtol=0)
         torch.testing.assert_close(together[item].attention, alone.attention, atol=1e-5, rtol=0)

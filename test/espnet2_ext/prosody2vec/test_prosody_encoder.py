@@ -72,8 +72,10 @@ def copy_weights(encoder, oracle):
     ours, theirs = weighted_modules(encoder), weighted_modules(oracle)
     assert len(ours) == len(theirs)
     for mine, other in zip(ours, theirs, strict=True):
-        state = {name: value.view_as(other.state_dict()[name]) for name, value in
-                 mine.state_dict().items()}
+        state = {
+            name: value.view_as(other.state_dict()[name])
+            for name, value in mine.state_dict().items()
+        }
         other.load_state_dict(state)
 
 

@@ -85,6 +85,15 @@ def test_training_curves_are_shown_if_asked_for(
     assert (tmp_path / "exp/report/training.png").is_file()
 
 
+def test_a_run_without_curves_is_told(
+    conversion_files, plain_figures: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    report(conversion_files, tmp_path, train_dir=tmp_path / "exp/p2v_mini")
+    assert "no training curves: " in caplog.text
+    tables = {record.table for record in read_records(tmp_path / "exp/results.jsonl")}
+    assert tables == {"Examples (synthetic)"}
+
+
 def test_data_without_texts_are_fine(conversion_files, plain_figures: None, tmp_path: Path) -> None:
     (conversion_files.data_dir / "text").unlink()
     report(conversion_files, tmp_path)
