@@ -15,8 +15,8 @@ Options:
   --venv DIR             where the environment is made (default: tools/venv)
   --use_current_python   install into the python3 on PATH (conda, container); no environment
   --torch_version V      another PyTorch, 2.11 to 2.14 (default: 2.11.0); torchaudio stays 2.11
-  --cuda_index URL       package index with PyTorch builds for your CUDA, such as
-                         https://download.pytorch.org/whl/cu128
+  --cuda_index URL       package index with PyTorch builds for your CUDA; PyTorch's
+                         "Get started" page names one for each version
   --dev, --no_dev        with or without the tools for tests and lint (default: without)
   --force                install even where the stamp of an earlier run says it is done
   --help                 this text

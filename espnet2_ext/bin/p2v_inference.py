@@ -31,7 +31,7 @@ def main(cmd: list[str] | None = None) -> None:
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s: %(message)s")
     options = vars(get_parser().parse_args(cmd))
     config = options.pop("inference_config")
-    limits = {}
+    limits: dict = {}
     if config:
         with open(config, encoding="utf-8") as stream:
             limits = yaml.safe_load(stream) or {}

@@ -53,7 +53,7 @@ class Prosody2VecConverter:
         device: ``cpu`` or ``cuda``.
 
     Example:
-        >>> converter = Prosody2VecConverter.from_file("exp/p2v/valid.loss.ave.pth")  # doctest: +SKIP
+        >>> converter = Prosody2VecConverter.from_file("exp/p2v/best.pth")  # doctest: +SKIP
         >>> [conversion] = converter.convert([request])  # doctest: +SKIP
     """
 

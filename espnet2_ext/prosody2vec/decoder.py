@@ -254,6 +254,5 @@ def _lstm_step(
     lstm: nn.LSTM, inputs: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (hidden, cell) after one step of a one-layer LSTM, without its sequence overhead."""
-    return torch.lstm_cell(
-        inputs, state, lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0
-    )
+    [weights] = lstm.all_weights
+    return torch.lstm_cell(inputs, state, *weights)

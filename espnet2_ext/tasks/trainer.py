@@ -80,7 +80,7 @@ def _atomic_torch_save() -> Iterator[None]:
         with atomic_path(path) as temporary:
             save(obj, temporary, *arguments, **options)
 
-    torch.save = save_beside
+    torch.save = save_beside  # type: ignore[assignment]  # looser than its annotation
     try:
         yield
     finally:

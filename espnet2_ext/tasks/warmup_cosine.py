@@ -43,8 +43,11 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
         self.final_ratio = final_ratio
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        """Return the rate of each group for the update to come."""
+    def get_lr(self) -> list[float]:  # type: ignore[override]  # never tensors
+        """Return the rate of each group for the update to come.
+
+        Python floats: ESPnet 202611 refuses checkpoints that hold anything else.
+        """
         ratio = self._ratio(self.last_epoch + 1)
         return [float(base * ratio) for base in self.base_lrs]
 

@@ -30,5 +30,6 @@ def test_offset_shifts_and_padding_is_minus_one():
         unit_stride_samples=320,
         unit_offset_samples=200,
     )
-    # 128 -> frame 0; 640 -> (640-200)/320 = 1.4 -> frame 1, unit 0; 1152 -> 2.97 -> frame 3 -> last.
+    # 128 -> frame 0; 640 -> (640 - 200) / 320 = 1.4 -> frame 1, unit 0;
+    # 1152 -> 2.97 -> frame 3, past the end -> the last unit.
     assert units.tolist() == [[0, 0, 1], [0, 0, -1]]
