@@ -1,13 +1,18 @@
 """From the scores of single conversions to the records of a result table."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from espnet2_ext.metrics.bootstrap import bootstrap_interval
-from espnet2_ext.metrics.conversion import score_conversions
+from espnet2_ext.metrics.conversion import (
+    RESYNTHESIS,
+    TRUE_TARGET,
+    WRONG_SENTENCE,
+    score_conversions,
+)
 from espnet2_ext.metrics.pair_score import PairScore
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.results import Record, append_records
@@ -112,6 +117,9 @@ METRICS = (
     ),
 )
 
+ROWS_POOLED_ONLY = (RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
+"""Rows that say what a metric can reach; they are not repeated for every condition."""
+
 
 def report_scores(
     inference_dir: str | Path,
@@ -139,7 +147,7 @@ def report_scores(
         centroids_path: see there.
         results_path: the jsonl.
         unit_tag: which ``units_<tag>``.
-        table: title; the conditions' tables are called ``<table>: <condition>``.
+        table: title; a condition's rows are called ``<row>, <condition>``.
         protocol: what was converted with what; settings of the metrics are added.
         row_name: row of these conversions.
         with_reference_rows: also add zero effort, resynthesis, true target and wrong
@@ -170,7 +178,7 @@ def report_scores(
 def summarise_scores(
     scores: Sequence[PairScore], *, table: str, protocol: str, commit: str
 ) -> list[Record]:
-    """Return the records of the table over all pairs, then of one table a condition.
+    """Return the records over all pairs, then rows of zero effort and conversions by condition.
 
     Raises:
         ValueError: a value is there for some pairs of a row but not for all.
@@ -178,8 +186,12 @@ def summarise_scores(
     records = _summarise(scores, table, protocol, commit)
     conditions = sorted({score.condition for score in scores})
     for condition in conditions if len(conditions) > 1 else ():
-        chosen = [score for score in scores if score.condition == condition]
-        records += _summarise(chosen, f"{table}: {condition}", protocol, commit)
+        chosen = [
+            replace(score, row=f"{score.row}, {condition}")
+            for score in scores
+            if score.condition == condition and score.row not in ROWS_POOLED_ONLY
+        ]
+        records += _summarise(chosen, table, protocol, commit)
     return records
 
 

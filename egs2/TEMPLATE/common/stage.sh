@@ -94,12 +94,13 @@ train() {
     wait "${launcher}"
 }
 
-# list_pairs SET...: print every list of pairs, data/SET/pairs/NAME, as SET/NAME.
+# list_pairs SET...: print every list of pairs, data/SET/pairs/NAME, as SET/NAME; same_voice,
+# the setting a reader looks for first, comes first.
 list_pairs() {
     local name pairs
     for name in "$@"; do
-        for pairs in data/"${name}"/pairs/*/; do
+        for pairs in data/"${name}"/pairs/{same_voice,*}/; do
             if [ -f "${pairs}/pairs" ]; then echo "${name}/$(basename "${pairs}")"; fi
         done
-    done
+    done | awk '!seen[$0]++'
 }

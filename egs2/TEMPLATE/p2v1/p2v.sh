@@ -221,7 +221,7 @@ fi
 if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
     for entry in $(list_pairs "${tests[@]}"); do
         results=${p2v_exp}/${inference_tag}/${entry} pairs=data/${entry/\///pairs/}
-        title="${p2v_tag}, ${entry/\//, }${corpus_note:+ (${corpus_note})}"
+        title="${p2v_tag}${corpus_note:+ (${corpus_note})}"
         print=$(fingerprint "${results}/settings.json" "${centroids}" "${title}" "${pairs}"/*)
         if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then continue; fi
         inputs=(--inference_dir "${results}" --data_dir "${raw}/${entry%/*}" --pairs_dir "${pairs}"
@@ -230,7 +230,7 @@ if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
             "${python}" -m espnet2_ext.bin.score_conversion "${inputs[@]}" --table "${title}" \
             --protocol "${pairs}, ${inference_tag}" --unit_tag "${unit_tag}" --vocoder "${vocoder}" \
             --centroids_path "${centroids}" --num_workers "${inference_nj}" --device "${device}"
-        "${python}" -m espnet2_ext.bin.report_conversion "${inputs[@]}" --title "Examples: ${title}" \
+        "${python}" -m espnet2_ext.bin.report_conversion "${inputs[@]}" --title "Examples: ${title}, ${entry/\//, }" \
             --output_dir "${expdir}/report/${p2v_tag}/${entry}" --train_dir "${p2v_exp}"
         mark_done "${results}" "${print}"
     done

@@ -30,13 +30,21 @@ def test_means_over_all_pairs_and_over_each_condition() -> None:
     assert (pooled.value, pooled.n, pooled.unit, pooled.better) == (30.0, 3, "%", "lower")
     assert (pooled.protocol, pooled.commit) == ("P", "C")
     assert (pooled.low, pooled.high) == bootstrap_interval([10.0, 20.0, 60.0])
-    assert records["T: sad", "converted", "F0-mean error"].value == 15.0
-    assert records["T: angry", "converted", "F0-mean error"].n == 1
-    assert list(dict.fromkeys(table for table, _, _ in records)) == ["T", "T: angry", "T: sad"]
+    assert records["T", "converted, sad", "F0-mean error"].value == 15.0
+    assert records["T", "converted, angry", "F0-mean error"].n == 1
+    rows = list(dict.fromkeys(row for _, row, _ in records))
+    assert rows == ["converted", "converted, angry", "converted, sad"]
 
 
-def test_one_condition_needs_no_table_of_its_own() -> None:
-    assert {table for table, _, _ in summarise([make_score("a", "sad", 1.0)])} == {"T"}
+def test_one_condition_needs_no_row_of_its_own() -> None:
+    assert {row for _, row, _ in summarise([make_score("a", "sad", 1.0)])} == {"converted"}
+
+
+def test_what_a_metric_can_reach_is_not_repeated_for_every_condition() -> None:
+    wrong = [
+        PairScore("wrong sentence", pair, pair, "s", "t", unit_error_rate=1.0) for pair in "ab"
+    ]
+    assert {row for _, row, _ in summarise(wrong)} == {"wrong sentence"}
 
 
 def test_unvoiced_utterances_are_counted() -> None:
@@ -80,7 +88,7 @@ def test_a_rerun_gives_the_same_file(conversion_files, fake_units: None, tmp_pat
     found = {(r.table, r.row, r.metric): r for r in records}
     assert found["Conversion (synthetic)", "converted", "unit error rate"].value == 0.75
     assert found["Conversion (synthetic)", "converted", "stopped"].value == 0.5
-    assert found["Conversion (synthetic): neutral-sad", "zero effort", "duration error"].n == 1
+    assert found["Conversion (synthetic)", "zero effort, neutral-sad", "duration error"].n == 1
     assert ("Environment", "python version", "value") in found
     # The scores that were kept give the same table.
     scores = read_scores(conversion_files.inference_dir / "scores.tsv")
