@@ -10,7 +10,7 @@ import torch
 from espnet2.torch_utils.device_funcs import to_device
 from espnet2.train.trainer import Trainer
 
-from espnet2_ext.data.atomic import atomic_path
+from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.report.attention_figure import attention_figure
 
 
@@ -77,8 +77,10 @@ def _atomic_torch_save() -> Iterator[None]:
     def save_beside(obj, path, *arguments, **options):
         if not isinstance(path, str | Path):
             return save(obj, path, *arguments, **options)
-        with atomic_path(path) as temporary:
-            save(obj, temporary, *arguments, **options)
+        # To a stream: a path's name would stand in the archive, and the temporary one
+        # differs from run to run.
+        with atomic_open(path, "wb") as stream:
+            save(obj, stream, *arguments, **options)
 
     torch.save = save_beside  # type: ignore[assignment]  # looser than its annotation
     try:

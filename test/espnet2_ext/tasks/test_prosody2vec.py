@@ -11,6 +11,7 @@ from espnet2_ext.data.table import write_table
 from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+from espnet2_ext.tasks.trainer import _atomic_torch_save
 from espnet2_ext.units.centroids import Centroids
 
 TINY = {
@@ -171,3 +172,10 @@ def test_errors_name_the_option(data):
         run(data, "bad", "--centroids", "none")
     with pytest.raises(ValueError, match="--train_speaker_dir is needed"):
         run(data, "bad", "--train_speaker_dir", "none", "--max_epoch", "1")
+
+
+def test_files_of_equal_weights_are_equal(data, trained):
+    with _atomic_torch_save():
+        torch.save(torch.load(trained / "3epoch.pth"), data / "one.pth")
+        torch.save(torch.load(trained / "3epoch.pth"), data / "two.pth")
+    assert (data / "one.pth").read_bytes() == (data / "two.pth").read_bytes()
