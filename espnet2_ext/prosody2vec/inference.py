@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from tqdm import tqdm
 
 from espnet2_ext._compat import load_ark_scp
-from espnet2_ext.data.atomic import atomic_open, atomic_path
-from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
+from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.table import read_int_table, read_table, write_table
 from espnet2_ext.metrics.attention_path import attention_path
@@ -23,6 +22,7 @@ from espnet2_ext.prosody2vec.converter import Conversion, ConversionRequest, Pro
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.pairs import Pair, read_pairs
 from espnet2_ext.vocoder import build_vocoder
+from espnet2_ext.vocoder.vocode import write_waveform
 
 logger = logging.getLogger(__name__)
 
@@ -156,8 +156,7 @@ def _vocode_file(pair_id: str, vocoder: str, output_dir: Path) -> None:
     """Write the audio of a pair's mel."""
     mel = np.load(output_dir / "mel" / f"{pair_id}.npy")
     waveform = build_vocoder(vocoder)(mel)
-    with atomic_path(_wav_path(output_dir, pair_id)) as temporary:
-        soundfile.write(temporary, np.clip(waveform, -1.0, 1.0), SAMPLE_RATE_HZ, "PCM_16")
+    write_waveform(_wav_path(output_dir, pair_id), waveform)
 
 
 def _write_tables(output_dir: Path, pairs: Sequence[Pair]) -> None:

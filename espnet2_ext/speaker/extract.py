@@ -12,12 +12,12 @@ import torch
 from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.data.atomic import atomic_open, atomic_path
 from espnet2_ext.data.audio import read_audio
+from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
 from espnet2_ext.data.table import read_table
 from espnet2_ext.speaker.encoder import SpeakerEncoder, SpeechBrainSpeakerEncoder
 from espnet2_ext.speaker.model_files import find_model_directory, model_fingerprint
-from espnet2_ext.speaker.one_thread import one_thread
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ import yaml
 from tqdm import tqdm
 
 from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.table import read_table
 from espnet2_ext.speaker.crops import CropSampler, read_features
 from espnet2_ext.speaker.mini_model import (
@@ -21,7 +22,6 @@ from espnet2_ext.speaker.mini_model import (
     save_mini_speaker_model,
 )
 from espnet2_ext.speaker.model_files import MODEL_FILES
-from espnet2_ext.speaker.one_thread import one_thread
 
 logger = logging.getLogger(__name__)
 

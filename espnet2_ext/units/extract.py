@@ -12,6 +12,7 @@ from typing import Any
 
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
 from espnet2_ext.units.centroids import Centroids
@@ -21,7 +22,6 @@ from espnet2_ext.units.unit_parts import EncodedUtterance, UnitParts, write_part
 from espnet2_ext.units.worker import (
     built_features,
     data_signature,
-    one_thread,
     read_and_compute,
     read_wavs,
     start_worker,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.frame_features import FrameFeatures
@@ -17,7 +18,6 @@ from espnet2_ext.units.reservoir import Reservoir, choose_utterances
 from espnet2_ext.units.worker import (
     built_features,
     data_signature,
-    one_thread,
     read_and_compute,
     read_wavs,
     start_worker,

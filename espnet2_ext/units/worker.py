@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,25 +19,6 @@ _features: FrameFeatures | None = None
 def built_features(spec: str, path_or_url: str | None, device: str) -> FrameFeatures:
     """Return the features, the last ones again if asked for the same: upstreams are large."""
     return build_frame_features(spec, path_or_url=path_or_url, device=device)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Give numpy, scikit-learn and torch one CPU thread inside the block.
-
-    Sums split over threads differ in their last bits from run to run; with one thread a
-    process, results depend neither on the machine's cores nor on the number of workers.
-    """
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def start_worker(spec: str, path_or_url: str | None, device: str) -> None:
