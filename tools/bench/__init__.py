@@ -1,0 +1,1 @@
+"""Speed and memory of what the project exists for, as ratios measured in one process."""
