@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from espnet2_ext.units.truncate import truncate_upstream
+
 CONV_OFFSET_SAMPLES = 200
 """Centre of the 400 samples that frame 0 of HuBERT, wav2vec 2.0 and WavLM sees."""
 SHORTEST_SAMPLES = 400
@@ -57,12 +59,13 @@ class S3prlFeatures:
         self.name = f"{upstream}/{layer}"
         self.layer = layer
         self.device = device
-        self.upstream = _load_upstream(upstream, path_or_url).to(device).eval()
-        self.upstream.requires_grad_(False)
+        self.upstream = _load_upstream(upstream, path_or_url).eval().requires_grad_(False)
         if layer >= self.upstream.num_layers:
             raise ValueError(
                 f"{self.name}: {upstream} has hidden states 0 to {self.upstream.num_layers - 1}"
             )
+        truncate_upstream(self.upstream, layer)
+        self.upstream.to(device)
         self.dim = int(self.upstream.hidden_sizes[layer])
         self.stride_samples = int(self.upstream.downsample_rates[layer])
         # Other strides belong to other convolutions; the middle of a step is near enough.
