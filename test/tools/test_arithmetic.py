@@ -1,0 +1,81 @@
+"""The decoder's arithmetic against figures worked out by hand (millions of multiply-adds)."""
+
+import pytest
+
+from tools.bench.arithmetic import (
+    DecoderSizes,
+    Machine,
+    decoder_macs,
+    generation_floor_seconds,
+    loop_macs,
+    sequential_weights,
+    training_floor_seconds,
+    training_flop,
+)
+
+BY_HAND = {
+    "prenet": 0.09,
+    "prenet gates": 1.44,
+    "context gates": 5.05,
+    "recurrent gates": 7.93,
+    "query": 0.18,
+    "location convolution": 0.50,
+    "location": 1.02,
+    "score": 0.03,
+    "context": 0.22,
+    "decoder input gates": 9.44,
+    "decoder recurrent gates": 4.19,
+    "projections": 0.16,
+}
+
+
+def test_paper_sizes_at_ten_seconds():
+    macs = decoder_macs(DecoderSizes(), num_units=250)
+    assert {part: round(count / 1e6, 2) for part, count in macs.items()} == BY_HAND
+    assert sum(macs.values()) / 1e6 == pytest.approx(30.25, abs=0.01)
+    assert loop_macs(DecoderSizes(), 250) / 1e6 == pytest.approx(14.93, abs=0.01)
+
+
+def test_attention_lstm_of_1024():
+    sizes = DecoderSizes(attention_lstm_units=1024)
+    assert sum(decoder_macs(sizes, 250).values()) / 1e6 == pytest.approx(23.12, abs=0.01)
+    assert loop_macs(sizes, 250) / 1e6 == pytest.approx(9.77, abs=0.01)
+
+
+def test_training_flop_of_a_second_of_audio():
+    per_second = 62.5 * training_flop(DecoderSizes(), 250)
+    assert per_second / 1e9 == pytest.approx(11.34, abs=0.01)
+
+
+def test_sequential_weights():
+    # 13.16 M weights stay in the loop; the decoder LSTM's recurrence adds 1024 x 4096.
+    assert sequential_weights(DecoderSizes()) / 1e6 == pytest.approx(13.16 + 4.19, abs=0.01)
+
+
+TINY = DecoderSizes(
+    encoded_dim=2,
+    shared_dim=5,
+    mel_dim=1,
+    prenet_dim=1,
+    attention_lstm_units=1,
+    attention_dim=1,
+    location_channels=1,
+    location_kernel_size=1,
+    decoder_lstm_units=1,
+)
+
+
+def test_floors_by_hand():
+    # Without what units share: prenet 2, its gates 4, context 8, recurrent 4, query 1; three
+    # units: convolution 6, location 3, score 3, context 6; decoder 12 + 4, projections 6.
+    # In a loop: 8 + 4 + 1 + 6 + 3 + 3 + 6 = 31, and the decoder's recurrence 4; total 59.
+    compute_bound = Machine(flop_per_second=2.0, bytes_per_second=1e12)
+    assert training_floor_seconds(TINY, 3, 1, compute_bound) == pytest.approx(3 * 59)
+    assert generation_floor_seconds(TINY, 3, 1, compute_bound) == pytest.approx(59)
+    # Sequential weights: 8 + 4 + 1 + (2 + 1) + 1 + 4 = 21; all that generation reads: 41.
+    memory_bound = Machine(flop_per_second=1e12, bytes_per_second=4.0)
+    assert training_floor_seconds(TINY, 3, 1, memory_bound) == pytest.approx(2 * 21)
+    assert generation_floor_seconds(TINY, 3, 1, memory_bound) == pytest.approx(41)
+    assert generation_floor_seconds(TINY, 3, 1, memory_bound, bytes_per_weight=2) * 2 == (
+        pytest.approx(41)
+    )
