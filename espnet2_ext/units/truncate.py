@@ -64,10 +64,10 @@ def _encoder(upstream: Any) -> Any:
 def _truncations(encoder: Any, kept: int) -> Iterator[None]:
     """Shorten the encoder, then also take its norm out; whole again when exhausted."""
     whole, norm = encoder.layers, getattr(encoder, "layer_norm", None)
-    encoder.layers = whole[:kept]
+    encoder.layers = whole[:kept].eval()  # a new list is in train mode
     yield
     if isinstance(norm, torch.nn.LayerNorm):
-        encoder.layer_norm = torch.nn.Identity()
+        encoder.layer_norm = torch.nn.Identity().eval()
         yield
         encoder.layer_norm = norm
     encoder.layers = whole
