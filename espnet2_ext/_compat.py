@@ -25,7 +25,18 @@ try:
 except ImportError:
     import kaldiio as _ark  # ESPnet 202511
 
-__all__ = ["load_ark_scp", "write_ark_scp"]
+__all__ = ["load_ark_scp", "tacotron2_classes", "write_ark_scp"]
+
+
+def tacotron2_classes() -> tuple[type, type]:
+    """Return ESPnet's Tacotron 2 ``Decoder`` and ``AttLoc``; imported when asked for."""
+    try:
+        from espnet2.legacy.nets.pytorch_backend.rnn.attentions import AttLoc  # ESPnet 202611
+        from espnet2.legacy.nets.pytorch_backend.tacotron2.decoder import Decoder
+    except ImportError:
+        from espnet.nets.pytorch_backend.rnn.attentions import AttLoc  # ESPnet 202511
+        from espnet.nets.pytorch_backend.tacotron2.decoder import Decoder
+    return Decoder, AttLoc
 
 
 def load_ark_scp(path: str | Path) -> Mapping[str, np.ndarray]:
