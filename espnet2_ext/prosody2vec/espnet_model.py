@@ -87,16 +87,21 @@ class Prosody2VecModel(AbsESPnetModel):
         # Training passes so far: saved with the weights, so that a resumed run is in
         # the same phase as an undisturbed one.
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        # Their number once more: reading the buffer would wait for the GPU at every step.
+        self._updates = 0
+        self.register_load_state_dict_post_hook(_count_from_buffer)
 
     def forward(
         self,
-        speech: torch.Tensor,
-        speech_lengths: torch.Tensor,
         units: torch.Tensor,
         units_lengths: torch.Tensor,
         unit_durations: torch.Tensor,
         unit_durations_lengths: torch.Tensor,
         speaker_embedding: torch.Tensor,
+        speech: torch.Tensor | None = None,
+        speech_lengths: torch.Tensor | None = None,
+        feats: torch.Tensor | None = None,
+        feats_lengths: torch.Tensor | None = None,
         **unused: object,
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
         """Return loss, statistics and weight (the batch size), as ESPnet's trainer asks.
@@ -105,18 +110,23 @@ class Prosody2VecModel(AbsESPnetModel):
         across the phases of training.
 
         Args:
-            speech: (B, N).
-            speech_lengths: (B,).
             units: (B, U) ids.
             units_lengths: (B,).
             unit_durations: (B, U) run lengths in upstream frames.
             unit_durations_lengths: (B,) equal to units_lengths.
             speaker_embedding: (B, speaker_dim) of another utterance of the speaker.
+            speech: (B, N); or None where feats are given.
+            speech_lengths: (B,).
+            feats: (B, T, M) what collect_feats gave; or None.
+            feats_lengths: (B,).
+
+        Raises:
+            ValueError: neither speech nor feats, or both.
         """
-        mels, mel_lengths = self.mels(speech, speech_lengths)
-        stretch = torch.ones(len(speech), device=speech.device)
+        mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
+        stretch = torch.ones(len(mels), device=mels.device)
         if self.training and self.tempo_stretch > 1.0:
-            stretch = draw_factors(len(speech), self.tempo_stretch, speech.device)
+            stretch = draw_factors(len(mels), self.tempo_stretch, mels.device)
             mels, mel_lengths = stretch_mels(mels, mel_lengths, stretch)
         prosody_embedding = self.prosody(mels, mel_lengths)
         mels = self._whole_groups(mels)
@@ -128,33 +138,54 @@ class Prosody2VecModel(AbsESPnetModel):
         loss, stats = self._losses(output, mels, mel_lengths, step_lengths, true_units)
         if self.training:
             self.updates += 1
-        batch_size = speech.new_tensor(len(speech))
+            self._updates += 1
+        batch_size = mels.new_tensor(len(mels))
         return force_gatherable((loss, stats, batch_size), loss.device)
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds from mel frame to mel frame."""
+        return self.features.hop_length / self.features.sample_rate_hz
+
+    def mel_frames(
+        self,
+        speech_lengths: torch.Tensor | None = None,
+        feats_lengths: torch.Tensor | None = None,
+        **unused: object,
+    ) -> torch.Tensor:
+        """Return (B,) the frames of a batch's mels, from its lengths alone."""
+        if feats_lengths is not None:
+            return feats_lengths
+        if speech_lengths is None:
+            raise ValueError("a batch without speech and without feats: one must be given as data")
+        return speech_lengths // self.features.hop_length + 1
 
     def collect_feats(
         self, speech: torch.Tensor, speech_lengths: torch.Tensor, **unused: object
     ) -> dict[str, torch.Tensor]:
-        """Return the mels (B, T, M), not normalised, for the global statistics."""
+        """Return the mels (B, T, M), not normalised, for the statistics and to be kept."""
         mels, mel_lengths = self.features(speech, speech_lengths)
         return {"feats": mels, "feats_lengths": mel_lengths}
 
     def attention_maps(
         self,
-        speech: torch.Tensor,
-        speech_lengths: torch.Tensor,
         units: torch.Tensor,
         units_lengths: torch.Tensor,
         unit_durations: torch.Tensor,
         speaker_embedding: torch.Tensor,
+        speech: torch.Tensor | None = None,
+        speech_lengths: torch.Tensor | None = None,
+        feats: torch.Tensor | None = None,
+        feats_lengths: torch.Tensor | None = None,
         **unused: object,
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return, for each item, attention (S, U) of the free pass and true units (S,)."""
-        mels, mel_lengths = self.mels(speech, speech_lengths)
+        mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
         memory = self.memory(
             units, units_lengths, speaker_embedding, self.prosody(mels, mel_lengths)
         )
         step_lengths = self.steps_of(mel_lengths)
-        unstretched = torch.ones(len(speech), device=speech.device)
+        unstretched = torch.ones(len(mels), device=mels.device)
         true_units = self.true_units(unit_durations, units_lengths, step_lengths, unstretched)
         true_units = true_units.cpu()
         inputs = self.decoder.step_inputs(self._whole_groups(mels))
@@ -167,12 +198,26 @@ class Prosody2VecModel(AbsESPnetModel):
         )
 
     def mels(
-        self, speech: torch.Tensor, speech_lengths: torch.Tensor
+        self,
+        speech: torch.Tensor | None,
+        speech_lengths: torch.Tensor | None,
+        feats: torch.Tensor | None = None,
+        feats_lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return normalised mels (B, T, M), zero past the end, and mel_lengths (B,)."""
-        with torch.no_grad(), torch.autocast(speech.device.type, enabled=False):
-            mels, mel_lengths = self.features(speech.float(), speech_lengths)
-            if self.normalize is not None:
+        """Return normalised mels (B, T, M), zero past the end, and mel_lengths (B,).
+
+        Args: see forward; of speech and feats one is None.
+        """
+        if speech is not None and feats is None:
+            with torch.no_grad(), torch.autocast(speech.device.type, enabled=False):
+                mels, mel_lengths = self.features(speech.float(), speech_lengths)
+        elif feats is not None and feats_lengths is not None and speech is None:
+            # A copy: ESPnet's GlobalMVN works in place on an input without gradient.
+            mels, mel_lengths = feats.float().clone(), feats_lengths
+        else:
+            raise ValueError("of speech and feats exactly one must be given as data")
+        if self.normalize is not None:
+            with torch.no_grad(), torch.autocast(mels.device.type, enabled=False):
                 mels, mel_lengths = self.normalize(mels, mel_lengths)
         return mels, mel_lengths
 
@@ -239,7 +284,8 @@ class Prosody2VecModel(AbsESPnetModel):
     ) -> DecoderOutput:
         """Return the pass that this phase of training asks for."""
         inputs = self.decoder.step_inputs(mels)
-        updates = int(self.updates)
+        # A copy that DataParallel makes for one step has no lasting count, only the buffer.
+        updates = int(self.updates) if getattr(self, "_is_replica", False) else self._updates
         if self.training and updates < self.forced_alignment_updates:
             steps = inputs.size(1)
             chosen = torch.randperm(steps, device=mels.device)
@@ -281,3 +327,8 @@ class Prosody2VecModel(AbsESPnetModel):
             "attention_near": near.detach().sum() / (at_steps >= 0).sum(),
         }
         return loss, stats
+
+
+def _count_from_buffer(model: nn.Module, incompatible_keys: object) -> None:
+    """Take the number of updates over from a checkpoint just loaded."""
+    model._updates = int(model.updates)  # type: ignore[arg-type, assignment, operator]

@@ -132,12 +132,28 @@ class Prosody2VecTask(AbsTask):
     @classmethod
     def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
         """Return the names that the data options must give."""
-        return ("speech", "units", "unit_durations")
+        return ("units", "unit_durations")
 
     @classmethod
     def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
         """Return the names that the data options may give."""
-        return ("speaker_embedding",)
+        return ("speech", "feats", "speaker_embedding")
+
+    @classmethod
+    def check_task_requirements(
+        cls, dataset, allow_variable_data_keys: bool, train: bool, inference: bool = False
+    ) -> None:
+        """Check the names as ESPnet does, and that there is one kind of audio.
+
+        Raises:
+            ValueError: neither speech nor feats (kept mels) is given, or both are.
+        """
+        super().check_task_requirements(dataset, allow_variable_data_keys, train, inference)
+        if dataset.has_name("speech") == dataset.has_name("feats"):
+            raise ValueError(
+                "data options: give either speech (wav.scp,speech,sound) or the mels that "
+                "--write_collected_feats true kept (feats.scp,feats,npy)"
+            )
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> Prosody2VecModel:

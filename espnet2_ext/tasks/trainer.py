@@ -1,4 +1,4 @@
-"""ESPnet's trainer, made safe to kill, and drawing attention that is not ESPnet's own."""
+"""ESPnet's trainer, made safe to kill, timed, and drawing attention that is not ESPnet's own."""
 
 import logging
 from collections.abc import Iterator
@@ -12,14 +12,18 @@ from espnet2.train.trainer import Trainer
 
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.report.attention_figure import attention_figure
+from espnet2_ext.tasks.throughput import Pace, ThroughputReporter, length_or_none
 
 
 class Prosody2VecTrainer(Trainer):
-    """Trainer whose checkpoints are never half written and whose attention is plotted."""
+    """Trainer whose checkpoints are never half written, with rates and attention in its log."""
+
+    pace = Pace()
 
     @classmethod
     def run(cls, *arguments, **options) -> None:
         """Train as ESPnet does; a kill at any moment leaves a checkpoint to resume from."""
+        cls.pace = Pace()
         with _atomic_torch_save():
             super().run(*arguments, **options)
 
@@ -42,6 +46,34 @@ class Prosody2VecTrainer(Trainer):
             link = output_dir / f"{phase}.{key}.best.pth"
             if reporter.has(phase, key) and (link.is_symlink() or link.exists()):
                 _link(link, f"{reporter.get_best_epoch(phase, key, mode)}epoch.pth")
+
+    @classmethod
+    def train_one_epoch(  # type: ignore[override]
+        cls, model, iterator, reporter, options, distributed_option, **others
+    ) -> bool:
+        """Train as ESPnet does; the statistics get the rates of ThroughputReporter."""
+        plain_model = getattr(model, "module", model)
+        measured = ThroughputReporter(
+            reporter,
+            count_frames=plain_model.mel_frames,
+            frame_s=plain_model.frame_s,
+            pace=cls.pace,
+            iterations_per_epoch=length_or_none(iterator),
+            max_epoch=options.max_epoch,
+            sum_processes=torch.distributed.all_reduce if distributed_option.distributed else None,
+            device="cuda" if options.ngpu > 0 else "cpu",
+        )
+        all_steps_are_invalid = super().train_one_epoch(
+            model=model,
+            iterator=iterator,
+            reporter=measured,
+            options=options,
+            distributed_option=distributed_option,
+            **others,
+        )
+        measured.write_rates()
+        reporter.total_count, reporter.count = measured.total_count, measured.count
+        return all_steps_are_invalid
 
     @classmethod
     @torch.no_grad()
