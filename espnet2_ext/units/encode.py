@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from espnet2_ext.units.assign import FrameAssigner
 from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.deduplicate import deduplicate
 from espnet2_ext.units.frame_features import FrameFeatures, build_frame_features
@@ -27,9 +28,9 @@ class UnitEncoderPipeline:
     """
 
     def __init__(self, centroids: Centroids, frame_features: FrameFeatures) -> None:
-        centroids.check_features(frame_features)
         self.centroids = centroids
         self.frame_features = frame_features
+        self._assigner = FrameAssigner(centroids, frame_features)
 
     @classmethod
     def from_file(cls, path: str | Path, *, device: str = "cpu") -> UnitEncoderPipeline:
@@ -46,4 +47,4 @@ class UnitEncoderPipeline:
         Raises:
             ValueError: the waveform is too short for one frame.
         """
-        return deduplicate(self.centroids.assign(self.frame_features(waveform)))
+        return deduplicate(self._assigner.assign(waveform)[0])

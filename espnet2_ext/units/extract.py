@@ -5,24 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from espnet2_ext.data.atomic import atomic_open
-from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
 from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
+from espnet2_ext.units.assign import FrameAssigner
 from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.deduplicate import deduplicate
+from espnet2_ext.units.real_time import RealTimeLog
 from espnet2_ext.units.statistics import DEFINITIONS, UnitStatistics
 from espnet2_ext.units.unit_parts import EncodedUtterance, UnitParts, write_part
 from espnet2_ext.units.worker import (
     built_features,
     data_signature,
-    read_and_compute,
     read_wavs,
     start_worker,
 )
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 PART_UTTERANCES = 64
 """Utterances a kill may cost each worker; small corpora are split finer."""
 
-_centroids: Centroids | None = None
+_assigner: FrameAssigner | None = None
 
 
 @dataclass(frozen=True)
@@ -94,17 +94,16 @@ def extract_units(
     checkpoint = path_or_url or centroids.path_or_url
     features_arguments = (centroids.features, checkpoint, device)
     centroids.check_features(built_features(*features_arguments))
-    start_s = time.perf_counter()
+    progress = RealTimeLog(f"units_{centroids.tag}")
     parts, num_parts = _encode_all(
-        data_dir, centroids, wavs, made_by, features_arguments, num_workers
+        data_dir, centroids, wavs, made_by, features_arguments, num_workers, progress
     )
     statistics, rejected = _write_tables(data_dir, centroids, parts, num_parts, made_by)
-    elapsed_s = time.perf_counter() - start_s
     logger.info(
-        "%s: %s; %.0f x real time",
+        "%s: %s; %s",
         data_dir / f"units_{centroids.tag}",
         ", ".join(f"{name} {value}" for name, value in statistics.items()),
-        statistics["audio_s"] / elapsed_s,
+        progress,
     )
     return Extraction(centroids.tag, statistics, rejected, False)
 
@@ -116,6 +115,7 @@ def _encode_all(
     made_by: dict[str, str | int],
     features_arguments: tuple[str, str | None, str],
     num_workers: int,
+    progress: RealTimeLog,
 ) -> tuple[UnitParts, int]:
     """Encode what no earlier run has; return the parts and how many there are."""
     # The split may not depend on num_workers: another run may have another number.
@@ -135,7 +135,7 @@ def _encode_all(
             "%s: %d of %d parts are there", data_dir, len(chunks) - len(pending), len(chunks)
         )
     with one_thread():
-        for _ in parallel_map(
+        for audio_s in parallel_map(
             _encode_part,
             pending,
             description=f"units_{centroids.tag}",
@@ -144,34 +144,35 @@ def _encode_all(
             initializer_arguments=(centroids, features_arguments),
             start_method="spawn",
         ):
-            pass
+            progress.add(audio_s)
     return parts, len(chunks)
 
 
 def _start(centroids: Centroids, features_arguments: tuple[str, str | None, str]) -> None:
-    global _centroids
+    global _assigner
     start_worker(*features_arguments)
-    _centroids = centroids
+    _assigner = FrameAssigner(centroids, built_features(*features_arguments))
 
 
-def _encode_part(item: tuple[list[tuple[str, str]], Path]) -> None:
-    """Encode the utterances of one part and write it."""
+def _encode_part(item: tuple[list[tuple[str, str]], Path]) -> float:
+    """Encode the utterances of one part and write it; return the seconds of speech."""
     chunk, path = item
-    write_part(path, [_encode(utterance_id, wav) for utterance_id, wav in chunk])
+    encoded = [_encode(utterance_id, wav) for utterance_id, wav in chunk]
+    write_part(path, encoded)
+    return sum(each.num_samples for each in encoded) / SAMPLE_RATE_HZ
 
 
 def _encode(utterance_id: str, wav: str) -> EncodedUtterance:
     """Return an utterance's units, or with the reason why it has none."""
-    assert _centroids is not None, "_start runs first in every process"
+    assert _assigner is not None, "_start runs first in every process"
     try:
-        features, num_samples = read_and_compute(wav)
+        waveform = read_audio(wav)
+        assignments, distance = _assigner.assign(waveform)
     except ValueError as error:
         return EncodedUtterance(utterance_id, [], [], 0.0, 0, " ".join(str(error).split()))
-    assignments = _centroids.assign(features)
-    distance = float(_centroids.squared_distances(features, assignments).sum(dtype=float))
     units, run_lengths = deduplicate(assignments)
     return EncodedUtterance(
-        utterance_id, units.tolist(), run_lengths.tolist(), distance, num_samples
+        utterance_id, units.tolist(), run_lengths.tolist(), distance, len(waveform)
     )
 
 
