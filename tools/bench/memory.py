@@ -1,0 +1,109 @@
+"""How much memory a training pass needs beside weights and gradients (G6).
+
+The peak of what is allocated between the start of forward and the end of backward, above
+what there was before; gradients exist before, so they are in neither. On a CPU every
+allocation is read from the profiler's trace, as the process's size knows nothing of
+memory that is free but kept; on a GPU the allocator knows its peak.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from tools.bench.arithmetic import DecoderSizes
+from tools.bench.cases import TINY_SIZES, Case, make_decoder, make_espnet_decoder, make_example
+from tools.bench.decoder import training_passes
+from tools.bench.goals import against
+from tools.bench.measure import Options, Row
+
+MEBIBYTE = 2**20
+
+
+def measure(options: Options) -> list[Row]:
+    """Return the peak of each implementation, and its ratio to the naive loop's."""
+    sizes, case = DecoderSizes(), Case(4, 125, 50)
+    if options.device != "cpu":
+        case = Case(30, 625, 250)
+    if options.is_quick:
+        sizes, case = TINY_SIZES, Case(2, 6, 4)
+    decoders = (make_decoder(sizes, options.device), make_espnet_decoder(sizes, options.device))
+    weights = [*decoders[0].parameters(), *decoders[1].parameters()]
+    passes = training_passes(*decoders, make_example(sizes, case, options.device))
+    rows, peaks, saved = [], {}, {}
+    for name in ("naive", "fast", "captured", "forced", "ESPnet"):
+        if name in passes:
+            peaks[name] = peak_bytes(passes[name], options.device)
+            saved[name] = saved_bytes(passes[name], weights)
+    for name, peak in peaks.items():
+        detail = f"of it saved for backward: {saved[name] / MEBIBYTE:,.1f} MiB"
+        rows.append(_row(f"{name} pass, peak", case, peak / MEBIBYTE, "MiB", detail))
+        if name in ("fast", "captured"):
+            ratio = peak / peaks["naive"]
+            goal = against("G6", ratio, options.device)
+            detail = f"saved for backward: {saved[name] / saved['naive']:.3f} x"
+            rows.append(_row(f"{name} over naive (N), peak", case, ratio, "x", detail, **goal))
+    return rows
+
+
+def peak_bytes(function: Callable[[], object], device: str) -> int:
+    """Return the most bytes allocated at once in a call; the first call makes the gradients."""
+    function()
+    if device != "cpu":
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        function()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as profiler:
+        function()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "trace.json")
+        profiler.export_chrome_trace(str(path))
+        events = json.loads(path.read_text())["traceEvents"]
+    return peak_of((e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == "[memory]")
+
+
+def peak_of(changes: Iterable[tuple[float, int]]) -> int:
+    """Return the highest sum of changes in order of time; 0 if it never rises.
+
+    Args:
+        changes: time and bytes, negative where memory is given back.
+    """
+    now = highest = 0
+    for _, change in sorted(changes, key=lambda item: item[0]):
+        now += change
+        highest = max(highest, now)
+    return highest
+
+
+def saved_bytes(function: Callable[[], object], weights: Iterable[torch.Tensor]) -> int:
+    """Return the bytes of all storages that forward saved for backward, each counted once.
+
+    A tensor saved as a view counts with its whole storage.
+
+    Args:
+        function: forward and backward.
+        weights: saved too, but there anyway: not counted.
+    """
+    known = {weight.untyped_storage().data_ptr() for weight in weights}
+    storages: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        function()
+    return sum(storages.values())
+
+
+def _row(what: str, case: Case, value: float, unit: str, detail: str, **goal) -> Row:
+    return Row("Memory of a training pass", what, str(case), value, unit, detail=detail, **goal)

@@ -1,0 +1,121 @@
+"""Memory of learning k-means from a stream of utterances, and what it costs in inertia."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from espnet2_ext.units.centroids import Centroids
+from espnet2_ext.units.frame_features import FrameFeatures
+from espnet2_ext.units.kmeans import fit_kmeans
+from espnet2_ext.units.mfcc import MfccFeatures
+from espnet2_ext.units.reservoir import Reservoir
+
+UTTERANCE_FRAMES = 500
+COMPONENTS_A_CLUSTER = 4
+"""Speech has more sounds than units; k-means on as many blobs as clusters would be too easy."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Synthetic frames, made again at every reading so that reading takes no memory.
+
+    Attributes:
+        num_utterances: of 500 frames each.
+        dim: width of a frame.
+        num_clusters: k to learn; the frames have four times as many centres.
+    """
+
+    num_utterances: int
+    dim: int
+    num_clusters: int
+
+    @property
+    def num_frames(self) -> int:
+        """Return how many frames there are."""
+        return self.num_utterances * UTTERANCE_FRAMES
+
+    @property
+    def num_bytes(self) -> int:
+        """Return the size of all frames as float32."""
+        return 4 * self.num_frames * self.dim
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield utterance id and frames (500, dim) float32."""
+        num_components = COMPONENTS_A_CLUSTER * self.num_clusters
+        centres = np.random.default_rng(0).standard_normal((num_components, self.dim))
+        for number in range(self.num_utterances):
+            generator = np.random.default_rng([1, number])
+            frames = centres[generator.integers(num_components, size=UTTERANCE_FRAMES)]
+            noise = generator.standard_normal(frames.shape)
+            yield f"u-{number:06d}", (frames + noise).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What learning took and gave.
+
+    Attributes:
+        peak_bytes: highest resident memory of the process over that before learning.
+        inertia: mean squared distance of all frames of the corpus to their centre.
+    """
+
+    peak_bytes: int
+    inertia: float
+
+
+def in_fresh_process(learn: Callable[..., Centroids], *arguments: object) -> Learnt:
+    """Return memory and inertia of ``learn(corpus, ...)``, run where nothing else runs."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_measured, (learn, *arguments))
+
+
+def from_stream(corpus: Corpus, max_frames: int) -> Centroids:
+    """Return centroids learnt as ``learn_kmeans`` does: a sample kept while reading."""
+    reservoir = Reservoir(max_frames)
+    for utterance_id, frames in corpus:
+        reservoir.add(utterance_id, frames)
+    return fit_kmeans(reservoir.frames(), _features(corpus.dim), corpus.num_clusters)
+
+
+def from_all(corpus: Corpus) -> Centroids:
+    """Return centroids of scikit-learn's k-means on all frames in one array."""
+    from sklearn.cluster import KMeans
+
+    everything = np.empty((corpus.num_frames, corpus.dim), np.float32)
+    for number, (_, frames) in enumerate(corpus):
+        everything[number * UTTERANCE_FRAMES : (number + 1) * UTTERANCE_FRAMES] = frames
+    model = KMeans(corpus.num_clusters, n_init=1, copy_x=False, random_state=0).fit(everything)
+    return Centroids(model.cluster_centers_, "mfcc", 320, 0, float(model.inertia_))
+
+
+def _measured(learn: Callable[..., Centroids], corpus: Corpus, *arguments: int) -> Learnt:
+    # The first fit imports scikit-learn and starts its threads: that is not learning's memory.
+    fit_kmeans(np.eye(20, 10, dtype=np.float32), _features(10), 2, num_initialisations=1)
+    before = _memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
+    centroids = learn(corpus, *arguments)
+    peak_bytes = _memory("VmHWM") - before
+    total = 0.0
+    for _, frames in corpus:
+        assignments = centroids.assign(frames)
+        total += float(centroids.squared_distances(frames, assignments).sum(dtype=float))
+    return Learnt(peak_bytes, total / corpus.num_frames)
+
+
+def _memory(name: str) -> int:
+    """Return a size in bytes from Linux's account of this process."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError(f"/proc/self/status: has no {name}")
+
+
+def _features(dim: int) -> FrameFeatures:
+    """Return features of another width, of which only the facts are used."""
+    features = MfccFeatures()
+    features.dim = dim
+    return features
