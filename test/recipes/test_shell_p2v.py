@@ -28,6 +28,10 @@ echo "${module}${set_name:+:${set_name}}" >> calls
 echo "$*" >> arguments
 if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
 case "${module}" in
+    aggregate_stats_dirs) if grep -q 'write_collected_feats true' arguments; then
+        mkdir -p exp/p2v_stats_16k/{train,valid}/collect_feats
+        tee exp/p2v_stats_16k/{train,valid}/collect_feats/feats.scp <<< "a a.npy" > /dev/null
+        fi ;;
     launch) echo weights > exp/p2v_train_tiny_hubert_base_6_100/valid.loss.best.pth ;;
     p2v_inference) out=$(sed 's/.*--output_dir \\([^ ]*\\).*/\\1/' <<< "$*")
         mkdir -p "${out}"
@@ -163,6 +167,30 @@ def test_statistics_depend_on_the_features_of_the_configuration(recipe):
     (recipe / "conf/train_tiny.yaml").write_text(text)
     run(recipe, stage="7", stop_stage="7")
     assert "aggregate_stats_dirs" in calls(recipe)
+
+
+def test_training_reads_kept_mels_where_asked(recipe):
+    run(recipe, stage="7", stop_stage="8")
+    arguments = (recipe / "arguments").read_text()
+    assert "collect_feats/feats.scp" not in arguments
+    assert "--write_collected_feats false" in arguments
+    run(recipe, stage="7", stop_stage="7", cached_mels="true")
+    assert "aggregate_stats_dirs" in calls(recipe), "statistics were there, their mels not"
+    (recipe / "exp/p2v_train_tiny_hubert_base_6_100/.done").unlink()
+    run(recipe, stage="7", stop_stage="8", cached_mels="true")
+    assert unique(calls(recipe)) == ["launch"]
+    arguments = (recipe / "arguments").read_text()
+    for part in ("train", "valid"):
+        name = f"--{part}_data_path_and_name_and_type"
+        assert f"{name} exp/p2v_stats_16k/{part}/collect_feats/feats.scp,feats,npy" in arguments
+    assert "speech,sound" not in arguments
+
+
+def test_kept_mels_do_not_change_what_training_is_made_from(recipe):
+    run(recipe, stage="7", stop_stage="8", cached_mels="true")
+    result = run(recipe, stage="7", stop_stage="8")
+    assert calls(recipe) == []
+    assert result.stdout.count(": complete") == 2
 
 
 def test_other_conversions_are_scored_again(recipe, monkeypatch):

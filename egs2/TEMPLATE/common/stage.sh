@@ -29,10 +29,13 @@ fingerprint() {
     done | sha256sum | cut -d ' ' -f 1
 }
 
-# is_done DIR PRINT: succeed if mark_done was called with this fingerprint.
+# is_done DIR PRINT [FILE...]: succeed if mark_done was called with this fingerprint and the
+# files are there, which not every run asks for.
 is_done() {
-    [ "$(cat "$1/.done" 2> /dev/null)" = "$2" ] || return 1
-    log_up=1 log "$1: complete"
+    local dir=$1 file
+    [ "$(cat "${dir}/.done" 2> /dev/null)" = "$2" ] || return 1
+    for file in "${@:3}"; do [ -s "${file}" ] || return 1; done
+    log_up=1 log "${dir}: complete"
 }
 
 # mark_begun DIR PRINT: note what the directory is being made from; warn if that has changed.

@@ -47,6 +47,7 @@ p2v_args=                   # further options of bin/p2v_train
 p2v_tag=                    # name of the experiment; none: from config, units and p2v_args
 p2v_exp=                    # its directory; none: expdir/p2v_TAG
 p2v_stats_dir=              # none: expdir/p2v_stats_16k
+cached_mels=false           # keep the mels of stage 7 (20 kB/s) and train on them instead of audio
 pretrained_model=           # weights to start from (ESPnet's --init_param)
 ignore_init_mismatch=false  # let them lack or exceed layers
 ## Inference and report: stages 9 and 10, for every data/<test set>/pairs/<name>
@@ -83,8 +84,7 @@ if "${skip_data_prep}"; then skip_stages+=" 1 2 3 4 5 6"; fi
 if "${skip_train}"; then skip_stages+=" 7 8"; fi
 if "${skip_eval}"; then skip_stages+=" 9 10"; fi
 
-org=${dumpdir}/org
-raw=${dumpdir}/raw
+org=${dumpdir}/org raw=${dumpdir}/raw logs=${dumpdir}/log
 train_sp=${train_set}${speed_perturb_factors:+_sp}
 # shellcheck disable=SC2206  # lists of names
 tests=(${test_sets}) factors=(${speed_perturb_factors})
@@ -96,7 +96,6 @@ encoder=${speaker_encoder}
 if [ "${encoder}" = train ]; then encoder=${expdir}/speaker_encoder; fi
 device=cpu inference_ngpu=0
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
-logs=${dumpdir}/log
 
 if [ -z "${p2v_tag}" ]; then
     p2v_tag=$(basename "${p2v_config}" .yaml)_${unit_tag}${speed_perturb_factors:+_sp}
@@ -168,25 +167,30 @@ fi
 
 training=("${python}" -m espnet2_ext.bin.p2v_train --config "${p2v_config}" --use_preprocessor true
     --centroids "${centroids}")
-tables=("${centroids}")
+tables=("${centroids}") audio=() mels=() kept=()
 for part in train valid; do
     directory=${raw}/$([ "${part}" = train ] && echo "${train_sp}" || echo "${valid_set}")
-    for data in wav.scp,speech,sound "units_${unit_tag},units,text_int" \
-        "unit_durations_${unit_tag},unit_durations,text_int"; do
-        training+=("--${part}_data_path_and_name_and_type" "${directory}/${data}")
+    option=--${part}_data_path_and_name_and_type
+    audio+=("${option}" "${directory}/wav.scp,speech,sound") tables+=("${directory}/wav.scp")
+    kept+=("${p2v_stats_dir}/${part}/collect_feats/feats.scp")
+    mels+=("${option}" "${kept[-1]},feats,npy")
+    for data in {"units_${unit_tag},units","unit_durations_${unit_tag},unit_durations"},text_int; do
+        training+=("${option}" "${directory}/${data}")
         tables+=("${directory}/${data%%,*}")
     done
     training+=("--${part}_speaker_dir" "${directory}")
     tables+=("${directory}/utt2num_samples" "${org}/$(basename "${directory}")/spk_embed.json")
 done
+if ! "${cached_mels}"; then kept=() mels=("${audio[@]}"); fi
 
 if begin 7 "statistics of the mel-spectrograms in ${p2v_stats_dir}"; then
     # They depend on the audio and, in the configuration, on how the mel is computed.
     print=$(fingerprint "${raw}"/{"${train_sp}","${valid_set}"}/{wav.scp,utt2num_samples} \
         "$(sed -n '/^features_conf:/,/^[^ ]/p' "${p2v_config}")")
-    if ! is_done "${p2v_stats_dir}" "${print}"; then
+    if ! is_done "${p2v_stats_dir}" "${print}" "${kept[@]}"; then
         collect_stats "${p2v_stats_dir}" "${nj}" "${raw}/${train_sp}/wav.scp" \
-            "${raw}/${valid_set}/wav.scp" "${training[@]}" "${extra_training[@]}"
+            "${raw}/${valid_set}/wav.scp" "${training[@]}" "${audio[@]}" \
+            --write_collected_feats "${cached_mels}" "${extra_training[@]}"
         mark_done "${p2v_stats_dir}" "${print}"
     fi
 fi
@@ -196,7 +200,7 @@ if begin 8 "training in ${p2v_exp}"; then
         "${p2v_stats_dir}/.done")
     if ! is_done "${p2v_exp}" "${print}"; then
         mark_begun "${p2v_exp}" "${print}"
-        train "${p2v_exp}/train.log" "${training[@]}" --resume true --output_dir "${p2v_exp}" \
+        train "${p2v_exp}/train.log" "${training[@]}" "${mels[@]}" --resume true --output_dir "${p2v_exp}" \
             --train_shape_file "${p2v_stats_dir}/train/speech_shape" \
             --valid_shape_file "${p2v_stats_dir}/valid/speech_shape" \
             --normalize_conf "stats_file=${p2v_stats_dir}/train/feats_stats.npz" \
