@@ -81,7 +81,7 @@ collect_stats() {
 
 # train LOG COMMAND...: start ESPnet's launcher; on this machine show the losses as they come.
 train() {
-    local log=$1 launcher
+    local log=$1 launcher line='.* \([0-9]*epoch:[a-z]*:[0-9-]*batch\):.*[^a-z_]loss=\([0-9.e+-]*\)'
     shift
     log "Training, log: ${log}"
     mkdir -p "$(dirname "${log}")"
@@ -92,7 +92,7 @@ train() {
     launcher=$!
     if [ "${cmd_backend}" = local ]; then
         tail -n 0 -s 0.2 -F --pid "${launcher}" "${log}" 2> /dev/null \
-            | sed -un 's/.* \([0-9]*epoch:[a-z]*:[0-9-]*batch\):.*[^a-z_]loss=\([0-9.e+-]*\).*/\1 loss \2/p' || true
+            | sed -un "s/${line}.*time_left=\(.*\)/\1 loss \2, \3 left/p; t; s/${line}.*/\1 loss \2/p" || true
     fi
     wait "${launcher}"
 }
