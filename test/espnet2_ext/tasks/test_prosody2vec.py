@@ -54,6 +54,9 @@ TINY = {
     "use_tensorboard": False,
     "use_matplotlib": True,
 }
+AUDIO = ("wav.scp,speech,sound",)
+KEPT_MELS = ("stats/{}/collect_feats/feats.scp,feats,npy",)
+KEEP = ("--write_collected_feats", "true")
 CENTROIDS = Centroids(np.eye(5, dtype=np.float32), "mfcc", 320, 0, 1.0)
 
 
@@ -80,23 +83,19 @@ def data(tmp_path_factory):
     write_ark_scp(root / "spk_embed.scp", vectors)
     CENTROIDS.save(root / "centroids.npz")
     (root / "config.yaml").write_text(yaml.safe_dump(TINY))
-    run(root, "stats", "--collect_stats", "true", shapes="wav.scp")
+    run(root, "stats", "--collect_stats", "true", *KEEP, shapes="wav.scp")
     return root
 
 
-def run(root, output, *options, shapes="stats/{}/speech_shape"):
+def run(root, output, *options, shapes="stats/{}/speech_shape", audio=AUDIO):
     """Run the task as the recipe does."""
     command = ["--config", root / "config.yaml", "--output_dir", root / output]
     command += ["--centroids", root / "centroids.npz", "--ngpu", "0"]
     for part in ("train", "valid"):
         command += [f"--{part}_shape_file", root / shapes.format(part)]
         command += [f"--{part}_speaker_dir", root]
-        for name, key, kind in (
-            ("wav.scp", "speech", "sound"),
-            ("u", "units", "text_int"),
-            ("d", "unit_durations", "text_int"),
-        ):
-            command += [f"--{part}_data_path_and_name_and_type", f"{root / name},{key},{kind}"]
+        for data in (*audio, "u,units,text_int", "d,unit_durations,text_int"):
+            command += [f"--{part}_data_path_and_name_and_type", root / data.format(part)]
     if "stats" in shapes:
         stats = root / "stats/train/feats_stats.npz"
         command += ["--normalize_conf", f"stats_file={stats}"]
@@ -125,6 +124,41 @@ def test_resumed_training_equals_undisturbed(data, trained):
     for name in whole:
         assert torch.equal(whole[name], broken[name]), name
     assert int(whole["updates"]) == 6
+
+
+def test_kept_mels_train_as_audio_does(data, trained):
+    run(data, "kept", "--max_epoch", "1", audio=KEPT_MELS)
+    of_audio, of_mels = (
+        torch.load(directory / "checkpoint.pth", weights_only=False)["reporter"]["stats"][1]
+        for directory in (trained, data / "kept")
+    )
+    for phase in ("train", "valid"):
+        for name in ("loss", "mel_loss", "attention_loss"):
+            expected = pytest.approx(of_audio[phase][name], rel=1e-5)
+            assert of_mels[phase][name] == expected, (phase, name)
+    assert of_audio["train"]["fill"] == of_mels["train"]["fill"]
+
+
+def test_one_kind_of_audio_is_needed(data):
+    for wrong in ((), AUDIO + KEPT_MELS):
+        with pytest.raises(ValueError, match="data options: give either speech"):
+            run(data, "bad", "--max_epoch", "1", audio=wrong)
+
+
+def test_log_tells_rates_and_time_left(data, caplog):
+    with caplog.at_level("INFO"):
+        run(data, "logged", "--max_epoch", "2", "--log_interval", "1")
+    lines = [line for line in caplog.messages if "epoch:train:" in line]
+    assert [line.partition("batch")[0] for line in lines] == [
+        f"{epoch}epoch:train:{step}-{step}" for epoch in (1, 2) for step in (1, 2)
+    ]
+    for line in lines:
+        for name in ("mel_frames_per_s", "times_real_time", "fill", "loader_share", "time_left"):
+            assert f"{name}=" in line
+    assert lines[-1].endswith("time_left=0 seconds")
+    [first, _] = [line for line in caplog.messages if "epoch results:" in line]
+    # Batches of 2 and 3, longest first: frames 28 25, then 21 17 12.
+    assert f"fill={103 / (2 * 28 + 3 * 21):.3f}" in first
 
 
 def test_attention_is_drawn_in_the_log_directory(trained):
