@@ -11,7 +11,7 @@ help:
 	@echo "make demo    install, pretrain on the generated corpus, convert: about 20 minutes on 2 cores"
 	@echo "make test    install with the test tools and run the tests (JOBS=$(JOBS) processes)"
 	@echo "make lint    ruff, mypy on the package, shellcheck on the scripts"
-	@echo "make bench   measure speed"
+	@echo "make bench   measure speed and memory: tools/bench/RESULTS.md"
 	@echo "make clean   remove caches and what the demo made; the environment in tools/venv stays"
 
 demo:
@@ -34,8 +34,8 @@ lint:
 	$(ACTIVATE) && shellcheck -x -P $(DEMO) $(SCRIPTS)
 
 bench:
-	@if [ -x tools/bench/run.sh ]; then tools/bench/run.sh; \
-	else echo "make bench: nothing to measure yet; benchmarks come with the fast decoder" >&2; exit 1; fi
+	tools/setup.sh
+	$(ACTIVATE) && python -m tools.bench $(BENCH_ARGS)
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

@@ -77,7 +77,7 @@ def _functions(
     )
 
     def speak(memory: Memory) -> list[Generated]:
-        return generate(decoder, memory, memory.mask.sum(dim=1), limits)
+        return generate(decoder, memory, limits)
 
     mel = speak(one)[0].mel.float().cpu().numpy()
     vocoder = GriffinLim()

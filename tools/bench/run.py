@@ -45,7 +45,7 @@ def run_all(
         except Exception as error:
             logging.debug("benchmark %s failed", name, exc_info=True)
             failures[name] = one_line(error)
-        gc.collect()
+        gc.collect()  # what one benchmark leaves must not be in the memory of the next
     return rows, failures
 
 

@@ -1,0 +1,81 @@
+"""The whole run at tiny sizes, and what it does when a benchmark breaks."""
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from tools.bench import __main__ as bench
+from tools.bench.measure import Options, Row
+from tools.bench.run import MODULES, one_line, run_all
+
+FOLDER = Path(bench.__file__).parent
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """Return the name of a made-up package with a benchmark that works and one that breaks."""
+
+    def broken(options: Options) -> list[Row]:
+        raise ValueError("first line\nsecond line")
+
+    def good(options: Options) -> list[Row]:
+        return [Row("Group", "what", "setting", 1.0, "x")]
+
+    for name, function in {"good": good, "broken": broken}.items():
+        module = types.ModuleType(f"made_up.{name}")
+        module.measure = function
+        monkeypatch.setitem(sys.modules, f"made_up.{name}", module)
+    monkeypatch.setitem(sys.modules, "made_up", types.ModuleType("made_up"))
+    return "made_up"
+
+
+def test_one_broken_benchmark_does_not_hide_the_others(package):
+    rows, failures = run_all(["broken", "good", "missing"], Options(), package)
+    assert [row.what for row in rows] == ["what"]
+    assert failures["broken"] == "ValueError: first line"
+    assert failures["missing"].startswith("ModuleNotFoundError")
+    assert one_line(KeyError()) == "KeyError"
+
+
+def test_every_module_that_measures_is_run():
+    found = {path.stem for path in FOLDER.glob("*.py") if "\ndef measure(" in path.read_text()}
+    assert found <= set(MODULES)
+
+
+def test_unknown_benchmark_is_an_error(capsys):
+    with pytest.raises(SystemExit):
+        bench.main(["--only", "nothing"])
+    assert "invalid choice: 'nothing'" in capsys.readouterr().err
+
+
+OWN = [name for name in MODULES if name not in ("units", "loader")]
+
+
+def test_quick_run_fills_every_group(tmp_path):
+    out = tmp_path / "RESULTS.md"
+    words = ["--quick", "--repeats", "1", "--out", str(out), "--only", *OWN]
+    assert bench.main(words) == 0
+    page = out.read_text()
+    assert "Failed: none." in page
+    for group in (
+        "Decoder, training pass",
+        "Operations",
+        "Memory of a training pass",
+        "Scheduled sampling",
+        "Generation",
+        "Training",
+        "Growth with T",
+        "Growth with U",
+        "Growth with B",
+    ):
+        assert f"\n## {group}" in page
+    assert "nan" not in page
+
+
+def test_a_failure_gives_exit_code_1_and_a_part_is_not_written_as_the_table(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "run_all", lambda names, options: ([], {"x": "ValueError: y"}))
+    monkeypatch.setattr(bench, "DEFAULT_OUT", Path("/nonexistent/RESULTS.md"))
+    assert bench.main(["--quick"]) == 1
+    assert "| **failed** x | ValueError: y |" in capsys.readouterr().out

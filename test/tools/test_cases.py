@@ -1,0 +1,79 @@
+"""What is measured, and the measures of memory and operations."""
+
+import pytest
+import torch
+
+from tools.bench import cases
+from tools.bench.cases import TINY_SIZES, Case, largest_difference, make_decoder, make_example
+from tools.bench.decoder import agreement
+from tools.bench.memory import peak_bytes, peak_of, saved_bytes
+from tools.bench.operations import count
+
+
+def test_fast_agrees_with_naive_at_tiny_sizes():
+    assert agreement(TINY_SIZES, Case(2, 6, 4), "cpu", "fast") < 1e-5
+
+
+def test_largest_difference_is_relative_to_each_tensor():
+    one = {"large": torch.tensor([100.0, 1.0]), "small": torch.tensor([0.01, 0.0])}
+    two = {"large": torch.tensor([101.0, 1.0]), "small": torch.tensor([0.01, 0.002])}
+    assert largest_difference(one, one) == 0.0
+    assert largest_difference(one, two) == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="only one has small"):
+        largest_difference(one, {"large": two["large"]})
+
+
+def test_a_difference_that_is_not_a_number_is_not_small():
+    one, two = {"a": torch.ones(2)}, {"a": torch.tensor([1.0, float("nan")])}
+    assert largest_difference(one, two) == float("inf")
+
+
+def test_missing_naive_loop_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(cases, "NAIVE", tmp_path / "none.py")
+    with pytest.raises(FileNotFoundError, match="none.py: the naive loop is not there"):
+        cases.naive_free.__wrapped__()
+
+
+def test_examples_are_equal_on_every_call_and_end_at_the_last_unit():
+    case = Case(2, 6, 4)
+    one, two = (make_example(TINY_SIZES, case, "cpu") for _ in range(2))
+    assert torch.equal(one.inputs, two.inputs)
+    assert torch.equal(one.energy_steps, two.energy_steps)
+    assert one.true_units.tolist() == [[0, 0, 1, 2, 2, 3]] * 2
+    assert case.frames == 12
+    decoder = make_decoder(TINY_SIZES, "cpu")
+    assert decoder.training and decoder.implementation == "fast"
+
+
+def test_peak_of_changes_in_order_of_time():
+    assert peak_of([]) == 0
+    assert peak_of([(2.0, -60), (1.0, 100), (3.0, 50)]) == 100
+    assert peak_of([(1.0, 100), (2.0, -40), (3.0, 50)]) == 110
+
+
+def test_peak_bytes_counts_what_lives_at_once():
+    def allocate():
+        one = torch.empty(1000)
+        del one
+        two, three = torch.empty(1000), torch.empty(500)
+        return two, three
+
+    assert 6000 <= peak_bytes(allocate, "cpu") < 7000
+
+
+def test_saved_bytes_counts_a_storage_once_and_no_weights():
+    weight = torch.randn(4, 4, requires_grad=True)
+    inputs = torch.randn(8, 4, requires_grad=True)
+
+    def function():
+        hidden = inputs * 2.0  # saved by the product with the weight, and by square
+        ((hidden @ weight).sum() + hidden.square().sum() + hidden[:2].square().sum()).backward()
+
+    assert saved_bytes(function, [weight]) == 8 * 4 * 4
+    assert saved_bytes(function, []) == 8 * 4 * 4 + 4 * 4 * 4
+
+
+def test_operations_leave_views_out():
+    one = torch.randn(3, 4, requires_grad=True)
+    # Forward mul and sum; backward ones_like and mul: detach, t and expand only look.
+    assert count(lambda: (one.t() * 2.0).sum().detach(), "cpu") == 2

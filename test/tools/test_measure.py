@@ -1,0 +1,87 @@
+"""Interleaving, goals and the page; nothing here asserts a time."""
+
+import pytest
+
+from tools.bench.goals import GOALS, against
+from tools.bench.measure import Options, Row, interleaved_seconds
+from tools.bench.page import cpu_model, environment, number, render, write
+
+
+def test_functions_run_in_turn_and_the_median_is_reported(monkeypatch):
+    calls = []
+    # Each counted call reads the clock twice: a takes 1, 9, 2 and b takes 4, 4, 4; the
+    # first call of each, to warm up, only starts it.
+    readings = iter([0, 0, 0, 1, 0, 4, 0, 9, 0, 4, 0, 2, 0, 4])
+    monkeypatch.setattr("tools.bench.measure.time.perf_counter", lambda: next(readings))
+    functions = {name: lambda name=name: calls.append(name) for name in "ab"}
+    seconds = interleaved_seconds(functions, Options(repeats=3))
+    assert "".join(calls) == "abababab"
+    assert seconds == {"a": 2, "b": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "value", "goal", "is_met"),
+    [
+        ("G1", "cpu", 2.0, "G1 >= 2", True),
+        ("G1", "cuda", 3.9, "G1 >= 4", False),
+        ("G6", "cpu", 0.3, "G6 <= 0.3", True),
+        ("G6", "cuda", 0.31, "G6 <= 0.3", False),
+        ("G5", "cpu", 1.0, "", None),
+        ("G11", "cuda", float("nan"), "G11 <= 0.05", False),
+    ],
+)
+def test_goals(name, device, value, goal, is_met):
+    assert against(name, value, device) == {"goal": goal, "is_met": is_met}
+
+
+def test_every_goal_binds_somewhere():
+    assert all(goal.cpu is not None or goal.cuda is not None for goal in GOALS.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1.2345, "1.23"),
+        (0.012345, "0.0123"),
+        (12.345, "12.3"),
+        (123456.7, "123,457"),
+        (-0.5, "-0.500"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_numbers_have_three_digits(value, text):
+    assert number(value) == text
+
+
+def test_page_groups_rows_counts_goals_and_shows_failures(tmp_path):
+    rows = [
+        Row("Loop", "fast | slow", "B1", 2.5, "x", "G1 >= 2", True, "made of this"),
+        Row("Other", "a", "B2", 3.0, "ms"),
+        Row("Loop", "late", "B1", 0.5, "x", "G6 <= 0.3", False),
+    ]
+    page = render({"device": "abacus"}, "the command", rows, {"broken": "ValueError: why | how"})
+    lines = page.splitlines()
+    assert "Goals met: 1 of 2. Failed: broken." in lines
+    assert "- device: `abacus`" in lines
+    assert "- command: `the command`" in lines
+    assert "| fast \\| slow | B1 | 2.50 | x | G1 >= 2 | yes | made of this |" in lines
+    assert "| late | B1 | 0.500 | x | G6 <= 0.3 | **no** |  |" in lines
+    assert "| **failed** broken | ValueError: why \\| how |" in lines
+    assert lines.index("## Loop") < lines.index("## Other") < lines.index("## Failed")
+    assert page.count("## Loop") == 1
+    write(tmp_path / "RESULTS.md", page)
+    assert (tmp_path / "RESULTS.md").read_text() == page
+
+
+def test_environment_says_what_figures_depend_on():
+    facts = environment(Options())
+    assert {"pytorch version", "CPU model", "threads", "Git hash", "dtype"} <= facts.keys()
+    assert any(name.startswith("load average") for name in facts)
+
+
+def test_cpu_model(tmp_path):
+    path = tmp_path / "cpuinfo"
+    path.write_text("processor : 0\nmodel name\t: Abacus 9\nmodel name\t: Abacus 9\n")
+    assert cpu_model(path) == "Abacus 9"
+    assert cpu_model(tmp_path / "none")
