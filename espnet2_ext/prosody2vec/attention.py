@@ -40,7 +40,15 @@ class LocationSensitiveAttention(nn.Module):
             bias=False,
         )
         self.location = nn.Linear(location_channels, attention_dim, bias=False)
-        self.weight = nn.Linear(attention_dim, 1)
+        # The softmax over units does not see a bias.
+        self.weight = nn.Linear(attention_dim, 1, bias=False)
+
+    def location_kernel(self) -> torch.Tensor:
+        """Return (A, 2 * W): location convolution and location layer in one, over patches.
+
+        W is the kernel size; the last weights' taps come first, as ``unfold`` has them.
+        """
+        return self.location.weight @ self.location_convolution.weight.flatten(1)
 
     def energies(
         self,

@@ -122,7 +122,7 @@ class Prosody2VecConverter:
             torch.as_tensor(speaker, dtype=torch.float32, device=self.device),
             self.prosody_embeddings([request.prosody for request in requests]),
         )
-        generated = generate(self.model.decoder, memory, lengths, self.limits)
+        generated = generate(self.model.decoder, memory, self.limits)
         return [
             Conversion(self._denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
             for item in generated

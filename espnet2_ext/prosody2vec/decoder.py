@@ -1,48 +1,21 @@
 """The mel decoder: prenet, attention LSTM, decoder LSTM and projections."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from espnet2_ext.prosody2vec.attention import LocationSensitiveAttention
+from espnet2_ext.prosody2vec.attention_loop import CHUNK_STEPS
+from espnet2_ext.prosody2vec.decoder_passes import forced_pass, free_pass
+from espnet2_ext.prosody2vec.decoder_state import DecoderOutput, DecoderState
+from espnet2_ext.prosody2vec.graph_steps import GraphSteps
+from espnet2_ext.prosody2vec.memory import Memory
+from espnet2_ext.prosody2vec.products import times_rows
+from espnet2_ext.prosody2vec.split_products import lstm_weights
 
-
-@dataclass(frozen=True)
-class DecoderOutput:
-    """What a pass over whole sequences returns.
-
-    Attributes:
-        mels: (B, S * r, M) normalised.
-        stop_logits: (B, S).
-        attention: (B, S, U) weights; in the forced pass the given alignment, one-hot.
-        log_attention: (B, K, U) log of what the attention itself would have done, at
-            ``energy_steps`` only; None in the free pass.
-        energy_steps: (K,) step indices; None in the free pass.
-    """
-
-    mels: torch.Tensor
-    stop_logits: torch.Tensor
-    attention: torch.Tensor
-    log_attention: torch.Tensor | None = None
-    energy_steps: torch.Tensor | None = None
-
-
-@dataclass(frozen=True)
-class DecoderState:
-    """Everything a step needs of the steps before it, for a batch of B items."""
-
-    memory: torch.Tensor  # (B, U, D)
-    projected_memory: torch.Tensor  # (B, U, A)
-    mask: torch.Tensor  # (B, U) units the next step may look at
-    unit_lengths: torch.Tensor  # (B,)
-    attention_hidden: torch.Tensor  # (B, H)
-    attention_cell: torch.Tensor  # (B, H)
-    decoder_hidden: torch.Tensor  # (B, H)
-    decoder_cell: torch.Tensor  # (B, H)
-    weights: torch.Tensor  # (B, U)
-    accumulated: torch.Tensor  # (B, U)
-    context: torch.Tensor  # (B, D)
+IMPLEMENTATIONS = ("auto", "reference", "fast", "cuda_graph")
 
 
 class Prenet(nn.Module):
@@ -74,7 +47,8 @@ class Prosody2VecDecoder(nn.Module):
     (1 in the paper), and dropout in the prenet as in Tacotron 2; none in paper.
 
     Args:
-        memory_dim: D.
+        encoded_dim: E, width of U2V's output.
+        shared_dim: G, width of speaker and prosody vector together; D = E + G.
         mel_dim: M.
         prenet_dim: width of both prenet layers.
         prenet_dropout: of both prenet layers; off in eval mode.
@@ -84,11 +58,18 @@ class Prosody2VecDecoder(nn.Module):
         location_kernel_size: see LocationSensitiveAttention.
         decoder_lstm_units: H of the decoder LSTM.
         reduction_factor: r, mel frames a step.
+        implementation: of the free pass; same numbers to rounding. ``reference`` goes
+            step by step through autograd; ``fast`` is the loop of attention_loop.py;
+            ``cuda_graph`` replays that loop from captured graphs; ``auto`` is ``fast``.
+
+    Raises:
+        ValueError: no such implementation.
     """
 
     def __init__(
         self,
-        memory_dim: int,
+        encoded_dim: int,
+        shared_dim: int,
         mel_dim: int = 80,
         prenet_dim: int = 256,
         prenet_dropout: float = 0.5,
@@ -98,8 +79,17 @@ class Prosody2VecDecoder(nn.Module):
         location_kernel_size: int = 31,
         decoder_lstm_units: int = 1024,
         reduction_factor: int = 1,
+        implementation: str = "auto",
     ):
         super().__init__()
+        if implementation not in IMPLEMENTATIONS:
+            raise ValueError(
+                f"decoder_conf: implementation {implementation!r} is none of "
+                f"{', '.join(IMPLEMENTATIONS)}"
+            )
+        memory_dim = encoded_dim + shared_dim
+        self.implementation = implementation
+        self.graphs = GraphSteps(CHUNK_STEPS)
         self.mel_dim = mel_dim
         self.reduction_factor = reduction_factor
         self.prenet = Prenet(mel_dim, prenet_dim, prenet_dropout)
@@ -124,80 +114,58 @@ class Prosody2VecDecoder(nn.Module):
         last_frames = mels[:, self.reduction_factor - 1 :: self.reduction_factor]
         return torch.cat([torch.zeros_like(last_frames[:, :1]), last_frames[:, :-1]], dim=1)
 
-    def free(self, memory: torch.Tensor, mask: torch.Tensor, inputs: torch.Tensor) -> DecoderOutput:
-        """Teacher-forced pass in which the attention finds its own way.
+    def free(self, memory: Memory, inputs: torch.Tensor) -> DecoderOutput:
+        """Return the teacher-forced pass in which the attention finds its own way.
 
         Args:
-            memory: (B, U, D).
-            mask: (B, U) True at valid units.
+            memory: see there.
             inputs: (B, S, M) of ``step_inputs``.
         """
-        state = self.start(memory, mask)
-        hidden, contexts, weights = [], [], []
-        for embedded in self.prenet(inputs).unbind(dim=1):
-            state = self._attend(embedded, state)
-            hidden.append(state.attention_hidden)
-            contexts.append(state.context)
-            weights.append(state.weights)
-        mels, stop_logits = self._decode(torch.stack(hidden, dim=1), torch.stack(contexts, dim=1))
-        return DecoderOutput(mels, stop_logits, torch.stack(weights, dim=1))
+        embedded = self.prenet(inputs)
+        if self.implementation == "reference":
+            return self._step_by_step(memory, embedded)
+        runner = self.graphs if self.implementation == "cuda_graph" else None
+        return free_pass(self, memory, embedded, runner)
 
     def forced(
         self,
-        memory: torch.Tensor,
-        mask: torch.Tensor,
+        memory: Memory,
         inputs: torch.Tensor,
         true_units: torch.Tensor,
         energy_steps: torch.Tensor,
     ) -> DecoderOutput:
-        """Pass without a loop: the attention is given, as the frames are.
+        """Return the pass without a loop: the attention is given, as the frames are.
 
         Args:
-            memory: (B, U, D).
-            mask: (B, U) True at valid units.
+            memory: see there.
             inputs: (B, S, M) of ``step_inputs``.
-            true_units: (B, S) index of the unit at each step; below 0 past an item's end.
+            true_units: (B, S) index of the unit at each step, never falling; below 0
+                past an item's end.
             energy_steps: (K,) steps at which the attention's own choice is computed.
         """
-        index = true_units.clamp(min=0)
-        contexts = memory.gather(1, index[:, :, None].expand(-1, -1, memory.size(2)))
-        last_contexts = torch.cat([memory[:, :1], contexts[:, :-1]], dim=1)
-        hidden, _ = self.attention_lstm(torch.cat([self.prenet(inputs), last_contexts], dim=2))
-        mels, stop_logits = self._decode(hidden, contexts)
+        return forced_pass(self, memory, self.prenet(inputs), true_units, energy_steps)
 
-        given = torch.nn.functional.one_hot(index, memory.size(1)).to(memory.dtype)
-        first = torch.zeros_like(given[:, :1])
-        first[:, :, 0] = 1.0
-        last = torch.cat([first, given[:, :-1]], dim=1)
-        accumulated = last.cumsum(dim=1)
-        energies = self.attention.energies(
-            hidden[:, energy_steps],
-            self.attention.memory(memory)[:, None],
-            last[:, energy_steps],
-            accumulated[:, energy_steps],
-            mask[:, None],
-        )
-        return DecoderOutput(mels, stop_logits, given, energies.log_softmax(dim=2), energy_steps)
-
-    def start(self, memory: torch.Tensor, mask: torch.Tensor) -> DecoderState:
+    def start(self, memory: Memory) -> DecoderState:
         """Return the state before the first step: looking at unit 0, all else zero."""
-        batch, num_units, _ = memory.shape
-        weights = memory.new_zeros(batch, num_units)
+        encoded, shared = memory.encoded, memory.shared
+        batch, num_units, _ = encoded.shape
+        weights = encoded.new_zeros(batch, num_units)
         weights[:, 0] = 1.0
-        attention_zeros = memory.new_zeros(batch, self.attention_lstm.hidden_size)
-        decoder_zeros = memory.new_zeros(batch, self.decoder_lstm.hidden_size)
+        attention_zeros = encoded.new_zeros(batch, self.attention_lstm.hidden_size)
+        decoder_zeros = encoded.new_zeros(batch, self.decoder_lstm.hidden_size)
         return DecoderState(
             memory=memory,
-            projected_memory=self.attention.memory(memory),
-            mask=mask,
-            unit_lengths=mask.sum(dim=1),
+            mask=memory.mask,
+            projected_memory=self.attention.memory(memory.expanded()),
+            attention_constant=_constant(self.attention_lstm, shared),
+            decoder_constant=_constant(self.decoder_lstm, shared),
             attention_hidden=attention_zeros,
             attention_cell=attention_zeros,
             decoder_hidden=decoder_zeros,
             decoder_cell=decoder_zeros,
             weights=weights,
             accumulated=weights,
-            context=memory[:, 0],
+            context=encoded[:, 0],
         )
 
     def step(
@@ -209,50 +177,81 @@ class Prosody2VecDecoder(nn.Module):
             frame: (B, M) the last frame before this step; zeros at the first.
             state: of ``start`` or of the step before.
         """
-        state = self._attend(self.prenet(frame), state)
-        hidden, cell = _lstm_step(
-            self.decoder_lstm,
-            torch.cat([state.attention_hidden, state.context], dim=1),
-            (state.decoder_hidden, state.decoder_cell),
-        )
-        features = torch.cat([hidden, state.context], dim=1)
-        frames = self.projection(features).view(-1, self.reduction_factor, self.mel_dim)
-        stop_logit = self.stop(features).squeeze(1)
-        return frames, stop_logit, replace(state, decoder_hidden=hidden, decoder_cell=cell)
+        return self._step(self.prenet(frame), state)
 
-    def _attend(self, embedded: torch.Tensor, state: DecoderState) -> DecoderState:
-        """Return the state after the attention LSTM and the attention took one step."""
+    def _step(
+        self, embedded: torch.Tensor, state: DecoderState
+    ) -> tuple[torch.Tensor, torch.Tensor, DecoderState]:
+        """Return what ``step`` does, of a frame (B, P) that went through the prenet."""
         hidden, cell = _lstm_step(
             self.attention_lstm,
             torch.cat([embedded, state.context], dim=1),
+            state.attention_constant,
             (state.attention_hidden, state.attention_cell),
         )
         energies = self.attention.energies(
             hidden, state.projected_memory, state.weights, state.accumulated, state.mask
         )
         weights = energies.softmax(dim=1)
-        return replace(
+        context = torch.bmm(weights[:, None].to(state.context.dtype), state.memory.encoded)[:, 0]
+        decoded, decoder_cell = _lstm_step(
+            self.decoder_lstm,
+            torch.cat([hidden, context], dim=1),
+            state.decoder_constant,
+            (state.decoder_hidden, state.decoder_cell),
+        )
+        features = torch.cat([decoded, context, state.memory.shared], dim=1)
+        frames = self.projection(features).view(-1, self.reduction_factor, self.mel_dim)
+        state = replace(
             state,
             attention_hidden=hidden,
             attention_cell=cell,
+            decoder_hidden=decoded,
+            decoder_cell=decoder_cell,
             weights=weights,
             accumulated=state.accumulated + weights,
-            context=torch.bmm(weights[:, None], state.memory).squeeze(1),
+            context=context,
+        )
+        return frames, self.stop(features).squeeze(1), state
+
+    def _step_by_step(self, memory: Memory, embedded: torch.Tensor) -> DecoderOutput:
+        """Return the free pass, one step after the other."""
+        state = self.start(memory)
+        frames, stop_logits, weights = [], [], []
+        for frame in embedded.unbind(dim=1):
+            group, stop_logit, state = self._step(frame, state)
+            frames.append(group)
+            stop_logits.append(stop_logit)
+            weights.append(state.weights)
+        return DecoderOutput(
+            torch.cat(frames, dim=1), torch.stack(stop_logits, dim=1), torch.stack(weights, dim=1)
         )
 
-    def _decode(
-        self, hidden: torch.Tensor, contexts: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mels (B, S * r, M) and stop logits (B, S) of whole sequences."""
-        decoded, _ = self.decoder_lstm(torch.cat([hidden, contexts], dim=2))
-        features = torch.cat([decoded, contexts], dim=2)
-        mels = self.projection(features).view(len(hidden), -1, self.mel_dim)
-        return mels, self.stop(features).squeeze(2)
+
+def _constant(lstm: nn.LSTM, shared: torch.Tensor) -> torch.Tensor:
+    """Return (B, 4H): biases and what the shared part of the memory adds at every step."""
+    weight, _, bias = lstm_weights(lstm)
+    return F.linear(shared, weight[:, -shared.size(1) :], bias)
 
 
 def _lstm_step(
-    lstm: nn.LSTM, inputs: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]
+    lstm: nn.LSTM,
+    inputs: torch.Tensor,
+    constant: torch.Tensor,
+    state: tuple[torch.Tensor, torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (hidden, cell) after one step of a one-layer LSTM, without its sequence overhead."""
-    [weights] = lstm.all_weights
-    return torch.lstm_cell(inputs, state, *weights)
+    """Return (hidden, cell) after one step of a one-layer LSTM.
+
+    Args:
+        lstm: whose input is [inputs ; shared].
+        inputs: (B, I).
+        constant: (B, 4H) of ``_constant``.
+        state: hidden and cell of the step before.
+    """
+    hidden, cell = state
+    weight, recurrent, *_ = lstm.all_weights[0]
+    gates = times_rows(weight[:, : inputs.size(1)], inputs)
+    gates = gates + times_rows(recurrent, hidden) + constant
+    input_gate, forget_gate, candidate, output_gate = gates.chunk(4, dim=1)
+    cell = forget_gate.sigmoid() * cell + input_gate.sigmoid() * candidate.tanh()
+    return output_gate.sigmoid() * cell.tanh(), cell

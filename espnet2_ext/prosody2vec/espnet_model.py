@@ -8,11 +8,13 @@ from torch.nn import functional as F
 
 from espnet2_ext.prosody2vec import losses
 from espnet2_ext.prosody2vec.alignment import true_unit_of_step
-from espnet2_ext.prosody2vec.decoder import DecoderOutput, Prosody2VecDecoder
+from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
+from espnet2_ext.prosody2vec.decoder_state import DecoderOutput
 from espnet2_ext.prosody2vec.features import HifiGanMel
 from espnet2_ext.prosody2vec.masks import length_mask
+from espnet2_ext.prosody2vec.memory import Memory
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
-from espnet2_ext.prosody2vec.scheduled_sampling import SamplingSchedule, sampled_pass
+from espnet2_ext.prosody2vec.scheduled_sampling import SamplingSchedule
 from espnet2_ext.prosody2vec.tempo import draw_factors, stretch_mels
 from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
 
@@ -38,6 +40,7 @@ class Prosody2VecModel(AbsESPnetModel):
             the free pass; 0 in the paper's configuration.
         energy_weight: of the attention's own cross-entropy in the forced pass.
         energy_share: share of steps at which that is computed.
+        energy_steps_max: never at more, so that memory does not grow with the length.
         stop_weight: of the stop loss.
         stop_positive_weight: weight of the last step within the stop loss.
         scheduled_sampling: fields of SamplingSchedule.
@@ -60,6 +63,7 @@ class Prosody2VecModel(AbsESPnetModel):
         guided_attention_weight: float = 0.0,
         energy_weight: float = 0.2,
         energy_share: float = 0.17,
+        energy_steps_max: int = 32,
         stop_weight: float = 0.2,
         stop_positive_weight: float = 5.0,
         scheduled_sampling: dict | None = None,
@@ -78,6 +82,7 @@ class Prosody2VecModel(AbsESPnetModel):
         self.guided_attention_weight = guided_attention_weight
         self.energy_weight = energy_weight
         self.energy_share = energy_share
+        self.energy_steps_max = energy_steps_max
         self.stop_weight = stop_weight
         self.stop_positive_weight = stop_positive_weight
         if tempo_stretch < 1.0:
@@ -133,8 +138,7 @@ class Prosody2VecModel(AbsESPnetModel):
         step_lengths = self.steps_of(mel_lengths)
         true_units = self.true_units(unit_durations, units_lengths, step_lengths, stretch)
         memory = self.memory(units, units_lengths, speaker_embedding, prosody_embedding)
-        mask = length_mask(units_lengths, units.size(1))
-        output = self._decoder_pass(memory, mask, mels, true_units)
+        output = self._decoder_pass(memory, mels, true_units)
         loss, stats = self._losses(output, mels, mel_lengths, step_lengths, true_units)
         if self.training:
             self.updates += 1
@@ -189,8 +193,9 @@ class Prosody2VecModel(AbsESPnetModel):
         true_units = self.true_units(unit_durations, units_lengths, step_lengths, unstretched)
         true_units = true_units.cpu()
         inputs = self.decoder.step_inputs(self._whole_groups(mels))
-        mask = length_mask(units_lengths, units.size(1))
-        attention = self.decoder.free(memory, mask, inputs).attention.float().cpu()
+        attention = self.decoder.free(memory, inputs).attention
+        assert attention is not None, "a free pass has one"
+        attention = attention.float().cpu()
         sizes = list(zip(step_lengths.tolist(), units_lengths.tolist(), strict=True))
         return (
             [item[:steps, :length] for item, (steps, length) in zip(attention, sizes, strict=True)],
@@ -234,11 +239,13 @@ class Prosody2VecModel(AbsESPnetModel):
         unit_lengths: torch.Tensor,
         speaker_embedding: torch.Tensor,
         prosody_embedding: torch.Tensor,
-    ) -> torch.Tensor:
-        """Return memory (B, U, D): U2V, speaker and prosody side by side at every unit."""
-        encoded = self.unit_encoder(units, unit_lengths)
-        whole = torch.cat([speaker_embedding, prosody_embedding], dim=1)
-        return torch.cat([encoded, whole[:, None].expand(-1, encoded.size(1), -1)], dim=2)
+    ) -> Memory:
+        """Return the memory: U2V at every unit, speaker and prosody beside it."""
+        return Memory(
+            self.unit_encoder(units, unit_lengths),
+            torch.cat([speaker_embedding, prosody_embedding], dim=1),
+            length_mask(unit_lengths, units.size(1)),
+        )
 
     def steps_of(self, mel_lengths: torch.Tensor) -> torch.Tensor:
         """Return (B,) decoder steps that cover the frames."""
@@ -277,8 +284,7 @@ class Prosody2VecModel(AbsESPnetModel):
 
     def _decoder_pass(
         self,
-        memory: torch.Tensor,
-        mask: torch.Tensor,
+        memory: Memory,
         mels: torch.Tensor,
         true_units: torch.Tensor,
     ) -> DecoderOutput:
@@ -288,13 +294,13 @@ class Prosody2VecModel(AbsESPnetModel):
         updates = int(self.updates) if getattr(self, "_is_replica", False) else self._updates
         if self.training and updates < self.forced_alignment_updates:
             steps = inputs.size(1)
-            chosen = torch.randperm(steps, device=mels.device)
-            chosen = chosen[: max(1, round(steps * self.energy_share))]
-            return self.decoder.forced(memory, mask, inputs, true_units, chosen)
+            count = min(round(steps * self.energy_share), self.energy_steps_max)
+            chosen = torch.randperm(steps, device=mels.device)[: max(1, count)]
+            return self.decoder.forced(memory, inputs, true_units, chosen)
         probability = self.sampling.at(updates) if self.training else 0.0
         if probability > 0.0:
-            return sampled_pass(self.decoder, memory, mask, inputs, probability)
-        return self.decoder.free(memory, mask, inputs)
+            return self.sampling.run(self.decoder, memory, inputs, probability)
+        return self.decoder.free(memory, inputs)
 
     def _losses(
         self,
@@ -314,6 +320,7 @@ class Prosody2VecModel(AbsESPnetModel):
             near = losses.near_mass(output.log_attention.exp(), at_steps)
             loss = loss + self.energy_weight * attention_loss
         else:
+            assert output.attention is not None, "one of both passes was run"
             at_steps = true_units
             attention_loss = losses.guided_attention_loss(output.attention, true_units)
             near = losses.near_mass(output.attention, true_units)

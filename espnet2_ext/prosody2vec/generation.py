@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from espnet2_ext.prosody2vec.decoder import DecoderState, Prosody2VecDecoder
-from espnet2_ext.prosody2vec.masks import length_mask
+from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
+from espnet2_ext.prosody2vec.decoder_state import DecoderState
+from espnet2_ext.prosody2vec.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ class Generated:
 @torch.no_grad()
 def generate(
     decoder: Prosody2VecDecoder,
-    memory: torch.Tensor,
-    unit_lengths: torch.Tensor,
+    memory: Memory,
     limits: GenerationLimits = GenerationLimits(),
 ) -> list[Generated]:
     """Return one utterance for each item; batching does not change what an item says.
@@ -65,8 +65,7 @@ def generate(
 
     Args:
         decoder: see there.
-        memory: (B, U, D).
-        unit_lengths: (B,).
+        memory: see there.
         limits: see there.
 
     Raises:
@@ -75,13 +74,14 @@ def generate(
     if decoder.training:
         raise ValueError("generate() needs a model in eval mode: call model.eval()")
     group = decoder.reduction_factor
+    unit_lengths = memory.mask.sum(dim=1).tolist()
     min_steps = [int(limits.min_frames_per_unit * length / group) for length in unit_lengths]
     max_steps = [
         max(1, int(limits.max_frames_per_unit * length / group)) for length in unit_lengths
     ]
-    state = decoder.start(memory, length_mask(unit_lengths, memory.size(1)))
-    frame = memory.new_zeros(len(memory), decoder.mel_dim)
-    active = list(range(len(memory)))
+    state = decoder.start(memory)
+    frame = memory.encoded.new_zeros(len(memory.encoded), decoder.mel_dim)
+    active = list(range(len(unit_lengths)))
     frames: list[list[torch.Tensor]] = [[] for _ in active]
     weights: list[list[torch.Tensor]] = [[] for _ in active]
     is_stopped = [False] * len(active)
@@ -100,14 +100,14 @@ def generate(
             active = [active[row] for row in keep]
             if not active:
                 break
-            frame, state = frame[keep], _select(state, keep)
+            frame, state = frame[keep], state.items(keep)
     return [
         Generated(
             torch.cat(frames[item]),
-            torch.stack(weights[item])[:, : int(unit_lengths[item])],
+            torch.stack(weights[item])[:, :length],
             is_stopped[item],
         )
-        for item in range(len(memory))
+        for item, length in enumerate(unit_lengths)
     ]
 
 
@@ -117,14 +117,9 @@ def _confine(state: DecoderState, limits: GenerationLimits) -> DecoderState:
         return state
     units = torch.arange(state.weights.size(1), device=state.weights.device)
     position = state.weights.argmax(dim=1, keepdim=True)
-    valid = length_mask(state.unit_lengths, state.weights.size(1))
+    valid = state.memory.mask
     if limits.backward_units is not None:
         valid = valid & (units >= position - limits.backward_units)
     if limits.forward_units is not None:
         valid = valid & (units <= position + limits.forward_units)
     return replace(state, mask=valid)
-
-
-def _select(state: DecoderState, rows: list[int]) -> DecoderState:
-    """Return the state of some items of the batch."""
-    return DecoderState(**{name: tensor[rows] for name, tensor in vars(state).items()})

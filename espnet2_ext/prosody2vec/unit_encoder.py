@@ -2,8 +2,10 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from espnet2_ext.prosody2vec.lstm_over_gates import lstm_over_gates
 from espnet2_ext.prosody2vec.masks import length_mask
 
 
@@ -57,6 +59,8 @@ class UnitEncoder(nn.Module):
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             hidden = convolution((hidden * mask).transpose(1, 2)).transpose(1, 2)
             hidden = self.dropout(torch.relu(norm(hidden)))
+        if hidden.device.type == "cpu":
+            return self._both_directions(hidden, unit_lengths) * mask
         packed = pack_padded_sequence(
             hidden, unit_lengths.cpu(), batch_first=True, enforce_sorted=False
         )
@@ -64,3 +68,29 @@ class UnitEncoder(nn.Module):
             self.lstm(packed)[0], batch_first=True, total_length=units.size(1)
         )
         return encoded
+
+    def _both_directions(self, hidden: torch.Tensor, unit_lengths: torch.Tensor) -> torch.Tensor:
+        """Return (B, U, 2H) of the LSTM, its second half backward from each item's own end.
+
+        On a CPU PyTorch runs packed sequences step by step through autograd, which takes
+        several times as long.
+        """
+        positions = torch.arange(hidden.size(1), device=hidden.device)
+        mirrored = unit_lengths[:, None] - 1 - positions
+        mirrored = torch.where(mirrored < 0, positions, mirrored)  # padding stays where it is
+        outputs = []
+        for suffix in ("", "_reverse"):
+            weight, recurrent, bias, other_bias = (
+                getattr(self.lstm, name + suffix)
+                for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+            )
+            sequence = _reordered(hidden, mirrored) if suffix else hidden
+            gates = F.linear(sequence, weight, bias + other_bias).transpose(0, 1)
+            output = lstm_over_gates(gates, recurrent).transpose(0, 1)
+            outputs.append(_reordered(output, mirrored) if suffix else output)
+        return torch.cat(outputs, dim=2)
+
+
+def _reordered(sequence: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Return (B, U, C): each item's vectors in the order of positions (B, U)."""
+    return sequence.gather(1, positions[:, :, None].expand_as(sequence))

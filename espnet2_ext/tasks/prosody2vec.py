@@ -172,7 +172,7 @@ class Prosody2VecTask(AbsTask):
         unit_encoder = UnitEncoder(args.num_units, **args.unit_encoder_conf)
         prosody_conf = {**args.prosody_encoder_conf, "mel_dim": features.mel_dim}
         prosody_encoder = ProsodyEncoder(**prosody_conf)
-        memory_dim = unit_encoder.output_dim + args.speaker_dim + prosody_encoder.output_dim
+        shared_dim = args.speaker_dim + prosody_encoder.output_dim
         decoder_conf = {**args.decoder_conf, "mel_dim": features.mel_dim}
         normalize = None
         if args.normalize is not None and not args.collect_stats:
@@ -190,6 +190,6 @@ class Prosody2VecTask(AbsTask):
             prosody_augmentation=augmentation,
             unit_encoder=unit_encoder,
             prosody_encoder=prosody_encoder,
-            decoder=Prosody2VecDecoder(memory_dim, **decoder_conf),
+            decoder=Prosody2VecDecoder(unit_encoder.output_dim, shared_dim, **decoder_conf),
             **model_conf,
         )

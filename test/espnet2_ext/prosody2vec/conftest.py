@@ -6,21 +6,25 @@ import torch
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
 from espnet2_ext.prosody2vec.features import HifiGanMel
+from espnet2_ext.prosody2vec.masks import length_mask
+from espnet2_ext.prosody2vec.memory import Memory
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
 
 NUM_UNITS = 7
 SPEAKER_DIM = 3
+ENCODED_DIM, SHARED_DIM = 4, 2
 
 
 @pytest.fixture
 def make_decoder():
     """Return a factory of decoders of the smallest sizes."""
 
-    def make(reduction_factor: int = 1, memory_dim: int = 6, dropout: float = 0.0):
+    def make(reduction_factor: int = 1, implementation: str = "auto", dropout: float = 0.0):
         torch.manual_seed(1)
         return Prosody2VecDecoder(
-            memory_dim,
+            ENCODED_DIM,
+            SHARED_DIM,
             mel_dim=4,
             prenet_dim=5,
             prenet_dropout=dropout,
@@ -30,7 +34,25 @@ def make_decoder():
             location_kernel_size=3,
             decoder_lstm_units=7,
             reduction_factor=reduction_factor,
+            implementation=implementation,
         )
+
+    return make
+
+
+@pytest.fixture
+def make_memory():
+    """Return a factory of memories; the first item has all units, others by chance fewer."""
+
+    def make(batch: int, num_units: int, dtype=torch.float64, lengths=None, seed: int = 4):
+        generator = torch.Generator().manual_seed(seed)
+        if lengths is None:
+            lengths = torch.randint(1, num_units + 1, (batch,), generator=generator)
+            lengths[0] = num_units
+        mask = length_mask(torch.as_tensor(lengths), num_units)
+        encoded = torch.randn(batch, num_units, ENCODED_DIM, dtype=dtype, generator=generator)
+        shared = torch.randn(batch, SHARED_DIM, dtype=dtype, generator=generator)
+        return Memory((encoded * mask[:, :, None]).requires_grad_(), shared.requires_grad_(), mask)
 
     return make
 
@@ -52,7 +74,8 @@ def make_model():
             output_dim=5,
         )
         decoder = Prosody2VecDecoder(
-            unit_encoder.output_dim + SPEAKER_DIM + 5,
+            unit_encoder.output_dim,
+            SPEAKER_DIM + 5,
             prenet_dim=5,
             prenet_dropout=0.0,
             attention_lstm_units=8,

@@ -1,165 +1,203 @@
-import itertools
+"""Every way through the decoder against the loop of test/reference, outputs and gradients."""
+
+from dataclasses import replace
 
 import pytest
 import torch
+from reference.naive_decoder import naive_free
 
-from espnet2_ext.prosody2vec.masks import length_mask
+from espnet2_ext.prosody2vec.attention_loop import CHUNK_STEPS
+from espnet2_ext.prosody2vec.graph_steps import GraphSteps
+from espnet2_ext.prosody2vec.memory import Memory
 
-TOLERANCE = 1.0e-6
-BATCH, NUM_UNITS, FRAMES, MEMORY = 2, 5, 6, 6
-
-
-def stepwise(decoder, memory, mask, inputs, true_units=None):
-    """The naive loop: one step after the other; attention overwritten where it is given."""
-    from dataclasses import replace
-
-    state = decoder.start(memory, mask)
-    frames, stops, weights = [], [], []
-    for step in range(inputs.size(1)):
-        if true_units is None:
-            group, stop, state = decoder.step(inputs[:, step], state)
-        else:
-            group, stop, state = forced_step(decoder, inputs[:, step], state, true_units[:, step])
-        state = replace(state)
-        frames.append(group)
-        stops.append(stop)
-        weights.append(state.weights)
-    return torch.cat(frames, 1), torch.stack(stops, 1), torch.stack(weights, 1)
+# Sums of some hundred terms in another order.
+TOLERANCE = {torch.float64: 1.0e-9, torch.float32: 1.0e-5}
+# bf16 keeps 8 bits. Relative to the largest value of each; gradients are sums that cancel.
+BF16_OUTPUT_BOUND, BF16_GRADIENT_BOUND = 0.02, 0.1
+OUTPUTS = ("mels", "stop_logits", "attention", "log_attention")
+# Batch, units, steps: the smallest; one; padding; more than a chunk; rows padded to 32.
+SIZES = [(1, 1, 1), (2, 1, 5), (2, 5, 1), (3, 9, 2 * CHUNK_STEPS + 3), (17, 6, 5)]
 
 
-def forced_step(decoder, frame, state, unit):
-    """A step whose attention weights are overwritten by the given unit, written out."""
-    from dataclasses import replace
+def inputs_of(decoder, batch, steps, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(5)
+    frames = steps * decoder.reduction_factor
+    mels = torch.randn(batch, frames, decoder.mel_dim, dtype=dtype, generator=generator)
+    return decoder.step_inputs(mels)
 
-    hidden, cell = torch.lstm_cell(
-        torch.cat([decoder.prenet(frame), state.context], 1),
-        (state.attention_hidden, state.attention_cell),
-        *decoder.attention_lstm.all_weights[0],
+
+def true_units_of(memory, steps):
+    """Return (B, S) a path that starts at unit 0 and ends early in all items but the first."""
+    lengths = memory.mask.sum(dim=1)
+    path = torch.arange(steps)[None, :] * lengths[:, None] // steps
+    path[1:, steps - steps // 3 :] = -1
+    return path
+
+
+def weighted_sum(output):
+    """Return a scalar that asks a different gradient of every number in the output."""
+    total = 0.0
+    generator = torch.Generator().manual_seed(6)
+    for part in (getattr(output, name) for name in OUTPUTS):
+        if part is not None:
+            weight = torch.randn(part.shape, generator=generator).to(part.dtype)
+            total = total + (part.masked_fill(part.isinf(), 0.0) * weight).sum()
+    return total
+
+
+def outputs_and_gradients(decoder, memory, run):
+    """Return everything a pass gives by name; its gradients to inputs and all parameters."""
+    decoder.zero_grad()
+    encoded, shared = (part.detach().requires_grad_() for part in (memory.encoded, memory.shared))
+    leaves = Memory(encoded, shared, memory.mask)
+    output = run(leaves)
+    weighted_sum(output).backward()
+    found = {name: parameter.grad.clone() for name, parameter in decoder.named_parameters()}
+    found |= {"encoded": leaves.encoded.grad, "shared": leaves.shared.grad}
+    for name in OUTPUTS:
+        if getattr(output, name) is not None:
+            found[name] = getattr(output, name).detach()
+    return found
+
+
+def assert_equal(found, expected, tolerance):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(
+            found[name],
+            value,
+            atol=tolerance,
+            rtol=tolerance,
+            msg=lambda text, name=name: f"{name}: {text}",
+        )
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("reduction_factor", [1, 2])
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("implementation", ["reference", "fast", "cuda_graph"])
+def test_free_pass_equals_the_naive_loop(
+    make_decoder, make_memory, implementation, sizes, reduction_factor, dtype
+):
+    batch, num_units, steps = sizes
+    decoder = make_decoder(reduction_factor, implementation).to(dtype)
+    decoder.graphs = GraphSteps(CHUNK_STEPS, capture=lambda function: function)
+    memory, inputs = make_memory(batch, num_units, dtype), inputs_of(decoder, batch, steps, dtype)
+    found = outputs_and_gradients(decoder, memory, lambda leaves: decoder.free(leaves, inputs))
+    expected = outputs_and_gradients(
+        decoder,
+        memory,
+        lambda leaves: replace(naive_free(decoder, leaves, inputs), log_attention=None),
     )
-    weights = torch.nn.functional.one_hot(unit.clamp(min=0), state.memory.size(1)).to(frame.dtype)
-    context = (weights[:, :, None] * state.memory).sum(1)
-    decoded, decoder_cell = torch.lstm_cell(
-        torch.cat([hidden, context], 1),
-        (state.decoder_hidden, state.decoder_cell),
-        *decoder.decoder_lstm.all_weights[0],
-    )
-    features = torch.cat([decoded, context], 1)
-    group = decoder.projection(features).view(len(frame), decoder.reduction_factor, -1)
-    state = replace(
-        state,
-        attention_hidden=hidden,
-        attention_cell=cell,
-        decoder_hidden=decoded,
-        decoder_cell=decoder_cell,
-        weights=weights,
-        accumulated=state.accumulated + weights,
-        context=context,
-    )
-    return group, decoder.stop(features).squeeze(1), state
+    assert expected["mels"].shape == (batch, steps * reduction_factor, decoder.mel_dim)
+    # Gradients are sums over steps and items; float32 loses with their number.
+    assert_equal(found, expected, TOLERANCE[dtype] * max(1, batch * steps // 50))
 
 
-def example(decoder, unit_lengths=(5, 3), dtype=torch.float64):
-    torch.manual_seed(4)
-    memory = torch.randn(BATCH, NUM_UNITS, MEMORY, dtype=dtype)
-    mask = length_mask(torch.tensor(unit_lengths), NUM_UNITS)
-    mels = torch.randn(BATCH, FRAMES, decoder.mel_dim, dtype=dtype)
-    return memory, mask, decoder.step_inputs(mels)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("reduction_factor", [1, 2])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_forced_pass_equals_the_loop_with_attention_overwritten(
+    make_decoder, make_memory, sizes, reduction_factor, dtype
+):
+    batch, num_units, steps = sizes
+    decoder = make_decoder(reduction_factor).to(dtype)
+    memory, inputs = make_memory(batch, num_units, dtype), inputs_of(decoder, batch, steps, dtype)
+    true_units = true_units_of(memory, steps)
+    chosen = torch.randperm(steps, generator=torch.Generator().manual_seed(7))[: steps // 2 + 1]
+    valid = true_units >= 0
+
+    def spoken(output, log_attention):
+        """Keep what lies inside the items; past their ends the passes may differ."""
+        mels = output.mels.unflatten(1, (steps, -1)) * valid[:, :, None, None]
+        at_steps = valid[:, chosen, None]
+        return replace(
+            output,
+            mels=mels,
+            stop_logits=output.stop_logits * valid,
+            attention=None,
+            log_attention=log_attention.masked_fill(~(at_steps & memory.mask[:, None]), 0.0),
+        )
+
+    def forced(leaves):
+        output = decoder.forced(leaves, inputs, true_units, chosen)
+        return spoken(output, output.log_attention)
+
+    def naive(leaves):
+        output = naive_free(decoder, leaves, inputs, true_units)
+        return spoken(output, output.log_attention[:, chosen])
+
+    found = outputs_and_gradients(decoder, memory, forced)
+    expected = outputs_and_gradients(decoder, memory, naive)
+    assert_equal(found, expected, TOLERANCE[dtype] * max(1, batch * steps // 50))
+
+
+@pytest.mark.parametrize("run", ["fast", "forced"])
+def test_bf16_stays_within_its_bound(make_decoder, make_memory, run):
+    decoder = make_decoder()
+    memory, inputs = make_memory(3, 5, torch.float32), inputs_of(decoder, 3, 6, torch.float32)
+    true_units = true_units_of(memory, 6)
+
+    def pass_of(leaves):
+        if run == "fast":
+            return decoder.free(leaves, inputs)
+        return decoder.forced(leaves, inputs, true_units, torch.arange(3))
+
+    expected = outputs_and_gradients(decoder, memory, pass_of)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = outputs_and_gradients(decoder, memory, pass_of)
+    assert any((found[name] != expected[name]).any() for name in expected), "autocast did nothing"
+    for name, value in expected.items():
+        assert found[name].dtype in (torch.float32, torch.bfloat16)
+        value, other = (each.nan_to_num(neginf=0.0).float() for each in (value, found[name]))
+        bound = BF16_OUTPUT_BOUND if name in OUTPUTS else BF16_GRADIENT_BOUND
+        assert (other - value).abs().max() <= bound * value.abs().max(), name
 
 
 @pytest.mark.parametrize("reduction_factor", [1, 2])
-def test_free_pass_equals_step_by_step(make_decoder, reduction_factor):
+def test_step_by_step_equals_the_pass(make_decoder, make_memory, reduction_factor):
     decoder = make_decoder(reduction_factor).double()
-    memory, mask, inputs = example(decoder)
-    output = decoder.free(memory, mask, inputs)
-    mels, stops, weights = stepwise(decoder, memory, mask, inputs)
-    assert output.mels.shape == (BATCH, FRAMES, decoder.mel_dim)
-    assert output.stop_logits.shape == (BATCH, FRAMES // reduction_factor)
-    torch.testing.assert_close(output.mels, mels, atol=TOLERANCE, rtol=0)
-    torch.testing.assert_close(output.stop_logits, stops, atol=TOLERANCE, rtol=0)
-    torch.testing.assert_close(output.attention, weights, atol=TOLERANCE, rtol=0)
+    memory, inputs = make_memory(2, 5), inputs_of(decoder, 2, 6)
+    output, state = decoder.free(memory, inputs), decoder.start(memory)
+    for step in range(6):
+        frames, stop, state = decoder.step(inputs[:, step], state)
+        at_step = output.mels.unflatten(1, (6, -1))[:, step]
+        torch.testing.assert_close(frames, at_step, atol=1e-9, rtol=0)
+        torch.testing.assert_close(stop, output.stop_logits[:, step], atol=1e-9, rtol=0)
+        torch.testing.assert_close(state.weights, output.attention[:, step], atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("reduction_factor", [1, 2])
-def test_forced_pass_equals_loop_with_attention_overwritten(make_decoder, reduction_factor):
-    decoder = make_decoder(reduction_factor).double()
-    memory, mask, inputs = example(decoder)
-    steps = inputs.size(1)
-    true_units = torch.tensor([[0, 1, 1, 2, 4, 4], [0, 0, 2, -1, -1, -1]])[:, :steps]
-    chosen = torch.arange(steps)
-    output = decoder.forced(memory, mask, inputs, true_units, chosen)
-    mels, stops, weights = stepwise(decoder, memory, mask, inputs, true_units)
-    torch.testing.assert_close(output.mels, mels, atol=TOLERANCE, rtol=0)
-    torch.testing.assert_close(output.stop_logits, stops, atol=TOLERANCE, rtol=0)
-    torch.testing.assert_close(output.attention, weights, atol=TOLERANCE, rtol=0)
-    torch.testing.assert_close(
-        output.log_attention[:, 0].exp(),
-        decoder.free(memory, mask, inputs).attention[:, 0],
-        atol=TOLERANCE,
-        rtol=0,
-    )
+@pytest.mark.parametrize("implementation", ["reference", "fast"])
+def test_dropout_is_the_same_in_all_implementations(make_decoder, make_memory, implementation):
+    decoder = make_decoder(1, implementation, dropout=0.5).double().train()
+    memory, inputs = make_memory(2, 5), inputs_of(decoder, 2, 6)
+    torch.manual_seed(8)
+    found = decoder.free(memory, inputs).mels
+    torch.manual_seed(8)
+    torch.testing.assert_close(found, naive_free(decoder, memory, inputs).mels, atol=1e-9, rtol=0)
 
 
-def test_forced_pass_gradients_equal_the_loops(make_decoder):
+def test_attention_is_a_distribution_over_valid_units(make_decoder, make_memory):
     decoder = make_decoder().double()
-    memory, mask, inputs = example(decoder)
-    true_units = torch.tensor([[0, 1, 1, 2, 4, 4], [0, 0, 1, 1, 2, 2]])
-    gradients = []
-    for name in ("forced", "loop"):
-        decoder.zero_grad()
-        leaf = memory.clone().requires_grad_()
-        if name == "forced":
-            output = decoder.forced(leaf, mask, inputs, true_units, torch.arange(6))
-            loss = output.mels.square().sum() + output.stop_logits.square().sum()
-        else:
-            mels, stops, _ = stepwise(decoder, leaf, mask, inputs, true_units)
-            loss = mels.square().sum() + stops.square().sum()
-        loss.backward()
-        named = {n: p.grad.clone() for n, p in decoder.named_parameters() if p.grad is not None}
-        gradients.append({"memory": leaf.grad, **named})
-    for key in gradients[1]:
-        torch.testing.assert_close(gradients[0][key], gradients[1][key], atol=1e-9, rtol=0)
-
-
-def test_energies_at_chosen_steps_do_not_depend_on_the_choice(make_decoder):
-    decoder = make_decoder().double()
-    memory, mask, inputs = example(decoder)
-    true_units = torch.tensor([[0, 1, 1, 2, 4, 4], [0, 0, 1, 1, 2, 2]])
-    whole = decoder.forced(memory, mask, inputs, true_units, torch.arange(6))
-    some = decoder.forced(memory, mask, inputs, true_units, torch.tensor([4, 1]))
-    torch.testing.assert_close(some.log_attention, whole.log_attention[:, [4, 1]])
-
-
-def test_attention_is_a_distribution_over_valid_units(make_decoder):
-    decoder = make_decoder().double()
-    memory, mask, inputs = example(decoder)
-    attention = decoder.free(memory, mask, inputs).attention
-    torch.testing.assert_close(attention.sum(2), torch.ones(BATCH, FRAMES).double())
+    memory = make_memory(2, 5, lengths=[5, 3])
+    attention = decoder.free(memory, inputs_of(decoder, 2, 6)).attention
+    torch.testing.assert_close(attention.sum(2), torch.ones(2, 6).double())
     assert (attention[1, :, 3:] == 0).all()
 
 
-def test_padding_does_not_change_an_item(make_decoder):
+def test_padding_does_not_change_an_item(make_decoder, make_memory):
     decoder = make_decoder().double()
-    memory, mask, inputs = example(decoder)
-    batch = decoder.free(memory, mask, inputs)
-    alone = decoder.free(memory[1:, :3], mask[1:, :3], inputs[1:])
-    torch.testing.assert_close(batch.mels[1:], alone.mels, atol=TOLERANCE, rtol=0)
-    true_units = torch.tensor([[0] * 6, [0, 0, 1, 1, 2, 2]])
-    steps = torch.arange(6)
-    batch = decoder.forced(memory, mask, inputs, true_units, steps)
-    alone = decoder.forced(memory[1:, :3], mask[1:, :3], inputs[1:], true_units[1:], steps)
-    torch.testing.assert_close(batch.mels[1:], alone.mels, atol=TOLERANCE, rtol=0)
+    memory, inputs = make_memory(2, 5, lengths=[5, 3]), inputs_of(decoder, 2, 6)
+    alone = Memory(memory.encoded[1:, :3], memory.shared[1:], memory.mask[1:, :3])
+    true_units, steps = torch.tensor([[0] * 6, [0, 0, 1, 1, 2, 2]]), torch.arange(6)
+    batch, single = decoder.free(memory, inputs), decoder.free(alone, inputs[1:])
+    torch.testing.assert_close(batch.mels[1:], single.mels, atol=1e-9, rtol=0)
+    batch = decoder.forced(memory, inputs, true_units, steps)
+    single = decoder.forced(alone, inputs[1:], true_units[1:], steps)
+    torch.testing.assert_close(batch.mels[1:], single.mels, atol=1e-9, rtol=0)
     torch.testing.assert_close(
-        batch.log_attention[1:, :, :3], alone.log_attention, atol=TOLERANCE, rtol=0
+        batch.log_attention[1:, :, :3], single.log_attention, atol=1e-9, rtol=0
     )
-
-
-def test_one_unit_and_one_frame(make_decoder):
-    decoder = make_decoder()
-    memory, mask = torch.randn(1, 1, MEMORY), torch.ones(1, 1, dtype=torch.bool)
-    inputs = decoder.step_inputs(torch.randn(1, 1, 4))
-    assert decoder.free(memory, mask, inputs).mels.shape == (1, 1, 4)
-    forced = decoder.forced(memory, mask, inputs, torch.zeros(1, 1).long(), torch.tensor([0]))
-    assert forced.mels.shape == (1, 1, 4)
 
 
 def test_step_inputs_are_the_last_frames_of_groups(make_decoder):
@@ -168,20 +206,6 @@ def test_step_inputs_are_the_last_frames_of_groups(make_decoder):
     assert make_decoder(2).step_inputs(mels)[0, :, 0].tolist() == [0, 1]
 
 
-def test_every_parameter_learns(make_decoder):
-    """Both passes reach all weights, as DDP without unused parameters needs."""
-    decoder = make_decoder().double()
-    memory, mask, inputs = example(decoder)
-    true_units = torch.tensor([[0, 1, 1, 2, 4, 4], [0, 0, 1, 1, 2, 2]])
-    for output in (
-        decoder.free(memory, mask, inputs),
-        decoder.forced(memory, mask, inputs, true_units, torch.arange(6)),
-    ):
-        decoder.zero_grad()
-        loss = output.mels.square().sum() + output.stop_logits.square().sum()
-        if output.log_attention is not None:
-            chosen = itertools.product(range(BATCH), range(6))
-            loss = loss - sum(output.log_attention[b, s, true_units[b, s]] for b, s in chosen)
-        loss.backward()
-        without = [n for n, p in decoder.named_parameters() if p.grad is None]
-        assert without == []
+def test_unknown_implementation_is_an_error(make_decoder):
+    with pytest.raises(ValueError, match="implementation 'quick' is none of auto, reference"):
+        make_decoder(implementation="quick")

@@ -2,16 +2,20 @@ import pytest
 import torch
 
 from espnet2_ext.prosody2vec.generation import GenerationLimits, generate
+from espnet2_ext.prosody2vec.memory import Memory
 
 
-def speak(decoder, limits, lengths=(4, 2, 3)):
-    torch.manual_seed(5)
-    memory = torch.randn(len(lengths), max(lengths), 6)
-    return memory, generate(decoder.eval(), memory, torch.tensor(lengths), limits)
+@pytest.fixture
+def speak(make_memory):
+    def run(decoder, limits, lengths=(4, 2, 3)):
+        memory = make_memory(len(lengths), max(lengths), torch.float32, lengths)
+        return memory, generate(decoder.eval(), memory, limits)
+
+    return run
 
 
 @pytest.mark.parametrize("window", [{}, {"backward_units": 0, "forward_units": 1}])
-def test_batch_equals_alone(make_decoder, window):
+def test_batch_equals_alone(make_decoder, speak, window):
     decoder = make_decoder(2)
     torch.nn.init.constant_(decoder.stop.bias, 0.1)
     torch.nn.init.normal_(decoder.stop.weight)
@@ -19,15 +23,15 @@ def test_batch_equals_alone(make_decoder, window):
     memory, together = speak(decoder, limits)
     assert len({len(item.mel) for item in together}) > 1, "the items should stop apart"
     for item, length in enumerate((4, 2, 3)):
-        [alone] = generate(
-            decoder, memory[item : item + 1, :length], torch.tensor([length]), limits
-        )
+        one = memory.items([item])
+        cut = Memory(one.encoded[:, :length], one.shared, one.mask[:, :length])
+        [alone] = generate(decoder, cut, limits)
         assert alone.is_stopped == together[item].is_stopped
         torch.testing.assert_close(together[item].mel, alone.mel, atol=1e-5, rtol=0)
         torch.testing.assert_close(together[item].attention, alone.attention, atol=1e-5, rtol=0)
 
 
-def test_limits_bound_the_length(make_decoder):
+def test_limits_bound_the_length(make_decoder, speak):
     decoder = make_decoder(2)
     torch.nn.init.zeros_(decoder.stop.weight)
     torch.nn.init.constant_(decoder.stop.bias, -9.0)
@@ -41,7 +45,7 @@ def test_limits_bound_the_length(make_decoder):
     assert all(item.is_stopped for item in items)
 
 
-def test_attention_window_confines_each_step(make_decoder):
+def test_attention_window_confines_each_step(make_decoder, speak):
     limits = GenerationLimits(max_frames_per_unit=4.0, backward_units=0, forward_units=1)
     _, items = speak(make_decoder(), limits)
     for item in items:
@@ -50,9 +54,9 @@ def test_attention_window_confines_each_step(make_decoder):
         torch.testing.assert_close(item.attention.sum(1), torch.ones(len(item.attention)))
 
 
-def test_train_mode_is_an_error(make_decoder):
+def test_train_mode_is_an_error(make_decoder, make_memory):
     with pytest.raises(ValueError, match="eval mode"):
-        generate(make_decoder().train(), torch.randn(1, 2, 6), torch.tensor([2]))
+        generate(make_decoder().train(), make_memory(1, 2))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,233 @@
+"""Some steps of the attention loop, forward and backward, in place on given tensors.
+
+Nothing here allocates what outlives a step or looks at a value, so the same code runs
+step by step and inside a captured CUDA graph (see cuda_graph.py).
+
+Letters: C steps of a chunk, B items, Bp rows allocated for them, U units, E width of the
+encoded units, H of the LSTM, A of the attention, W taps of the location convolution.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch.nn import functional as F
+
+from espnet2_ext.prosody2vec.lstm_cell_gradient import CellDerivatives, cell_forward
+from espnet2_ext.prosody2vec.products import times_rows
+
+
+@dataclass(frozen=True)
+class LoopWeights:
+    """Everything that is the same at every step.
+
+    Attributes:
+        recurrent: (4H, E + H) of the gates, over last context and last hidden state.
+        query: (A, H).
+        location: (A, 2 * W) of location convolution and location layer in one.
+        score: (1, A).
+        encoded: (B, U, E).
+        projected: (B, A, U) what the memory layer makes of the whole memory.
+        penalty: (B, U) 0 at valid units, minus infinity elsewhere.
+    """
+
+    recurrent: torch.Tensor
+    query: torch.Tensor
+    location: torch.Tensor
+    score: torch.Tensor
+    encoded: torch.Tensor
+    projected: torch.Tensor
+    penalty: torch.Tensor
+
+    @property
+    def taps(self) -> int:
+        """W."""
+        return self.location.size(1) // 2
+
+
+@dataclass(frozen=True)
+class Steps:
+    """States of C steps; row 0 of what has C + 1 rows is the state before the first.
+
+    Attributes:
+        gates: (C, B, 4H) going in without their recurrent part, coming out activated.
+        operands: (C + 1, Bp, E + H) context and hidden state side by side.
+        cells: (C + 1, B, H).
+        weights: (C + 1, B, U) attention.
+        history: (B, 2, U) last and accumulated attention, at the last step done.
+    """
+
+    gates: torch.Tensor
+    operands: torch.Tensor
+    cells: torch.Tensor
+    weights: torch.Tensor
+    history: torch.Tensor
+
+    def part(self, start: int, stop: int) -> "Steps":
+        """Return steps start to stop, as views."""
+        after = slice(start, stop + 1)
+        operands, cells, weights = self.operands[after], self.cells[after], self.weights[after]
+        return Steps(self.gates[start:stop], operands, cells, weights, self.history)
+
+
+@torch.no_grad()
+def forward_steps(loop: LoopWeights, steps: Steps) -> None:
+    """Fill in all states after the first."""
+    batch, _, width = loop.encoded.shape
+    query, score = loop.query.t(), loop.score.expand(batch, -1, -1)
+    location = loop.location.expand(batch, -1, -1)
+    for step, gates in enumerate(steps.gates.unbind(0)):
+        gates.add_(times_rows(loop.recurrent, steps.operands[step])[:batch])
+        context, hidden = steps.operands[step + 1, :batch].split([width, query.size(0)], dim=1)
+        cell_forward(gates, steps.cells[step], steps.cells[step + 1], hidden)
+        scores = torch.baddbmm(loop.projected, location, _patches(steps.history, loop))
+        scores.add_((hidden @ query)[:, :, None]).tanh_()
+        energies = torch.bmm(score, scores).squeeze(1) + loop.penalty
+        weights = steps.weights[step + 1]
+        torch.softmax(energies, dim=1, out=weights)
+        steps.history[:, 0] = weights
+        steps.history[:, 1] += weights
+        context.copy_(torch.bmm(weights[:, None].to(loop.encoded.dtype), loop.encoded)[:, 0])
+
+
+@dataclass(frozen=True)
+class StepGradients:
+    """Gradients that the outputs of C steps received, and those that go on backward.
+
+    Attributes:
+        contexts: (C, B, E) received; on return the whole gradient of each context.
+        hidden: (C, B, H) received.
+        weights: (C, B, U) received.
+        operand: (B, E + H) of the last operand, from the step after; updated.
+        cell: (B, H) of the last cell, from the step after; updated.
+        history: (B, 2, U) of the last history: through the step after for the weights,
+            through all of those for the accumulated ones; updated.
+    """
+
+    contexts: torch.Tensor
+    hidden: torch.Tensor
+    weights: torch.Tensor
+    operand: torch.Tensor
+    cell: torch.Tensor
+    history: torch.Tensor
+
+
+@dataclass(frozen=True)
+class LoopGradients:
+    """Gradients of ``LoopWeights``, summed up chunk by chunk, and of the chunk's gates."""
+
+    recurrent: torch.Tensor
+    query: torch.Tensor
+    location: torch.Tensor
+    score: torch.Tensor
+    encoded: torch.Tensor
+    projected: torch.Tensor
+
+    @staticmethod
+    def zeros(loop: LoopWeights, dtype: torch.dtype) -> "LoopGradients":
+        """Return sums to start from."""
+        weights = (getattr(loop, field.name) for field in fields(LoopGradients))
+        return LoopGradients(*(weight.new_zeros(weight.shape, dtype=dtype) for weight in weights))
+
+
+@torch.no_grad()
+def backward_steps(
+    loop: LoopWeights,
+    transposed: torch.Tensor,
+    steps: Steps,
+    histories: torch.Tensor,
+    received: StepGradients,
+    sums: LoopGradients,
+) -> torch.Tensor:
+    """Return the gates' gradients (C, B, 4H); add to ``sums``, update ``received``.
+
+    Only what the recurrence needs is computed step by step. Energies are computed anew
+    for all steps of the chunk at once, and weights get their gradients from one product
+    over all of them.
+
+    Args:
+        loop: of the forward pass.
+        transposed: (E + H, 4H) ``loop.recurrent`` the other way round, contiguous.
+        steps: of the forward pass.
+        histories: (C, B, 2, U) what each step saw of the weights before it.
+        received: see there.
+        sums: see there.
+    """
+    count, batch, _ = steps.gates.shape
+    width = loop.encoded.size(2)
+    patches = _patches(histories.flatten(0, 1), loop)
+    hidden = steps.operands[1:, :batch, width:]
+    scores = _scores(loop, patches, hidden)  # (C, B, A, U)
+    slopes = (1.0 - scores.square()).mul_(loop.score.view(-1, 1))
+    derivatives = CellDerivatives(steps.gates, steps.cells)
+    energies = steps.weights.new_empty(received.weights.shape)
+    queries = scores.new_empty(count, batch, loop.query.size(0))
+    padded = transposed.new_zeros(steps.operands.size(1), transposed.size(1))
+    location = loop.location.t().expand(batch, -1, -1)
+    for step in range(count - 1, -1, -1):
+        weights, context = steps.weights[step + 1], received.contexts[step]
+        context.add_(received.operand[:, :width])
+        to_weights = torch.bmm(loop.encoded, context[:, :, None].to(loop.encoded.dtype))[:, :, 0]
+        to_weights = to_weights + received.weights[step]
+        to_weights.add_(received.history.sum(dim=1))
+        weighted = to_weights.mul_(weights)
+        energy = torch.addcmul(
+            weighted, weights, weighted.sum(dim=1, keepdim=True), value=-1.0, out=energies[step]
+        )
+        slope = slopes[step].mul_(energy[:, None].to(slopes.dtype))
+        query = torch.sum(slope, dim=2, out=queries[step])
+        received.history[:, 0] = 0.0
+        received.history.add_(_unpatched(torch.bmm(location, slope), loop.taps))
+        to_hidden = received.hidden[step] + received.operand[:, width:]
+        to_hidden.add_(query @ loop.query)
+        padded[:batch] = derivatives.backward(step, to_hidden, received.cell)
+        received.operand.copy_(times_rows(transposed, padded)[:batch])
+    _add_products(loop, steps, scores, slopes, patches, energies, queries, received, sums)
+    gates = derivatives.of_gates
+    flat = gates.flatten(0, 1).to(steps.operands.dtype)
+    sums.recurrent.add_(flat.t() @ steps.operands[:-1, :batch].flatten(0, 1))
+    return gates
+
+
+def _add_products(
+    loop: LoopWeights,
+    steps: Steps,
+    scores: torch.Tensor,
+    slopes: torch.Tensor,
+    patches: torch.Tensor,
+    energies: torch.Tensor,
+    queries: torch.Tensor,
+    received: StepGradients,
+    sums: LoopGradients,
+) -> None:
+    """Add the gradients that are one product over all steps of the chunk."""
+    _, batch, _, units = scores.shape
+    hidden = steps.operands[1:, :batch, loop.encoded.size(2) :]
+    flat = energies.view(-1, units, 1).to(scores.dtype)
+    sums.score.add_(torch.bmm(scores.flatten(0, 1), flat).sum(dim=0).t())
+    sums.projected.add_(slopes.sum(dim=0))
+    sums.location.add_(torch.bmm(slopes.flatten(0, 1), patches.transpose(1, 2)).sum(dim=0))
+    sums.query.add_(queries.flatten(0, 1).t() @ hidden.flatten(0, 1))
+    weights = steps.weights[1:].permute(1, 2, 0).to(loop.encoded.dtype)
+    contexts = received.contexts.transpose(0, 1).to(loop.encoded.dtype)
+    sums.encoded.add_(torch.bmm(weights, contexts))
+
+
+def _scores(loop: LoopWeights, patches: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    """Return tanh of query, memory and location (C, B, A, U) for all steps at once."""
+    count, batch, _ = hidden.shape
+    location = loop.location.expand(len(patches), -1, -1)
+    scores = torch.bmm(location, patches).unflatten(0, (count, batch))
+    scores.add_(loop.projected)
+    return scores.add_((hidden @ loop.query.t())[:, :, :, None]).tanh_()
+
+
+def _patches(history: torch.Tensor, loop: LoopWeights) -> torch.Tensor:
+    """Return (B, 2 * W, U): what the location convolution sees around each unit."""
+    history = history[:, :, None].to(loop.location.dtype)
+    return F.unfold(history, (1, loop.taps), padding=(0, loop.taps // 2))
+
+
+def _unpatched(gradients: torch.Tensor, taps: int) -> torch.Tensor:
+    """Return (B, 2, U): the gradient of a history from that of its patches."""
+    size = (1, gradients.size(2))
+    return F.fold(gradients, size, (1, taps), padding=(0, taps // 2))[:, :, 0]

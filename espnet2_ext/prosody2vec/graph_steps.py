@@ -1,0 +1,246 @@
+"""The steps of the attention loop replayed from captured CUDA graphs.
+
+On a GPU a step is some forty small kernels, and starting them takes longer than running
+them. A graph of a chunk of steps is started once. It works on tensors of its own, of
+fixed shape: a chunk is copied in, replayed, and its results are copied out.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+
+from espnet2_ext.prosody2vec.attention_steps import (
+    LoopGradients,
+    LoopWeights,
+    StepGradients,
+    Steps,
+    backward_steps,
+    forward_steps,
+)
+
+logger = logging.getLogger(__name__)
+
+UNITS_MULTIPLE = 32
+"""Units are padded to a multiple of this, so that few shapes are captured."""
+MAX_SHAPES = 12
+"""Shapes whose graphs are kept; the one unused for longest goes first."""
+
+Capture = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+def capture_cuda(function: Callable[[], None]) -> Callable[[], None]:
+    """Return the replay of a CUDA graph of the function, which takes and returns nothing."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(2):  # libraries choose kernels and allocate workspaces now
+            function()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        function()
+    return graph.replay
+
+
+class ChunkGraphs:
+    """The tensors and both graphs of one shape of chunk.
+
+    Args:
+        loop: shapes and dtypes of the weights, not padded.
+        steps: the same of the states.
+        count: steps in a chunk.
+        capture: makes a replay of a function.
+    """
+
+    def __init__(self, loop: LoopWeights, steps: Steps, count: int, capture: Capture):
+        batch, units, width = loop.encoded.shape
+        padded = padded_units(units)
+        real = steps.gates
+        hidden = steps.cells.size(2)
+        new = loop.encoded.new_zeros
+        recurrent, query, location, score = (
+            torch.zeros_like(weight, memory_format=torch.contiguous_format)
+            for weight in (loop.recurrent, loop.query, loop.location, loop.score)
+        )
+        encoded, projected = new(batch, padded, width), new(batch, len(query), padded)
+        penalty = real.new_full((batch, padded), float("-inf"))
+        self.loop = LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
+        self.loop.penalty[:, 0] = 0.0  # no row may be empty while capturing
+        self.steps = Steps(
+            real.new_zeros(count, *real.shape[1:]),
+            steps.operands.new_zeros(count + 1, *steps.operands.shape[1:]),
+            real.new_zeros(count + 1, batch, hidden),
+            real.new_zeros(count + 1, batch, padded),
+            real.new_zeros(batch, 2, padded),
+        )
+        self.transposed = torch.zeros_like(self.loop.recurrent.t().contiguous())
+        self.histories = real.new_zeros(count, batch, 2, padded)
+        self.received = StepGradients(
+            real.new_zeros(count, batch, width),
+            real.new_zeros(count, batch, hidden),
+            real.new_zeros(count, batch, padded),
+            real.new_zeros(batch, width + hidden),
+            real.new_zeros(batch, hidden),
+            real.new_zeros(batch, 2, padded),
+        )
+        self.sums = LoopGradients.zeros(self.loop, real.dtype)
+        self.gate_gradients = torch.zeros_like(self.steps.gates)
+        self._replay_forward = capture(self._forward)
+        self._replay_backward = capture(self._backward)
+
+    def _forward(self) -> None:
+        forward_steps(self.loop, self.steps)
+
+    def _backward(self) -> None:
+        for total in vars(self.sums).values():
+            total.zero_()
+        self.gate_gradients.copy_(
+            backward_steps(
+                self.loop, self.transposed, self.steps, self.histories, self.received, self.sums
+            )
+        )
+
+    def load(self, loop: LoopWeights) -> None:
+        """Copy the weights in; called once a pass."""
+        units = loop.encoded.size(1)
+        for name in ("recurrent", "query", "location", "score"):
+            getattr(self.loop, name).copy_(getattr(loop, name))
+        self.loop.encoded[:, :units] = loop.encoded
+        self.loop.projected[:, :, :units] = loop.projected
+        self.loop.penalty.fill_(float("-inf"))
+        self.loop.penalty[:, :units] = loop.penalty
+
+    def forward(self, steps: Steps, start: int, stop: int) -> None:
+        """Run steps start to stop of a pass; states before start lie in row 0 or in steps."""
+        count, units = stop - start, steps.weights.size(2)
+        mine = self.steps
+        mine.gates[:count] = steps.gates[start:stop]
+        mine.operands[0] = steps.operands[start]
+        mine.cells[0] = steps.cells[start]
+        mine.weights[0, :, :units] = steps.weights[start]
+        mine.history[:, :, :units] = steps.history
+        self._replay_forward()
+        steps.gates[start:stop] = mine.gates[:count]
+        steps.operands[start + 1 : stop + 1] = mine.operands[1 : count + 1]
+        steps.cells[start + 1 : stop + 1] = mine.cells[1 : count + 1]
+        steps.weights[start + 1 : stop + 1] = mine.weights[1 : count + 1, :, :units]
+        steps.history.copy_(mine.history[:, :, :units])
+
+    def backward(
+        self, chunk: Steps, histories: torch.Tensor, received: StepGradients, sums: LoopGradients
+    ) -> torch.Tensor:
+        """Do what ``backward_steps`` does, of a chunk that may be short at its end.
+
+        Steps that a short chunk lacks have no gradient, and nothing comes from after them.
+        """
+        count, units = len(chunk.gates), chunk.weights.size(2)
+        mine = self.steps
+        for tensor, rows, values in (
+            (mine.gates, count, chunk.gates),
+            (mine.operands, count + 1, chunk.operands),
+            (mine.cells, count + 1, chunk.cells),
+            (mine.weights[:, :, :units], count + 1, chunk.weights),
+            (self.histories[:, :, :, :units], count, histories),
+            (self.received.contexts, count, received.contexts),
+            (self.received.hidden, count, received.hidden),
+            (self.received.weights[:, :, :units], count, received.weights),
+        ):
+            tensor[:rows] = values
+            tensor[rows:] = 0.0
+        self.received.operand.copy_(received.operand)
+        self.received.cell.copy_(received.cell)
+        self.received.history.zero_()
+        self.received.history[:, :, :units] = received.history
+        self._replay_backward()
+        received.contexts.copy_(self.received.contexts[:count])
+        received.operand.copy_(self.received.operand)
+        received.cell.copy_(self.received.cell)
+        received.history.copy_(self.received.history[:, :, :units])
+        for name in ("recurrent", "query", "location", "score"):
+            getattr(sums, name).add_(getattr(self.sums, name))
+        sums.encoded.add_(self.sums.encoded[:, :units])
+        sums.projected.add_(self.sums.projected[:, :, :units])
+        return self.gate_gradients[:count]
+
+
+class GraphSteps:
+    """Runs passes by replaying graphs, one pair for every shape it meets.
+
+    Where a graph cannot be captured, the steps run one by one as they do without graphs;
+    the log says so once.
+
+    Args:
+        count: steps in a chunk.
+        capture: ``capture_cuda``; tests replay by calling.
+    """
+
+    def __init__(self, count: int, capture: Capture = capture_cuda):
+        self.count = count
+        self.capture = capture
+        self.is_broken = False
+        self._graphs: OrderedDict[tuple, ChunkGraphs] = OrderedDict()
+
+    def __reduce__(self) -> tuple:
+        """Copies and pickles of a model start without graphs."""
+        return GraphSteps, (self.count, self.capture)
+
+    def forward(self, loop: LoopWeights, steps: Steps) -> None:
+        """Fill in all states after the first, as ``forward_steps``."""
+        graphs = self._graphs_of(loop, steps)
+        if graphs is None:
+            forward_steps(loop, steps)
+            return
+        graphs.load(loop)
+        for start in range(0, len(steps.gates), self.count):
+            graphs.forward(steps, start, min(start + self.count, len(steps.gates)))
+
+    def backward(
+        self,
+        loop: LoopWeights,
+        transposed: torch.Tensor,
+        chunk: Steps,
+        histories: torch.Tensor,
+        received: StepGradients,
+        sums: LoopGradients,
+    ) -> torch.Tensor:
+        """Return the gates' gradients, as ``backward_steps``; the last chunk comes first."""
+        graphs = self._graphs_of(loop, chunk)
+        if graphs is None:
+            return backward_steps(loop, transposed, chunk, histories, received, sums)
+        # Another pass may have used the graphs since this one went forward.
+        graphs.load(loop)
+        graphs.transposed.copy_(transposed)
+        return graphs.backward(chunk, histories, received, sums)
+
+    def _graphs_of(self, loop: LoopWeights, steps: Steps) -> ChunkGraphs | None:
+        """Return the graphs of this shape, captured now if need be; None where impossible."""
+        if self.is_broken or (self.capture is capture_cuda and not loop.encoded.is_cuda):
+            self._give_up("the tensors are not on a GPU")
+            return None
+        batch, units, width = loop.encoded.shape
+        sizes = (batch, padded_units(units), width, steps.cells.size(2), len(loop.query))
+        kinds = (loop.encoded.dtype, steps.gates.dtype, str(loop.encoded.device))
+        key = (*sizes, loop.taps, *kinds)
+        if key not in self._graphs:
+            try:
+                self._graphs[key] = ChunkGraphs(loop, steps, self.count, self.capture)
+            except RuntimeError as error:
+                self._give_up(" ".join(str(error).split())[:200])
+                return None
+            while len(self._graphs) > MAX_SHAPES:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(key)
+        return self._graphs[key]
+
+    def _give_up(self, reason: str) -> None:
+        if not self.is_broken:
+            logger.warning("no CUDA graph of the attention loop, going step by step: %s", reason)
+        self.is_broken = True
+        self._graphs.clear()
+
+
+def padded_units(units: int) -> int:
+    """Return the number of units that a shape is captured for."""
+    return -(-units // UNITS_MULTIPLE) * UNITS_MULTIPLE
