@@ -16,6 +16,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--results_path", required=True, help="exp/results.jsonl")
     parser.add_argument("--table", required=True, help="title; says 'synthetic' where data are")
     parser.add_argument("--protocol", required=True, help="what was converted with what")
+    parser.add_argument("--train_config", help="config.yaml of the model, for the protocol")
     parser.add_argument("--row_name", default="converted", help="row of these conversions")
     parser.add_argument(
         "--without_reference_rows",

@@ -16,6 +16,7 @@ from espnet2_ext.metrics.conversion import (
 from espnet2_ext.metrics.pair_score import PairScore
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.results import Record, append_records
+from espnet2_ext.report.training_settings import scheduled_sampling_text
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def report_scores(
     unit_tag: str,
     table: str,
     protocol: str,
+    train_config: str | Path | None = None,
     row_name: str = "converted",
     with_reference_rows: bool = True,
     vocoder: str = "griffin_lim",
@@ -149,6 +151,7 @@ def report_scores(
         unit_tag: which ``units_<tag>``.
         table: title; a condition's rows are called ``<row>, <condition>``.
         protocol: what was converted with what; settings of the metrics are added.
+        train_config: ``config.yaml`` of the model; None says nothing of its training.
         row_name: row of these conversions.
         with_reference_rows: also add zero effort, resynthesis, true target and wrong
             sentence; leave them out for a second list over the same sources and targets.
@@ -171,6 +174,8 @@ def report_scores(
         device=device,
     )
     settings = f"{protocol}; units {unit_tag}, vocoder {vocoder}, F0 by {f0_method}"
+    if train_config is not None:
+        settings += f", {scheduled_sampling_text(train_config)}"
     records = summarise_scores(scores, table=table, protocol=settings, commit=git_commit())
     append_records(results_path, [*environment_records(device), *records])
 

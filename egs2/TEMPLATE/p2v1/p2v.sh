@@ -233,7 +233,7 @@ if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
         compute "${results}/score.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.score_conversion "${inputs[@]}" --table "${title}" \
             --protocol "${pairs}, ${inference_tag}" --unit_tag "${unit_tag}" --vocoder "${vocoder}" \
-            --centroids_path "${centroids}" --num_workers "${inference_nj}" --device "${device}"
+            --centroids_path "${centroids}" --num_workers "${inference_nj}" --device "${device}" --train_config "${p2v_exp}/config.yaml"
         "${python}" -m espnet2_ext.bin.report_conversion "${inputs[@]}" --title "Examples: ${title}, ${entry/\//, }" \
             --output_dir "${expdir}/report/${p2v_tag}/${entry}" --train_dir "${p2v_exp}"
         mark_done "${results}" "${print}"
