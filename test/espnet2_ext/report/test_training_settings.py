@@ -9,7 +9,7 @@ from espnet2_ext.report.training_settings import scheduled_sampling_text
         ("model_conf: {}\n", "scheduled sampling off"),
         ("model_conf:\n  scheduled_sampling: null\n", "scheduled sampling off"),
         (
-            "model_conf:\n  scheduled_sampling: {end_updates: 90, probability: 0.2, mode: parallel}\n",
+            "model_conf: {scheduled_sampling: {end_updates: 90, probability: 0.2, mode: parallel}}",
             "scheduled sampling parallel, to 0.2 from update 0 to 90",
         ),
     ],
