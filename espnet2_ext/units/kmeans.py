@@ -14,6 +14,7 @@ from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.frame_features import FrameFeatures
+from espnet2_ext.units.refine import refine
 from espnet2_ext.units.reservoir import Reservoir, choose_utterances
 from espnet2_ext.units.worker import (
     built_features,
@@ -41,6 +42,7 @@ def learn_kmeans(
     portion: float = 1.0,
     max_utterances: int | None = None,
     num_initialisations: int = NUM_INITIALISATIONS,
+    refinement_passes: int = 0,
     switch_penalty: float = 0.0,
     seed: int = 0,
     num_workers: int = 1,
@@ -60,10 +62,11 @@ def learn_kmeans(
         features_spec: text of ``build_frame_features``.
         num_clusters: k.
         path_or_url: checkpoint of the features, if they need one.
-        max_frames: frames sampled uniformly; a million of HuBERT base take 3 GB.
+        max_frames: frames sampled uniformly; a million of HuBERT base take 3.3 GB.
         portion: share of the utterances to look at at all; at full scale 0.1 saves hours.
         max_utterances: upper limit on the utterances to look at.
         num_initialisations: k-means++ starts of which the best is taken.
+        refinement_passes: of full-batch k-means over the sample afterwards, see ``refine``.
         switch_penalty: kept with the centroids for extraction, see ``Centroids``.
         seed: of the utterances, the frames and k-means.
         num_workers: processes that compute features, one CPU thread each.
@@ -75,7 +78,7 @@ def learn_kmeans(
     """
     wavs = read_wavs(data_dir)
     features = built_features(features_spec, path_or_url, device)
-    settings = {
+    settings: dict[str, Any] = {
         "data": data_signature(data_dir),
         "features": features_spec,
         "feature_settings": features.settings,
@@ -88,6 +91,8 @@ def learn_kmeans(
         "switch_penalty": switch_penalty,
         "seed": seed,
     }
+    if refinement_passes:  # left out at 0: centroids of before it existed stay valid
+        settings["refinement_passes"] = refinement_passes
     if Path(out_path).is_file():
         return _existing(Path(out_path), settings)
     chosen = choose_utterances(list(wavs), portion, max_utterances, seed)
@@ -107,6 +112,8 @@ def learn_kmeans(
             path_or_url=path_or_url,
             training=json.dumps(settings, sort_keys=True),
         )
+        if refinement_passes:
+            centroids = refine(centroids, frames, refinement_passes)
         centroids = replace(centroids, switch_penalty=switch_penalty)
     centroids.save(out_path)
     logger.info("%s: %d clusters, inertia %.4f a frame", out_path, num_clusters, centroids.inertia)
@@ -167,9 +174,11 @@ def _existing(path: Path, settings: dict[str, Any]) -> Centroids:
     """Return the centroids on disk, or raise ValueError if they were learnt otherwise."""
     centroids = Centroids.load(path)
     learnt = json.loads(centroids.training) if centroids.training else {}
-    differing = sorted(key for key in settings if learnt.get(key) != settings[key])
+    differing = sorted(key for key in settings | learnt if learnt.get(key) != settings.get(key))
     if differing:
-        changes = ", ".join(f"{key} {learnt.get(key)!r} not {settings[key]!r}" for key in differing)
+        changes = ", ".join(
+            f"{key} {learnt.get(key)!r} not {settings.get(key)!r}" for key in differing
+        )
         raise ValueError(
             f"{path}: was learnt otherwise ({changes}); remove it or write to another path"
         )

@@ -4,8 +4,12 @@ import hashlib
 
 import numpy as np
 
-SLACK = 1.25
-"""Rows held over rows kept: pruning once a quarter is cheaper than at every utterance."""
+SLACK = 1.05
+"""Rows held over rows kept: pruning now and then is cheaper than at every utterance."""
+GROWTH = 1.25
+"""New rows over old where room is made; rows grown in vain are memory."""
+COLUMNS_AT_ONCE = 16
+"""Columns that are put in order together, so that order costs no second copy of all."""
 
 
 class Reservoir:
@@ -46,21 +50,29 @@ class Reservoir:
             self._prune()
 
     def frames(self) -> np.ndarray:
-        """Return the sample (min(max_frames, frames seen), dim) float32, in order of keys."""
+        """Return the sample (min(max_frames, frames seen), dim) float32, in order of keys.
+
+        Nothing can be added afterwards: the sample is put in order where it lies, as it may
+        be as large as memory allows.
+        """
         order = np.argsort(self._keys[: self._num_held], kind="stable")[: self.max_frames]
-        return self._frames[order]
+        for start in range(0, self._frames.shape[1], COLUMNS_AT_ONCE):
+            columns = self._frames[:, start : start + COLUMNS_AT_ONCE]
+            columns[: len(order)] = columns[order]
+        frames = self._frames[: len(order)]
+        self._frames, self._keys, self._num_held = np.empty((0, 0), np.float32), np.empty(0), 0
+        return frames
 
     def _reserve(self, count: int, dim: int) -> None:
-        """Make room for ``count`` more rows, doubling up to what is ever needed."""
+        """Make room for ``count`` more rows, by a quarter up to what is ever needed."""
         needed = self._num_held + count
         if needed <= len(self._keys):
             return
-        capacity = max(needed, min(2 * len(self._keys), int(self.max_frames * SLACK) + 1))
-        keys, frames = np.empty(capacity), np.empty((capacity, dim), np.float32)
-        keys[: self._num_held] = self._keys[: self._num_held]
-        if self._num_held:
-            frames[: self._num_held] = self._frames[: self._num_held]
-        self._keys, self._frames = keys, frames
+        grown = min(int(GROWTH * len(self._keys)), int(self.max_frames * SLACK) + 1)
+        capacity = max(needed, grown)
+        # In place: where memory is remapped, no second copy exists even for a moment.
+        self._keys.resize(capacity, refcheck=False)
+        self._frames.resize((capacity, dim), refcheck=False)
 
     def _prune(self) -> None:
         """Keep the smallest keys, moving kept rows of the tail into the holes before it."""

@@ -32,8 +32,8 @@ class S3prlFeatures:
     normalisation (HuBERT base), so units would depend on their neighbours. Utterances of
     equal length could share a batch without padding, but 6 % of mini_emo's training set
     have a companion to the sample, and on a CPU four in a batch took 1.07 to 1.14 times
-    as long as one by one. Nor would sorting by length save memory: the peak is that of
-    the longest utterance, in any order.
+    as long as one by one. Longest first instead of any order would lower the peak of
+    memory by 4 % only, and parts in the order of ids write sorted tables as they come.
 
     S3PRL reports ceil(N / stride) frames and repeats the last one where the convolutions
     gave fewer. It refuses to fill up more than it has, which stops it at 961 to 1039

@@ -58,6 +58,16 @@ def test_other_settings_are_an_error_with_a_remedy(data_dir, tmp_path):
         learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
 
 
+def test_refined_centroids_are_others(data_dir, tmp_path):
+    plain = learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
+    refined = learn_kmeans(data_dir, tmp_path / "b.npz", **QUICK, refinement_passes=20)
+    assert refined.inertia <= plain.inertia
+    with pytest.raises(ValueError, match=r"refinement_passes 20 not None\); remove it"):
+        learn_kmeans(data_dir, tmp_path / "b.npz", **QUICK)
+    with pytest.raises(ValueError, match="refinement passes must not be negative: -1"):
+        learn_kmeans(data_dir, tmp_path / "c.npz", **QUICK, refinement_passes=-1)
+
+
 def test_unusable_utterances_are_named(data_dir, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
