@@ -1,5 +1,7 @@
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from espnet2_ext.prosody2vec.masks import length_mask
 from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
 
 
@@ -20,3 +22,21 @@ def test_batch_equals_alone_even_while_training():
         alone = encoder(units[item : item + 1, :length], torch.tensor([length]))
         torch.testing.assert_close(encoded[item, :length], alone[0], atol=1e-6, rtol=0)
         assert (encoded[item, length:] == 0).all()
+
+
+def test_both_directions_equal_pytorchs_packed_lstm():
+    torch.manual_seed(0)
+    encoder = UnitEncoder(9, 6, 3, 2, 4, dropout=0.0).double()
+    lengths = torch.tensor([5, 7, 1])
+    hidden = torch.randn(3, 7, 6, dtype=torch.float64, requires_grad=True)
+    packed = pack_padded_sequence(hidden, lengths, batch_first=True, enforce_sorted=False)
+    expected, _ = pad_packed_sequence(encoder.lstm(packed)[0], batch_first=True)
+    found = encoder._both_directions(hidden, lengths) * length_mask(lengths, 7)[:, :, None]
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+    wanted, leaves = torch.randn_like(expected), [hidden, *encoder.lstm.parameters()]
+    for one, other in zip(
+        torch.autograd.grad(found, leaves, wanted),
+        torch.autograd.grad(expected, leaves, wanted),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
