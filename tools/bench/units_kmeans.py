@@ -2,30 +2,35 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.frame_features import FrameFeatures
 from espnet2_ext.units.kmeans import fit_kmeans
 from espnet2_ext.units.mfcc import MfccFeatures
+from espnet2_ext.units.refine import refine
 from espnet2_ext.units.reservoir import Reservoir
 
 UTTERANCE_FRAMES = 500
-COMPONENTS_A_CLUSTER = 4
-"""Speech has more sounds than units; k-means on as many blobs as clusters would be too easy."""
+REFINEMENT_PASSES = 20
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Synthetic frames, made again at every reading so that reading takes no memory.
 
+    Normal with variances that fall as those of speech features' principal components do:
+    as in speech, there are no true clusters that would make k-means easy.
+
     Attributes:
         num_utterances: of 500 frames each.
         dim: width of a frame.
-        num_clusters: k to learn; the frames have four times as many centres.
+        num_clusters: k to learn.
     """
 
     num_utterances: int
@@ -44,13 +49,11 @@ class Corpus:
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield utterance id and frames (500, dim) float32."""
-        num_components = COMPONENTS_A_CLUSTER * self.num_clusters
-        centres = np.random.default_rng(0).standard_normal((num_components, self.dim))
+        scale = (np.arange(1, self.dim + 1) ** -0.5).astype(np.float32)
         for number in range(self.num_utterances):
             generator = np.random.default_rng([1, number])
-            frames = centres[generator.integers(num_components, size=UTTERANCE_FRAMES)]
-            noise = generator.standard_normal(frames.shape)
-            yield f"u-{number:06d}", (frames + noise).astype(np.float32)
+            frames = generator.standard_normal((UTTERANCE_FRAMES, self.dim), np.float32)
+            yield f"u-{number:06d}", frames * scale
 
 
 @dataclass(frozen=True)
@@ -68,17 +71,20 @@ class Learnt:
 
 def in_fresh_process(learn: Callable[..., Centroids], *arguments: object) -> Learnt:
     """Return memory and inertia of ``learn(corpus, ...)``, run where nothing else runs."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_measured, (learn, *arguments))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        return executor.submit(_measured, learn, *arguments).result()
 
 
-def from_stream(corpus: Corpus, max_frames: int) -> Centroids:
+def from_stream(corpus: Corpus, max_frames: int, num_passes: int = REFINEMENT_PASSES) -> Centroids:
     """Return centroids learnt as ``learn_kmeans`` does: a sample kept while reading."""
     reservoir = Reservoir(max_frames)
     for utterance_id, frames in corpus:
         reservoir.add(utterance_id, frames)
-    return fit_kmeans(reservoir.frames(), _features(corpus.dim), corpus.num_clusters)
+    sample = reservoir.frames()
+    centroids = fit_kmeans(
+        sample, _features(corpus.dim), corpus.num_clusters, num_initialisations=5
+    )
+    return refine(centroids, sample, num_passes)
 
 
 def from_all(corpus: Corpus) -> Centroids:
@@ -88,21 +94,24 @@ def from_all(corpus: Corpus) -> Centroids:
     everything = np.empty((corpus.num_frames, corpus.dim), np.float32)
     for number, (_, frames) in enumerate(corpus):
         everything[number * UTTERANCE_FRAMES : (number + 1) * UTTERANCE_FRAMES] = frames
-    model = KMeans(corpus.num_clusters, n_init=1, copy_x=False, random_state=0).fit(everything)
+    model = KMeans(corpus.num_clusters, n_init=1, max_iter=100, copy_x=False, random_state=0).fit(
+        everything
+    )
     return Centroids(model.cluster_centers_, "mfcc", 320, 0, float(model.inertia_))
 
 
 def _measured(learn: Callable[..., Centroids], corpus: Corpus, *arguments: int) -> Learnt:
-    # The first fit imports scikit-learn and starts its threads: that is not learning's memory.
-    fit_kmeans(np.eye(20, 10, dtype=np.float32), _features(10), 2, num_initialisations=1)
-    before = _memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
-    centroids = learn(corpus, *arguments)
-    peak_bytes = _memory("VmHWM") - before
-    total = 0.0
-    for _, frames in corpus:
-        assignments = centroids.assign(frames)
-        total += float(centroids.squared_distances(frames, assignments).sum(dtype=float))
+    with one_thread():
+        # The first fit imports scikit-learn, whose code is not learning's memory.
+        fit_kmeans(np.eye(20, 10, dtype=np.float32), _features(10), 2, num_initialisations=1)
+        before = _memory("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
+        centroids = learn(corpus, *arguments)
+        peak_bytes = _memory("VmHWM") - before
+        total = 0.0
+        for _, frames in corpus:
+            assignments = centroids.assign(frames)
+            total += float(centroids.squared_distances(frames, assignments).sum(dtype=float))
     return Learnt(peak_bytes, total / corpus.num_frames)
 
 
