@@ -126,7 +126,7 @@ def kmeans_rows(options: Options) -> list[Row]:
     return [
         _row(
             "k-means of a stream, peak memory over size of all frames",
-            f"{setting}, sample {max_frames:,}",
+            f"{setting}, sample {max_frames:,}, refined",
             memory,
             "x",
             detail(sampled),
@@ -142,7 +142,7 @@ def kmeans_rows(options: Options) -> list[Row]:
         ),
         _row(
             "k-means of a stream over that of all, inertia on all frames",
-            f"{setting}, sample {max_frames:,}",
+            f"{setting}, sample {max_frames:,}, refined",
             inertia,
             "x",
             f"{sampled.inertia:.4f}, {everything.inertia:.4f} a frame",

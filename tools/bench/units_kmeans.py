@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Learnt:
     inertia: float
 
 
-def in_fresh_process(learn: Callable[..., Centroids], *arguments: object) -> Learnt:
+def in_fresh_process(learn: Callable[..., Centroids], *arguments: Any) -> Learnt:
     """Return memory and inertia of ``learn(corpus, ...)``, run where nothing else runs."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         return executor.submit(_measured, learn, *arguments).result()
