@@ -6,6 +6,7 @@ from tools.bench.arithmetic import (
     DecoderSizes,
     Machine,
     decoder_macs,
+    espnet_macs,
     generation_floor_seconds,
     loop_macs,
     sequential_weights,
@@ -40,6 +41,13 @@ def test_attention_lstm_of_1024():
     sizes = DecoderSizes(attention_lstm_units=1024)
     assert sum(decoder_macs(sizes, 250).values()) / 1e6 == pytest.approx(23.12, abs=0.01)
     assert loop_macs(sizes, 250) / 1e6 == pytest.approx(9.77, abs=0.01)
+
+
+def test_espnet_decoder():
+    # Prenet 0.086; LSTMs (896 + 256 + 1024) x 4096 and 2048 x 4096; query 1024 x 128; of 50
+    # units convolution 2 x 31 x 32, location 32 x 128, score 128, context 896; 1920 x 81.
+    by_hand = 0.086 + 8.913 + 8.389 + 0.131 + 50 * (0.001984 + 0.004096 + 0.000128 + 0.000896)
+    assert espnet_macs(DecoderSizes(), 50) / 1e6 == pytest.approx(by_hand + 0.156, abs=0.01)
 
 
 def test_training_flop_of_a_second_of_audio():

@@ -85,6 +85,19 @@ def loop_macs(sizes: DecoderSizes, num_units: int) -> int:
     return sum(macs[part] for part in LOOP_PARTS)
 
 
+def espnet_macs(sizes: DecoderSizes, num_units: int) -> int:
+    """Return the multiply-adds of a step of ESPnet's decoder: two LSTMs, both of one width.
+
+    Args:
+        sizes: of which the attention LSTM's width is not used.
+        num_units: U.
+    """
+    units = sizes.decoder_lstm_units
+    macs = decoder_macs(replace(sizes, attention_lstm_units=units), num_units)
+    # Its second LSTM does not see the context.
+    return sum(macs.values()) - sizes.memory_dim * 4 * units
+
+
 def training_flop(sizes: DecoderSizes, num_units: int) -> int:
     """Return floating-point operations of one step of one item, forward and backward.
 
