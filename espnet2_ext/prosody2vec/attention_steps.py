@@ -86,7 +86,7 @@ def forward_steps(loop: LoopWeights, steps: Steps) -> None:
         torch.softmax(energies, dim=1, out=weights)
         steps.history[:, 0] = weights
         steps.history[:, 1] += weights
-        context.copy_(torch.bmm(weights[:, None].to(loop.encoded.dtype), loop.encoded)[:, 0])
+        torch.bmm(weights[:, None].to(loop.encoded.dtype), loop.encoded, out=context[:, None])
 
 
 @dataclass(frozen=True)
@@ -163,24 +163,27 @@ def backward_steps(
     queries = scores.new_empty(count, batch, loop.query.size(0))
     padded = transposed.new_zeros(steps.operands.size(1), transposed.size(1))
     location = loop.location.t().expand(batch, -1, -1)
+    operand, to_last, to_all = received.operand, *received.history.unbind(1)
     for step in range(count - 1, -1, -1):
         weights, context = steps.weights[step + 1], received.contexts[step]
-        context.add_(received.operand[:, :width])
+        context.add_(operand[:, :width])
         to_weights = torch.bmm(loop.encoded, context[:, :, None].to(loop.encoded.dtype))[:, :, 0]
         to_weights = to_weights + received.weights[step]
-        to_weights.add_(received.history.sum(dim=1))
+        to_weights.add_(to_last).add_(to_all)
         weighted = to_weights.mul_(weights)
         energy = torch.addcmul(
             weighted, weights, weighted.sum(dim=1, keepdim=True), value=-1.0, out=energies[step]
         )
         slope = slopes[step].mul_(energy[:, None].to(slopes.dtype))
         query = torch.sum(slope, dim=2, out=queries[step])
-        received.history[:, 0] = 0.0
-        received.history.add_(_unpatched(torch.bmm(location, slope), loop.taps))
-        to_hidden = received.hidden[step] + received.operand[:, width:]
+        to_last, more = _unpatched(torch.bmm(location, slope), loop.taps).unbind(1)
+        to_all = to_all + more
+        to_hidden = received.hidden[step] + operand[:, width:]
         to_hidden.add_(query @ loop.query)
         padded[:batch] = derivatives.backward(step, to_hidden, received.cell)
-        received.operand.copy_(times_rows(transposed, padded)[:batch])
+        operand = times_rows(transposed, padded)[:batch]
+    received.operand.copy_(operand)
+    torch.stack([to_last, to_all], dim=1, out=received.history)
     _add_products(loop, steps, scores, slopes, patches, energies, queries, received, sums)
     gates = derivatives.of_gates
     flat = gates.flatten(0, 1).to(steps.operands.dtype)
