@@ -19,7 +19,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--portion", type=float, default=1.0, help="share of the utterances to look at")
     add("--max_utterances", type=int, help="upper limit on the utterances to look at")
     add("--num_initialisations", type=int, default=kmeans.NUM_INITIALISATIONS, help="k-means++")
-    add("--refinement_passes", type=int, default=0, help="of full k-means afterwards, such as 20")
+    add("--refinement_passes", type=int, default=20, help="of full k-means afterwards")
     add("--switch_penalty", type=float, default=0.0, help="price of a change of unit; 0 for HuBERT")
     add("--seed", type=int, default=0, help="of utterances, frames and k-means")
     add("--num_workers", type=int, default=1, help="processes; the result is the same")

@@ -16,6 +16,7 @@ from tools.bench.measure import Options
 from tools.bench.run import MODULES, run_all
 
 DEFAULT_OUT = Path(__file__).with_name("RESULTS.md")
+CURVE = Path(__file__).with_name("CURVE.md")
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -39,6 +40,8 @@ def main(cmd: list[str] | None = None) -> int:
     facts = page.environment(options)
     rows, failures = run_all(arguments.only or MODULES, options)
     text = page.render(facts, shlex.join(["python", "-m", "tools.bench", *words]), rows, failures)
+    if CURVE.exists():  # made by its own command, as it takes many minutes
+        text += "\n" + CURVE.read_text()
     out = arguments.out
     if out is None and not (arguments.quick or arguments.only):
         out = DEFAULT_OUT

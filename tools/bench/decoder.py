@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from espnet2_ext.prosody2vec.attention_loop import attention_loop
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from tools.bench.arithmetic import (
     DecoderSizes,
@@ -89,7 +90,10 @@ def training_passes(
         at_units = output.log_attention.gather(2, example.true_units[:, output.energy_steps, None])
         return output_loss(output) - at_units.mean()
 
+    loop = attention_loop_pass(decoder, example)
     passes: dict[str, Callable[[], object]] = {
+        "loop forward": loop,
+        "loop": lambda: loop().backward(),
         "fast forward": lambda: free("fast"),
         "fast": lambda: free("fast").backward(),
         "naive": lambda: output_loss(naive(decoder, memory, inputs)).backward(),
@@ -99,6 +103,30 @@ def training_passes(
     if inputs.is_cuda:
         passes["captured"] = lambda: free("cuda_graph").backward()
     return passes
+
+
+def attention_loop_pass(
+    decoder: Prosody2VecDecoder, example: Example
+) -> Callable[[], torch.Tensor]:
+    """Return the attention loop by itself, its inputs constant leaves; it returns a scalar."""
+    batch, units, width = example.memory.encoded.shape
+    lstm, attention = decoder.attention_lstm, decoder.attention
+    hidden, dim = lstm.hidden_size, attention.query.out_features
+    steps = example.inputs.size(1)
+
+    def leaf(*shape: int) -> torch.Tensor:
+        noise = torch.randn(*shape, generator=torch.Generator().manual_seed(2)) / width**0.5
+        return noise.to(example.inputs.device).requires_grad_()
+
+    given = (leaf(steps, batch, 4 * hidden), leaf(batch, units, width), leaf(batch, dim, units))
+    weights = [leaf(4 * hidden, width + hidden), leaf(dim, hidden)]
+    weights += [leaf(*attention.location_kernel().shape), leaf(1, dim)]
+
+    def run() -> torch.Tensor:
+        states, _ = attention_loop(*given, example.memory.mask, *weights)
+        return states.square().mean()
+
+    return run
 
 
 def agreement(sizes: DecoderSizes, case: Case, device: str, implementation: str) -> float:
@@ -146,11 +174,13 @@ def _ratio_rows(
         ),
     ]
     if name == "fast":
-        forward = seconds["fast forward"]
-        ratio = (seconds["fast"] - forward) / forward
-        detail = f"forward {1e3 * forward / case.steps:.2f} ms/step"
-        goal = against("G3", ratio, options.device)
-        rows.append(_row("fast, backward over forward", case, ratio, "x", detail, **goal))
+        for part, goal in (("loop", {"device": options.device}), ("fast", {})):
+            forward = seconds[f"{part} forward"]
+            ratio = (seconds[part] - forward) / forward
+            detail = f"forward {1e3 * forward / case.steps:.2f} ms/step"
+            what = {"loop": "attention loop alone", "fast": "fast pass"}[part]
+            bound = against("G3", ratio, **goal) if goal else {}
+            rows.append(_row(f"{what}, backward over forward", case, ratio, "x", detail, **bound))
     return rows
 
 

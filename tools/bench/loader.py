@@ -23,6 +23,7 @@ from espnet2_ext.data.table import write_table
 from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
 from espnet2_ext.prosody2vec.features import HifiGanMel
 from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+from tools.bench.goals import against
 from tools.bench.measure import Options, Row, interleaved_seconds, synchronize
 
 EGS2 = Path(__file__).resolve().parents[2] / "egs2"
@@ -102,7 +103,6 @@ def waiting_rows(arguments: dict[str, argparse.Namespace], options: Options) -> 
             waited, total = train_some(args, turn, options.device)
             shares[name].append(waited / total)
             seconds[name].append(total / STEPS)
-    bound = 0.10 if options.device == "cpu" else 0.05
     return [
         Row(
             "Loader",
@@ -110,8 +110,7 @@ def waiting_rows(arguments: dict[str, argparse.Namespace], options: Options) -> 
             setting(args),
             median(shares[name]),
             "",
-            goal=f"G12 <= {bound:g}",
-            is_met=median(shares[name]) <= bound,
+            **against("G12", median(shares[name]), options.device),
             detail=f"{median(seconds[name]):.3f} s a step, {torch.get_num_threads()} threads",
         )
         for name, args in arguments.items()

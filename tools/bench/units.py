@@ -13,6 +13,7 @@ from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.frame_features import FrameFeatures
 from espnet2_ext.units.mfcc import MfccFeatures
 from espnet2_ext.units.s3prl_features import S3prlFeatures
+from tools.bench.goals import against
 from tools.bench.measure import Options, Row, interleaved_seconds
 from tools.bench.units_kmeans import Corpus, Learnt, from_all, from_stream, in_fresh_process
 
@@ -77,7 +78,7 @@ def hubert_rows(options: Options) -> list[Row]:
             with_units,
             "x",
             f"layer {LAYER} {_ms(seconds['stopped'])}, assignment {_ms(seconds['assign'])}",
-            goal=("G8 <= 1.02", with_units <= 1.02),
+            **against("G8", with_units, options.device),
         ),
         _row(
             f"HuBERT stopped at layer {LAYER} over all {NUM_LAYERS}, speed",
@@ -85,7 +86,7 @@ def hubert_rows(options: Options) -> list[Row]:
             speedup,
             "x",
             f"{NUM_LAYERS} layers {_ms(seconds['whole'])}, {LAYER} {_ms(seconds['stopped'])}",
-            goal=("G8 stop >= 1.3", speedup >= 1.3),
+            **against("G8 stop", speedup, options.device),
         ),
     ]
     names = {"whole": f"HuBERT, {NUM_LAYERS} layers", "units": f"HuBERT units of layer {LAYER}"}
@@ -131,7 +132,7 @@ def kmeans_rows(options: Options) -> list[Row]:
             "x",
             detail(sampled),
             # With tiny sizes the process's own memory would be judged.
-            goal=("", None) if options.is_quick else ("G9 <= 0.1", memory <= 0.1),
+            **({} if options.is_quick else against("G9", memory, options.device)),
         ),
         _row(
             "scikit-learn's k-means of all, peak memory over size of all frames",
@@ -146,7 +147,7 @@ def kmeans_rows(options: Options) -> list[Row]:
             inertia,
             "x",
             f"{sampled.inertia:.4f}, {everything.inertia:.4f} a frame",
-            goal=("", None) if options.is_quick else ("G9 inertia <= 1.01", inertia <= 1.01),
+            **({} if options.is_quick else against("G9 inertia", inertia, options.device)),
         ),
     ]
 
@@ -189,12 +190,5 @@ def _real_time_row(what: str, setting: str, audio_s: float, seconds: float) -> R
     return _row(what, setting, audio_s / seconds, "x real time", _ms(seconds))
 
 
-def _row(
-    what: str,
-    setting: str,
-    value: float,
-    unit: str,
-    detail: str,
-    goal: tuple[str, bool | None] = ("", None),
-) -> Row:
-    return Row(GROUP, what, setting, value, unit, goal[0], goal[1], detail)
+def _row(what: str, setting: str, value: float, unit: str, detail: str, **goal) -> Row:
+    return Row(GROUP, what, setting, value, unit, detail=detail, **goal)
