@@ -5,9 +5,11 @@ them. A graph of a chunk of steps is started once. It works on tensors of its ow
 fixed shape: a chunk is copied in, replayed, and its results are copied out.
 """
 
+import functools
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -24,8 +26,12 @@ logger = logging.getLogger(__name__)
 
 UNITS_MULTIPLE = 32
 """Units are padded to a multiple of this, so that few shapes are captured."""
-MAX_SHAPES = 12
-"""Shapes whose graphs are kept; the one unused for longest goes first."""
+MAX_SHAPES = 48
+"""Shapes (batch sizes times buckets of units) whose graphs are kept; the one unused for
+longest goes first."""
+
+WEIGHTS = ("recurrent", "query", "location", "score")
+"""What a shape of batch does not change, of LoopWeights and LoopGradients."""
 
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
 
@@ -39,9 +45,17 @@ def capture_cuda(function: Callable[[], None]) -> Callable[[], None]:
             function()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # A loader's thread that pins memory meanwhile must not spoil the capture. Graphs run
+    # one after the other and leave nothing in the pool, so that all can have the same one.
+    with torch.cuda.graph(graph, pool=_pool(), capture_error_mode="thread_local"):
         function()
     return graph.replay
+
+
+@functools.cache
+def _pool() -> tuple[int, int]:
+    """Return the memory pool that all graphs take their scratch memory from."""
+    return torch.cuda.graph_pool_handle()
 
 
 class ChunkGraphs:
@@ -52,22 +66,22 @@ class ChunkGraphs:
         steps: the same of the states.
         count: steps in a chunk.
         capture: makes a replay of a function.
+        twin: graphs of another shape with weights of the same shape, whose tensors for
+            them are used; or None.
     """
 
-    def __init__(self, loop: LoopWeights, steps: Steps, count: int, capture: Capture):
+    def __init__(
+        self,
+        loop: LoopWeights,
+        steps: Steps,
+        count: int,
+        capture: Capture,
+        twin: "ChunkGraphs | None" = None,
+    ):
         batch, units, width = loop.encoded.shape
-        padded = padded_units(units)
+        padded, hidden = padded_units(units), steps.cells.size(2)
         real = steps.gates
-        hidden = steps.cells.size(2)
-        new = loop.encoded.new_zeros
-        recurrent, query, location, score = (
-            torch.zeros_like(weight, memory_format=torch.contiguous_format)
-            for weight in (loop.recurrent, loop.query, loop.location, loop.score)
-        )
-        encoded, projected = new(batch, padded, width), new(batch, len(query), padded)
-        penalty = real.new_full((batch, padded), float("-inf"))
-        self.loop = LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
-        self.loop.penalty[:, 0] = 0.0  # no row may be empty while capturing
+        self.loop = _padded_loop(loop, padded, None if twin is None else twin.loop)
         self.steps = Steps(
             real.new_zeros(count, *real.shape[1:]),
             steps.operands.new_zeros(count + 1, *steps.operands.shape[1:]),
@@ -75,7 +89,9 @@ class ChunkGraphs:
             real.new_zeros(count + 1, batch, padded),
             real.new_zeros(batch, 2, padded),
         )
-        self.transposed = torch.zeros_like(self.loop.recurrent.t().contiguous())
+        self.transposed: torch.Tensor = (
+            self.loop.recurrent.t().contiguous() if twin is None else twin.transposed
+        )
         self.histories = real.new_zeros(count, batch, 2, padded)
         self.received = StepGradients(
             real.new_zeros(count, batch, width),
@@ -86,6 +102,8 @@ class ChunkGraphs:
             real.new_zeros(batch, 2, padded),
         )
         self.sums = LoopGradients.zeros(self.loop, real.dtype)
+        if twin is not None:
+            self.sums = replace(self.sums, **{name: getattr(twin.sums, name) for name in WEIGHTS})
         self.gate_gradients = torch.zeros_like(self.steps.gates)
         self._replay_forward = capture(self._forward)
         self._replay_backward = capture(self._backward)
@@ -105,7 +123,7 @@ class ChunkGraphs:
     def load(self, loop: LoopWeights) -> None:
         """Copy the weights in; called once a pass."""
         units = loop.encoded.size(1)
-        for name in ("recurrent", "query", "location", "score"):
+        for name in WEIGHTS:
             getattr(self.loop, name).copy_(getattr(loop, name))
         self.loop.encoded[:, :units] = loop.encoded
         self.loop.projected[:, :, :units] = loop.projected
@@ -158,7 +176,7 @@ class ChunkGraphs:
         received.operand.copy_(self.received.operand)
         received.cell.copy_(self.received.cell)
         received.history.copy_(self.received.history[:, :, :units])
-        for name in ("recurrent", "query", "location", "score"):
+        for name in WEIGHTS:
             getattr(sums, name).add_(getattr(self.sums, name))
         sums.encoded.add_(self.sums.encoded[:, :units])
         sums.projected.add_(self.sums.projected[:, :, :units])
@@ -225,7 +243,9 @@ class GraphSteps:
         key = (*sizes, loop.taps, *kinds)
         if key not in self._graphs:
             try:
-                self._graphs[key] = ChunkGraphs(loop, steps, self.count, self.capture)
+                twins = (graphs for other, graphs in self._graphs.items() if other[2:] == key[2:])
+                twin = next(twins, None)
+                self._graphs[key] = ChunkGraphs(loop, steps, self.count, self.capture, twin)
             except RuntimeError as error:
                 self._give_up(" ".join(str(error).split())[:200])
                 return None
@@ -239,6 +259,20 @@ class GraphSteps:
             logger.warning("no CUDA graph of the attention loop, going step by step: %s", reason)
         self.is_broken = True
         self._graphs.clear()
+
+
+def _padded_loop(loop: LoopWeights, padded: int, twin: LoopWeights | None) -> LoopWeights:
+    """Return tensors for weights and memory of ``padded`` units, all masked but the first."""
+    batch, _, width = loop.encoded.shape
+    new = loop.encoded.new_zeros
+    penalty = loop.penalty.new_full((batch, padded), float("-inf"))
+    penalty[:, 0] = 0.0  # no row may be empty while capturing
+    source = loop if twin is None else twin
+    weights = (getattr(source, name) for name in WEIGHTS)
+    if twin is None:
+        weights = (weight.clone(memory_format=torch.contiguous_format) for weight in weights)
+    encoded, projected = new(batch, padded, width), new(batch, len(loop.query), padded)
+    return LoopWeights(*weights, encoded, projected, penalty)
 
 
 def padded_units(units: int) -> int:

@@ -66,6 +66,16 @@ def test_the_shape_unused_for_longest_is_dropped(make_decoder, make_memory, monk
     assert len(decoder.graphs._graphs) == 1
 
 
+def test_shapes_share_the_tensors_of_the_weights(make_decoder, make_memory):
+    decoder = make_decoder(1, "cuda_graph").double()
+    decoder.graphs = GraphSteps(4, capture=call)
+    found = [passes(decoder, make_memory(2, units)) for units in (3, 40, 3)]
+    one, other = decoder.graphs._graphs.values()
+    assert one.loop.recurrent is other.loop.recurrent and one.sums.query is other.sums.query
+    assert one.loop.encoded is not other.loop.encoded
+    torch.testing.assert_close(found[0], found[2], atol=0, rtol=0)
+
+
 def test_a_copy_starts_without_graphs(make_decoder, make_memory):
     decoder = make_decoder(1, "cuda_graph").double()
     decoder.graphs = GraphSteps(4, capture=call)
