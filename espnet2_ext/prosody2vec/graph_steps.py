@@ -81,7 +81,7 @@ class ChunkGraphs:
         batch, units, width = loop.encoded.shape
         padded, hidden = padded_units(units), steps.cells.size(2)
         real = steps.gates
-        self.loop = _padded_loop(loop, padded, None if twin is None else twin.loop)
+        self.loop: LoopWeights = _padded_loop(loop, padded, None if twin is None else twin.loop)
         self.steps = Steps(
             real.new_zeros(count, *real.shape[1:]),
             steps.operands.new_zeros(count + 1, *steps.operands.shape[1:]),
@@ -101,7 +101,7 @@ class ChunkGraphs:
             real.new_zeros(batch, hidden),
             real.new_zeros(batch, 2, padded),
         )
-        self.sums = LoopGradients.zeros(self.loop, real.dtype)
+        self.sums: LoopGradients = LoopGradients.zeros(self.loop, real.dtype)
         if twin is not None:
             self.sums = replace(self.sums, **{name: getattr(twin.sums, name) for name in WEIGHTS})
         self.gate_gradients = torch.zeros_like(self.steps.gates)
@@ -268,11 +268,14 @@ def _padded_loop(loop: LoopWeights, padded: int, twin: LoopWeights | None) -> Lo
     penalty = loop.penalty.new_full((batch, padded), float("-inf"))
     penalty[:, 0] = 0.0  # no row may be empty while capturing
     source = loop if twin is None else twin
-    weights = (getattr(source, name) for name in WEIGHTS)
-    if twin is None:
-        weights = (weight.clone(memory_format=torch.contiguous_format) for weight in weights)
-    encoded, projected = new(batch, padded, width), new(batch, len(loop.query), padded)
-    return LoopWeights(*weights, encoded, projected, penalty)
+    recurrent, query, location, score = (
+        getattr(source, name).clone(memory_format=torch.contiguous_format)
+        if twin is None
+        else getattr(source, name)
+        for name in WEIGHTS
+    )
+    encoded, projected = new(batch, padded, width), new(batch, len(query), padded)
+    return LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
 
 
 def padded_units(units: int) -> int:
