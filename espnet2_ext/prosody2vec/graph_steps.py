@@ -10,6 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -53,7 +54,7 @@ def capture_cuda(function: Callable[[], None]) -> Callable[[], None]:
 
 
 @functools.cache
-def _pool() -> tuple[int, int]:
+def _pool() -> Any:
     """Return the memory pool that all graphs take their scratch memory from."""
     return torch.cuda.graph_pool_handle()
 
