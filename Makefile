@@ -35,7 +35,7 @@ lint:
 
 bench:
 	tools/setup.sh
-	$(ACTIVATE) && python -m tools.bench $(BENCH_ARGS)
+	$(ACTIVATE) && . tools/cpu_settings.sh && python -m tools.bench $(BENCH_ARGS)
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

@@ -15,6 +15,5 @@ export PYTHONIOENCODING=UTF-8
 export MPLBACKEND=Agg
 # Unlike ESPnet's path.sh this leaves OMP_NUM_THREADS alone: training on a CPU needs its
 # threads, and the parallel data stages set one thread a process themselves.
-# A thread that waits for another spins briefly and then sleeps. The default spins for
-# milliseconds, which stops training almost entirely when another process wants the cores.
-export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
+# shellcheck source=/dev/null
+. "${MAIN_ROOT}/tools/cpu_settings.sh"
