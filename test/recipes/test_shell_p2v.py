@@ -5,6 +5,7 @@ stages is tested without the minutes they take.
 """
 
 import re
+import os
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def recipe(tmp_path: Path) -> Path:
     """Return a recipe directory as egs2/<corpus>/p2v1 with stand-ins for tools and data."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools/activate_python.sh").write_text("true\n")
+    (tmp_path / "tools/cpu_settings.sh").symlink_to(EGS2.parent / "tools/cpu_settings.sh")
     directory = tmp_path / "egs2/tiny/p2v1"
     for name in ("conf", "local", "fake", "data/te/pairs/same", "data/te/pairs/.hidden"):
         (directory / name).mkdir(parents=True)
@@ -292,3 +294,17 @@ def test_recipes_share_the_template_by_links():
 )
 def test_template_scripts_stay_small(script):
     assert len(script.read_text().splitlines()) < 250
+
+
+def test_settings_of_the_user_are_left_alone():
+    script = ". tools/cpu_settings.sh; echo $GOMP_SPINCOUNT $MALLOC_TRIM_THRESHOLD_"
+    environment = {"PATH": os.environ["PATH"], "GOMP_SPINCOUNT": "7"}
+    shown = subprocess.run(
+        ["bash", "-c", script],
+        cwd=EGS2.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.split() == ["7", "2000000000"]
