@@ -4,8 +4,8 @@ The interpreter is a stand-in that writes down what it is asked for, so that the
 stages is tested without the minutes they take.
 """
 
-import re
 import os
+import re
 import subprocess
 from pathlib import Path
 
