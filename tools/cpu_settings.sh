@@ -6,7 +6,7 @@
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
 
 # Freed memory is kept. By default the allocator gives every large tensor back to the system,
-# which clears its pages again for the next one: a fifth of the time of an update.
+# which clears its pages again for the next one: up to a fifth of the CPU time was spent there.
 export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_:-1000000000}  # bytes
 export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-2000000000}  # bytes
 export MALLOC_TOP_PAD_=${MALLOC_TOP_PAD_:-67108864}                  # bytes

@@ -99,6 +99,7 @@ def attention_loop(
         )
 
 
+# Its methods name their arguments, where torch declares *args: hence "type: ignore" on both.
 class AttentionLoop(torch.autograd.Function):
     """States and attention weights of all steps.
 

@@ -28,6 +28,7 @@ def lstm_over_gates(gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return LstmOverGates.apply(gates.to(weight.dtype), weight.to(dtype))
 
 
+# Its methods name their arguments, where torch declares *args: hence "type: ignore" on both.
 class LstmOverGates(torch.autograd.Function):
     """Hidden states (S, B, H) of gates (S, B, 4H) without their recurrent part.
 

@@ -26,7 +26,7 @@ def test_gradient_equals_finite_differences(runner):
     assert torch.autograd.gradcheck(run, (gates, encoded, projected, *weights))
 
 
-def test_two_passes_before_one_gradient(make_decoder):
+def test_two_passes_before_one_gradient():
     """Graphs work on tensors of their own: a later pass must not disturb an earlier one's."""
     runner = GraphSteps(3, capture=lambda function: function)
     first, second = arguments(), arguments(steps=7)
