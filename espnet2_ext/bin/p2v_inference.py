@@ -20,6 +20,10 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output_dir", required=True)
     parser.add_argument("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
     parser.add_argument("--inference_config", help="yaml of generation limits")
+    parser.add_argument(
+        "--contrast_data_dir",
+        help="validation set on which lost contrast is measured; none: leave it",
+    )
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--num_workers", type=int, default=1, help="processes of the vocoder")
     parser.add_argument("--ngpu", type=int, default=0)

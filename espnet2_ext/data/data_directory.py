@@ -42,6 +42,7 @@ OPTIONAL_TABLES = {
     "text": "text",
     "utt2emo": "emotion",
     "utt2session": "session",
+    "utt2dialogue": "dialogue",
     "utt2lang": "language",
 }
 """Table name to the field of ``Utterance`` that fills it."""

@@ -16,4 +16,5 @@ class Utterance:
     text: str | None = None
     emotion: str | None = None
     session: str | None = None
+    dialogue: str | None = None
     language: str | None = None

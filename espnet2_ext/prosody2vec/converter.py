@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
-from espnet2_ext.prosody2vec.generation import GenerationLimits, generate
+from espnet2_ext.prosody2vec.features import LOG_MEL_FLOOR
+from espnet2_ext.prosody2vec.generation import Generated, GenerationLimits, generate
+
+if TYPE_CHECKING:
+    from espnet2_ext.prosody2vec.contrast import Contrast
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,9 @@ class Prosody2VecConverter:
         limits: when to stop and how far attention may move.
         device: ``cpu`` or ``cuda``.
 
+    Attributes:
+        contrast: restored in every mel, see contrast.py; None leaves them as generated.
+
     Example:
         >>> converter = Prosody2VecConverter.from_file("exp/p2v/best.pth")  # doctest: +SKIP
         >>> [conversion] = converter.convert([request])  # doctest: +SKIP
@@ -66,6 +74,7 @@ class Prosody2VecConverter:
         self.model = model.to(device).eval()
         self.limits = limits
         self.device = device
+        self.contrast: Contrast | None = None
 
     @classmethod
     def from_file(
@@ -104,9 +113,25 @@ class Prosody2VecConverter:
         mels, mel_lengths = self.model.mels(padded.to(self.device), lengths.to(self.device))
         return self.model.prosody(mels, mel_lengths)
 
-    @torch.no_grad()
+    def normalised_mel(self, waveform: np.ndarray) -> np.ndarray:
+        """Return the mel (T, M) of a waveform (N,) at 16 kHz as the decoder should say it."""
+        speech = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)[None]
+        mels, _ = self.model.mels(speech, torch.tensor([speech.size(1)], device=self.device))
+        return mels[0].cpu().numpy()
+
     def convert(self, requests: Sequence[ConversionRequest]) -> list[Conversion]:
         """Return one conversion for each request.
+
+        Raises: see ``generate``.
+        """
+        return [
+            Conversion(self._denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
+            for item in self.generate(requests)
+        ]
+
+    @torch.no_grad()
+    def generate(self, requests: Sequence[ConversionRequest]) -> list[Generated]:
+        """Return what the decoder says to each request, in normalised mels.
 
         Raises:
             ValueError: a request holds no units, or a prosody reference that is too short.
@@ -122,15 +147,13 @@ class Prosody2VecConverter:
             torch.as_tensor(speaker, dtype=torch.float32, device=self.device),
             self.prosody_embeddings([request.prosody for request in requests]),
         )
-        generated = generate(self.model.decoder, memory, self.limits)
-        return [
-            Conversion(self._denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
-            for item in generated
-        ]
+        return generate(self.model.decoder, memory, self.limits)
 
     def _denormalize(self, mel: torch.Tensor) -> np.ndarray:
-        """Return the vocoder's mel (T, M) of a normalised one."""
+        """Return the vocoder's mel (T, M) of a normalised one, its contrast restored."""
+        if self.contrast is not None:
+            mel = self.contrast.restore(mel)
         if self.model.normalize is not None:
             lengths = torch.tensor([len(mel)], device=mel.device)
             mel = self.model.normalize.inverse(mel[None].clone(), lengths)[0][0]
-        return mel.float().cpu().numpy()
+        return mel.float().clamp(min=LOG_MEL_FLOOR).cpu().numpy()

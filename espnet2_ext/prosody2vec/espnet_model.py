@@ -12,7 +12,9 @@ from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from espnet2_ext.prosody2vec.decoder_state import DecoderOutput
 from espnet2_ext.prosody2vec.features import HifiGanMel
 from espnet2_ext.prosody2vec.masks import length_mask
+from espnet2_ext.prosody2vec.mel_input import normalised_mels
 from espnet2_ext.prosody2vec.memory import Memory
+from espnet2_ext.prosody2vec.prosody_crop import crop_mels
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 from espnet2_ext.prosody2vec.scheduled_sampling import SamplingSchedule
 from espnet2_ext.prosody2vec.tempo import draw_factors, stretch_mels
@@ -47,6 +49,8 @@ class Prosody2VecModel(AbsESPnetModel):
         tempo_stretch: while training, each mel is stretched in time by a factor between
             1 over this and this, its units kept (see tempo.py); 1 in the paper's
             configuration.
+        prosody_crop_frames: while training, the prosody encoder gets a random stretch
+            of so many mel frames (see prosody_crop.py); None for all, as in the paper.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Prosody2VecModel(AbsESPnetModel):
         stop_positive_weight: float = 5.0,
         scheduled_sampling: dict | None = None,
         tempo_stretch: float = 1.0,
+        prosody_crop_frames: int | None = None,
     ):
         super().__init__()
         self.features = features
@@ -87,6 +92,9 @@ class Prosody2VecModel(AbsESPnetModel):
         self.stop_positive_weight = stop_positive_weight
         if tempo_stretch < 1.0:
             raise ValueError(f"tempo_stretch must be at least 1: {tempo_stretch}")
+        if prosody_crop_frames is not None and prosody_crop_frames < 1:
+            raise ValueError(f"prosody_crop_frames must be at least 1: {prosody_crop_frames}")
+        self.prosody_crop_frames = prosody_crop_frames
         self.tempo_stretch = tempo_stretch
         self.sampling = SamplingSchedule(**(scheduled_sampling or {}))
         # Training passes so far: saved with the weights, so that a resumed run is in
@@ -213,21 +221,14 @@ class Prosody2VecModel(AbsESPnetModel):
 
         Args: see forward; of speech and feats one is None.
         """
-        if speech is not None and feats is None:
-            with torch.no_grad(), torch.autocast(speech.device.type, enabled=False):
-                mels, mel_lengths = self.features(speech.float(), speech_lengths)
-        elif feats is not None and feats_lengths is not None and speech is None:
-            # A copy: ESPnet's GlobalMVN works in place on an input without gradient.
-            mels, mel_lengths = feats.float().clone(), feats_lengths
-        else:
-            raise ValueError("of speech and feats exactly one must be given as data")
-        if self.normalize is not None:
-            with torch.no_grad(), torch.autocast(mels.device.type, enabled=False):
-                mels, mel_lengths = self.normalize(mels, mel_lengths)
-        return mels, mel_lengths
+        return normalised_mels(
+            self.features, self.normalize, speech, speech_lengths, feats, feats_lengths
+        )
 
     def prosody(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
-        """Return prosody_embedding (B, P) of normalised mels; masked bands while training."""
+        """Return prosody_embedding (B, P) of normalised mels; a part of them while training."""
+        if self.training and self.prosody_crop_frames is not None:
+            mels, mel_lengths = crop_mels(mels, mel_lengths, self.prosody_crop_frames)
         if self.training and self.prosody_augmentation is not None:
             # ESPnet's SpecAug works in place on an input without gradient.
             mels, _ = self.prosody_augmentation(mels.clone(), mel_lengths)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.table import read_int_table, read_table, write_table
 from espnet2_ext.metrics.attention_path import attention_path
+from espnet2_ext.prosody2vec.contrast import model_contrast
 from espnet2_ext.prosody2vec.converter import Conversion, ConversionRequest, Prosody2VecConverter
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.pairs import Pair, read_pairs
@@ -40,6 +41,7 @@ def convert_pairs(
     batch_size: int = 16,
     num_workers: int = 1,
     device: str = "cpu",
+    contrast_data_dir: str | Path | None = None,
 ) -> None:
     """Write mel, attention and audio of every pair, and ``generation.tsv`` over all.
 
@@ -59,15 +61,30 @@ def convert_pairs(
         batch_size: pairs generated at a time.
         num_workers: processes of the vocoder.
         device: of the model.
+        contrast_data_dir: validation set on which the lost contrast is measured, to be
+            restored (see contrast.py); None leaves mels as generated.
 
     Raises:
         ValueError: a pair names an utterance that the data directory lacks.
     """
     output_dir = Path(output_dir)
     pairs = read_pairs(Path(pairs_dir) / "pairs")
-    _start_anew_if_changed(output_dir, model_file, pairs, vocoder, limits, data_dir, batch_size)
+    settings = {
+        "model": hashlib.sha256(Path(model_file).read_bytes()).hexdigest(),
+        "data_dir": str(data_dir),
+        "vocoder": vocoder,
+        "limits": asdict(limits),
+        "batch_size": batch_size,
+        "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
+        "contrast": str(contrast_data_dir) if contrast_data_dir else None,
+    }
+    _start_anew_if_changed(output_dir, pairs, settings)
     if not all(_record_path(output_dir, pair).exists() for pair in pairs):
         converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
+        if contrast_data_dir:
+            converter.contrast = model_contrast(
+                converter, model_file, contrast_data_dir, unit_tag, batch_size=batch_size
+            )
         _generate(converter, pairs, Path(data_dir), unit_tag, output_dir, batch_size)
     vocode = partial(_vocode_file, vocoder=vocoder, output_dir=output_dir)
     silent = [pair.pair_id for pair in pairs if not _wav_path(output_dir, pair.pair_id).exists()]
@@ -184,24 +201,9 @@ def _write_tables(output_dir: Path, pairs: Sequence[Pair]) -> None:
 
 
 def _start_anew_if_changed(
-    output_dir: Path,
-    model_file: str | Path,
-    pairs: Sequence[Pair],
-    vocoder: str,
-    limits: GenerationLimits,
-    data_dir: str | Path,
-    batch_size: int,
+    output_dir: Path, pairs: Sequence[Pair], settings: Mapping[str, object]
 ) -> None:
     """Remove the records of an earlier run that used another model or other settings."""
-    model_hash = hashlib.sha256(Path(model_file).read_bytes()).hexdigest()
-    settings = {
-        "model": model_hash,
-        "data_dir": str(data_dir),
-        "vocoder": vocoder,
-        "limits": asdict(limits),
-        "batch_size": batch_size,
-        "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
-    }
     path = output_dir / "settings.json"
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) == settings:
         return

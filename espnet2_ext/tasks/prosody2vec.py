@@ -4,12 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from espnet2.asr.specaug.abs_specaug import AbsSpecAug
-from espnet2.asr.specaug.specaug import SpecAug
-from espnet2.layers.abs_normalize import AbsNormalize
-from espnet2.layers.global_mvn import GlobalMVN
 from espnet2.tasks.abs_task import AbsTask, scheduler_classes
-from espnet2.train.class_choices import ClassChoices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.get_default_kwargs import get_default_kwargs
 from espnet2.utils.nested_dict_action import NestedDictAction
@@ -21,27 +16,13 @@ from espnet2_ext.prosody2vec.features import HifiGanMel
 from espnet2_ext.prosody2vec.preprocessor import SpeakerVectorPreprocessor
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
+from espnet2_ext.tasks.mel_choices import normalize_choices, specaug_choices
 from espnet2_ext.tasks.trainer import Prosody2VecTrainer
 from espnet2_ext.tasks.warmup_cosine import WarmupCosineLR
 from espnet2_ext.units.centroids import Centroids
 
 # ESPnet looks schedulers up by name in this mapping; adding to it is its own way in.
 scheduler_classes["warmupcosine"] = WarmupCosineLR
-
-normalize_choices = ClassChoices(
-    "normalize",
-    classes=dict(global_mvn=GlobalMVN),
-    type_check=AbsNormalize,
-    default="global_mvn",
-    optional=True,
-)
-specaug_choices = ClassChoices(
-    "specaug",
-    classes=dict(specaug=SpecAug),
-    type_check=AbsSpecAug,
-    default=None,
-    optional=True,
-)
 
 
 class Prosody2VecTask(AbsTask):

@@ -65,7 +65,7 @@ class S3prlFeatures:
         self.name = f"{upstream}/{layer}"
         self.layer = layer
         self.device = device
-        self.upstream = _load_upstream(upstream, path_or_url).eval().requires_grad_(False)
+        self.upstream = load_upstream(upstream, path_or_url).eval().requires_grad_(False)
         if layer >= self.upstream.num_layers:
             raise ValueError(
                 f"{self.name}: {upstream} has hidden states 0 to {self.upstream.num_layers - 1}"
@@ -116,7 +116,7 @@ class S3prlFeatures:
         return states[self.layer][0].float()
 
 
-def _load_upstream(name: str, path_or_url: str | None) -> Any:
+def load_upstream(name: str, path_or_url: str | None) -> Any:
     """Return the S3PRLUpstream, or raise ValueError in one line."""
     if name.startswith("hf_") and path_or_url is not None and Path(path_or_url).is_dir():
         # Without this file S3PRL quietly asks the network for another model's.
@@ -125,9 +125,10 @@ def _load_upstream(name: str, path_or_url: str | None) -> Any:
                 f"{path_or_url}: has no preprocessor_config.json; save the model's "
                 "Wav2Vec2FeatureExtractor there"
             )
-    from s3prl.nn import S3PRLUpstream  # takes about 10 s, so only who needs it pays
-
     from espnet2_ext import _compat  # noqa: F401  (first: S3PRL imports ESPnet)
+
+    # isort: split
+    from s3prl.nn import S3PRLUpstream  # takes about 10 s, so only who needs it pays
 
     names = S3PRLUpstream.available_names()
     if name not in names:

@@ -53,12 +53,12 @@ ignore_init_mismatch=false  # let them lack or exceed layers
 ## Inference and report: stages 9 and 10, for every data/<test set>/pairs/<name>
 inference_model=valid.loss.best.pth  # weights in p2v_exp
 inference_config=           # file of generation limits
+restore_contrast=true       # stretch each mel band by what validation shows to be lost
 inference_args=             # further options of bin/p2v_inference
 inference_tag=              # name of the results; none: from vocoder, options and model
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
 # end of options
-
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
 
 1 data  2 format wav  3 speed perturbation  4 k-means and units  5 speaker vectors
@@ -75,7 +75,7 @@ fi
 . common/stage.sh
 
 [ "${audio_format}" = flac ] || die "--audio_format ${audio_format}: only flac is written"
-case "${fs}" in 16000|16k) ;; *) die "--fs ${fs}: only 16000; audio of any rate is resampled" ;; esac
+[[ ${fs} =~ ^16(000|k)$ ]] || die "--fs ${fs}: only 16000; audio of any rate is resampled"
 for name in train_set valid_set test_sets p2v_config; do
     [ -n "${!name}" ] || die "--${name} is needed"
 done
@@ -96,7 +96,6 @@ encoder=${speaker_encoder}
 if [ "${encoder}" = train ]; then encoder=${expdir}/speaker_encoder; fi
 device=cpu inference_ngpu=0
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
-
 if [ -z "${p2v_tag}" ]; then
     p2v_tag=$(basename "${p2v_config}" .yaml)_${unit_tag}${speed_perturb_factors:+_sp}
     p2v_tag+=$(echo "${p2v_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
@@ -218,6 +217,7 @@ if begin 9 "conversion of data/*/pairs in ${p2v_exp}/${inference_tag}"; then
             --train_config "${p2v_exp}/config.yaml" --data_dir "${raw}/${entry%/*}" \
             --unit_tag "${unit_tag}" --pairs_dir "data/${entry/\///pairs/}" --output_dir "${results}" \
             --vocoder "${vocoder}" --ngpu "${inference_ngpu}" --num_workers "${inference_nj}" \
+            --contrast_data_dir "$("${restore_contrast}" && echo "${raw}/${valid_set}")" \
             ${inference_config:+--inference_config "${inference_config}"} "${extra_inference[@]}"
     done
 fi
@@ -232,8 +232,9 @@ if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
             --results_path "${expdir}/results.jsonl")
         compute "${results}/score.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.score_conversion "${inputs[@]}" --table "${title}" \
-            --protocol "${pairs}, ${inference_tag}" --unit_tag "${unit_tag}" --vocoder "${vocoder}" \
-            --centroids_path "${centroids}" --num_workers "${inference_nj}" --device "${device}" --train_config "${p2v_exp}/config.yaml"
+            --protocol "${pairs}, ${inference_tag}, contrast restored: ${restore_contrast}" \
+            --unit_tag "${unit_tag}" --vocoder "${vocoder}" --train_config "${p2v_exp}/config.yaml" \
+            --centroids_path "${centroids}" --num_workers "${inference_nj}" --device "${device}"
         "${python}" -m espnet2_ext.bin.report_conversion "${inputs[@]}" --title "Examples: ${title}, ${entry/\//, }" \
             --output_dir "${expdir}/report/${p2v_tag}/${entry}" --train_dir "${p2v_exp}"
         mark_done "${results}" "${print}"

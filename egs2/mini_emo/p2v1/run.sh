@@ -12,6 +12,7 @@ exec ./p2v.sh \
     --kmeans_switch_penalty 8 \
     --speaker_encoder train \
     --p2v_config conf/train_p2v_mini.yaml \
+    --cached_mels true \
     --corpus_note "synthetic speech" \
     --ngpu 0 \
     --nj "$(nproc)" \

@@ -11,7 +11,7 @@ from espnet2_ext.data.table import write_table
 from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
-from espnet2_ext.tasks.trainer import _atomic_torch_save
+from espnet2_ext.tasks.safe_trainer import _atomic_torch_save
 from espnet2_ext.units.centroids import Centroids
 
 TINY = {

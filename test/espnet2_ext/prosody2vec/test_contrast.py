@@ -1,0 +1,85 @@
+"""Contrast that a mean squared error takes away, measured and given back."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from espnet2_ext._compat import write_ark_scp
+from espnet2_ext.data.table import write_table
+from espnet2_ext.prosody2vec.contrast import Contrast, model_contrast
+from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
+from espnet2_ext.prosody2vec.features import LOG_MEL_FLOOR
+from espnet2_ext.prosody2vec.generation import GenerationLimits
+
+
+def test_golden_gain_and_shift():
+    # Band 0: 0 2 -> mean 1, std 1; true 1 5 -> mean 3, std 2. Band 1 is wider than speech: kept.
+    contrast = Contrast.between(
+        np.array([[0.0, -4.0], [2.0, 4.0]]), np.array([[1.0, 0.0], [5.0, 2.0]])
+    )
+    assert contrast.gain.tolist() == [2.0, 1.0]
+    restored = contrast.restore(torch.tensor([[0.0, -4.0], [2.0, 4.0], [1.0, 0.0]]))
+    assert restored.tolist() == [[1.0, -3.0], [5.0, 5.0], [3.0, 1.0]]
+
+
+def test_restored_frames_have_mean_and_variance_of_speech():
+    generator = np.random.default_rng(0)
+    true = generator.normal(2.0, 3.0, (500, 4))
+    generated = generator.normal(0.0, 0.5, (400, 4))
+    restored = Contrast.between(generated, true).restore(torch.from_numpy(generated)).numpy()
+    assert np.allclose(restored.mean(axis=0), true.mean(axis=0))
+    assert np.allclose(restored.std(axis=0), true.std(axis=0))
+
+
+@pytest.fixture
+def converter(make_model):
+    return Prosody2VecConverter(make_model(2), GenerationLimits(max_frames_per_unit=8.0))
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """Return a validation set of two utterances."""
+    generator = np.random.default_rng(0)
+    wavs = {name: tmp_path / f"{name}.wav" for name in ("a-1", "a-2")}
+    for path in wavs.values():
+        soundfile.write(path, 0.1 * generator.standard_normal(4000), 16000)
+    write_table(tmp_path / "wav.scp", wavs)
+    write_table(tmp_path / "units_x", {"a-1": "1 2 3", "a-2": "4 5"})
+    write_ark_scp(tmp_path / "spk_embed.scp", {name: np.ones(3) for name in wavs})
+    (tmp_path / "best.pth").write_bytes(b"weights")
+    return tmp_path
+
+
+def test_is_measured_once_for_a_model(converter, data_dir, monkeypatch):
+    measured = model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+    assert measured.gain.shape == (converter.model.features.mel_dim,)
+    assert (measured.gain >= 1.0).all()
+    with monkeypatch.context() as patch:
+        patch.setattr(converter, "generate", None)
+        again = model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+    assert np.array_equal(again.gain, measured.gain)
+    assert np.array_equal(again.true_mean, measured.true_mean)
+    (data_dir / "best.pth").write_bytes(b"other weights")
+    with pytest.raises(TypeError), monkeypatch.context() as patch:
+        patch.setattr(converter, "generate", None)
+        model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+
+
+def test_no_utterances(converter, data_dir):
+    (data_dir / "units_x").write_text("")
+    with pytest.raises(ValueError, match="no utterances to measure"):
+        model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+
+
+def test_conversion_restores_it_and_keeps_the_floor(converter):
+    request = ConversionRequest(np.array([1, 2]), np.zeros(4000, np.float32), np.ones(3))
+    [plain] = converter.convert([request])
+    bands = converter.model.features.mel_dim
+    converter.contrast = Contrast(np.zeros(bands), np.full(bands, 0.5), np.full(bands, 3.0))
+    [restored] = converter.convert([request])
+    assert restored.mel.shape == plain.mel.shape
+    assert np.abs(restored.mel - plain.mel).max() > 0.1
+    converter.contrast = Contrast(np.zeros(bands), np.full(bands, -1.0e6), np.ones(bands))
+    [floored] = converter.convert([request])
+    assert floored.mel.min() == pytest.approx(LOG_MEL_FLOOR, abs=1e-5)
