@@ -4,21 +4,50 @@ Everything else imports the names below. Where the two differ only in a module
 path, the newer path is tried first.
 """
 
+import importlib.util
 import os
+import sys
 from collections.abc import Mapping
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
-# ESPnet 202511 imports g2p_en, which asks the network for NLTK data in every
-# process. No class used here reads that data, so the look-up is answered at once.
-try:
-    import nltk
 
-    if not os.environ.get("ESPNET2_EXT_ALLOW_NLTK_DOWNLOAD"):
-        nltk.download = lambda *arguments, **options: False
-except ImportError:
-    pass
+class _WithoutDownloads(MetaPathFinder):
+    """Lets NLTK be imported as ever, but answers its downloads at once.
+
+    ESPnet 202511 imports g2p_en, which asks the network for NLTK data in every process.
+    No class used here reads that data. Importing NLTK here to say so would cost every
+    process more than a second, so this waits until somebody else does.
+    """
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "nltk":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_answer(module: ModuleType) -> None:
+                execute(module)
+                _answer_downloads(module)
+
+            spec.loader.exec_module = execute_and_answer  # type: ignore[method-assign]
+        return spec
+
+
+def _answer_downloads(nltk: ModuleType) -> None:
+    nltk.download = lambda *arguments, **options: False  # type: ignore[attr-defined]
+
+
+if not os.environ.get("ESPNET2_EXT_ALLOW_NLTK_DOWNLOAD"):
+    if "nltk" in sys.modules:
+        _answer_downloads(sys.modules["nltk"])
+    else:
+        sys.meta_path.insert(0, _WithoutDownloads())
 
 try:
     from omniio import kaldi as _ark  # ESPnet 202611

@@ -55,6 +55,16 @@ class Contrast:
             generated.mean(axis=0), true.mean(axis=0), np.maximum(true.std(axis=0) / spread, 1.0)
         )
 
+    @classmethod
+    def load(cls, path: str | Path) -> "Contrast":
+        """Return what a ``<model>.contrast.json`` says.
+
+        Raises:
+            FileNotFoundError: there is none; converting pairs with restore_contrast writes it.
+        """
+        kept = json.loads(Path(path).read_text(encoding="utf-8"))
+        return cls(*(np.array(kept[name]) for name in cls.__dataclass_fields__))
+
     def restore(self, mel: torch.Tensor) -> torch.Tensor:
         """Return a normalised mel (T, M) with the contrast of speech."""
         generated_mean, true_mean, gain = (
@@ -97,9 +107,8 @@ def model_contrast(
     ).hexdigest()
     path = model_file.with_suffix(".contrast.json")
     if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["key"] == key:
-            return Contrast(*(np.array(kept[name]) for name in Contrast.__dataclass_fields__))
+        if json.loads(path.read_text(encoding="utf-8"))["key"] == key:
+            return Contrast.load(path)
     wavs, vectors = read_table(data_dir / "wav.scp"), load_ark_scp(data_dir / "spk_embed.scp")
     generated, true = [], []
     for start in range(0, len(names), batch_size):

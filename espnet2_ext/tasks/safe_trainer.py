@@ -1,9 +1,10 @@
 """ESPnet's trainer, made safe to kill at any moment."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from espnet2.train.trainer import Trainer
@@ -12,11 +13,18 @@ from espnet2_ext.data.atomic import atomic_open
 
 
 class SafeTrainer(Trainer):
-    """Trainer whose checkpoints are never half written, and that resumes as if never killed."""
+    """Trainer whose checkpoints are never half written, and that resumes as if never killed.
+
+    Attributes:
+        criteria: (phase, key, mode) whose best epochs have links.
+    """
+
+    criteria: ClassVar[Sequence[Sequence[str]]] = ()
 
     @classmethod
     def run(cls, *arguments, **options) -> None:
         """Train as ESPnet does; a kill at any moment leaves a checkpoint to resume from."""
+        cls.criteria = options["trainer_options"].best_model_criterion
         with _atomic_torch_save():
             super().run(*arguments, **options)
 
@@ -35,10 +43,10 @@ class SafeTrainer(Trainer):
             logging.info(f"{weights} was missing: written again from the checkpoint")
             torch.save(model.state_dict(), weights)
         _link(output_dir / "latest.pth", weights.name)
-        for phase, key, mode in (("valid", "loss", "min"), ("train", "loss", "min")):
-            link = output_dir / f"{phase}.{key}.best.pth"
-            if reporter.has(phase, key) and (link.is_symlink() or link.exists()):
-                _link(link, f"{reporter.get_best_epoch(phase, key, mode)}epoch.pth")
+        for phase, key, mode in cls.criteria:
+            if reporter.has(phase, key):
+                best = reporter.get_best_epoch(phase, key, mode)
+                _link(output_dir / f"{phase}.{key}.best.pth", f"{best}epoch.pth")
 
 
 @contextmanager

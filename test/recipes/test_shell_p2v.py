@@ -19,7 +19,7 @@ PREPARATION = """data.sh format_wav:tr format_wav:va format_wav:te learn_kmeans:
     combine_data"""
 TRAINING = "p2v_train aggregate_stats_dirs launch"
 EVALUATION = """p2v_inference:te score_conversion:te report_conversion:te
-    evaluate_speaker_vectors render_results"""
+    evaluate_speaker_vectors probe render_results"""
 
 FAKE_PYTHON = """#!/usr/bin/env bash
 # Write down the module and the data set; fail where the file `fail` names the module.
@@ -120,7 +120,8 @@ def test_a_rerun_repeats_neither_statistics_nor_training_nor_scores(recipe):
     assert result.returncode == 0, result.stderr
     again = unique(calls(recipe))
     assert (
-        again == f"{PREPARATION} p2v_inference:te evaluate_speaker_vectors render_results".split()
+        again
+        == f"{PREPARATION} p2v_inference:te evaluate_speaker_vectors probe render_results".split()
     )
     assert result.stdout.count(": complete") == 3
 

@@ -94,7 +94,9 @@ def train(training: Training, output_dir: Path) -> None:
 
 def points_of(training: Training, output_dir: Path, num_pairs: int) -> list[Point]:
     """Return a point for each epoch; time is that of training and validation."""
-    reporter = torch.load(output_dir / "checkpoint.pth", weights_only=True)["reporter"]["stats"]
+    # Times are no tensors, so it takes a pickle: of a file that this process wrote.
+    checkpoint = torch.load(output_dir / "checkpoint.pth", weights_only=False)
+    reporter = checkpoint["reporter"]["stats"]
     points, seconds = [], 0.0
     for epoch in range(1, training.epochs + 1):
         stats = reporter[epoch]

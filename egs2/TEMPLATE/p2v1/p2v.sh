@@ -223,13 +223,12 @@ if begin 9 "conversion of data/*/pairs in ${p2v_exp}/${inference_tag}"; then
 fi
 
 if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
+    title="${p2v_tag}${corpus_note:+ (${corpus_note})}" page=(--results_path "${expdir}/results.jsonl")
     for entry in $(list_pairs "${tests[@]}"); do
         results=${p2v_exp}/${inference_tag}/${entry} pairs=data/${entry/\///pairs/}
-        title="${p2v_tag}${corpus_note:+ (${corpus_note})}"
         print=$(fingerprint "${results}/settings.json" "${centroids}" "${title}" "${pairs}"/*)
         if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then continue; fi
-        inputs=(--inference_dir "${results}" --data_dir "${raw}/${entry%/*}" --pairs_dir "${pairs}"
-            --results_path "${expdir}/results.jsonl")
+        inputs=(--inference_dir "${results}" --data_dir "${raw}/${entry%/*}" --pairs_dir "${pairs}" "${page[@]}")
         compute "${results}/score.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.score_conversion "${inputs[@]}" --table "${title}" \
             --protocol "${pairs}, ${inference_tag}, contrast restored: ${restore_contrast}" \
@@ -239,11 +238,12 @@ if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
             --output_dir "${expdir}/report/${p2v_tag}/${entry}" --train_dir "${p2v_exp}"
         mark_done "${results}" "${print}"
     done
-    "${python}" -m espnet2_ext.bin.evaluate_speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" \
-        --results_path "${expdir}/results.jsonl" --protocol "encoder ${encoder}" \
-        --table "Speaker vectors${corpus_note:+ (${corpus_note})}"
-    "${python}" -m espnet2_ext.bin.render_results --results_path "${expdir}/results.jsonl" \
-        --out_path "${expdir}/RESULTS.md"
+    "${python}" -m espnet2_ext.bin.evaluate_speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
+        --protocol "encoder ${encoder}" --table "Speaker vectors${corpus_note:+ (${corpus_note})}"
+    compute "${p2v_exp}/probe.log" "${inference_ngpu}" "${python}" -m espnet2_ext.bin.probe "${page[@]}" \
+        --data_dirs "${tests[@]/#/${raw}/}" --model_file "${p2v_exp}/${inference_model}" --unit_tag "${unit_tag}" \
+        --table "Disentanglement: ${title}" --num_workers "${inference_nj}" --device "${device}"
+    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
 fi
 
 log "Finished in ${SECONDS} s"

@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Emotion recognition with a pretrained prosody encoder; `./ser.sh --help` says how.
+set -euo pipefail
+. common/log.sh
+. common/help.sh
+SECONDS=0
+arguments=("$@")
+
+# options
+## General
+stage=1                     # first stage
+stop_stage=10000            # last stage
+skip_stages=                # stages to leave out, such as "3 5"
+ngpu=1                      # GPUs: each trains one fold at a time; 0 trains on the CPU
+nj=32                       # processes of the data stages
+train_nj=1                  # folds trained at a time
+dumpdir=dump                # formatted audio
+expdir=exp                  # models and results
+python=python3              # interpreter
+## Data: stages 1 and 2
+db=                         # folder of the corpus, given to local/data.sh
+ser_set=                    # directory below data/
+local_data_opts=            # further options of local/data.sh
+emotions="neutral happy angry sad"  # classes in their order
+## Folds: stage 3
+protocols="loso:0 lospko:0"  # NAME:SEED,SEED of bin/ser_folds --help; seeds are of the training
+folds_seed=0                # of everything that a protocol draws
+max_train=                  # cut each training list to so many utterances
+pretraining_data=           # data directories of pretraining: their overlap with tests is a leak
+allow=                      # overlaps to accept and print, such as "train-test:sentence"
+## Model: stages 4 to 7
+p2v_model=                  # weights of p2v.sh; none: only systems that need none
+upstream=                   # frozen S3PRL upstream whose vectors are cached; none: none
+upstream_path=              # its checkpoint or directory
+ser_configs=                # conf/train_ser_<system>.yaml, one row each
+balanced=false              # weight the loss by class
+ser_args=                   # further options of the task, such as "--max_epoch 30"
+## Scores: stage 8
+units=                      # vocabulary of the P2V model, for the names of rows
+comparisons=                # pairs of systems to test against each other, such as "p2v:fbank"
+published=false             # add a table of figures from the literature (IEMOCAP)
+corpus_note=                # stands in the titles of tables, such as "synthetic speech"
+# end of options
+
+help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
+
+1 data  2 format wav  3 folds and leak check  4 prosody encoder of a P2V model
+5 vectors of a frozen upstream  6 mels  7 training of all folds and seeds  8 scores
+A stage whose result is complete is left alone; a run that was killed goes on where it was.
+$(options_help "$0")"
+. common/parse_options.sh
+[ $# -eq 0 ] || die "no positional arguments are taken: $*"
+. ./path.sh
+. ./cmd.sh
+if [ -z "${RECIPE_SUPERVISED:-}" ]; then
+    RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
+fi
+. common/stage.sh
+
+[ -n "${ser_set}" ] || die "--ser_set is needed: a directory below data/"
+[ -n "${ser_configs}" ] || die "--ser_configs is needed: configurations of systems"
+read -r -a emotion_list <<< "${emotions}"
+read -r -a protocol_list <<< "${protocols}"
+read -r -a config_list <<< "${ser_configs}"
+read -r -a before <<< "${pretraining_data}"
+read -r -a allowed <<< "${allow}"
+read -r -a pairs <<< "${comparisons}"
+read -r -a extra <<< "${ser_args}"
+raw=${dumpdir}/raw/${ser_set}
+encoder=${expdir}/prosody_encoder
+vectors=${expdir}/upstream_${upstream}
+stats=${expdir}/ser_stats_16k
+folds=data/${ser_set}/folds
+device=$([ "${ngpu}" -gt 0 ] && echo cuda || echo cpu)
+experiment=(--configs "${config_list[@]}" --folds_dir "${folds}" --protocols "${protocol_list[@]}"
+    --data_dir "${raw}" --expdir "${expdir}" --emotions "${emotion_list[@]}")
+pretrained=() weighting=() literature=()
+if [ -n "${p2v_model}" ]; then pretrained=(--prosody_encoder_dir "${encoder}"); fi
+if "${balanced}"; then weighting=(--balanced); fi
+if "${published}"; then literature=(--with_published); fi
+
+if begin 1 "data in data/${ser_set}"; then
+    # shellcheck disable=SC2086  # options are separated by blanks
+    nj=${nj} python=${python} local/data.sh ${db:+--db "${db}"} ${local_data_opts}
+fi
+
+if begin 2 "audio of data/${ser_set} in ${raw}"; then
+    "${python}" -m espnet2_ext.bin.format_wav --data_dir "data/${ser_set}" --out_dir "${raw}" \
+        --num_workers "${nj}"
+fi
+
+if begin 3 "folds and leak check in ${folds}"; then
+    for protocol in "${protocol_list[@]}"; do
+        "${python}" -m espnet2_ext.bin.ser_folds --data_dir "${raw}" --out_dir "${folds}" \
+            --protocol "${protocol%%:*}" --seed "${folds_seed}" ${max_train:+--max_train "${max_train}"} \
+            ${before[@]:+--pretraining_data_dirs "${before[@]}"} ${allowed[@]:+--allow "${allowed[@]}"}
+    done
+fi
+
+if begin 4 "prosody encoder in ${encoder}" && [ -n "${p2v_model}" ]; then
+    "${python}" -m espnet2_ext.bin.export_prosody_encoder --model_file "${p2v_model}" \
+        --out_dir "${encoder}"
+fi
+
+if begin 5 "vectors of ${upstream:-no upstream}" && [ -n "${upstream}" ]; then
+    compute "${vectors}.log" "${ngpu}" \
+        "${python}" -m espnet2_ext.bin.cache_upstream_vectors --data_dir "${raw}" --device "${device}" \
+        --out_dir "${vectors}" --upstream "${upstream}" ${upstream_path:+--path_or_url "${upstream_path}"} \
+        --num_workers "${nj}"
+fi
+
+if begin 6 "mels in ${stats}"; then
+    # They depend on the audio and on how the mels of the P2V model are computed.
+    features=
+    if [ -n "${p2v_model}" ]; then
+        features=$(sed -n '/^features_conf:/,/^[^ ]/p' "${encoder}/config.yaml")
+    fi
+    print=$(fingerprint "${raw}"/{wav.scp,utt2num_samples,utt2emo} "${features}")
+    if ! is_done "${stats}" "${print}"; then
+        tables=()
+        for part in train valid; do
+            for table in "${raw}/wav.scp,speech,sound" "${raw}/utt2emo,emotion,text"; do
+                tables+=("--${part}_data_path_and_name_and_type" "${table}")
+            done
+        done
+        collect_stats "${stats}" "${nj}" "${raw}/wav.scp" "${raw}/wav.scp" \
+            "${python}" -m espnet2_ext.bin.ser_train --prosody_init random "${pretrained[@]}" \
+            --emotions "${emotion_list[@]}" "${tables[@]}" --write_collected_feats true
+        mark_done "${stats}" "${print}"
+    fi
+fi
+
+if begin 7 "training of all folds in ${expdir}/ser_*"; then
+    compute "${expdir}/ser_train_folds.log" "${ngpu}" \
+        "${python}" -m espnet2_ext.bin.ser_train_folds "${experiment[@]}" --stats_dir "${stats}" \
+        "${pretrained[@]}" "${weighting[@]}" --nj "${train_nj}" --ngpu "${ngpu}" "${extra[@]}"
+fi
+
+if begin 8 "scores in ${expdir}/RESULTS.md"; then
+    "${python}" -m espnet2_ext.bin.ser_score "${experiment[@]}" \
+        --title "Emotion recognition${corpus_note:+ (${corpus_note})}" \
+        ${units:+--units "${units}"} ${pairs[@]:+--comparisons "${pairs[@]}"} "${literature[@]}"
+    "${python}" -m espnet2_ext.bin.render_results --results_path "${expdir}/results.jsonl" \
+        --out_path "${expdir}/RESULTS.md"
+fi
+
+log "Finished in ${SECONDS} s"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Emotion recognition on IEMOCAP, [P2V] IV-C: Tables IV, V and VI. ./run.sh --help lists the options.
+#   ./run.sh --db DIR --p2v_model .../valid.loss.best.pth --units 200
+set -euo pipefail
+
+configs="conf/train_ser_fbank.yaml conf/train_ser_p2v.yaml"
+for upstream in wav2vec2_base wav2vec2_large hubert_base hubert_large; do
+    configs+=" conf/train_ser_${upstream}.yaml conf/train_ser_${upstream}_p2v.yaml"
+done
+
+exec ./ser.sh \
+    --ser_set iemocap \
+    --protocols "loso:0,1,2 lospko:0,1,2" \
+    --ser_configs "${configs}" \
+    --comparisons "p2v:fbank hubert_large_p2v:hubert_large" \
+    --published true \
+    "$@"

@@ -1,0 +1,20 @@
+"""Train one system of emotion recognition through ESPnet's trainer; all options of a task."""
+
+import argparse
+
+from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
+from espnet2_ext.tasks.ser import EmotionTask
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser, for documentation tools."""
+    return EmotionTask.get_parser()
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Train, or collect mels with ``--collect_stats true``."""
+    EmotionTask.main(cmd=cmd)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Train systems of emotion recognition on all folds and seeds of their protocols.
+
+Example:
+    python -m espnet2_ext.bin.ser_train_folds --configs conf/train_ser_p2v.yaml \\
+        --folds_dir data/iemocap/folds --protocols loso:0,1,2 lospko:0 \\
+        --data_dir dump/raw/iemocap --stats_dir exp/ser_stats \\
+        --prosody_encoder_dir exp/prosody_encoder --expdir exp --nj 2
+Options that are none of these go to the task, such as --max_epoch 30.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from espnet2_ext.ser.fold_run import SerData
+from espnet2_ext.tasks.fold_training import train_folds
+from espnet2_ext.tasks.ser_experiment import System, list_runs, read_protocols
+
+
+def add_experiment_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which trainings there are."""
+    parser.add_argument("--configs", nargs="+", required=True, help="train_ser_<system>.yaml")
+    parser.add_argument("--folds_dir", required=True, help="written by bin/ser_folds")
+    parser.add_argument("--protocols", nargs="+", required=True, help="NAME:SEED,SEED")
+    parser.add_argument("--data_dir", required=True, help="dump directory with utt2emo, wav.scp")
+    parser.add_argument("--expdir", required=True, help="gets ser_<system>/...")
+    parser.add_argument("--emotions", nargs="+", required=True, help="classes in their order")
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # a shortened name may be an option of the task
+    )
+    add_experiment_options(parser)
+    parser.add_argument("--stats_dir", required=True, help="output of collect_stats")
+    parser.add_argument("--prosody_encoder_dir", help="of bin/export_prosody_encoder")
+    parser.add_argument("--balanced", action="store_true", help="weight the loss by class")
+    parser.add_argument("--nj", type=int, default=1, help="trainings at a time")
+    parser.add_argument("--ngpu", type=int, default=0, help="GPUs they share out")
+    return parser
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Train what is not complete."""
+    args, extra = get_parser().parse_known_args(cmd)
+    logging.basicConfig(level="INFO", format="%(asctime)s (%(module)s) %(levelname)s: %(message)s")
+    try:
+        data_dir = Path(args.data_dir)
+        feats = Path(args.stats_dir) / "train/collect_feats/feats.scp"
+        data = SerData(
+            emotion=data_dir / "utt2emo",
+            shapes=Path(args.stats_dir) / "train/speech_shape",
+            speech=data_dir / "wav.scp",
+            feats=feats if feats.is_file() else None,
+            prosody_encoder_dir=args.prosody_encoder_dir and Path(args.prosody_encoder_dir),
+        )
+        protocols = read_protocols(args.folds_dir, args.protocols, data.emotion)
+        systems = [System.of_config(config) for config in args.configs]
+        runs = list_runs(
+            systems, protocols, args.expdir, args.emotions, balanced=args.balanced, extra=extra
+        )
+        train_folds(runs, data, num_jobs=args.nj, num_gpus=args.ngpu)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SystemExit(f"ser_train_folds: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

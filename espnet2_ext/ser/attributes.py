@@ -1,0 +1,167 @@
+"""What is known of each utterance: who, when, in which dialogue, which words, which audio."""
+
+import logging
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet2_ext.data.data_directory import (
+    OPTIONAL_TABLES,
+    DataDirectoryError,
+    read_data_directory,
+)
+from espnet2_ext.data.rejected import read_rejected
+from espnet2_ext.data.utterance import Utterance
+
+logger = logging.getLogger(__name__)
+
+ATTRIBUTES = ("utterance", "audio", "content", "speaker", "session", "dialogue", "sentence")
+"""What two lists may share: the id, the file, its samples, and who, when, where, what."""
+
+_TABLES = {"session": "utt2session", "dialogue": "utt2dialogue", "sentence": "text"}
+_SPEED_PREFIX = re.compile(r"sp[0-2](\.\d{1,2})?-")
+_EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
+
+Utterances = Mapping[str, Utterance]
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The attributes of a data directory's utterances.
+
+    Attributes:
+        name: the directory, for messages.
+        values: ``values["speaker"][utterance]``; an utterance whose value nobody knows
+            is left out.
+        lacking: attribute to why some or all utterances have none.
+    """
+
+    name: str
+    values: Mapping[str, Mapping[str, str]]
+    lacking: Mapping[str, str]
+
+
+def read_utterances(data_dir: str | Path) -> dict[str, Utterance]:
+    """Return ``{id: utterance}`` sorted by id, less those listed in ``rejected.tsv``.
+
+    Raises:
+        DataDirectoryError: a table is missing, malformed or lacks an utterance, or
+            nothing is left.
+    """
+    path = Path(data_dir)
+    names = [name for name in OPTIONAL_TABLES if (path / name).is_file()]
+    tables = read_data_directory(path, names).tables
+    rejected = read_rejected(path)
+    ids = sorted(tables["wav.scp"].keys() - rejected.keys())
+    if not ids:
+        raise DataDirectoryError(f"{path}: every utterance is rejected; see rejected.tsv")
+    for name in ("utt2spk", *names):
+        for utterance_id in ids:
+            if utterance_id not in tables[name]:
+                raise DataDirectoryError(
+                    f"{path / name}: {utterance_id}: missing; run the stage that writes it again"
+                )
+    left_out = len(tables["wav.scp"]) - len(ids)
+    if left_out:
+        logger.info("%s: %d utterances without %d rejected ones", path, len(ids), left_out)
+    return {
+        key: Utterance(
+            key,
+            tables["utt2spk"][key],
+            tables["wav.scp"][key],
+            **{OPTIONAL_TABLES[name]: tables[name][key] for name in names},
+        )
+        for key in ids
+    }
+
+
+def labels_of(utterances: Utterances) -> dict[str, str]:
+    """Return ``{utterance: emotion}``.
+
+    Raises:
+        ValueError: an utterance has no emotion.
+    """
+    labels = {}
+    for key, utterance in utterances.items():
+        if utterance.emotion is None:
+            raise ValueError(f"{key}: has no emotion; the data directory needs utt2emo")
+        labels[key] = utterance.emotion
+    return labels
+
+
+def speakers_unknown(utterances: Utterances) -> list[str]:
+    """Return the utterances called ``<name>-<name>`` after a speaker of their own.
+
+    That is how `espnet2_ext.corpora.emotion_csv` names files of which nobody knows who speaks.
+    """
+    plain = {key: without_speed(utterance) for key, utterance in utterances.items()}
+    return [key for key, (name, speaker) in plain.items() if name == f"{speaker}-{speaker}"]
+
+
+def normalise_sentence(text: str) -> str | None:
+    """Return the words alone, or None where there are none.
+
+    Case, punctuation, apostrophes, spacing and bracketed events (``[LAUGHTER]``)
+    make no other sentence. Letters keep their accents and vowel signs.
+    """
+    text = _EVENT.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    text = re.sub(r"['\u2018\u2019\u02bc]", "", text)
+    kept = (char if unicodedata.category(char)[0] in "LMN" else " " for char in text)
+    return " ".join("".join(kept).split()) or None
+
+
+def without_speed(utterance: Utterance) -> tuple[str, str]:
+    """Return id and speaker without the prefix of ``perturb_speed``: the same voice and words."""
+    match = _SPEED_PREFIX.match(utterance.speaker)
+    if match is None or not utterance.utterance_id.startswith(match[0]):
+        return utterance.utterance_id, utterance.speaker
+    return utterance.utterance_id[match.end() :], utterance.speaker[match.end() :]
+
+
+def attributes_of(
+    name: str, utterances: Utterances, digests: Mapping[str, str] | None = None
+) -> Attributes:
+    """Return what can be compared of the utterances, and what cannot and why.
+
+    Args:
+        name: of their data directory.
+        utterances: by id.
+        digests: ``{wav: digest}`` of `content_digests`; None: contents are not compared.
+    """
+    values: dict[str, dict[str, str]] = {attribute: {} for attribute in ATTRIBUTES}
+    unknown = speakers_unknown(utterances)
+    for key, utterance in utterances.items():
+        plain_id, speaker = without_speed(utterance)
+        sentence = None if utterance.text is None else normalise_sentence(utterance.text)
+        for attribute, value in {
+            "utterance": plain_id,
+            "audio": os.path.realpath(utterance.wav),
+            "content": None if digests is None else digests[utterance.wav],
+            "speaker": None if len(unknown) == len(utterances) else speaker,
+            "session": utterance.session,
+            "dialogue": utterance.dialogue,
+            "sentence": sentence,
+        }.items():
+            if value is not None:
+                values[attribute][key] = value
+    lacking = {}
+    for attribute, table in values.items():
+        count = len(utterances) - len(table)
+        if attribute == "speaker" and unknown:
+            # Where only some are, they may really be called so: compared, and said to be doubtful.
+            lacking[attribute] = f"{len(unknown)} of {len(utterances)} are their own speaker"
+        elif count == len(utterances):
+            lacking[attribute] = _why(attribute)
+        elif count:
+            lacking[attribute] = f"{count} of {len(utterances)} utterances have none"
+    return Attributes(name, values, lacking)
+
+
+def _why(attribute: str) -> str:
+    """Return why no utterance of a directory has the attribute."""
+    if attribute == "content":
+        return "not asked for"
+    return f"no {_TABLES[attribute]}, or nothing in it"

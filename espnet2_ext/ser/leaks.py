@@ -1,0 +1,203 @@
+"""The guard against leaks: what lists share, refused unless the protocol declares it.
+
+Compared are train with test, validation with test, train with validation, and
+pretraining with test and validation, by id, audio file, samples (where asked),
+speaker, session, dialogue and sentence. What a data directory does not know is
+reported as unchecked: silence never means that all is well.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from espnet2_ext.ser.attributes import ATTRIBUTES, Attributes
+from espnet2_ext.ser.protocols import (
+    PAIRS,
+    PRETRAINING_ATTRIBUTES,
+    PRETRAINING_PAIRS,
+    Allowance,
+)
+from espnet2_ext.ser.splits import Fold
+
+_PLURALS = {
+    "utterance": "utterances",
+    "audio": "audio files",
+    "content": "audio contents",
+    "speaker": "speakers",
+    "session": "sessions",
+    "dialogue": "dialogues",
+    "sentence": "sentences",
+}
+
+Index = Mapping[str, Sequence[str]]
+"""From the value of an attribute to the utterances that have it."""
+
+
+class LeakError(ValueError):
+    """Lists share what their protocol does not declare; one line with examples and remedy."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What two lists share of one attribute.
+
+    Attributes:
+        shared: values on both sides.
+        values: different values of the right side.
+        utterances: of the right side, whose value is shared.
+        known: utterances of the right side that have a value.
+        compared: whether any value is known on both sides.
+        value: a shared one, None where there is none.
+        left: an utterance of the left side with that value.
+        right: one of the right side.
+    """
+
+    shared: int
+    values: int
+    utterances: int
+    known: int
+    compared: bool
+    value: str | None = None
+    left: str = ""
+    right: str = ""
+
+    @property
+    def percent(self) -> float:
+        """Return the share of the right side's utterances, in percent."""
+        return 100 * self.utterances / self.known if self.known else 0.0
+
+
+def check_folds(
+    folds: Sequence[Fold],
+    attributes: Attributes,
+    allowances: Iterable[Allowance],
+    pretraining: Sequence[Attributes] = (),
+) -> list[str]:
+    """Return what to print beside a result: declared overlaps, their size, what is unchecked.
+
+    Args:
+        folds: to check.
+        attributes: of the data directory that the folds are made of.
+        allowances: overlaps that the protocol, or the user, declares.
+        pretraining: attributes of each data directory that pretraining used.
+
+    Raises:
+        LeakError: an overlap that is not declared; the first of the first such fold.
+    """
+    declared = {(item.between, item.attribute): item for item in allowances}
+    found: dict[tuple[str, str], list[Overlap]] = {}
+    before = {source.name: _all_indices(source, PRETRAINING_ATTRIBUTES) for source in pretraining}
+    for fold in folds:
+        for between, left, left_index, right, right_index in _pairs(fold, attributes, before):
+            for attribute in left_index:
+                overlap = find_overlap(left_index[attribute], right_index[attribute])
+                if overlap.shared and (between, attribute) not in declared:
+                    message = _message(between, attribute, left, right, overlap)
+                    raise LeakError(f"{attributes.name}: {fold.name}: {message}")
+                found.setdefault((between, attribute), []).append(overlap)
+    return _declared_lines(declared.values(), found) + _other_lines(
+        found, declared, attributes, pretraining
+    )
+
+
+def find_overlap(left: Index, right: Index) -> Overlap:
+    """Return what two lists, indexed by one attribute, have in common."""
+    common = sorted(left.keys() & right.keys())
+    example = (common[0], left[common[0]][0], right[common[0]][0]) if common else (None, "", "")
+    return Overlap(
+        len(common),
+        len(right),
+        sum(len(right[value]) for value in common),
+        sum(map(len, right.values())),
+        bool(left and right),
+        *example,
+    )
+
+
+def _index(table: Mapping[str, str], ids: Iterable[str]) -> Index:
+    """Return the utterances by value; those without a value are left out."""
+    index: dict[str, list[str]] = {}
+    for utterance in ids:
+        if utterance in table:
+            index.setdefault(table[utterance], []).append(utterance)
+    return index
+
+
+def _all_indices(
+    source: Attributes, names: Sequence[str], ids: Iterable[str] | None = None
+) -> dict[str, Index]:
+    """Return the indices by attribute, of the named or of all utterances."""
+    return {
+        name: _index(source.values[name], source.values["utterance"] if ids is None else ids)
+        for name in names
+    }
+
+
+def _pairs(
+    fold: Fold, attributes: Attributes, pretraining: Mapping[str, Mapping[str, Index]]
+) -> Iterable[tuple[str, str, Mapping[str, Index], str, Mapping[str, Index]]]:
+    """Yield ``(between, left name, left indices, right name, right indices)``."""
+    sides = {
+        part: _all_indices(attributes, ATTRIBUTES, ids=ids) for part, ids in fold.parts.items()
+    }
+    for between in PAIRS:
+        left, _, right = between.partition("/")
+        yield between, left, sides[left], right, sides[right]
+    for between in PRETRAINING_PAIRS:
+        right = between.partition("/")[2]
+        for name, indices in pretraining.items():
+            yield between, f"pretraining ({name})", indices, right, sides[right]
+
+
+def _message(between: str, attribute: str, left: str, right: str, overlap: Overlap) -> str:
+    """Return what is shared without being declared, with examples and remedy."""
+    value = "" if attribute == "content" else f" {overlap.value!r:.80}"
+    remedy = "pretrain without them" if left.startswith("pretraining") else "keep them in one list"
+    return (
+        f"{attribute}{value} is in {left} ({overlap.left}) and in {right} "
+        f"({overlap.right}): {overlap.shared} of {overlap.values} {_PLURALS[attribute]}, "
+        f"{overlap.utterances} of {overlap.known} utterances of {right} are affected; {remedy}, "
+        f"or declare the overlap {between}:{attribute}"
+    )
+
+
+def _declared_lines(
+    declared: Iterable[Allowance], found: Mapping[tuple[str, str], Sequence[Overlap]]
+) -> list[str]:
+    """Return how much of each declared overlap there is, lists of one reason on one line."""
+    shares: dict[tuple[str, str], list[str]] = {}
+    for item in declared:
+        overlaps = found.get((item.between, item.attribute), [])
+        percents = sorted(overlap.percent for overlap in overlaps if overlap.compared)
+        if percents:
+            left, _, right = item.between.partition("/")
+            low, high = f"{percents[0]:.1f}", f"{percents[-1]:.1f}"
+            share = f"{low} %" if low == high else f"{low} to {high} %"
+            texts = shares.setdefault((item.attribute, item.reason), [])
+            texts.append(f"by {left} and {right}: {share} of {right}")
+    return [
+        f"{_PLURALS[attribute]} shared {'; '.join(texts)} (declared: {reason})"
+        for (attribute, reason), texts in shares.items()
+    ]
+
+
+def _other_lines(
+    found: Mapping[tuple[str, str], Sequence[Overlap]],
+    declared: Container[tuple[str, str]],
+    attributes: Attributes,
+    pretraining: Sequence[Attributes],
+) -> list[str]:
+    """Return what was compared without a find, and what could not be compared."""
+    clean: dict[str, list[str]] = {}
+    for between, attribute in found:
+        compared = all(overlap.compared for overlap in found[between, attribute])
+        if compared and (between, attribute) not in declared:
+            clean.setdefault(between, []).append(attribute)
+    lines = [f"nothing shared by {between}: {', '.join(names)}" for between, names in clean.items()]
+    for source in (attributes, *pretraining):
+        names = ATTRIBUTES if source is attributes else PRETRAINING_ATTRIBUTES
+        reasons = [f"{name} ({source.lacking[name]})" for name in names if name in source.lacking]
+        if reasons:
+            lines.append(f"unchecked in {source.name}: {', '.join(reasons)}")
+    if not pretraining:
+        lines.append("unchecked: pretraining (no data directories of it were named)")
+    return lines

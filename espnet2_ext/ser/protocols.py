@@ -1,0 +1,193 @@
+"""Protocols of emotion recognition as data: who tests, who validates, what may be shared.
+
+`PROTOCOLS` holds them by name; ``splits.py`` turns them into folds and ``leaks.py``
+refuses every overlap that they do not declare.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from espnet2_ext.ser.attributes import ATTRIBUTES
+
+PAIRS = ("train/test", "valid/test", "train/valid")
+"""The lists of a fold that are compared with each other."""
+PRETRAINING_PAIRS = ("pretraining/test", "pretraining/valid")
+"""Pretraining with what is scored, and with what chooses the checkpoint."""
+PRETRAINING_ATTRIBUTES = ("utterance", "audio", "content", "speaker", "sentence")
+"""Sessions and dialogues have names of their corpus, which say nothing across corpora."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """An overlap that a protocol declares, to be printed beside every result.
+
+    Attributes:
+        between: one of `PAIRS` or `PRETRAINING_PAIRS`.
+        attribute: one of `ATTRIBUTES`.
+        reason: why it is there.
+    """
+
+    between: str
+    attribute: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """Return the short form, such as ``train/test:sentence``."""
+        return f"{self.between}:{self.attribute}"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How utterances become folds.
+
+    Attributes:
+        name: as options and folders call it.
+        description: who is tested, who validates, who trains.
+        source: who introduced it.
+        test_by: what one fold tests: ``session``, ``speaker``, ``speaker group``,
+            ``utterance group`` or ``given``.
+        valid_by: what validates: ``drawn group`` (another of the tested kind, by seed),
+            ``partner`` (the other speaker of the session), ``share`` (a drawn share of
+            what is not tested), ``next group`` or ``given``.
+        allowances: overlaps that follow from the protocol.
+        deviation: where the lists differ from those of others.
+        valid_share: of ``share``.
+    """
+
+    name: str
+    description: str
+    source: str
+    test_by: str
+    valid_by: str
+    allowances: tuple[Allowance, ...] = ()
+    deviation: str = ""
+    valid_share: float = 0.2
+
+
+def _allow(pairs: Iterable[str], attributes: Iterable[str], reason: str) -> tuple[Allowance, ...]:
+    attributes = tuple(attributes)
+    return tuple(Allowance(pair, name, reason) for pair in pairs for name in attributes)
+
+
+_SCRIPTED = _allow(
+    PAIRS, ["sentence"], "sessions share scripted dialogues, and short answers recur"
+)
+_SCRIPTED_TEST = _allow(["train/test", "valid/test"], ["sentence"], _SCRIPTED[0].reason)
+_DRAWN_VALID = _allow(
+    ["train/valid"],
+    ["speaker", "session", "dialogue", "sentence"],
+    "validation is drawn from the utterances of the training sessions",
+)
+_PARTNERS = _allow(
+    ["valid/test"], ["session", "dialogue"], "validation is the partner in the test dialogues"
+)
+_SAME_WORDS = _allow(PAIRS, ["sentence"], "acted corpora have every speaker say the same words")
+_UNKNOWN_SPEAKERS = _allow(
+    PAIRS,
+    ["speaker", "session", "dialogue", "sentence"],
+    "utterances are drawn whoever speaks: no result for unknown speakers",
+)
+
+_ALL = (
+    Protocol(
+        name="loso",
+        description="leave one session out: test one session, validate on another, drawn one, "
+        "train on the rest",
+        source="[P2V] IV-C1, leave-one-session-out",
+        test_by="session",
+        valid_by="drawn group",
+        allowances=_SCRIPTED,
+        deviation="[P2V] does not name its validation sessions; ours are drawn by the seed",
+    ),
+    Protocol(
+        name="lospko",
+        description="leave one speaker out: test one speaker, validate on the other of the "
+        "session, train on the other sessions",
+        source="[P2V] IV-C1, leave-one-speaker-out",
+        test_by="speaker",
+        valid_by="partner",
+        allowances=_PARTNERS + _SCRIPTED,
+    ),
+    Protocol(
+        name="superb",
+        description="test one session, validate on a drawn 20 % of the utterances of the others, "
+        "train on the rest",
+        source="SUPERB, emotion recognition (s3prl, downstream/emotion)",
+        test_by="session",
+        valid_by="share",
+        allowances=_SCRIPTED_TEST + _DRAWN_VALID,
+        deviation="on IEMOCAP test lists and sizes are SUPERB's; its validation utterances come "
+        "from random_split after torch.manual_seed(0), over the order of its own meta data, and "
+        "are other ones",
+    ),
+    Protocol(
+        name="emobox",
+        description="test one session, validate on a drawn 20 % of the utterances of the others, "
+        "train on the rest",
+        source="EmoBox, IEMOCAP, folds 1 to 5",
+        test_by="session",
+        valid_by="share",
+        allowances=_SCRIPTED_TEST + _DRAWN_VALID,
+        deviation="on IEMOCAP test lists are EmoBox's; it publishes no validation lists but "
+        "shuffles its own training lists with seed 12, so ours are other ones: those of superb",
+    ),
+    Protocol(
+        name="speakers",
+        description="k folds of whole speakers, drawn: test one group, validate on the next, train "
+        "on the rest",
+        source="ours, for data without sessions",
+        test_by="speaker group",
+        valid_by="next group",
+        allowances=_SAME_WORDS,
+    ),
+    Protocol(
+        name="random",
+        description="k folds of utterances, drawn by emotion: test one group, validate on the "
+        "next, train on the rest",
+        source="ours, for data whose speakers are unknown",
+        test_by="utterance group",
+        valid_by="next group",
+        allowances=_UNKNOWN_SPEAKERS,
+    ),
+    Protocol(
+        name="given",
+        description="lists of a csv file",
+        source="the user's csv file",
+        test_by="given",
+        valid_by="given",
+    ),
+)
+
+PROTOCOLS = {protocol.name: protocol for protocol in _ALL}
+"""The protocols by name."""
+
+
+def get_protocol(name: str) -> Protocol:
+    """Return a protocol by name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol {name!r}: unknown; choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+def parse_allowance(name: str) -> Allowance:
+    """Return the overlap that a user declares beside those of the protocol.
+
+    Args:
+        name: ``<between>:<attribute>``, such as ``pretraining/test:sentence``.
+
+    Raises:
+        ValueError: there is no such overlap.
+    """
+    between, _, attribute = name.partition(":")
+    known = PRETRAINING_ATTRIBUTES if between in PRETRAINING_PAIRS else ATTRIBUTES
+    if between not in PAIRS + PRETRAINING_PAIRS or attribute not in known:
+        raise ValueError(
+            f"declared overlap {name!r}: unknown; write one of {', '.join(PAIRS)}, "
+            f"{', '.join(PRETRAINING_PAIRS)}, a colon and one of {', '.join(known)}"
+        )
+    return Allowance(between, attribute, "by the user")

@@ -1,0 +1,269 @@
+"""IEMOCAP on a made-up release with all 10,039 turns, whole and broken in every way."""
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from espnet2_ext.bin.prepare_iemocap import main
+from espnet2_ext.corpora.iemocap import prepare
+from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.rejected import read_rejected
+from espnet2_ext.data.utterance import Utterance
+
+ROOT = Path(__file__).resolve().parents[3]
+FIRST = "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01"
+
+
+@contextmanager
+def changed(path: Path, content: bytes | None = None) -> Iterator[None]:
+    """Take a file or folder away, or give the file other content, until the block ends."""
+    aside = path.parent.with_name(f".{path.name}.aside")
+    path.rename(aside)
+    if content is not None:
+        path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        aside.rename(path)
+
+
+def first_wav(release: Path, label: str) -> str:
+    """Return the wav, below the release, of the first turn of Session1 with a label."""
+    for path in sorted((release / "Session1/dialog/EmoEvaluation").glob("Ses*.txt")):
+        for line in path.read_text().splitlines():
+            columns = line.split("\t")
+            if line.startswith("[") and columns[2] == label:
+                return f"Session1/sentences/wav/{path.stem}/{columns[1]}.wav"
+    raise AssertionError(label)
+
+
+def refused(release: Path, tmp_path: Path, message: str) -> None:
+    """Check that the release is refused with this message and that nothing is written."""
+    with pytest.raises(ValueError, match=message) as caught:
+        prepare(release, tmp_path / "data")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.fixture(scope="module")
+def prepared(whole_release: Path, tmp_path_factory) -> tuple[list[Utterance], Path]:
+    """Return the utterances and the data directory of the whole release."""
+    folder = tmp_path_factory.mktemp("data")
+    sets = prepare(whole_release.parent, folder)
+    assert list(sets) == ["iemocap"]
+    return sets["iemocap"], folder / "iemocap"
+
+
+def test_whole_release(prepared: tuple[list[Utterance], Path]):
+    utterances, path = prepared
+    assert Counter(utterance.emotion for utterance in utterances) == {
+        "neutral": 1708,
+        "angry": 1103,
+        "happy": 1636,
+        "sad": 1084,
+    }
+    assert len({utterance.dialogue for utterance in utterances}) == 151
+    assert len({utterance.speaker for utterance in utterances}) == 10
+    for utterance in utterances:
+        speaker, _, turn = utterance.utterance_id.partition("-")
+        letter = turn.rpartition("_")[2][0]
+        assert speaker == utterance.speaker == f"{turn[:5]}{letter}"
+        assert (utterance.session, utterance.dialogue) == (turn[:5], turn[:-5])
+        assert Path(utterance.wav).stem == turn and Path(utterance.wav).is_absolute()
+        assert "\t" not in utterance.text and utterance.text.startswith("Words of the turn")
+    assert validate_data_directory(path) == 5531
+    assert set(read_data_directory(path).tables) == {
+        *("wav.scp", "utt2spk", "text", "utt2emo", "utt2session", "utt2dialogue", "utt2lang")
+    }
+
+
+def test_every_turn_left_out_is_listed_with_its_reason(prepared: tuple[list[Utterance], Path]):
+    utterances, path = prepared
+    rejected = read_rejected(path)
+    assert len(rejected) == 10039 - 5531
+    assert not rejected.keys() & {utterance.utterance_id for utterance in utterances}
+    assert Counter(rejected.values()) == {
+        "label xxx: raters disagree": 2507,
+        "label fru: not among the classes": 1849,
+        "label sur: not among the classes": 107,
+        "label fea: not among the classes": 40,
+        "label oth: not among the classes": 3,
+        "label dis: not among the classes": 2,
+    }
+
+
+def test_ten_classes_through_the_command(whole_release: Path, tmp_path: Path):
+    main(["--db", str(whole_release), "--data", str(tmp_path), "--classes", "10"])
+    emotions = read_data_directory(tmp_path / "iemocap_10").table("utt2emo")
+    counts = Counter(emotions.values())
+    assert len(emotions) == 7532 and len(counts) == 10
+    assert (counts["happy"], counts["excited"], counts["other"]) == (595, 1041, 3)
+    assert set(read_rejected(tmp_path / "iemocap_10").values()) == {"label xxx: raters disagree"}
+
+
+def test_rerun_touches_nothing(make_release: Callable[..., Path], tmp_path: Path):
+    release = make_release("neu", "xxx")
+    prepare(release, tmp_path / "data", allow_incomplete=True)
+    tables = [path for path in (tmp_path / "data/iemocap").iterdir() if path.suffix != ".tsv"]
+    times = {path: path.stat().st_mtime_ns for path in tables}
+    prepare(release, tmp_path / "data", allow_incomplete=True)
+    assert {path: path.stat().st_mtime_ns for path in tables} == times
+
+
+def test_excited_is_happy_and_speakers_are_by_the_last_letter(make_release, tmp_path: Path):
+    release = make_release("exc", "hap", "fru")
+    (utterances,) = prepare(release, tmp_path, allow_incomplete=True).values()
+    assert [(u.utterance_id, u.emotion) for u in utterances] == [
+        ("Ses01F-Ses01F_impro01_F000", "happy"),
+        ("Ses01M-Ses01F_impro01_M000", "happy"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "utterances"), [("ang", r".*5530 of 5531 utterances .*\(Ses01. angry"), ("xxx", "")]
+)
+def test_missing_wav(whole_release: Path, tmp_path: Path, label: str, utterances: str):
+    wav = first_wav(whole_release, label)
+    with changed(whole_release / wav):
+        refused(whole_release, tmp_path, f"{utterances}.*1 wavs missing, first {wav}; remove the f")
+
+
+def test_unreadable_wav(whole_release: Path, tmp_path: Path):
+    wav = first_wav(whole_release, "sad")
+    with changed(whole_release / wav, b"<html>404</html>"):
+        refused(whole_release, tmp_path, rf"5530 of .*1 wavs unreadable, first {wav} \(not reada")
+
+
+def test_wavs_that_cannot_be_used_are_listed_where_the_incomplete_is_allowed(
+    make_release: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    release = make_release("ang", "neu", "sad", "xxx", "hap")
+    whole = (release / f"{FIRST}_F000.wav").read_bytes()
+    (release / f"{FIRST}_M000.wav").unlink()
+    (release / f"{FIRST}_M001.wav").unlink()
+    for name, content in (
+        ("F000", b""),
+        ("F001", whole[: whole.index(b"data")] + b"data" + bytes(4)),
+        ("F999", whole),
+    ):
+        (release / f"{FIRST}_{name}.wav").unlink(missing_ok=True)  # else all links would change
+        (release / f"{FIRST}_{name}.wav").write_bytes(content)
+    (utterances,) = prepare(release, tmp_path, allow_incomplete=True).values()
+    assert [utterance.utterance_id for utterance in utterances] == ["Ses01F-Ses01F_impro01_F002"]
+    rejected = read_rejected(tmp_path / "iemocap")
+    assert rejected.pop("Ses01F-Ses01F_impro01_F000").startswith(
+        f"{FIRST}_F000.wav: not readable as audio: Error opening"
+    )
+    assert rejected == {
+        f"{FIRST}_F999.wav": "wav without a label",
+        "Ses01F-Ses01F_impro01_F001": f"{FIRST}_F001.wav: holds no samples",
+        "Ses01M-Ses01F_impro01_M000": f"label neu; no {FIRST}_M000.wav",
+        "Ses01M-Ses01F_impro01_M001": f"label xxx; no {FIRST}_M001.wav",
+    }
+    assert f"2 wavs missing, first {FIRST}_M000.wav; 2 wavs unreadable, first" in caplog.text
+    assert "going on with what is there" in caplog.text
+
+
+def test_wav_without_label_is_listed_and_no_fault(whole_release: Path, tmp_path: Path, caplog):
+    extra = whole_release / f"{FIRST}_F999.wav"
+    extra.touch()
+    try:
+        (utterances,) = prepare(whole_release, tmp_path).values()
+    finally:
+        extra.unlink()
+    assert len(utterances) == 5531
+    assert f"1 wavs without a label, first {FIRST}_F999.wav" in caplog.text
+    assert read_rejected(tmp_path / "iemocap")[f"{FIRST}_F999.wav"] == "wav without a label"
+
+
+def test_missing_label_file(whole_release: Path, tmp_path: Path):
+    with changed(whole_release / "Session3/dialog/EmoEvaluation/Ses03M_impro05a.txt"):
+        refused(whole_release, tmp_path, r"9972 of 10039 labelled turns \(Ses03F .*; 5501 of 5531")
+
+
+def test_changed_label(whole_release: Path, tmp_path: Path):
+    path = whole_release / "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt"
+    with changed(path, path.read_bytes().replace(b"\tneu\t", b"\tsad\t", 1)):
+        refused(
+            whole_release,
+            tmp_path,
+            r"10039 of 10039 labelled turns \(Ses05F neu 220 of 221, Ses05F sad 133 of 132\); "
+            r"5531 of 5531 utterances of 4 classes \(Ses05F neutral 220 of 221, Ses05F sad 133",
+        )
+
+
+def test_two_labels_of_one_turn(whole_release: Path, tmp_path: Path):
+    path = whole_release / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
+    line = next(line for line in path.read_text().splitlines() if line.startswith("["))
+    other = line.replace(line.split("\t")[2], "oth")
+    with changed(path, path.read_bytes() + other.encode()):
+        refused(whole_release, tmp_path, r"Ses01F_impro01.txt:\d+: .* is labelled 'oth', but")
+
+
+def test_missing_session(whole_release: Path, tmp_path: Path):
+    with changed(whole_release / "Session4"):
+        refused(
+            whole_release,
+            tmp_path,
+            r"7936 of 10039 labelled .*; 4500 of 5531 utterances .*; 3 expected folders not there, "
+            "first Session4/sentences/wav; remove the folder and unpack the release again",
+        )
+
+
+def test_missing_transcription(whole_release: Path, tmp_path: Path):
+    with changed(whole_release / "Session2/dialog/transcriptions/Ses02F_impro03.txt"):
+        refused(
+            whole_release, tmp_path, r"turns without words in dialog/transcriptions, first Ses02"
+        )
+
+
+def test_text_is_left_out_where_a_turn_has_no_words(make_release, tmp_path: Path, caplog):
+    release = make_release("ang", "neu")
+    path = release / "Session1/dialog/transcriptions/Ses01F_impro01.txt"
+    path.write_text(path.read_text().replace("Ses01F_impro01_M000", "Ses01F_impro01_MXX1"))
+    (utterances,) = prepare(release, tmp_path, allow_incomplete=True).values()
+    assert (
+        "the table text is left out, 1 turns have no words, first Ses01F_impro01_M" in caplog.text
+    )
+    assert [utterance.text for utterance in utterances] == [None, None]
+    assert not (tmp_path / "iemocap/text").exists()
+
+
+def test_nothing_to_keep_is_an_error_even_where_the_incomplete_is_allowed(make_release, tmp_path):
+    with pytest.raises(ValueError, match="no labelled turn has a wav; unpack the release again"):
+        prepare(make_release("xxx"), tmp_path, allow_incomplete=True)
+
+
+def test_wrong_classes_are_an_error(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"classes is 5; give 4 .* or 10 \(all labels\)"):
+        prepare(tmp_path, tmp_path, classes=5)
+
+
+def test_command_ends_with_one_line_for_a_wrong_root(tmp_path: Path):
+    with pytest.raises(SystemExit, match="^prepare_iemocap: .*nowhere: is not there; expected IEM"):
+        main(["--db", str(tmp_path / "nowhere"), "--data", str(tmp_path)])
+
+
+def test_local_data_sh(make_release: Callable[..., Path], tmp_path: Path):
+    release = make_release("exc", "xxx")
+    recipe = tmp_path / "egs2/iemocap/ser1"
+    shutil.copytree(ROOT / "egs2/iemocap/ser1/local", recipe / "local")
+    for name in ("tools", "espnet2_ext"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (recipe / "common").symlink_to(ROOT / "egs2/TEMPLATE/common")
+    (recipe / "path.sh").symlink_to(ROOT / "egs2/TEMPLATE/common/path.sh")
+    command = ["local/data.sh", "--db", str(release)]
+    refusal = subprocess.run(command, cwd=recipe, capture_output=True, text=True, timeout=60)
+    assert refusal.returncode != 0
+    assert "not a whole IEMOCAP release" in refusal.stderr.splitlines()[-1]
+    command.append("--allow_incomplete")
+    subprocess.run(command, cwd=recipe, check=True, capture_output=True, timeout=60)
+    assert read_data_directory(recipe / "data/iemocap").table("utt2emo") == {
+        "Ses01F-Ses01F_impro01_F000": "happy"
+    }

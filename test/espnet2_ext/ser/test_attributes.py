@@ -1,0 +1,120 @@
+import os
+
+import pytest
+
+from espnet2_ext.data.data_directory import DataDirectoryError
+from espnet2_ext.data.rejected import write_rejected
+from espnet2_ext.data.table import write_table
+from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.ser.attributes import (
+    attributes_of,
+    labels_of,
+    normalise_sentence,
+    read_utterances,
+    speakers_unknown,
+    without_speed,
+)
+
+
+def by_id(*utterances):
+    return {utterance.utterance_id: utterance for utterance in utterances}
+
+
+def test_read_returns_what_the_tables_say(data_dir, utterances):
+    assert read_utterances(data_dir) == utterances
+    assert list(read_utterances(data_dir)) == sorted(utterances)
+
+
+def test_read_leaves_out_rejected_utterances_and_says_so(data_dir, caplog):
+    caplog.set_level("INFO")
+    write_rejected(data_dir, {"1f-0": "silent", "elsewhere-1": "short"})
+    assert "1f-0" not in read_utterances(data_dir)
+    assert "79 utterances without 1 rejected ones" in caplog.text
+    write_rejected(data_dir, dict.fromkeys(read_utterances(data_dir) | {"1f-0": 0}, "silent"))
+    with pytest.raises(DataDirectoryError, match="every utterance is rejected"):
+        read_utterances(data_dir)
+
+
+def test_read_refuses_a_table_that_lacks_an_utterance(data_dir):
+    write_table(data_dir / "utt2emo", {"1f-0": "sad"})
+    with pytest.raises(DataDirectoryError, match="utt2emo: 1f-1: missing; run the stage"):
+        read_utterances(data_dir)
+
+
+def test_labels_need_every_emotion(utterances, change):
+    assert labels_of(utterances)["3m-6"] == "neutral"
+    with pytest.raises(ValueError, match="3m-6: has no emotion; the data directory needs utt2emo"):
+        labels_of(change("3m-6", emotion=None))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  Don't   GO,\tnow! ", "dont go now"),
+        ("Don\u2019t go - now.", "dont go now"),
+        ("[LAUGHTER] Yes. <noise>", "yes"),
+        ("\uff21\uff22\uff23 caf\u00e9", "abc caf\u00e9"),
+        ("cafe\u0301", "caf\u00e9"),
+        # Vowel signs of Hindi are marks, not letters; they make another word.
+        ("\u0915\u093f", "\u0915\u093f"),
+        ("[BREATHING]", None),
+        (" ... ", None),
+    ],
+)
+def test_normalise_sentence(text, expected):
+    assert normalise_sentence(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "speaker", "expected"),
+    [
+        ("sp0.9-a-1", "sp0.9-a", ("a-1", "a")),
+        ("sp1.1-a-1", "sp1.1-a", ("a-1", "a")),
+        ("sp12-1", "sp12", ("sp12-1", "sp12")),
+        ("sp1-1", "sp1", ("sp1-1", "sp1")),
+        ("a-1", "a", ("a-1", "a")),
+    ],
+)
+def test_without_speed(key, speaker, expected):
+    assert without_speed(Utterance(key, speaker, "x.wav")) == expected
+
+
+def test_speakers_unknown_are_those_called_like_their_file():
+    own = [Utterance(f"{name}-{name}", name, f"{name}.wav") for name in ("a", "b-1")]
+    assert speakers_unknown(by_id(*own)) == ["a-a", "b-1-b-1"]
+    assert speakers_unknown(by_id(Utterance("sp0.9-a-a", "sp0.9-a", "a.wav"))) == ["sp0.9-a-a"]
+    assert speakers_unknown(by_id(Utterance("a-1", "a", "x.wav"))) == []
+
+
+def test_attributes_are_what_can_be_compared(tmp_path, utterances):
+    (tmp_path / "link.wav").symlink_to(tmp_path / "real.wav")
+    known = Utterance("s-1", "s", str(tmp_path / "link.wav"), text="Ah!", session="1", dialogue="d")
+    values = attributes_of("x", by_id(known), {known.wav: "digest"}).values
+    assert values == {
+        "utterance": {"s-1": "s-1"},
+        "audio": {"s-1": os.path.realpath(tmp_path / "real.wav")},
+        "content": {"s-1": "digest"},
+        "speaker": {"s-1": "s"},
+        "session": {"s-1": "1"},
+        "dialogue": {"s-1": "d"},
+        "sentence": {"s-1": "ah"},
+    }
+    assert attributes_of("x", by_id(known), {known.wav: "digest"}).lacking == {}
+    assert attributes_of("x", utterances).lacking == {"content": "not asked for"}
+
+
+def test_attributes_say_what_is_lacking():
+    plain = [Utterance(f"{n}-{n}", n, f"{n}.wav", text="[LAUGHTER]") for n in "ab"]
+    found = attributes_of("x", by_id(*plain))
+    assert found.values["speaker"] == {} and found.values["sentence"] == {}
+    assert found.lacking == {
+        "speaker": "2 of 2 are their own speaker",
+        "content": "not asked for",
+        "session": "no utt2session, or nothing in it",
+        "dialogue": "no utt2dialogue, or nothing in it",
+        "sentence": "no text, or nothing in it",
+    }
+    some = attributes_of("x", by_id(*plain, Utterance("c-1", "c", "c.wav", text="words")))
+    assert some.values["speaker"] == {"a-a": "a", "b-b": "b", "c-1": "c"}
+    assert some.lacking["speaker"] == "2 of 3 are their own speaker"
+    assert some.lacking["sentence"] == "2 of 3 utterances have none"

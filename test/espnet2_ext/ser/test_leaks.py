@@ -1,0 +1,224 @@
+from dataclasses import replace
+
+import pytest
+
+from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.ser.attributes import attributes_of
+from espnet2_ext.ser.leaks import LeakError, check_folds, find_overlap
+from espnet2_ext.ser.protocols import PRETRAINING_PAIRS, PROTOCOLS, parse_allowance
+from espnet2_ext.ser.splits import Fold, make_folds
+
+
+def check(name, utterances, pretraining=(), allow=(), folds=None):
+    protocol = PROTOCOLS[name]
+    return check_folds(
+        make_folds(protocol, utterances) if folds is None else folds,
+        attributes_of("data/x", utterances),
+        (*protocol.allowances, *map(parse_allowance, allow)),
+        [attributes_of(f"data/p{index}", group) for index, group in enumerate(pretraining)],
+    )
+
+
+def one_fold(train, valid, test):
+    return [Fold("fold_1", tuple(train), tuple(valid), tuple(test))]
+
+
+def error(*arguments, **options):
+    with pytest.raises(LeakError) as caught:
+        check(*arguments, **options)
+    message = str(caught.value)
+    assert "\n" not in message and message.startswith("data/x: fold_")
+    return message
+
+
+def of(*utterances):
+    return {utterance.utterance_id: utterance for utterance in utterances}
+
+
+OTHERS = of(Utterance("p-1", "p", "p1.wav", text="Yes!"), Utterance("p-2", "p", "p2.wav", text="a"))
+
+
+def test_overlap_by_hand():
+    overlap = find_overlap({"a": ["l1"], "b": ["l2", "l3"]}, {"b": ["r1", "r2"], "c": ["r3"]})
+    assert (overlap.shared, overlap.values, overlap.utterances, overlap.known) == (1, 2, 2, 3)
+    assert (overlap.value, overlap.left, overlap.right) == ("b", "l2", "r1")
+    assert overlap.compared and overlap.percent == pytest.approx(200 / 3)
+    nothing = find_overlap({}, {"b": ["r1"]})
+    assert not nothing.compared and nothing.percent == 0 and nothing.value is None
+    assert find_overlap({"a": ["l1"]}, {}).percent == 0
+
+
+def test_leave_one_session_out_says_what_was_compared(utterances):
+    assert check("loso", utterances, [OTHERS]) == [
+        "sentences shared by train and test: 0.0 % of test; by valid and test: 0.0 % of test; by "
+        "train and valid: 0.0 % of valid (declared: sessions share scripted dialogues, and short "
+        "answers recur)",
+        "nothing shared by train/test: utterance, audio, speaker, session, dialogue",
+        "nothing shared by valid/test: utterance, audio, speaker, session, dialogue",
+        "nothing shared by train/valid: utterance, audio, speaker, session, dialogue",
+        "nothing shared by pretraining/test: utterance, audio, speaker, sentence",
+        "nothing shared by pretraining/valid: utterance, audio, speaker, sentence",
+        "unchecked in data/x: content (not asked for)",
+        "unchecked in data/p0: content (not asked for)",
+    ]
+
+
+@pytest.mark.parametrize("name", ["lospko", "superb", "emobox", "random"])
+def test_other_protocols_pass(name, utterances):
+    lines = check(name, utterances)
+    assert lines[-1] == "unchecked: pretraining (no data directories of it were named)"
+
+
+def test_speaker_folds_refuse_sessions_that_they_cut(utterances, change):
+    assert ": session 'Ses0" in error("speakers", utterances)
+    assert check("speakers", change(session=None, dialogue=None))
+
+
+def test_declared_overlaps_are_measured(utterances, change):
+    assert check("lospko", utterances)[:2] == [
+        "sessions shared by valid and test: 100.0 % of test (declared: validation is the partner "
+        "in the test dialogues)",
+        "dialogues shared by valid and test: 100.0 % of test (declared: validation is the partner "
+        "in the test dialogues)",
+    ]
+    # "Yes" is said by 1f and 2f: 1 of the 16 utterances of the session, where train has it.
+    shared = change("1f-0", text="Yes.") | {"2f-0": replace(utterances["2f-0"], text="[LAUGH] yes")}
+    folds = one_fold(
+        [key for key in shared if key[0] in "234"],
+        [key for key in shared if key[0] == "5"],
+        [key for key in shared if key[0] == "1"],
+    )
+    assert (
+        "sentences shared by train and test: 6.2 % of test; by valid and test: 0.0 % of test"
+        in (check("loso", shared, folds=folds)[0])
+    )
+    # Over the folds: only those that test 1f or 2f, and do not validate on the other.
+    assert "by train and test: 0.0 to 6.2 % of test" in check("loso", shared)[0]
+
+
+def test_a_test_speaker_planted_in_train(utterances):
+    (first, *rest) = make_folds(PROTOCOLS["loso"], utterances)
+    planted = replace(
+        first, train=(*first.train, "1f-0"), test=tuple(key for key in first.test if key != "1f-0")
+    )
+    assert error("loso", utterances, folds=[planted, *rest]) == (
+        "data/x: fold_1: speaker '1f' is in train (1f-0) and in test (1f-1): 1 of 2 speakers, 7 of "
+        "15 utterances of test are affected; keep them in one list, or declare the overlap "
+        "train/test:speaker"
+    )
+
+
+TRAIN, VALID, TEST = ["2f-0", "2m-0"], ["3f-0"], ["1f-0", "1m-0"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "folds", "allow", "message"),
+    [
+        ({}, one_fold([*TRAIN, "1f-0"], VALID, TEST), (), "utterance '1f-0' is in train (1f-0)"),
+        ({}, one_fold(TRAIN, [*VALID, "1f-0"], TEST), (), "'1f-0' is in valid (1f-0) and in test"),
+        ({}, one_fold([*TRAIN, "3f-0"], VALID, TEST), (), "in train (3f-0) and in valid (3f-0)"),
+        ({"wav": "wav/1m-0.wav"}, None, (), "1m-0.wav' is in train (2f-0) and in test (1m-0)"),
+        ({"speaker": "1m"}, None, (), "speaker '1m' is in train (2f-0) and in test (1m-0): 1 of 2"),
+        ({"session": "Ses01"}, None, (), "session 'Ses01' is in train (2f-0) and in test (1f-0)"),
+        ({"session": "Ses03"}, None, (), "session 'Ses03' is in train (2f-0) and in valid (3f-0)"),
+        ({"dialogue": "1x"}, None, (), "dialogue '1x' is in train (2f-0) and in test (1f-0)"),
+        ({"text": "sentence 1F 0, OF ALL"}, None, (), "sentence 'sentence 1f 0 of all' is in"),
+        (
+            {"session": "Ses01", "dialogue": "1x"},
+            None,
+            ["train/test:session"],
+            "dialogue '1x' is in train",
+        ),
+    ],
+)  # fmt: skip
+def test_every_attribute_is_guarded(changed, folds, allow, message, change):
+    text = error(
+        "given", change("2f-0", **changed), folds=folds or one_fold(TRAIN, VALID, TEST), allow=allow
+    )
+    assert message in text and "or declare the overlap " in text
+
+
+def test_a_user_may_declare_more(change):
+    lines = check(
+        "given",
+        change("2f-0", session="Ses01"),
+        folds=one_fold(TRAIN, VALID, TEST),
+        allow=["train/test:session"],
+    )
+    assert lines[0] == (
+        "sessions shared by train and test: 100.0 % of test (declared: by the user)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("planted", "message"),
+    [
+        (Utterance("1f-0", "1f", "p.wav"), "utterance '1f-0' is in pretraining (data/p1) (1f-0)"),
+        (Utterance("sp0.9-1f-0", "sp0.9-1f", "p.wav"), "utterance '1f-0' is in pretraining"),
+        (Utterance("q-1", "q", "wav/1f-0.wav"), "1f-0.wav' is in pretraining (data/p1) (q-1)"),
+        (Utterance("1f-99", "1f", "p.wav"), "speaker '1f' is in pretraining (data/p1) (1f-99)"),
+        (Utterance("q-1", "q", "p.wav", text="Sentence 1f-0, of all!"), "sentence 'sentence 1f 0"),
+    ],
+)
+def test_pretraining_is_guarded(planted, message, utterances):
+    text = error("loso", utterances, [OTHERS, of(planted)])
+    assert text.startswith("data/x: fold_1: ") and message in text
+    assert "pretrain without them, or declare the overlap pretraining/test:" in text
+
+
+def test_pretraining_is_compared_with_validation_too(utterances):
+    folds = make_folds(PROTOCOLS["loso"], utterances)[:1]
+    (speaker,) = {key for key in folds[0].valid if key.endswith("f-0")}
+    planted = Utterance(f"{speaker}9", speaker[:2], "p.wav")
+    text = error("loso", utterances, [of(planted)], folds=folds)
+    assert "and in valid" in text and text.endswith("declare the overlap pretraining/valid:speaker")
+
+
+def test_pretraining_on_the_test_audio_can_be_declared(utterances):
+    allow = [
+        f"{pair}:{name}"
+        for pair in PRETRAINING_PAIRS
+        for name in ("utterance", "audio", "speaker", "sentence")
+    ]
+    lines = check("loso", utterances, [utterances], allow)
+    assert "speakers shared by pretraining and test: 100.0 % of test; by pretraining and valid" in (
+        "\n".join(lines)
+    )
+
+
+def test_sessions_of_another_corpus_may_have_the_same_name(utterances):
+    planted = Utterance("q-1", "q", "p.wav", text="x", session="Ses01", dialogue="1x")
+    assert check("loso", utterances, [of(planted)])
+
+
+def test_equal_samples_are_found_where_asked(utterances):
+    digests = {utterance.wav: key for key, utterance in utterances.items()}
+    copy = Utterance("q-1", "q", "copy.wav")
+    sources = [
+        attributes_of(name, group, digests | {"copy.wav": "1m-7"})
+        for name, group in (("data/x", utterances), ("data/p", of(copy)))
+    ]
+    folds = make_folds(PROTOCOLS["loso"], utterances)
+    with pytest.raises(LeakError, match=r"content is in pretraining .* \(q-1\) and in test \(1m-7"):
+        check_folds(folds, sources[0], PROTOCOLS["loso"].allowances, sources[1:])
+
+
+def test_what_is_not_known_is_said(change):
+    plain = of(Utterance("p-1", "p", "p.wav"))
+    lines = check("random", change(text=None, session=None, dialogue="d"), [plain])
+    assert not any(line.startswith(("sentences", "sessions")) for line in lines)
+    assert lines[-2:] == [
+        "unchecked in data/x: content (not asked for), session (no utt2session, or nothing in it), "
+        "sentence (no text, or nothing in it)",
+        "unchecked in data/p0: content (not asked for), sentence (no text, or nothing in it)",
+    ]
+    assert "nothing shared by pretraining/test: utterance, audio, speaker" in lines
+
+
+def test_unknown_speakers_are_not_said_to_be_apart():
+    own = of(
+        *(Utterance(f"{n}-{n}", n, f"{n}.wav", emotion="sad") for n in "abcdefghij")
+    )  # fmt: skip
+    lines = check("random", own)
+    assert lines[0] == "nothing shared by train/test: utterance, audio"
+    assert "speaker (10 of 10 are their own speaker)" in lines[3]

@@ -1,0 +1,261 @@
+"""ser.sh orders its stages and hands its options on; what is complete is left alone.
+
+The interpreter is a stand-in that writes down what it is asked for, as in test_shell_p2v.py.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+EGS2 = Path(__file__).resolve().parents[2] / "egs2"
+RECIPES = sorted(path.parents[1].name for path in EGS2.glob("*/ser1/run.sh"))
+SETTINGS = {"ser_set": "tiny", "ser_configs": "conf/a.yaml conf/b.yaml", "python": "fake/python"}
+UPSTREAM = {"upstream": "hubert_base", "p2v_model": "../p2v1/best.pth"}
+ALWAYS = "data.sh format_wav ser_folds ser_train aggregate_stats_dirs ser_train_folds ser_score"
+
+FAKE_PYTHON = """#!/usr/bin/env bash
+# Write down the module and its options; fail where the file `fail` names the module.
+module=${2##*.}
+echo "${module} ${*:3}" >> calls
+if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
+if [ "${module}" = export_prosody_encoder ]; then
+    mkdir -p exp/prosody_encoder
+    printf 'sha256: a\\nfeatures_conf:\\n  n_fft: %s\\nother: 1\\n' "${n_fft:-1024}" \\
+        > exp/prosody_encoder/config.yaml
+fi
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """Return a recipe directory as egs2/<corpus>/ser1 with stand-ins for tools and data."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/activate_python.sh").write_text("true\n")
+    (tmp_path / "tools/cpu_settings.sh").symlink_to(EGS2.parent / "tools/cpu_settings.sh")
+    directory = tmp_path / "egs2/tiny/ser1"
+    for name in ("conf", "local", "fake", "dump/raw/tiny"):
+        (directory / name).mkdir(parents=True)
+    (directory / "common").symlink_to(EGS2 / "TEMPLATE/common")
+    (directory / "ser.sh").symlink_to(EGS2 / "TEMPLATE/ser1/ser.sh")
+    for name in ("path.sh", "cmd.sh"):
+        (directory / name).symlink_to(EGS2 / "TEMPLATE/common" / name)
+    prepare = '#!/bin/sh\necho "data.sh $*" >> calls\necho "data.sh: ${python} ${nj}" >> given\n'
+    for path, text in (("local/data.sh", prepare), ("fake/python", FAKE_PYTHON)):
+        (directory / path).write_text(text)
+        (directory / path).chmod(0o755)
+    for name in ("wav.scp", "utt2num_samples", "utt2emo"):
+        lines = [f"u-{number} {name}-{number}" for number in range(5)]
+        (directory / "dump/raw/tiny" / name).write_text("\n".join(lines) + "\n")
+    return directory
+
+
+def run(recipe: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
+    """Run ser.sh; afterwards ``recipe/calls`` holds what this run called."""
+    (recipe / "calls").unlink(missing_ok=True)
+    command = ["./ser.sh", *arguments]
+    for name, value in {**SETTINGS, "ngpu": "0", "nj": "2", **settings}.items():
+        command += [f"--{name}", value]
+    return subprocess.run(command, cwd=recipe, capture_output=True, text=True, timeout=60)
+
+
+def calls(recipe: Path) -> list[str]:
+    path = recipe / "calls"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def modules(recipe: Path) -> list[str]:
+    """Return what was called, each once."""
+    return list(dict.fromkeys(line.split()[0] for line in calls(recipe)))
+
+
+def options_of(recipe: Path, module: str) -> list[str]:
+    """Return the options of each call of a module, as one string."""
+    return [line.partition(" ")[2] for line in calls(recipe) if line.split()[0] == module]
+
+
+def test_all_stages_run_in_order(recipe):
+    result = run(recipe, **UPSTREAM)
+    assert result.returncode == 0, result.stderr
+    stages = ALWAYS.split()
+    stages[3:3] = ["export_prosody_encoder", "cache_upstream_vectors"]
+    assert modules(recipe) == [*stages, "render_results"]
+    shown = re.findall(r"Stage (\d): ", result.stdout)
+    assert shown == list("12345678")
+    assert re.search(r"Finished in \d+ s\n$", result.stdout)
+
+
+def test_systems_that_need_neither_model_nor_upstream(recipe):
+    result = run(recipe)
+    assert result.returncode == 0, result.stderr
+    assert modules(recipe) == [*ALWAYS.split(), "render_results"]
+    assert "--prosody_encoder_dir" not in (recipe / "calls").read_text()
+
+
+def test_data_and_folds(recipe):
+    settings = {"db": "/corpus", "local_data_opts": "--all true", "max_train": "20"}
+    settings |= {"pretraining_data": "x/train x/valid", "allow": "train/test:sentence a/b:c"}
+    run(recipe, stop_stage="3", protocols="loso:0,1 lospko:0", folds_seed="4", **settings)
+    assert options_of(recipe, "data.sh") == ["--db /corpus --all true"]
+    assert (recipe / "given").read_text() == "data.sh: fake/python 2\n"
+    [formatted] = options_of(recipe, "format_wav")
+    assert formatted == "--data_dir data/tiny --out_dir dump/raw/tiny --num_workers 2"
+    assert options_of(recipe, "ser_folds") == [
+        f"--data_dir dump/raw/tiny --out_dir data/tiny/folds --protocol {protocol} --seed 4"
+        " --max_train 20 --pretraining_data_dirs x/train x/valid --allow train/test:sentence a/b:c"
+        for protocol in ("loso", "lospko")
+    ]
+
+
+def test_folds_without_further_options(recipe):
+    run(recipe, stage="3", stop_stage="3", protocols="loso")
+    [options] = options_of(recipe, "ser_folds")
+    assert options.endswith("--protocol loso --seed 0")
+
+
+@pytest.mark.parametrize(("ngpu", "device"), [("0", "cpu"), ("2", "cuda")])
+def test_encoder_and_vectors(recipe, ngpu, device):
+    run(recipe, stage="4", stop_stage="5", upstream_path="x/y", **UPSTREAM, ngpu=ngpu)
+    assert options_of(recipe, "export_prosody_encoder") == [
+        "--model_file ../p2v1/best.pth --out_dir exp/prosody_encoder"
+    ]
+    assert options_of(recipe, "cache_upstream_vectors") == [
+        f"--data_dir dump/raw/tiny --device {device} --out_dir exp/upstream_hubert_base"
+        " --upstream hubert_base --path_or_url x/y --num_workers 2"
+    ]
+
+
+def test_mels_are_collected_once_of_every_utterance(recipe):
+    run(recipe, stage="6", stop_stage="6", nj="3")
+    jobs = options_of(recipe, "ser_train")
+    assert len(jobs) == 3
+    for job in jobs:
+        assert "--prosody_init random --emotions neutral happy angry sad" in job
+        for part in ("train", "valid"):
+            for table in ("wav.scp,speech,sound", "utt2emo,emotion,text"):
+                assert f"--{part}_data_path_and_name_and_type dump/raw/tiny/{table}" in job
+        assert "--write_collected_feats true" in job and "--collect_stats true" in job
+    lists = [recipe / f"exp/ser_stats_16k/logdir/train.{job}.scp" for job in (1, 2, 3)]
+    table = recipe / "dump/raw/tiny/wav.scp"
+    assert "".join(path.read_text() for path in lists) == table.read_text()
+    result = run(recipe, stage="6", stop_stage="6", nj="3")
+    assert calls(recipe) == []
+    assert "exp/ser_stats_16k: complete" in result.stdout
+    table.write_text(table.read_text() + "u-9 x\n")
+    run(recipe, stage="6", stop_stage="6")
+    assert "aggregate_stats_dirs" in modules(recipe)
+
+
+def test_mels_are_those_of_the_pretrained_model(recipe, monkeypatch):
+    stages = {"stage": "4", "stop_stage": "6", "p2v_model": "x.pth"}
+    run(recipe, **stages)
+    assert all("--prosody_encoder_dir exp/prosody_encoder" in job for job in collected(recipe))
+    run(recipe, **stages)
+    assert collected(recipe) == [], "the same"
+    monkeypatch.setenv("n_fft", "512")
+    run(recipe, **stages)
+    assert collected(recipe), "the model hears other mels now"
+
+
+def collected(recipe: Path) -> list[str]:
+    return options_of(recipe, "ser_train")
+
+
+def test_training_and_scores(recipe):
+    settings = {"train_nj": "3", "ser_args": "--max_epoch 2 --patience 1", "balanced": "true"}
+    settings |= {"comparisons": "a:b b:c", "published": "true", "corpus_note": "synthetic speech"}
+    settings |= {"units": "200"}
+    run(recipe, stage="7", protocols="loso:0,1 x:2", emotions="sad happy", **UPSTREAM, **settings)
+    experiment = (
+        "--configs conf/a.yaml conf/b.yaml --folds_dir data/tiny/folds --protocols loso:0,1 x:2"
+        " --data_dir dump/raw/tiny --expdir exp --emotions sad happy"
+    )
+    assert options_of(recipe, "ser_train_folds") == [
+        f"{experiment} --stats_dir exp/ser_stats_16k --prosody_encoder_dir exp/prosody_encoder"
+        " --balanced --nj 3 --ngpu 0 --max_epoch 2 --patience 1"
+    ]
+    assert options_of(recipe, "ser_score") == [
+        f"{experiment} --title Emotion recognition (synthetic speech) --units 200"
+        " --comparisons a:b b:c --with_published"
+    ]
+    assert options_of(recipe, "render_results") == [
+        "--results_path exp/results.jsonl --out_path exp/RESULTS.md"
+    ]
+
+
+def test_training_and_scores_without_further_options(recipe):
+    run(recipe, stage="7")
+    [training] = options_of(recipe, "ser_train_folds")
+    assert training.endswith("--stats_dir exp/ser_stats_16k --nj 1 --ngpu 0")
+    [scores] = options_of(recipe, "ser_score")
+    assert scores.endswith("--title Emotion recognition")
+
+
+@pytest.mark.parametrize("module", ["format_wav", "aggregate_stats_dirs", "ser_train_folds"])
+def test_a_failing_stage_ends_the_run_and_is_done_again(recipe, module):
+    (recipe / "fail").write_text(module)
+    assert run(recipe).returncode != 0
+    assert modules(recipe)[-1] == module
+    (recipe / "fail").unlink()
+    assert run(recipe).returncode == 0
+    assert module in modules(recipe)
+
+
+def test_stages_can_be_chosen(recipe):
+    run(recipe, stage="3", stop_stage="7", skip_stages="4 5 6", **UPSTREAM)
+    assert modules(recipe) == ["ser_folds", "ser_train_folds"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ser_set": ""}, "--ser_set is needed: a directory below data/"),
+        ({"ser_configs": ""}, "--ser_configs is needed: configurations of systems"),
+        ({"balanced": "yes"}, "--balanced takes true or false, not 'yes'"),
+        ({"classes": "5"}, "unknown option --classes"),
+    ],
+)
+def test_wrong_options_end_the_run_in_one_line(recipe, settings, message):
+    result = run(recipe, **settings)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert calls(recipe) == []
+
+
+def test_positional_arguments_are_refused(recipe):
+    result = subprocess.run(
+        ["./ser.sh", "--nj", "2", "word"], cwd=recipe, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 2
+    assert "no positional arguments are taken: word" in result.stderr
+
+
+def test_help_lists_every_option_variable(recipe):
+    """Every variable assigned before the options are parsed is an option with a text."""
+    source = (recipe / "ser.sh").read_text()
+    head = source[: source.index("help_message=")]
+    options = re.findall(r"^([a-z0-9_]+)=", head, flags=re.MULTILINE)
+    shown = run(recipe, "--help").stdout
+    listed = dict(re.findall(r"^  --(\S+) +(\S.*)$", shown, flags=re.MULTILINE))
+    assert set(options) - {"arguments"} == set(listed)
+    assert len(options) > 25
+    for stage in range(1, 9):
+        assert re.search(rf"\b{stage} [a-z]", shown), f"stage {stage} is not explained"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_share_the_template_by_links(name):
+    directory = EGS2 / name / "ser1"
+    for link in ("ser.sh", "common", "path.sh", "cmd.sh"):
+        assert (directory / link).is_symlink(), f"{directory / link}: not a link"
+        assert (directory / link).exists(), f"{directory / link}: leads nowhere"
+    assert (directory / "local/data.sh").exists()
+    script = (directory / "run.sh").read_text()
+    assert len(script.splitlines()) <= 40
+    template = (EGS2 / "TEMPLATE/ser1/ser.sh").read_text()
+    for option in re.findall(r"^    --([a-z0-9_]+) ", script, flags=re.MULTILINE):
+        assert re.search(rf"^{option}=", template, flags=re.MULTILINE), f"--{option} is unknown"
+    for config in re.findall(r"conf/[a-z0-9_]+\.yaml", script):
+        assert (directory / config).is_file(), config
