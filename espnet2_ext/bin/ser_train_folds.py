@@ -57,6 +57,8 @@ def main(cmd: list[str] | None = None) -> None:
             feats=feats if feats.is_file() else None,
             prosody_encoder_dir=args.prosody_encoder_dir and Path(args.prosody_encoder_dir),
         )
+        if "--seed" in extra:
+            raise ValueError("--seed: seeds stand behind the protocol's name, as in loso:0,1,2")
         protocols = read_protocols(args.folds_dir, args.protocols, data.emotion)
         systems = [System.of_config(config) for config in args.configs]
         runs = list_runs(
