@@ -31,6 +31,7 @@ from espnet2_ext.ser.upstream_vectors import cache_upstream_vectors
 from espnet2_ext.tasks import fold_training
 from espnet2_ext.tasks.fold_training import train_folds
 from espnet2_ext.tasks.ser import EmotionTask
+from espnet2_ext.tasks.ser_inference import EmotionRecogniser
 from espnet2_ext.tasks.ser_trainer import EmotionTrainer
 from espnet2_ext.units.tiny_upstream import make_tiny_hubert
 
@@ -279,3 +280,23 @@ def test_a_process_takes_one_gpu(data, monkeypatch):
     fold_training._start(data, devices, num_jobs=2)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
     assert (fold_training._data, fold_training._ngpu) == (data, 1)
+
+
+@pytest.mark.parametrize("system", ["p2v", "fusion", "tuned"])
+def test_recogniser_says_of_audio_what_the_test_said(root, finished, others, system):
+    run = {"p2v": finished[0], **others}[system]
+    epoch = RunResult.read(run.directory).epoch
+    recogniser = EmotionRecogniser(run.directory / "valid.ua.best.pth")
+    said = read_predictions(run.directory / f"predictions/test.{epoch}ep.tsv")
+    waves = [read_audio(root / f"data/wav/{each.utterance}.flac") for each in said]
+    for each, posteriors in zip(said, recogniser(waves), strict=True):
+        assert list(posteriors) == recogniser.emotions == list(each.posteriors)
+        assert list(posteriors.values()) == pytest.approx(list(each.posteriors.values()), abs=1e-4)
+
+
+def test_recogniser_refuses_nothing_and_no_model(finished, tmp_path):
+    recogniser = EmotionRecogniser(finished[0].directory / "valid.ua.best.pth")
+    with pytest.raises(ValueError, match="no waveforms"):
+        recogniser([])
+    with pytest.raises(FileNotFoundError, match="train one first"):
+        EmotionRecogniser(tmp_path / "none.pth")
