@@ -45,14 +45,18 @@ class EmotionTrainer(SafeTrainer):
             )
         model.eval()
         predictions: list[Prediction] = []
-        batches = list(iterator)
-        for number, (utterance_ids, batch) in enumerate(batches, start=1):
+        pending = None  # of the last batch: the whole set's accuracy is registered with it
+        for utterance_ids, batch in iterator:
+            if pending is not None:
+                reporter.register(*pending)
+                reporter.next()
             logits, emotion = cls._classify(model, batch, options)
             predictions += cls._predictions(utterance_ids, logits, emotion)
-            _, stats = model.loss(logits, emotion)
-            if number == len(batches):
-                stats["ua"] = torch.tensor(_scores(predictions, cls.emotions).unweighted_accuracy)
-            reporter.register(stats, torch.tensor(float(len(utterance_ids))))
+            pending = model.loss(logits, emotion)[1], torch.tensor(float(len(utterance_ids)))
+        if pending is not None:
+            accuracy = _scores(predictions, cls.emotions).unweighted_accuracy
+            pending[0]["ua"] = torch.tensor(accuracy)
+            reporter.register(*pending)
             reporter.next()
         cls._write("valid", predictions, reporter, options)
         if cls.test_batches is not None:
