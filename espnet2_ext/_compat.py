@@ -35,11 +35,13 @@ class _WithoutDownloads(MetaPathFinder):
                 execute(module)
                 _answer_downloads(module)
 
+            # On this one loader, which nothing else imports with.
             spec.loader.exec_module = execute_and_answer  # type: ignore[method-assign]
         return spec
 
 
 def _answer_downloads(nltk: ModuleType) -> None:
+    # A module's type knows no names of its own.
     nltk.download = lambda *arguments, **options: False  # type: ignore[attr-defined]
 
 

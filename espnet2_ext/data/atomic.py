@@ -35,6 +35,7 @@ def atomic_open(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     with atomic_path(path) as temporary:
+        # open's overloads want the mode as a literal.
         with open(temporary, mode, **text) as stream:  # type: ignore[call-overload]
             yield stream
 

@@ -82,6 +82,7 @@ def read_scores(path: str | Path) -> list[PairScore]:
         if len(cells) != len(COLUMNS):
             raise ValueError(f"{path}:{number}: {len(cells)} fields instead of {len(COLUMNS)}")
         numbers = [float(cell) if cell else None for cell in cells[NUM_TEXT_COLUMNS:]]
+        # The checker does not see how many cells a line has; COLUMNS was compared above.
         scores.append(PairScore(*cells[:NUM_TEXT_COLUMNS], *numbers))  # type: ignore[arg-type]
     return scores
 

@@ -149,6 +149,7 @@ def score_speaker_vectors(
         words = _labels(text, chosen) if text is not None else np.array(chosen)
         other_text = words[first] != words[second]
         scores |= _emotion_scores(matrix, speakers, _labels(utt2emo, chosen), cosine, other_text)
+    # The fields differ in type, the dictionary's values cannot.
     return SpeakerVectorScores(**scores)  # type: ignore[arg-type]
 
 

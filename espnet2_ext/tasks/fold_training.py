@@ -116,9 +116,10 @@ def _train(run: FoldRun) -> None:
         root.setLevel(root_level)
         root.handlers = before
         handler.close()
+    result.write(run.directory)
+    # After it: until then a kill must find what resuming needs.
     for name in LEFT_OVER:
         (run.directory / name).unlink(missing_ok=True)
-    result.write(run.directory)
 
 
 def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from espnet2.tasks.abs_task import AbsTask, scheduler_classes
 from espnet2.train.collate_fn import CommonCollateFn
-from espnet2.utils.get_default_kwargs import get_default_kwargs
-from espnet2.utils.nested_dict_action import NestedDictAction
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
@@ -16,6 +14,7 @@ from espnet2_ext.prosody2vec.features import HifiGanMel
 from espnet2_ext.prosody2vec.preprocessor import SpeakerVectorPreprocessor
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
+from espnet2_ext.tasks.component_options import add_component_options
 from espnet2_ext.tasks.mel_choices import normalize_choices, specaug_choices
 from espnet2_ext.tasks.trainer import Prosody2VecTrainer
 from espnet2_ext.tasks.warmup_cosine import WarmupCosineLR
@@ -76,19 +75,16 @@ class Prosody2VecTask(AbsTask):
             default=True,
             help="draw speaker vectors; only data that holds them already needs False",
         )
-        for name, component in (
-            ("features", HifiGanMel),
-            ("unit_encoder", UnitEncoder),
-            ("prosody_encoder", ProsodyEncoder),
-            ("decoder", Prosody2VecDecoder),
-            ("model", Prosody2VecModel),
-        ):
-            group.add_argument(
-                f"--{name}_conf",
-                action=NestedDictAction,
-                default=get_default_kwargs(component),
-                help=f"The keyword arguments of {component.__name__}.",
-            )
+        add_component_options(
+            group,
+            {
+                "features": HifiGanMel,
+                "unit_encoder": UnitEncoder,
+                "prosody_encoder": ProsodyEncoder,
+                "decoder": Prosody2VecDecoder,
+                "model": Prosody2VecModel,
+            },
+        )
         for choices in cls.class_choices_list:
             choices.add_arguments(group)
 

@@ -28,6 +28,7 @@ class SafeTrainer(Trainer):
         with _atomic_torch_save():
             super().run(*arguments, **options)
 
+    # It names the arguments it uses and hands the rest on: hence "type: ignore".
     @classmethod
     def resume(cls, checkpoint, model, reporter, *arguments, **options) -> None:  # type: ignore[override]
         """Load the checkpoint, and redo what a kill right after it has left undone.

@@ -8,8 +8,6 @@ from pathlib import Path
 import torch
 from espnet2.tasks.abs_task import AbsTask, optim_classes
 from espnet2.train.collate_fn import CommonCollateFn
-from espnet2.utils.get_default_kwargs import get_default_kwargs
-from espnet2.utils.nested_dict_action import NestedDictAction
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet2_ext.prosody2vec.features import HifiGanMel
@@ -19,6 +17,7 @@ from espnet2_ext.ser.layer_pooling import LayerPooling
 from espnet2_ext.ser.preprocessor import EmotionPreprocessor
 from espnet2_ext.ser.pretrained import WEIGHTS, read_settings
 from espnet2_ext.ser.upstream import FineTunedUpstream
+from espnet2_ext.tasks.component_options import add_component_options
 from espnet2_ext.tasks.mel_choices import normalize_choices, specaug_choices
 from espnet2_ext.tasks.ser_trainer import EmotionTrainer
 
@@ -85,18 +84,15 @@ class EmotionTask(AbsTask):
             default=None,
             help="utterances of the validation data options to predict after each epoch",
         )
-        for name, component in (
-            ("features", HifiGanMel),
-            ("prosody_encoder", ProsodyEncoder),
-            ("upstream_pooling", LayerPooling),
-            ("model", EmotionModel),
-        ):
-            group.add_argument(
-                f"--{name}_conf",
-                action=NestedDictAction,
-                default=get_default_kwargs(component),
-                help=f"The keyword arguments of {component.__name__}.",
-            )
+        add_component_options(
+            group,
+            {
+                "features": HifiGanMel,
+                "prosody_encoder": ProsodyEncoder,
+                "upstream_pooling": LayerPooling,
+                "model": EmotionModel,
+            },
+        )
         for choices in cls.class_choices_list:
             choices.add_arguments(group)
 

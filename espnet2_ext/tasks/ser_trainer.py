@@ -14,6 +14,7 @@ from espnet2_ext.tasks.safe_trainer import SafeTrainer
 Batches = Iterable[tuple[list[str], dict[str, torch.Tensor]]]
 
 
+# Its methods name what they use of the trainer's arguments: hence "type: ignore".
 class EmotionTrainer(SafeTrainer):
     """Trainer with ``predictions/<set>.<epoch>ep.tsv`` and the unweighted accuracy.
 

@@ -11,6 +11,7 @@ from espnet2_ext.tasks.safe_trainer import SafeTrainer
 from espnet2_ext.tasks.throughput import Pace, ThroughputReporter, length_or_none
 
 
+# Its methods name what they use of the trainer's arguments: hence "type: ignore".
 class Prosody2VecTrainer(SafeTrainer):
     """Safe to kill, with rates and attention in its log."""
 

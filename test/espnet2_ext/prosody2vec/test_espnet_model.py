@@ -93,3 +93,20 @@ def test_stretching_changes_training_only_and_keeps_the_alignment(make_model, ba
 def test_stretch_below_one_is_an_error(make_model):
     with pytest.raises(ValueError, match="tempo_stretch must be at least 1"):
         make_model(tempo_stretch=0.9)
+
+
+def test_crop_shortens_what_the_prosody_encoder_hears_while_training_only(make_model, batch):
+    model = make_model(prosody_crop_frames=6)
+    heard = []
+    model.prosody_encoder.register_forward_pre_hook(
+        lambda module, inputs: heard.append((inputs[0].size(1), inputs[1].tolist()))
+    )
+    model.train()(**batch)
+    model.eval()(**batch)
+    # 5000 and 3400 samples, a frame every 256 and one more.
+    assert heard == [(6, [6, 6]), (20, [20, 14])]
+
+
+def test_crop_of_no_frame_is_an_error(make_model):
+    with pytest.raises(ValueError, match="prosody_crop_frames"):
+        make_model(prosody_crop_frames=0)
