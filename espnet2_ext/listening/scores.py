@@ -1,0 +1,141 @@
+"""From answers to the numbers of [P2V] Figs. 3 and 4."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from espnet2_ext.listening.crossed_bootstrap import crossed_interval
+from espnet2_ext.listening.key import ListeningTest
+from espnet2_ext.listening.krippendorff import NOMINAL, ORDINAL, krippendorff_alpha
+from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, TEST
+from espnet2_ext.listening.results import Answer, ListenerResult
+
+ScoredAnswer = tuple[int, Answer]
+"""Number of the listener, and what was answered."""
+
+
+@dataclass(frozen=True)
+class SystemScore:
+    """Answers to one system, over all target emotions or one.
+
+    Attributes:
+        system: that made the recordings.
+        target_emotion: "" for all together.
+        mean: of the similarity in [-2, 2], or share of right emotions in [0, 1].
+        low: lower end of the 95 % interval over listeners and items.
+        high: upper end.
+        counts: (answers,) how often each was given, in the order of the choices.
+    """
+
+    system: str
+    target_emotion: str
+    mean: float
+    low: float
+    high: float
+    counts: np.ndarray
+
+    @property
+    def number(self) -> int:
+        """Return the number of answers."""
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Krippendorff's alpha of one kind of question; see ``krippendorff_alpha``.
+
+    Attributes:
+        kind: of question.
+        alpha: None where it is not defined.
+        number: answers to recordings that at least two listeners judged.
+    """
+
+    kind: str
+    alpha: float | None
+    number: int
+
+
+def score_kind(
+    results: Sequence[ListenerResult], test: ListeningTest, kind: str, *, seed: int = 0
+) -> list[SystemScore]:
+    """Return scores by system: over all target emotions, then each of them.
+
+    An emotion is right if it is the target emotion. Practice and checks do not count.
+
+    Args:
+        results: of the listeners that count.
+        test: that they answer.
+        kind: of question; none of that kind gives an empty list.
+        seed: of the intervals.
+    """
+    given = _given(results, kind)
+    scores = []
+    for system in test.systems:
+        of_system = [pair for pair in given if pair[1].trial.system == system]
+        targets = sorted({answer.trial.target_emotion for _, answer in of_system})
+        for target in ("", *targets) if of_system else ():
+            chosen = [pair for pair in of_system if target in ("", pair[1].trial.target_emotion)]
+            scores.append(_score(chosen, test.answers(kind), system, target, seed))
+    return scores
+
+
+def confusion(scores: Sequence[SystemScore], emotions: Sequence[str], system: str) -> np.ndarray:
+    """Return counts (K, K) of one system, rows are target emotions.
+
+    Source: [P2V] Fig. 4.
+    """
+    matrix = np.zeros((len(emotions), len(emotions)), dtype=int)
+    for score in scores:
+        if score.system == system and score.target_emotion:
+            matrix[emotions.index(score.target_emotion)] = score.counts
+    return matrix
+
+
+def agreement(
+    results: Sequence[ListenerResult], test: ListeningTest, kind: str
+) -> Agreement | None:
+    """Return the agreement on recordings, ordinal for similarity and nominal for emotion.
+
+    None where no recording was judged by two listeners.
+    """
+    choices = test.answers(kind)
+    units: dict[str, list[int]] = {}
+    for _, answer in _given(results, kind):
+        units.setdefault(answer.trial.trial_id, []).append(choices.index(answer.answer))
+    paired = [unit for unit in units.values() if len(unit) > 1]
+    if not paired:
+        return None
+    level = ORDINAL if kind == SIMILARITY else NOMINAL
+    alpha = krippendorff_alpha(paired, len(choices), level=level)
+    return Agreement(kind, alpha, sum(map(len, paired)))
+
+
+def _given(results: Sequence[ListenerResult], kind: str) -> list[ScoredAnswer]:
+    return [
+        (result.listener, answer)
+        for result in results
+        for answer in result.answers
+        if (answer.trial.kind, answer.trial.role) == (kind, TEST)
+    ]
+
+
+def _score(
+    given: Sequence[ScoredAnswer],
+    choices: Sequence[str],
+    system: str,
+    target_emotion: str,
+    seed: int,
+) -> SystemScore:
+    values = [_value(answer) for _, answer in given]
+    listeners = [listener for listener, _ in given]
+    items = [(answer.trial.target_emotion, answer.trial.item) for _, answer in given]
+    low, high = crossed_interval(values, listeners, items, seed=seed)
+    counts = [sum(answer.answer == choice for _, answer in given) for choice in choices]
+    return SystemScore(system, target_emotion, float(np.mean(values)), low, high, np.array(counts))
+
+
+def _value(answer: Answer) -> float:
+    if answer.trial.kind == EMOTION:
+        return float(answer.answer == answer.trial.target_emotion)
+    return float(answer.answer)
