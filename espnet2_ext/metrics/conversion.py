@@ -1,6 +1,7 @@
 """Score conversions against the true target and the source's units."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from espnet2_ext.metrics.conversion_pairs import (
@@ -12,12 +13,16 @@ from espnet2_ext.metrics.duration import percent_error
 from espnet2_ext.metrics.measure_files import MeasureJob, measure_files
 from espnet2_ext.metrics.measures import Measures
 from espnet2_ext.metrics.pair_score import PairScore, write_scores
+from espnet2_ext.metrics.spectral_errors import SpectralErrors, compare_tracks
 from espnet2_ext.metrics.unit_error_rate import unit_error_rate
 
 ZERO_EFFORT = "zero effort"
 RESYNTHESIS = "resynthesis"
 TRUE_TARGET = "true target"
 WRONG_SENTENCE = "wrong sentence"
+Comparison = tuple[MeasureJob, MeasureJob]
+"""What is compared, and the target."""
+
 REFERENCE_ROWS = (ZERO_EFFORT, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
 SCORES = "scores.tsv"
 
@@ -78,10 +83,16 @@ def score_conversions(
         num_workers=num_workers,
         device=device,
     )
+    _refuse_unvoiced_targets(conversions, measures)
+    comparisons = _comparisons(conversions, with_reference_rows)
+    tracks = [(measures[job].tracks, measures[target].tracks) for job, target in comparisons]
+    spectral = dict(zip(comparisons, compare_tracks(tracks, num_workers), strict=True))
     scores = [
         score
         for pair in conversions.pairs
-        for score in _score_pair(pair, conversions, measures, row_name, with_reference_rows)
+        for score in _score_pair(
+            pair, conversions, measures, spectral, row_name, with_reference_rows
+        )
     ]
     order = (ZERO_EFFORT, row_name, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
     scores.sort(key=lambda score: order.index(score.row))
@@ -100,35 +111,61 @@ def _jobs(conversions: ConversionSet, with_reference_rows: bool) -> list[Measure
     return jobs
 
 
+def _comparisons(conversions: ConversionSet, with_reference_rows: bool) -> list[Comparison]:
+    """Return what is compared with which target, each once."""
+    comparisons: dict[Comparison, None] = {}
+    for pair in conversions.pairs:
+        source, target = (conversions.wavs[key] for key in (pair.source, pair.target))
+        jobs = [MeasureJob(pair.converted_wav)]
+        if with_reference_rows:
+            jobs += [MeasureJob(source), MeasureJob(target, True)]
+        comparisons.update(((job, MeasureJob(target)), None) for job in jobs)
+    return list(comparisons)
+
+
+def _refuse_unvoiced_targets(
+    conversions: ConversionSet, measures: dict[MeasureJob, Measures]
+) -> None:
+    """Raise ValueError for a target that no F0 can be compared with."""
+    for pair in conversions.pairs:
+        target = conversions.wavs[pair.target]
+        true = measures[MeasureJob(target)]
+        track = true.tracks["paper"]
+        assert track.f0_hz is not None
+        if true.f0_hz is None or not (track.f0_hz[track.is_speech] > 0.0).any():
+            raise ValueError(
+                f"{target}: nothing is voiced in the target of {pair.pair_id}; "
+                "take the pair out of the list"
+            )
+
+
 def _score_pair(
     pair: ConversionPair,
     conversions: ConversionSet,
     measures: dict[MeasureJob, Measures],
+    spectral: dict[Comparison, SpectralErrors],
     row_name: str,
     with_reference_rows: bool,
 ) -> list[PairScore]:
     """Return the scores of one pair, a row each."""
     source, target = (conversions.wavs[key] for key in (pair.source, pair.target))
-    true = measures[MeasureJob(target)]
-    if true.f0_hz is None:
-        raise ValueError(
-            f"{target}: nothing is voiced in the target of {pair.pair_id}; "
-            "take the pair out of the list"
-        )
-    converted = measures[MeasureJob(pair.converted_wav)]
+    converted, as_it_is = MeasureJob(pair.converted_wav), MeasureJob(source)
     # Row: what is compared to the target, the units compared to the source's, the attention.
-    rows: dict[str, tuple[Measures | None, Sequence[int] | None, dict[str, float]]] = {
-        row_name: (converted, converted.units, pair.attention)
+    rows: dict[str, tuple[MeasureJob | None, Sequence[int] | None, dict[str, float]]] = {
+        row_name: (converted, measures[converted].units, pair.attention)
     }
     if with_reference_rows:
-        as_it_is = measures[MeasureJob(source)]
         source_again = measures[MeasureJob(source, True)]
-        target_again = measures[MeasureJob(target, True)]
-        rows[ZERO_EFFORT] = (as_it_is, as_it_is.units, {})
-        rows[RESYNTHESIS] = (target_again, source_again.units, {})
+        rows[ZERO_EFFORT] = (as_it_is, measures[as_it_is].units, {})
+        rows[RESYNTHESIS] = (MeasureJob(target, True), source_again.units, {})
         rows[TRUE_TARGET] = (None, conversions.units[pair.target], {})
         if pair.wrong is not None:
             rows[WRONG_SENTENCE] = (None, conversions.units[pair.wrong], {})
+
+    def errors(job: MeasureJob) -> dict[str, float | None]:
+        true = MeasureJob(target)
+        return _errors(measures[job], measures[true]) | asdict(spectral[job, true])
+
     return [
         PairScore(
             row,
@@ -137,10 +174,10 @@ def _score_pair(
             pair.source,
             pair.target,
             unit_error_rate=unit_error_rate(conversions.units[pair.source], units or ()),
-            **(_errors(measured, true) if measured is not None else {}),
+            **(errors(job) if job is not None else {}),
             **attention,
         )
-        for row, (measured, units, attention) in rows.items()
+        for row, (job, units, attention) in rows.items()
     ]
 
 
@@ -161,4 +198,7 @@ def _errors(measured: Measures, target: Measures) -> dict[str, float | None]:
         "level_db": measured.level_db,
         "target_level_db": target.level_db,
         "level_error_db": abs(measured.level_db - target.level_db),
+        "f0_std_hz": measured.f0_std_hz,
+        "target_f0_std_hz": target.f0_std_hz,
+        "f0_std_error_hz": abs((measured.f0_std_hz or 0.0) - (target.f0_std_hz or 0.0)),
     }

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from espnet2_ext.metrics.cepstral_track import CepstralTrack, espnet_track, paper_track
 from espnet2_ext.metrics.duration import duration_s
 from espnet2_ext.metrics.energy import speech_level_db
 from espnet2_ext.metrics.f0 import f0_contour
@@ -27,15 +28,19 @@ class Measures:
 
     Attributes:
         f0_hz: mean F0 over voiced frames; None when nothing is voiced.
+        f0_std_hz: standard deviation of F0 over voiced frames; None when nothing is voiced.
         duration_s: whole length.
         level_db: level of the active frames.
         units: de-duplicated units; None when not asked for.
+        tracks: what is compared frame by frame, by definition of MCD.
     """
 
     f0_hz: float | None
+    f0_std_hz: float | None
     duration_s: float
     level_db: float
     units: tuple[int, ...] | None
+    tracks: dict[str, CepstralTrack]
 
 
 def measure(waveform: np.ndarray, encoder: UnitEncoder | None, f0_method: str = "dio") -> Measures:
@@ -53,9 +58,16 @@ def measure(waveform: np.ndarray, encoder: UnitEncoder | None, f0_method: str = 
     if encoder is not None:
         is_long_enough = len(waveform) >= MIN_UNIT_SAMPLES
         units = tuple(encoder.encode(waveform)[0].tolist()) if is_long_enough else ()
+    contour = f0_contour(waveform, f0_method)
+    voiced_hz = contour.f0_hz[contour.f0_hz > 0.0]
     return Measures(
-        f0_hz=f0_contour(waveform, f0_method).mean_hz,
+        f0_hz=contour.mean_hz,
+        f0_std_hz=float(voiced_hz.std()) if len(voiced_hz) else None,
         duration_s=duration_s(waveform),
         level_db=speech_level_db(waveform),
         units=units,
+        tracks={
+            "paper": paper_track(waveform, contour if f0_method == "dio" else None),
+            "espnet": espnet_track(waveform),
+        },
     )

@@ -26,6 +26,15 @@ class PairScore:
         level_db: level of active frames.
         target_level_db: of the target.
         level_error_db: |difference|.
+        f0_std_hz: standard deviation of F0 over voiced frames; None when nothing is voiced.
+        target_f0_std_hz: of the target.
+        f0_std_error_hz: |difference|, as if it were 0 when nothing is voiced.
+        mcd_db: see ``SpectralErrors``, and there for the five that follow.
+        mcd_truncated_db: frame by frame.
+        mcd_espnet_db: by ESPnet's definition.
+        f0_rmse_hz: over all frames.
+        f0_rmse_voiced_hz: over frames voiced in both.
+        log_f0_rmse: over frames voiced in both.
         unit_error_rate: against the source's units.
         forward_share: see ``AttentionPath``.
         consumed_share: see ``AttentionPath``.
@@ -47,6 +56,15 @@ class PairScore:
     level_db: float | None = None
     target_level_db: float | None = None
     level_error_db: float | None = None
+    f0_std_hz: float | None = None
+    target_f0_std_hz: float | None = None
+    f0_std_error_hz: float | None = None
+    mcd_db: float | None = None
+    mcd_truncated_db: float | None = None
+    mcd_espnet_db: float | None = None
+    f0_rmse_hz: float | None = None
+    f0_rmse_voiced_hz: float | None = None
+    log_f0_rmse: float | None = None
     unit_error_rate: float | None = None
     forward_share: float | None = None
     consumed_share: float | None = None

@@ -1,7 +1,7 @@
 """From the scores of single conversions to the records of a result table."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,109 +14,10 @@ from espnet2_ext.metrics.conversion import (
     score_conversions,
 )
 from espnet2_ext.metrics.pair_score import PairScore
+from espnet2_ext.report.conversion_metrics import METRICS, Metric
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.results import Record, append_records
 from espnet2_ext.report.training_settings import scheduled_sampling_text
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A column of the table: the mean of one value over pairs.
-
-    Attributes:
-        name: heads the column.
-        value: of a pair; None where the row has no such value.
-        unit: see ``Record``.
-        better: see ``Record``.
-        definition: one sentence.
-        is_count: the sum is told instead of the mean, and no interval.
-    """
-
-    name: str
-    value: Callable[[PairScore], float | None]
-    unit: str
-    better: str
-    definition: str
-    is_count: bool = False
-
-
-def _is_unvoiced(score: PairScore) -> float | None:
-    if score.f0_error_percent is None:
-        return None
-    return float(score.f0_hz is None)
-
-
-METRICS = (
-    Metric(
-        "F0-mean error",
-        lambda score: score.f0_error_percent,
-        "%",
-        "lower",
-        "|difference of mean F0 over voiced frames| in percent of the true target's, mean over "
-        "pairs; F0 as in espnet2_ext/metrics/f0.py by the method the protocol names; an "
-        "utterance without a voiced frame counts as 100 %.",
-    ),
-    Metric(
-        "duration error",
-        lambda score: score.duration_error_percent,
-        "%",
-        "lower",
-        "|difference in length| in percent of the true target's, silences included.",
-    ),
-    Metric(
-        "energy error",
-        lambda score: score.level_error_db,
-        "dB",
-        "lower",
-        "|difference in level to the true target|; level is the mean power of the 20 ms frames "
-        "within 30 dB of the strongest.",
-    ),
-    Metric(
-        "forward",
-        lambda score: score.forward_share,
-        "share",
-        "higher",
-        "share of decoder steps whose most attended unit is not before the last step's.",
-    ),
-    Metric(
-        "consumed",
-        lambda score: score.consumed_share,
-        "share",
-        "higher",
-        "furthest most-attended unit, 0 the first and 1 the last of the source's units.",
-    ),
-    Metric(
-        "stopped",
-        lambda score: score.stopped,
-        "share",
-        "higher",
-        "share of conversions ended by the stop token, not by the limit on length.",
-    ),
-    Metric(
-        "looped",
-        lambda score: score.looped,
-        "share",
-        "lower",
-        "share of conversions in which attention falls more than 3 units behind the furthest "
-        "one reached.",
-    ),
-    Metric(
-        "unit error rate",
-        lambda score: score.unit_error_rate,
-        "",
-        "lower",
-        "edits between the units of the speech and the source's units, both de-duplicated, per "
-        "unit of the source; mean over pairs.",
-    ),
-    Metric(
-        "unvoiced",
-        _is_unvoiced,
-        "count",
-        "lower",
-        "utterances without a voiced frame.",
-        is_count=True,
-    ),
-)
 
 ROWS_POOLED_ONLY = (RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
 """Rows that say what a metric can reach; they are not repeated for every condition."""

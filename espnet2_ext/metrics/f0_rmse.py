@@ -1,0 +1,85 @@
+"""Root mean square errors of F0 over frames that were paired before, in named definitions."""
+
+import numpy as np
+
+from espnet2_ext.metrics.f0 import CEILING_HZ, FLOOR_HZ
+
+WORST_LOG_ERROR = float(np.log(CEILING_HZ / FLOOR_HZ))
+"""As wrong as F0 can be between the limits it is looked for: ln(500 / 60) = 2.12."""
+
+
+def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
+    """Return the error over all pairs of frames, unvoiced ones as 0 Hz.
+
+    One frame voiced in one utterance only weighs more than any wrong pitch, so this
+    measures voicing more than pitch.
+
+    Source: [P2V] Eq. 6, over voiced and unvoiced frames.
+
+    Args:
+        f0_hz: (P,) of the converted speech, 0 where unvoiced.
+        target_f0_hz: (P,) of the target's frames paired with these.
+
+    Raises:
+        ValueError: no frames, or not as many of one as of the other.
+    """
+    f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
+    return _root_mean_square(f0_hz - target_f0_hz)
+
+
+def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
+    """Return the error over pairs of frames that are both voiced.
+
+    Where there is no such pair, the speech counts as if its F0 were 0 on the target's
+    voiced frames: leaving it out would reward a conversion that is not voiced. None
+    when the target is not voiced either.
+
+    Args:
+        f0_hz: (P,) of the converted speech, 0 where unvoiced.
+        target_f0_hz: (P,) of the target's frames paired with these.
+
+    Raises:
+        ValueError: no frames, or not as many of one as of the other.
+    """
+    f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
+    both = (f0_hz > 0.0) & (target_f0_hz > 0.0)
+    if both.any():
+        return _root_mean_square(f0_hz[both] - target_f0_hz[both])
+    voiced_hz = target_f0_hz[target_f0_hz > 0.0]
+    return _root_mean_square(voiced_hz) if len(voiced_hz) else None
+
+
+def log_f0_rmse(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
+    """Return the error of the natural logarithm over pairs of frames that are both voiced.
+
+    ESPnet's measure; 0.058 is a semitone. Where there is no such pair, 2.12: as if F0
+    lay at one limit of the search and the target at the other. None when the target is
+    not voiced either.
+
+    Args:
+        f0_hz: (P,) of the converted speech, 0 where unvoiced.
+        target_f0_hz: (P,) of the target's frames paired with these.
+
+    Raises:
+        ValueError: no frames, or not as many of one as of the other.
+    """
+    f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
+    both = (f0_hz > 0.0) & (target_f0_hz > 0.0)
+    if both.any():
+        return _root_mean_square(np.log(f0_hz[both] / target_f0_hz[both]))
+    return WORST_LOG_ERROR if (target_f0_hz > 0.0).any() else None
+
+
+def _checked(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as float64."""
+    f0_hz, target_f0_hz = (np.asarray(f0, dtype=np.float64) for f0 in (f0_hz, target_f0_hz))
+    if f0_hz.ndim != 1 or f0_hz.shape != target_f0_hz.shape or len(f0_hz) == 0:
+        raise ValueError(
+            f"an F0 error needs frames in pairs, got shapes {f0_hz.shape} and "
+            f"{target_f0_hz.shape}; align them first (mel_cepstral_distortion.aligned_frames)"
+        )
+    return f0_hz, target_f0_hz
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
