@@ -23,13 +23,22 @@ class ConversionRequest:
 
     Attributes:
         units: (U,) de-duplicated unit ids of the source.
-        prosody: (N,) waveform that gives the prosody, 16 kHz.
+        prosody: (N,) waveform that gives the prosody, 16 kHz; None where the vector is given.
         speaker_embedding: (speaker_dim,).
+        prosody_embedding: (P,) prosody vector, in place of a waveform (see prosody_mix.py).
+
+    Raises:
+        ValueError: both a waveform and a vector give the prosody, or neither.
     """
 
     units: np.ndarray
-    prosody: np.ndarray
+    prosody: np.ndarray | None
     speaker_embedding: np.ndarray
+    prosody_embedding: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if (self.prosody is None) == (self.prosody_embedding is None):
+            raise ValueError("a request takes either a prosody waveform or a prosody_embedding")
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,8 @@ class Prosody2VecConverter:
         """Return what the decoder says to each request, in normalised mels.
 
         Raises:
-            ValueError: a request holds no units, or a prosody reference that is too short.
+            ValueError: a request holds no units, a prosody reference that is too short, or
+                a prosody vector of another width.
         """
         if any(len(request.units) == 0 for request in requests):
             raise ValueError("a source without units cannot be converted")
@@ -145,9 +155,32 @@ class Prosody2VecConverter:
             pad_sequence(units, batch_first=True).to(self.device),
             lengths,
             torch.as_tensor(speaker, dtype=torch.float32, device=self.device),
-            self.prosody_embeddings([request.prosody for request in requests]),
+            self._prosody_of(requests),
         )
         return generate(self.model.decoder, memory, self.limits)
+
+    def _prosody_of(self, requests: Sequence[ConversionRequest]) -> torch.Tensor:
+        """Return prosody_embedding (B, P), computed where a waveform gives it.
+
+        Raises:
+            ValueError: a given vector has another width than the model's.
+        """
+        width = self.model.prosody_encoder.output_dim
+        vectors = torch.zeros(len(requests), width, device=self.device)
+        waveforms = {i: r.prosody for i, r in enumerate(requests) if r.prosody is not None}
+        if waveforms:
+            vectors[list(waveforms)] = self.prosody_embeddings(list(waveforms.values()))
+        for row, request in enumerate(requests):
+            given = request.prosody_embedding
+            if given is None:
+                continue
+            if np.shape(given) != (width,):
+                raise ValueError(
+                    f"prosody_embedding of shape {np.shape(given)}: this model takes ({width},); "
+                    "make it with the same model"
+                )
+            vectors[row] = torch.as_tensor(given, dtype=torch.float32, device=self.device)
+        return vectors
 
     def _denormalize(self, mel: torch.Tensor) -> np.ndarray:
         """Return the vocoder's mel (T, M) of a normalised one, its contrast restored."""

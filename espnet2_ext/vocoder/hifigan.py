@@ -7,6 +7,7 @@ import torch
 
 from espnet2_ext.vocoder.interface import check_mel
 from espnet2_ext.vocoder.mel import HOP_SAMPLES
+from espnet2_ext.vocoder.mel_settings import check_vocoder_mel
 
 PUBLISHED = "speechbrain/tts-hifigan-libritts-16kHz"
 """The vocoder whose mel the model predicts."""
@@ -26,6 +27,7 @@ class HifiGan:
 
     Raises:
         FileNotFoundError: a local directory lacks one of its files.
+        ValueError: it says that it was made for another mel, see check_vocoder_mel.
     """
 
     def __init__(self, source: str = PUBLISHED, device: str = "cpu") -> None:
@@ -35,6 +37,7 @@ class HifiGan:
         self.name = source
         self.device = device
         overrides = _local_overrides(Path(source)) if Path(source).is_dir() else {}
+        check_vocoder_mel(source)
         self._vocoder = HIFIGAN.from_hparams(
             source=source, overrides=overrides, run_opts={"device": device}
         )
