@@ -182,7 +182,7 @@ def _utterances(release: Release, ids: Sequence[EsdId], selection: Selection) ->
         Utterance(
             utterance_id=key.utterance_id,
             speaker=key.speaker,
-            wav=str(release.root / release.wavs[key]),
+            wav=f"{release.root}/{release.wavs[key]}",
             text=None if silent else selection.words.texts[key],
             emotion=key.emotion,
             language=LANGUAGES[language_of(key.speaker)],

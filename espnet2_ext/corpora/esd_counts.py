@@ -41,9 +41,7 @@ def tally(ids: Iterable[EsdId]) -> Counter[str]:
     for key in ids:
         split = key.split
         cell = f"{key.speaker} {key.emotion} {split}"
-        counts.update(
-            ("all", language_of(key.speaker), key.speaker, key.emotion, split, cell),
-        )
+        counts.update(("all", language_of(key.speaker), key.speaker, key.emotion, split, cell))
     return counts
 
 
@@ -86,7 +84,7 @@ def self_check(
 def _log_table(expected: Mapping[str, int], found: Mapping[str, int]) -> None:
     """Log a line for each count but those of single cells, which only errors name."""
     logger.info("%-28s %9s %6s", "self-check: utterances", "expected", "found")
-    for key, wanted in expected.items():
+    for key, wanted in sorted(expected.items()):
         if " " not in key:
             got = found.get(key, 0)
             mark = "" if wanted == got else "  differs"
@@ -97,7 +95,7 @@ def _describe_counts(expected: Mapping[str, int], found: Mapping[str, int]) -> s
     """Return ``1749 of 1750 utterances (0013 angry train 299 of 300)``."""
     cells = [
         f"{key} {found.get(key, 0)} of {wanted}"
-        for key, wanted in expected.items()
+        for key, wanted in sorted(expected.items())
         if " " in key and found.get(key, 0) != wanted
     ]
     shown = ", ".join(cells[:3]) + (f" and {len(cells) - 3} more" if len(cells) > 3 else "")

@@ -61,9 +61,9 @@ def find_release(root: str | Path) -> Path:
     if not root.is_dir():
         fault = "is not a folder; unpack it" if root.exists() else "is not there"
         raise ValueError(f"{root}: {fault}; {_EXPECTED}")
-    level, found = [root], []
+    level, found = [root], list[Path]()
     for _ in range(3):
-        found = [path for path in level if _has_speakers(path)]
+        found = sorted({path.resolve() for path in level if _has_speakers(path)})
         if found:
             break
         level = [below for path in level for below in _folders(path)]
@@ -72,9 +72,11 @@ def find_release(root: str | Path) -> Path:
             f"{root}: {_EXPECTED}, found none; give the folder 'Emotion Speech Dataset'"
         )
     if len(found) > 1:
-        names = " and ".join(str(path) for path in found)
-        raise ValueError(f"{root}: holds several copies of ESD, {names}; give the one to use")
-    return found[0].resolve()
+        raise ValueError(
+            f"{root}: holds {len(found)} copies of ESD, such as {found[0]} and {found[1]}; "
+            "give the one to use"
+        )
+    return found[0]
 
 
 def _folders(path: Path) -> list[Path]:
@@ -106,7 +108,7 @@ def read_release(root: Path, speakers: Sequence[str]) -> Release:
         for entry in _visible(folder, release.left_out):
             emotion = _EMOTION_OF_FOLDER.get(entry.name.lower())
             if entry.is_dir() and emotion is not None:
-                _list_emotion(release, speaker, emotion, Path(entry.path))
+                _list_emotion(release, speaker, emotion, entry.name)
             elif entry.name != f"{speaker}.txt":
                 release.left_out["files and folders beside those of the emotions"] += 1
         transcript = folder / f"{speaker}.txt"
@@ -127,41 +129,45 @@ def _visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]
                 left_out["hidden files and folders"] += 1
 
 
-def _list_emotion(release: Release, speaker: str, emotion: str, folder: Path) -> None:
-    """List the wavs of one emotion's folder and of the splits in it."""
-    for entry in _visible(folder, release.left_out):
+def _list_emotion(release: Release, speaker: str, emotion: str, name: str) -> None:
+    """List the wavs of one emotion's folder, whose name is given, and of the splits in it."""
+    place = f"{speaker}/{name}"
+    for entry in _visible(release.root / place, release.left_out):
         split = entry.name.lower()
         if not entry.is_dir():
-            _list_file(release, speaker, emotion, None, entry)
+            _list_file(release, f"{place}/{entry.name}", speaker, emotion, None)
         elif split in SPLITS:
             for below in _visible(Path(entry.path), release.left_out):
-                _list_file(release, speaker, emotion, split, below)
+                path = f"{place}/{entry.name}/{below.name}"
+                _list_file(release, path, speaker, emotion, split)
         else:
             release.left_out["folders of an emotion that are no split"] += 1
 
 
-def _list_file(
-    release: Release, speaker: str, emotion: str, split: str | None, entry: os.DirEntry[str]
-) -> None:
-    """Enter one file as a wav, as extra or as misplaced."""
-    stem, suffix = os.path.splitext(entry.name)
+def _list_file(release: Release, path: str, speaker: str, emotion: str, split: str | None) -> None:
+    """Enter one file as a wav, as extra or as misplaced.
+
+    Args:
+        release: gets the entry.
+        path: relative to the root.
+        speaker: by the folders, as are the next two.
+        emotion: likewise.
+        split: None in the layout without folders for it.
+    """
+    stem, suffix = os.path.splitext(os.path.basename(path))
     if suffix.lower() != ".wav":
         release.left_out["files among the wavs that are no wav"] += 1
         return
-    path = Path(entry.path).relative_to(release.root).as_posix()
     key = parse_id(stem)
     if key is None:
         release.extra[path] = "no utterance of ESD has this name"
         return
-    said = [
-        (key.speaker, speaker),
-        (key.emotion, emotion),
-        (key.split, key.split if split is None else split),
-    ]
+    by_id = (key.speaker, key.emotion, key.split)
+    by_folder = (speaker, emotion, split or key.split)
     wrong = [
-        f"{by_id} by its id, {by_folder} by its folder"
-        for by_id, by_folder in said
-        if by_id != by_folder
+        f"{first} by its id, {second} by its folder"
+        for first, second in zip(by_id, by_folder, strict=True)
+        if first != second
     ]
     if wrong:
         release.misplaced[path] = ", ".join(wrong)
