@@ -30,7 +30,8 @@ class Stimulus:
             pair of source and reference that was converted.
         audio: path of the recording.
         reference: heard before it, for ``similarity`` only.
-        role: ``test``, ``practice`` (not scored) or ``check`` (of attention).
+        role: ``test`` (also if left empty), ``practice`` (not scored) or ``check`` (of
+            attention).
         expected: answers of a check that show attention, separated by commas.
     """
 
@@ -141,10 +142,11 @@ def answers_of(kind: str, emotions: Sequence[str]) -> tuple[str, ...]:
 
 def _stimulus(place: str, row: dict[str, str]) -> Stimulus:
     """Return a line's recording; raise a ValueError for a wrong field."""
-    stimulus = Stimulus(**row)
+    stimulus = Stimulus(**{**row, "role": row.get("role") or TEST})
     for name, known in (("kind", KINDS), ("role", ROLES)):
         if getattr(stimulus, name) not in known:
-            raise ValueError(f"{place}: {name} {row[name]!r:.40} is none of {', '.join(known)}")
+            value = getattr(stimulus, name)
+            raise ValueError(f"{place}: {name} {value!r:.40} is none of {', '.join(known)}")
     for name in ("system", "target_emotion", "item", "audio"):
         if not row[name]:
             raise ValueError(f"{place}: {name} is empty; fill it in")

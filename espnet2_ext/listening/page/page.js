@@ -124,9 +124,9 @@ function showHeard() {
   find("audio_heard").textContent = heardText(answer.plays_audio);
   let hint = answer.answer === null ? "Choose an answer." : "You may change the answer.";
   if (!isHeard) {
-    hint = needsReference && trial.kind === "similarity"
+    hint = needsReference
       ? "Play the first recording to its end."
-      : "Play the recording to its end; then you can answer.";
+      : `Play the ${players.audio.label} to its end; then you can answer.`;
   }
   find("hint").textContent = hint;
 }

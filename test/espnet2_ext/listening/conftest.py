@@ -1,8 +1,9 @@
 """A listening test in miniature, and listeners who answer it as told."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -68,18 +69,17 @@ def expected_answer(trial: Trial) -> str:
 
 @pytest.fixture
 def hand_in(tmp_path: Path, tiny_test: ListeningTest) -> Callable[..., Path]:
-    """Return a writer of result files: ``hand_in(3, choose=..., **changes) -> path``."""
+    """Return a writer of result files: ``hand_in(3, choose=..., changes=...) -> path``."""
 
     def write(
         listener: int,
         name: str | None = None,
         choose: Callable[[Trial], str | None] = expected_answer,
-        test: ListeningTest = tiny_test,
-        **changes: object,
+        changes: Mapping[str, object] = MappingProxyType({}),
     ) -> Path:
         answers = []
-        for trial_id in test.orders[listener - 1]:
-            trial = test.trials[trial_id]
+        for trial_id in tiny_test.orders[listener - 1]:
+            trial = tiny_test.trials[trial_id]
             answers.append(
                 {
                     "trial": trial_id,
@@ -89,7 +89,7 @@ def hand_in(tmp_path: Path, tiny_test: ListeningTest) -> Callable[..., Path]:
                     "seconds": 1.5,
                 }
             )
-        content = {"format": 1, "test": test.digest, "listener": listener, "answers": answers}
+        content = {"format": 1, "test": tiny_test.digest, "listener": listener, "answers": answers}
         path = tmp_path / "handed_in" / (name or f"{listener}.json")
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({**content, **changes}))

@@ -1,0 +1,149 @@
+"""Scores of planted answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from espnet2_ext.listening.collect import collect_results
+from espnet2_ext.listening.key import ListeningTest, Trial
+from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
+from espnet2_ext.listening.results import ListenerResult
+from espnet2_ext.listening.scores import agreement, confusion, score_kind
+
+Results = tuple[ListenerResult, ...]
+
+
+@pytest.fixture
+def collected(
+    hand_in: Callable[..., Path], tiny_test: ListeningTest, tmp_path: Path
+) -> Callable[..., Results]:
+    """Return a function of one chooser a listener that gives their results."""
+
+    def collect(*choosers: Callable[[Trial], str]) -> Results:
+        for number, choose in enumerate(choosers, start=1):
+            hand_in(number, choose=choose)
+        folder = tmp_path / "handed_in"
+        return collect_results(folder, tiny_test, max_failed_checks=9).results
+
+    return collect
+
+
+def by_system(similarity: dict[str, str], emotion: dict[str, str]) -> Callable[[Trial], str]:
+    """Return a listener who answers by system, and ``target`` by the target emotion."""
+
+    def choose(trial: Trial) -> str:
+        if trial.kind == SIMILARITY:
+            return similarity.get(trial.system, "0")
+        answer = emotion[trial.system]
+        return trial.target_emotion if answer == "target" else answer
+
+    return choose
+
+
+def test_means_and_shares_are_those_planted(
+    collected: Callable[..., Results], tiny_test: ListeningTest
+) -> None:
+    first = by_system({"zero effort": "-2", "converted": "2"}, {"zero effort": "neutral",
+                      "converted": "target"})  # fmt: skip
+    second = by_system({"zero effort": "-1", "converted": "2"}, {"zero effort": "sad",
+                       "converted": "target"})  # fmt: skip
+    results = collected(first, second)
+    scores = score_kind(results, tiny_test, SIMILARITY)
+    found = {(s.system, s.target_emotion): s for s in scores}
+    assert list(found) == [
+        (system, emotion)
+        for system in ("zero effort", "converted")
+        for emotion in ("", "angry", "sad")
+    ]
+    zero = found["zero effort", ""]
+    # 4 items by 2 listeners, one says -2 and one -1: all draws of listeners alike occur.
+    assert (zero.mean, zero.low, zero.high, zero.number) == (-1.5, -2.0, -1.0, 8)
+    assert zero.counts.tolist() == [4, 4, 0, 0, 0]
+    assert found["zero effort", "sad"].counts.tolist() == [2, 2, 0, 0, 0]
+    good = found["converted", ""]
+    assert (good.mean, good.low, good.high) == (2.0, 2.0, 2.0)
+    scores = score_kind(results, tiny_test, EMOTION)
+    found = {(s.system, s.target_emotion): s for s in scores}
+    assert found["converted", ""].mean == 1.0
+    # The second hears sad everywhere, which is right for half of the items.
+    assert found["zero effort", ""].mean == 0.25
+    assert found["zero effort", "sad"].mean == 0.5
+    assert found["zero effort", "angry"].mean == 0.0
+    emotions = tiny_test.emotions
+    assert emotions == ("angry", "neutral", "sad")
+    np.testing.assert_array_equal(
+        confusion(scores, emotions, "zero effort"), [[0, 2, 2], [0, 0, 0], [0, 2, 2]]
+    )
+    np.testing.assert_array_equal(
+        confusion(scores, emotions, "converted"), [[4, 0, 0], [0, 0, 0], [0, 0, 4]]
+    )
+
+
+def test_random_answers_with_a_planted_mean_lie_in_the_interval(
+    collected: Callable[..., Results], tiny_test: ListeningTest
+) -> None:
+    generator = np.random.default_rng(5)
+    said = []
+
+    def choose(trial: Trial) -> str:
+        if trial.kind == EMOTION:
+            return "sad"
+        answer = str(generator.choice(["0", "1", "2"]))
+        if trial.role == "test" and trial.system == "converted":
+            said.append(int(answer))
+        return answer
+
+    scores = score_kind(collected(*[choose] * 4), tiny_test, SIMILARITY)
+    [score] = [s for s in scores if (s.system, s.target_emotion) == ("converted", "")]
+    assert score.mean == pytest.approx(np.mean(said))
+    assert score.number == len(said) == 16
+    assert score.low < score.mean < score.high
+    assert score.low < 1.0 < score.high
+
+
+def test_practice_and_checks_do_not_count(
+    collected: Callable[..., Results], tiny_test: ListeningTest
+) -> None:
+    def choose(trial: Trial) -> str:
+        if trial.role != "test":
+            return "angry" if trial.kind == EMOTION else "-2"
+        return trial.target_emotion if trial.kind == EMOTION else "1"
+
+    results = collected(choose)
+    assert {s.mean for s in score_kind(results, tiny_test, SIMILARITY)} == {1.0}
+    assert {s.mean for s in score_kind(results, tiny_test, EMOTION)} == {1.0}
+    assert {s.system for s in score_kind(results, tiny_test, SIMILARITY)} == {
+        "zero effort",
+        "converted",
+    }
+
+
+def test_agreement_by_hand(collected: Callable[..., Results], tiny_test: ListeningTest) -> None:
+    """Two listeners agree on 4 recordings at 2; on 4 others one says -2 and one -1.
+
+    Values -2, -1, 2 occur 4, 4, 8 times; ranks 2, 6, 12; squared distances 16, 100, 36.
+    Observed 8 * 16 / 16 = 8; expected 2 (4*4*16 + 4*8*100 + 4*8*36) / (16 * 15) = 9216 / 240.
+    Nominal: the choices angry, neutral, sad occur 4, 4, 8 times: of the converted, 2 angry and
+    2 sad by both; of the others 4 neutral by one, 4 sad by the other. Observed 8 / 16, expected
+    2 (16 + 32 + 32) / 240.
+    """
+    first = by_system({"zero effort": "-2", "converted": "2"}, {"zero effort": "neutral",
+                      "converted": "target"})  # fmt: skip
+    second = by_system({"zero effort": "-1", "converted": "2"}, {"zero effort": "sad",
+                       "converted": "target"})  # fmt: skip
+    results = collected(first, second)
+    similarity = agreement(results, tiny_test, SIMILARITY)
+    assert similarity is not None and similarity.number == 16
+    assert similarity.alpha == pytest.approx(1 - 8 / (9216 / 240))
+    emotion = agreement(results, tiny_test, EMOTION)
+    assert emotion is not None and emotion.number == 16
+    assert emotion.alpha == pytest.approx(1 - 0.5 / (160 / 240))
+
+
+def test_one_listener_agrees_with_nobody(
+    collected: Callable[..., Results], tiny_test: ListeningTest
+) -> None:
+    results = collected(by_system({}, {"zero effort": "sad", "converted": "sad"}))
+    assert agreement(results, tiny_test, SIMILARITY) is None
