@@ -11,7 +11,7 @@ in Zhou's seq2seq-EVC and Emovox, which [P2V] IV-D calls the standard one.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FOLDERS = {
     "Neutral": "neutral",
@@ -35,8 +35,7 @@ _NAME = re.compile(r"(\d{4})_(\d{6})", re.ASCII)
 _NUM_SPEAKERS = 20
 
 
-@dataclass(frozen=True, order=True)
-class EsdId:
+class EsdId(NamedTuple):
     """One of the 35,000 utterances; ``number`` is 1 to 1,750."""
 
     speaker: str

@@ -43,7 +43,7 @@ def select(release: Release, expected: Sequence[EsdId]) -> Selection:
             missing.append(str(key))
             rejected[key.utterance_id] = (key.split, f"no wav in {release.root}")
             continue
-        duration_s, fault = _read_header(release.root / release.wavs[key])
+        duration_s, fault = _read_header(f"{release.root}/{release.wavs[key]}")
         if fault:
             unreadable[release.wavs[key]] = fault
             rejected[key.utterance_id] = (key.split, f"{release.wavs[key]}: {fault}")
@@ -63,15 +63,14 @@ def select(release: Release, expected: Sequence[EsdId]) -> Selection:
     return Selection(kept, words, rejected, faults, hours)
 
 
-def _read_header(path: Path) -> tuple[float, str | None]:
+def _read_header(path: str) -> tuple[float, str | None]:
     """Return the seconds that a wav's header promises, and what is wrong with it if anything.
 
     The next stage of a recipe decodes every file and finds what no header shows.
     """
     try:
-        info = soundfile.info(path)
+        with soundfile.SoundFile(path) as stream:  # half the time of soundfile.info
+            num_samples, rate_hz = stream.frames, stream.samplerate
     except RuntimeError as error:
         return 0.0, f"not readable as audio: {' '.join(str(error).split())}"
-    if not info.frames:
-        return 0.0, "holds no samples"
-    return info.frames / info.samplerate, None
+    return num_samples / rate_hz, None if num_samples else "holds no samples"
