@@ -92,12 +92,11 @@ def read_key(path: str | Path) -> ListeningTest:
             name: Trial(**{**trial, "expected": tuple(trial["expected"])})
             for name, trial in content.pop("trials").items()
         }
-        lists = {
-            "emotions": tuple(content.pop("emotions")),
-            "systems": tuple(content.pop("systems")),
-            "orders": tuple(map(tuple, content.pop("orders"))),
-        }
-        test = ListeningTest(trials=trials, **lists, **content)
+        orders = tuple(map(tuple, content.pop("orders")))
+        emotions, systems = tuple(content.pop("emotions")), tuple(content.pop("systems"))
+        test = ListeningTest(
+            trials=trials, orders=orders, emotions=emotions, systems=systems, **content
+        )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not the key of a listening test ({error!r:.80})") from error
     if test.digest != digest:

@@ -86,10 +86,13 @@ def _answer(test: ListeningTest, row: dict) -> Answer:
         raise ValueError(
             f"{trial.trial_id}: answer {row['answer']!r:.40} is none of {', '.join(choices)}"
         )
-    plays = row.get("plays_reference"), row.get("plays_audio")
-    seconds = row.get("seconds")
-    if any(type(count) is not int for count in plays) or not isinstance(seconds, (int, float)):
+    reference, audio, seconds = (
+        row.get(name) for name in ("plays_reference", "plays_audio", "seconds")
+    )
+    if not (
+        isinstance(reference, int) and isinstance(audio, int) and isinstance(seconds, (int, float))
+    ):
         raise ValueError(f"{trial.trial_id}: plays or seconds are not numbers")
-    if plays[1] < 1 or (trial.reference and plays[0] < 1):
+    if audio < 1 or (trial.reference and reference < 1):
         raise ValueError(f"{trial.trial_id}: answered without hearing it to its end")
-    return Answer(trial, row["answer"], *plays, float(seconds))
+    return Answer(trial, row["answer"], reference, audio, float(seconds))

@@ -21,7 +21,7 @@ class SystemScore:
 
     Attributes:
         system: that made the recordings.
-        target_emotion: "" for all together.
+        target_emotion: "" for all that every system has, together.
         mean: of the similarity in [-2, 2], or share of right emotions in [0, 1].
         low: lower end of the 95 % interval over listeners and items.
         high: upper end.
@@ -61,7 +61,9 @@ def score_kind(
 ) -> list[SystemScore]:
     """Return scores by system: over all target emotions, then each of them.
 
-    An emotion is right if it is the target emotion. Practice and checks do not count.
+    An emotion is right if it is the target emotion. Practice and checks do not count. Over
+    all means over those that every system has: neutral originals, for instance, would
+    make the originals look better than what has no neutral.
 
     Args:
         results: of the listeners that count.
@@ -70,13 +72,21 @@ def score_kind(
         seed: of the intervals.
     """
     given = _given(results, kind)
+    targets: dict[str, set[str]] = {}
+    for _, answer in given:
+        targets.setdefault(answer.trial.system, set()).add(answer.trial.target_emotion)
+    shared = set.intersection(*targets.values()) if targets else set()
     scores = []
-    for system in test.systems:
-        of_system = [pair for pair in given if pair[1].trial.system == system]
-        targets = sorted({answer.trial.target_emotion for _, answer in of_system})
-        for target in ("", *targets) if of_system else ():
-            chosen = [pair for pair in of_system if target in ("", pair[1].trial.target_emotion)]
-            scores.append(_score(chosen, test.answers(kind), system, target, seed))
+    for system in filter(targets.get, test.systems):
+        groups = {"": shared} if shared else {}
+        groups |= {target: {target} for target in sorted(targets[system])}
+        for name, emotions in groups.items():
+            chosen = [
+                (listener, answer)
+                for listener, answer in given
+                if answer.trial.system == system and answer.trial.target_emotion in emotions
+            ]
+            scores.append(_score(chosen, test.answers(kind), system, name, seed))
     return scores
 
 

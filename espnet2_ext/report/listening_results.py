@@ -21,7 +21,7 @@ from espnet2_ext.report.confusion_figure import confusion_figure
 from espnet2_ext.report.environment import git_commit
 from espnet2_ext.report.figure_file import save_figure
 from espnet2_ext.report.results import PATH, Record, append_records
-from espnet2_ext.report.similarity_figure import similarity_figure
+from espnet2_ext.report.similarity_figure import signed, similarity_figure
 
 ANSWERS = "answers.tsv"
 ANSWER_COLUMNS = (
@@ -33,7 +33,8 @@ NAMES = {SIMILARITY: "emotion similarity", EMOTION: "emotion recognised"}
 DEFINITIONS = {
     SIMILARITY: "mean answer of listeners from -2 (emotions of recording and reference "
     f"absolutely different) to +2 (absolutely similar); {INTERVAL}.",
-    EMOTION: f"share of listeners' forced choices that are the target emotion; {INTERVAL}.",
+    EMOTION: "share of listeners' forced choices that are the target emotion; chance is 1 over the "
+    f"number of choices; {INTERVAL}.",
 }
 ALPHA = (
     "Krippendorff's alpha, 1 full agreement and 0 chance: ordinal for similarity, nominal for "
@@ -120,7 +121,7 @@ def score_records(
             )
         )  # fmt: skip
         for answer, count in zip(test.answers(kind), score.counts, strict=True):
-            name = f"heard as {answer}" if kind == EMOTION else f"similarity {int(answer):+d}"
+            name = f"heard as {answer}" if kind == EMOTION else f"similarity {signed(answer)}"
             share = round(count / number, 6)
             records.append(
                 Record(

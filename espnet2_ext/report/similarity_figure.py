@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -42,10 +43,15 @@ def similarity_figure(scores: Sequence[SystemScore], title: str) -> Figure:
         handles = _draw_shares(grid[1, column], of_emotion)
     grid[0, 0].set_ylabel("emotion similarity")
     grid[1, 0].set_ylabel("share of answers")
-    labels = [f"{int(answer):+d}" if int(answer) else "0" for answer in SIMILARITY_ANSWERS]
+    labels = list(map(signed, SIMILARITY_ANSWERS))
     figure.legend(list(handles.values()), labels, loc="outside lower center", ncols=5, fontsize=9)
     figure.suptitle(title, fontsize=10)
     return figure
+
+
+def signed(answer: str) -> str:
+    """Return an answer of similarity as the page shows it: ``+2``, ``0``, ``-1``."""
+    return answer if answer.startswith("-") or answer == "0" else f"+{answer}"
 
 
 def _draw_means(axes: Axes, scores: Sequence[SystemScore]) -> None:
@@ -61,13 +67,13 @@ def _draw_means(axes: Axes, scores: Sequence[SystemScore]) -> None:
     axes.set_yticks(range(-2, 3))
 
 
-def _draw_shares(axes: Axes, scores: Sequence[SystemScore]) -> Mapping[str, object]:
+def _draw_shares(axes: Axes, scores: Sequence[SystemScore]) -> Mapping[str, Artist]:
     """Draw stacked bars and return one bar of each answer for the legend."""
     places = np.arange(len(scores))
     shares = np.array([score.counts / score.number for score in scores])
     bottoms = np.cumsum(shares, axis=1) - shares
     handles = {
-        answer: axes.bar(places, shares[:, k], 0.7, bottoms[:, k], color=SHARE_COLOURS[k])
+        answer: axes.bar(places, shares[:, k], 0.7, bottoms[:, k], color=SHARE_COLOURS[k])[0]
         for k, answer in enumerate(SIMILARITY_ANSWERS)
     }
     axes.set_ylim(0.0, 1.0)

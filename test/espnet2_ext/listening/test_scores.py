@@ -9,7 +9,7 @@ import pytest
 from espnet2_ext.listening.collect import collect_results
 from espnet2_ext.listening.key import ListeningTest, Trial
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
-from espnet2_ext.listening.results import ListenerResult
+from espnet2_ext.listening.results import Answer, ListenerResult
 from espnet2_ext.listening.scores import agreement, confusion, score_kind
 
 Results = tuple[ListenerResult, ...]
@@ -147,3 +147,17 @@ def test_one_listener_agrees_with_nobody(
 ) -> None:
     results = collected(by_system({}, {"zero effort": "sad", "converted": "sad"}))
     assert agreement(results, tiny_test, SIMILARITY) is None
+
+
+def test_nothing_is_pooled_where_systems_share_no_emotion(tiny_test: ListeningTest) -> None:
+    """One system is heard in angry, the other in sad: each has its own row only."""
+    answers = tuple(
+        Answer(trial, "1", 1, 1, 1.0)
+        for trial in tiny_test.trials.values()
+        if (trial.kind, trial.system, trial.target_emotion)
+        in ((SIMILARITY, "zero effort", "angry"), (SIMILARITY, "converted", "sad"))
+    )
+    scores = score_kind([ListenerResult("a.json", 1, answers)], tiny_test, SIMILARITY)
+    rows = [(score.system, score.target_emotion) for score in scores]
+    assert sorted(rows) == [("converted", "sad"), ("zero effort", "angry")]
+    assert score_kind([ListenerResult("a.json", 1, answers)], tiny_test, EMOTION) == []
