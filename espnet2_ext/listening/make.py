@@ -14,6 +14,7 @@ from espnet2_ext.listening.key import KEY, ListeningTest, Trial, read_key, write
 from espnet2_ext.listening.manifest import (
     EMOTION,
     PRACTICE,
+    TEST,
     Stimulus,
     check_expected,
     read_manifest,
@@ -72,8 +73,8 @@ def make_test(
     ]
     test = ListeningTest(
         title=title,
-        emotions=tuple(choices),
-        systems=tuple(dict.fromkeys(s.system for s in stimuli if s.role == "test")),
+        emotions=tuple(dict.fromkeys(choices)),
+        systems=tuple(dict.fromkeys(s.system for s in stimuli if s.role == TEST)),
         systems_per_item=systems_per_item,
         seed=seed,
         trials={trial.trial_id: trial for trial in sorted(trials, key=lambda t: t.trial_id)},
