@@ -4,12 +4,15 @@ Data directories go through ``audio.read_audio`` alone, whose result does not de
 what else is installed; this is for single files from anywhere.
 """
 
+import logging
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, AudioError, read_audio, resample
+
+logger = logging.getLogger(__name__)
 
 REMEDY = "give a wav, flac, ogg, mp3 or mp4 file with sound in it"
 
@@ -28,9 +31,14 @@ def read_any_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np
     path = Path(path)
     if path.is_file() and path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty; copy it again or {REMEDY}")
-    if not path.is_file() or _is_known_to_soundfile(path):
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file")
+    known_rate_hz = _rate_by_soundfile(path)
+    if known_rate_hz is not None:
+        _warn_of_low_rate(path, known_rate_hz, sample_rate_hz)
         return read_audio(path, sample_rate_hz)
     channels, rate_hz = _decode(path)
+    _warn_of_low_rate(path, rate_hz, sample_rate_hz)
     if channels.shape[1] == 0:
         raise AudioError(f"{path}: holds no samples; {REMEDY}")
     mono = channels.mean(axis=0)
@@ -41,14 +49,22 @@ def read_any_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
-def _is_known_to_soundfile(path: Path) -> bool:
-    """Return whether libsndfile recognises the file by its content."""
+def _rate_by_soundfile(path: Path) -> int | None:
+    """Return the sampling rate if libsndfile recognises the file by its content, else None."""
     try:
-        soundfile.info(path)
+        return int(soundfile.info(path).samplerate)
     # TypeError: a name that ends in .raw, which has no header to read the rate from
     except (RuntimeError, TypeError):
-        return False
-    return True
+        return None
+
+
+def _warn_of_low_rate(path: Path, rate_hz: int, wanted_hz: int) -> None:
+    """Say what resampling cannot restore."""
+    if rate_hz < wanted_hz:
+        logger.warning(
+            f"{path}: {rate_hz} Hz, so nothing above {rate_hz // 2} Hz; vectors of models that "
+            f"learnt on {wanted_hz} Hz will be off"
+        )
 
 
 def _decode(path: Path) -> tuple[np.ndarray, int]:
@@ -61,8 +77,8 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
         import av
     except ImportError as error:
         raise AudioError(
-            f"{path}: soundfile does not know this kind of file; pip install av, which reads "
-            f"most others, or {REMEDY}"
+            f"{path}: not readable as audio by soundfile; pip install av, which reads most other "
+            f"kinds, or {REMEDY}"
         ) from error
     blocks: list[np.ndarray] = []
     try:

@@ -121,8 +121,9 @@ def _runs(is_quiet: np.ndarray, num_samples: int) -> list[Segment]:
     """Return the pauses: stretches of quiet frames in samples."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], is_quiet.astype(int), [0]])))
     frames = zip(edges[::2], edges[1::2], strict=True)
+    reach = FRAME_SAMPLES - HOP_SAMPLES  # of the last quiet frame beyond the next one's start
     return [
-        Segment(int(start) * HOP_SAMPLES, min(int(stop) * HOP_SAMPLES, num_samples), True)
+        Segment(int(start) * HOP_SAMPLES, min(int(stop) * HOP_SAMPLES + reach, num_samples), True)
         for start, stop in frames
     ]
 

@@ -69,9 +69,21 @@ def test_names_the_file_that_is_missing(tmp_path: Path, name: str) -> None:
         HifiGan(str(tmp_path / "vocoder"))
 
 
-def test_refuses_a_vocoder_of_another_hop(tmp_path: Path) -> None:
+def test_refuses_a_vocoder_of_another_hop_before_it_is_loaded(tmp_path: Path) -> None:
     write_vocoder(
         tmp_path / "vocoder", upsample_factors=[8, 8, 2], upsample_kernel_sizes=[16, 16, 4]
     )
-    with pytest.raises(ValueError, match="not a HiFi-GAN of hop 256"):
+    with pytest.raises(ValueError, match=r"hop_length 128 \(the model: 256\)"):
+        HifiGan(str(tmp_path / "vocoder"))
+
+
+def test_refuses_a_vocoder_of_another_sampling_rate(tmp_path: Path) -> None:
+    write_vocoder(tmp_path / "vocoder", head="sample_rate: 22050\npretrained_path: none\n")
+    with pytest.raises(ValueError, match=r"sample_rate 22050 \(the model: 16000\)"):
+        HifiGan(str(tmp_path / "vocoder"))
+
+
+def test_refuses_a_vocoder_that_pads_otherwise(tmp_path: Path) -> None:
+    write_vocoder(tmp_path / "vocoder", inference_padding=3)
+    with pytest.raises(ValueError, match="not a HiFi-GAN of hop 256 padded by 5"):
         HifiGan(str(tmp_path / "vocoder"))(np.zeros((3, 80)))

@@ -1,0 +1,43 @@
+"""Arithmetic on prosody vectors."""
+
+import numpy as np
+import pytest
+
+from espnet2_ext.prosody2vec.prosody_mix import (
+    average_prosody,
+    interpolate_prosody,
+    scale_intensity,
+)
+
+START, END = np.array([1.0, -2.0], np.float32), np.array([3.0, 0.1], np.float32)
+
+
+def test_golden_values() -> None:
+    np.testing.assert_allclose(average_prosody([START, END, START]), [5 / 3, -1.3], rtol=1e-6)
+    np.testing.assert_allclose(interpolate_prosody(START, END, 0.25), [1.5, -1.475], rtol=1e-6)
+    np.testing.assert_allclose(scale_intensity(START, END, 2.0), [5.0, 2.2], rtol=1e-6)
+    np.testing.assert_allclose(scale_intensity(START, END, -1.0), [-1.0, -4.1], rtol=1e-6)
+
+
+def test_ends_are_the_vectors_to_the_bit_and_results_are_single_precision() -> None:
+    for mix in (interpolate_prosody, scale_intensity):
+        assert mix(START, END, 0.0).tobytes() == START.tobytes()
+        assert mix(START, END, 1.0).tobytes() == END.tobytes()
+    assert average_prosody([END]).tobytes() == END.tobytes()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="must lie in 0 to 1; scale_intensity"):
+        interpolate_prosody(START, END, share)
+
+
+def test_refuses_what_cannot_be_mixed() -> None:
+    with pytest.raises(ValueError, match="no prosody vectors"):
+        average_prosody([])
+    with pytest.raises(ValueError, match=r"\(2,\) and \(3,\) cannot be mixed"):
+        average_prosody([START, np.zeros(3)])
+    with pytest.raises(ValueError, match="one-dimensional"):
+        scale_intensity(np.zeros((1, 2)), np.zeros((1, 2)), 0.5)
+    with pytest.raises(ValueError, match="intensity inf: must be a finite"):
+        scale_intensity(START, END, float("inf"))
