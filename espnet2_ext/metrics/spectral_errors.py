@@ -12,6 +12,10 @@ Tracks = dict[str, CepstralTrack]
 """Of one utterance by definition; ``paper`` must be among them."""
 
 
+PAIRS_PER_PROCESS = 500
+"""A pair of 3 s takes 15 ms; starting a process, some seconds."""
+
+
 @dataclass(frozen=True)
 class SpectralErrors:
     """Figures of one utterance against its target; the fields of ``PairScore``.
@@ -64,14 +68,14 @@ def compare_tracks(
 
     Args:
         pairs: of an utterance and of its target.
-        num_workers: processes.
+        num_workers: processes at most; few pairs are done in this one.
     """
     return list(
         parallel_map(
             _compare,
             pairs,
             description="compare",
-            num_workers=num_workers,
+            num_workers=min(num_workers, len(pairs) // PAIRS_PER_PROCESS),
             chunk_size=8,
             # The caller may have run torch, whose threads do not survive a fork.
             start_method="spawn",

@@ -1,11 +1,17 @@
 """Scores of the two conversions in miniature, by hand arithmetic."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
+from espnet2_ext.data.audio import read_audio
 from espnet2_ext.metrics.conversion import score_conversions
+from espnet2_ext.metrics.mel_cepstral_distortion import mel_cepstral_distortion
 from espnet2_ext.metrics.pair_score import PairScore, read_scores
+from espnet2_ext.vocoder.griffin_lim import GriffinLim
+from espnet2_ext.vocoder.mel import log_mel
 
 F0_TOLERANCE = 0.5
 """Percent, of Praat on pulses."""
@@ -30,6 +36,35 @@ def test_converted_against_target_and_source(conversion_files, fake_units: None)
     assert (angry.forward_share, angry.consumed_share, angry.stopped) == (1.0, 1.0, 1.0)
     assert (sad.forward_share, sad.stopped, sad.looped) == (0.9, 0.0, 1.0)
     assert angry.level_error_db == pytest.approx(abs(angry.level_db - angry.target_level_db))
+
+
+def test_frames_are_compared_with_the_targets(conversion_files, fake_units: None) -> None:
+    scores = score(conversion_files)
+
+    def wave(folder: Path, name: str) -> np.ndarray:
+        return read_audio(folder / "wav" / f"{name}.wav")
+
+    target = wave(conversion_files.data_dir, "spk-t1")
+    for row, other in {
+        "converted": wave(conversion_files.inference_dir, "a"),
+        "zero effort": wave(conversion_files.data_dir, "spk-s1"),
+        "resynthesis": GriffinLim()(log_mel(target)),
+    }.items():
+        found = scores[row, "a"]
+        assert found.mcd_db == pytest.approx(mel_cepstral_distortion(other, target))
+        truncated = mel_cepstral_distortion(other, target, alignment="truncated")
+        assert found.mcd_truncated_db == pytest.approx(truncated)
+        espnet = mel_cepstral_distortion(other, target, "espnet")
+        assert found.mcd_espnet_db == pytest.approx(espnet)
+    # 180 for 200 Hz wherever both are voiced.
+    assert scores["converted", "a"].f0_rmse_voiced_hz == pytest.approx(20.0, abs=2.0)
+    assert scores["converted", "a"].log_f0_rmse == pytest.approx(np.log(200 / 180), abs=0.01)
+    assert scores["wrong sentence", "a"].mcd_db is None
+
+
+def test_spread_of_f0_is_compared(conversion_files, fake_units: None) -> None:
+    row = score(conversion_files)["zero effort", "b"]
+    assert row.f0_std_error_hz == pytest.approx(abs(row.f0_std_hz - row.target_f0_std_hz))
 
 
 def test_zero_effort_is_the_source_against_the_target(conversion_files, fake_units: None) -> None:
@@ -83,6 +118,10 @@ def test_a_conversion_without_voice_is_wrong_and_not_left_out(
     row = score(conversion_files)["converted", "a"]
     assert row.f0_hz is None
     assert row.f0_error_percent == 100.0
+    assert row.f0_rmse_hz == pytest.approx(200.0, rel=0.1)  # Most frames are voiced, at 200 Hz.
+    assert row.f0_rmse_voiced_hz == pytest.approx(200.0, rel=0.05)
+    assert row.log_f0_rmse == pytest.approx(np.log(500 / 60))
+    assert row.f0_std_error_hz == row.target_f0_std_hz
     assert row.level_db == -100.0
 
 

@@ -5,6 +5,7 @@ import pytest
 from espnet2_ext.bin import score_conversion
 from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.pair_score import PairScore, read_scores
+from espnet2_ext.report.conversion_metrics import METRICS
 from espnet2_ext.report.conversion_results import report_scores, summarise_scores
 from espnet2_ext.report.results import Record, read_records
 
@@ -52,6 +53,29 @@ def test_unvoiced_utterances_are_counted() -> None:
     unvoiced = records["T", "converted", "unvoiced"]
     assert (unvoiced.value, unvoiced.n, unvoiced.low) == (1.0, 2, None)
     assert records["T", "converted", "F0-mean error"].n == 2
+
+
+def test_every_column_states_its_definition(conversion_files, fake_units: None, tmp_path) -> None:
+    report_scores(**arguments(conversion_files, tmp_path))
+    records = read_records(tmp_path / "results.jsonl")
+    found = {r.metric: r for r in records if r.row == "converted"}
+    assert found.keys() == {metric.name for metric in METRICS}
+    for name in ("MCD", "MCD, not warped"):
+        assert "definition 'paper'" in found[name].definition
+        assert found[name].definition.count("order 24, alpha 0.41, c0 left out") == 1
+    assert "exact DTW" in found["MCD"].definition
+    assert "from the start to the end of the shorter" in found["MCD, not warped"].definition
+    assert "definition 'espnet'" in found["MCD, ESPnet"].definition
+    assert found["F0-RMSE"].unit == "Hz"
+    assert all(found[name].low is not None for name in ("MCD", "F0-RMSE", "log-F0 RMSE"))
+
+
+@pytest.mark.parametrize("row", ["zero effort", "converted", "resynthesis"])
+def test_these_rows_have_all_errors(conversion_files, fake_units: None, tmp_path, row: str) -> None:
+    report_scores(**arguments(conversion_files, tmp_path))
+    records = read_records(tmp_path / "results.jsonl")
+    found = {r.metric for r in records if r.row == row}
+    assert found >= {"F0-std error", "MCD", "MCD, not warped", "MCD, ESPnet", "F0-RMSE"}
 
 
 def test_metrics_a_row_does_not_have_are_left_out() -> None:
