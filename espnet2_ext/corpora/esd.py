@@ -106,6 +106,8 @@ def prepare(
     self_check(
         release.root, chosen, selection.kept, selection.faults, allow_incomplete=allow_incomplete
     )
+    if selection.faults.without_words:
+        logger.warning("%s: the table text is left out of all sets", release.root)
     members = {name: _of_split(selection.kept, split) for split, name in SET_OF_SPLIT.items()}
     for name, ids in members.items():
         if not ids:
@@ -171,13 +173,11 @@ def _make_all_pairs(
 
 
 def _utterances(release: Release, ids: Sequence[EsdId], selection: Selection) -> list[Utterance]:
-    """Return the utterances of a set; without text everywhere where one has no words.
+    """Return the utterances of a set; without text where any utterance of any set has none.
 
     A data directory has a text for every utterance or for none, and so have all sets.
     """
     silent = bool(selection.faults.without_words)
-    if silent:
-        logger.warning("%s: the table text is left out", release.root)
     return [
         Utterance(
             utterance_id=key.utterance_id,

@@ -90,6 +90,7 @@ def test_whole_lines(end: str, tmp_path: Path):
         ("0012_001355\tThey see\tGeorge every day.\tSad", "They see George every day."),
         ("0012_001355\tThey are Sad  people\tSad", "They are Sad people"),
         ("0012_001355\tIt made George\tglad\tor sad", "It made George glad or sad"),
+        ("0012_001355\tIt made George\tglad", "It made George glad"),
         ("0012_001355\tHe is UnSad", "He is UnSad"),
     ],
 )
