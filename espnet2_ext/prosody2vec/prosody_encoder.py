@@ -1,12 +1,16 @@
 """The trainable prosody encoder: an ECAPA-TDNN over mel frames."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import nn
 
 from espnet2_ext.prosody2vec.ecapa import AttentiveStatisticsPooling, SeRes2Block, TdnnBlock
 from espnet2_ext.prosody2vec.masks import length_mask
+
+SMALLEST_DEVIATION = 1.0e-3
+"""Of a band over an utterance; a masked or silent band stays as flat as it is."""
 
 
 class ProsodyEncoder(nn.Module):
@@ -28,6 +32,13 @@ class ProsodyEncoder(nn.Module):
         bottleneck_channels: of the squeeze-excitation.
         res2net_scale: channel groups of a block.
         output_dim: width of the vector.
+        input_normalization: what is taken off each utterance's bands: ``mean``, or
+            ``mean_variance``, the deviation too. The voice's level and much of its timbre
+            are in the mean, which then need not be told from emotion. Not in paper;
+            SpeechBrain's ECAPA-TDNN takes the mean off.
+
+    Raises:
+        ValueError: an input_normalization that there is not.
     """
 
     def __init__(
@@ -41,8 +52,14 @@ class ProsodyEncoder(nn.Module):
         bottleneck_channels: int = 128,
         res2net_scale: int = 8,
         output_dim: int = 192,
+        input_normalization: Literal["none", "mean", "mean_variance"] = "none",
     ):
         super().__init__()
+        if input_normalization not in ("none", "mean", "mean_variance"):
+            raise ValueError(
+                f"input_normalization: none, mean or mean_variance, not {input_normalization!r}"
+            )
+        self.input_normalization = input_normalization
         self.output_dim = output_dim
         self.first = TdnnBlock(mel_dim, channels, kernel_size=5)
         self.blocks = nn.ModuleList(
@@ -62,10 +79,30 @@ class ProsodyEncoder(nn.Module):
             mel_lengths: (B,) frames of each item.
         """
         mask = length_mask(mel_lengths, mels.size(1))[:, None, :].to(mels.dtype)
-        hidden = self.first(mels.transpose(1, 2) * mask, mask)
+        hidden = mels.transpose(1, 2) * mask
+        if self.input_normalization != "none":
+            hidden = _normalised(hidden, mask, self.input_normalization == "mean_variance")
+        hidden = self.first(hidden, mask)
         outputs = []
         for block in self.blocks:
             hidden = block(hidden, mask)
             outputs.append(hidden)
         hidden = self.aggregation(torch.cat(outputs, dim=1), mask)
         return self.projection(self.pooling_norm(self.pooling(hidden, mask)))
+
+
+def _normalised(mels: torch.Tensor, mask: torch.Tensor, with_deviation: bool) -> torch.Tensor:
+    """Return mels (B, M, T) less each utterance's mean, and over its deviation if asked.
+
+    ESPnet's UtteranceMVN counts the padding into the deviation, so that it would depend on
+    the batch.
+
+    Args:
+        mels: zero where the mask (B, 1, T) is.
+    """
+    frames = mask.sum(dim=2, keepdim=True)
+    mels = (mels - mels.sum(dim=2, keepdim=True) / frames) * mask
+    if with_deviation:
+        variance = mels.square().sum(dim=2, keepdim=True) / frames
+        mels = mels / variance.sqrt().clamp(min=SMALLEST_DEVIATION)
+    return mels

@@ -7,7 +7,7 @@ from espnet2_ext.prosody2vec.ecapa import Res2NetBlock
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 
 
-def tiny_encoder() -> ProsodyEncoder:
+def tiny_encoder(**options: str) -> ProsodyEncoder:
     torch.manual_seed(0)
     encoder = ProsodyEncoder(
         6,
@@ -17,6 +17,7 @@ def tiny_encoder() -> ProsodyEncoder:
         bottleneck_channels=4,
         res2net_scale=4,
         output_dim=3,
+        **options,
     )
     # Statistics other than 0 and 1, so that padding would show.
     for module in encoder.modules():
@@ -27,8 +28,9 @@ def tiny_encoder() -> ProsodyEncoder:
     return encoder
 
 
-def test_batch_equals_alone():
-    encoder = tiny_encoder().eval()
+@pytest.mark.parametrize("normalization", ["none", "mean", "mean_variance"])
+def test_batch_equals_alone(normalization):
+    encoder = tiny_encoder(input_normalization=normalization).eval()
     mels = torch.randn(3, 20, 6)
     lengths = torch.tensor([20, 7, 1])
     embeddings = encoder(mels, lengths)
@@ -36,6 +38,41 @@ def test_batch_equals_alone():
     for item, length in enumerate(lengths.tolist()):
         alone = encoder(mels[item : item + 1, :length], torch.tensor([length]))
         torch.testing.assert_close(embeddings[item], alone[0], atol=1e-5, rtol=0)
+
+
+def test_a_gain_changes_nothing_once_the_mean_is_off():
+    mels, lengths = torch.randn(2, 9, 6), torch.tensor([9, 5])
+    louder = mels + 3.0
+    for normalization in ("mean", "mean_variance"):
+        encoder = tiny_encoder(input_normalization=normalization).eval()
+        given = mels.clone()
+        embeddings = encoder(mels, lengths)
+        torch.testing.assert_close(encoder(louder, lengths), embeddings, atol=1e-4, rtol=0)
+        assert torch.equal(mels, given), "the caller's mels are left alone"
+    encoder = tiny_encoder().eval()
+    assert not torch.allclose(encoder(louder, lengths), encoder(mels, lengths), atol=0.01)
+
+
+def test_a_scale_changes_nothing_once_the_deviation_is_off():
+    mels, lengths = torch.randn(2, 9, 6), torch.tensor([9, 5])
+    encoder = tiny_encoder(input_normalization="mean_variance").eval()
+    torch.testing.assert_close(
+        encoder(2.0 * mels, lengths), encoder(mels, lengths), atol=1e-4, rtol=0
+    )
+    mean_only = tiny_encoder(input_normalization="mean").eval()
+    assert not torch.allclose(mean_only(2.0 * mels, lengths), mean_only(mels, lengths), atol=0.01)
+
+
+def test_a_masked_band_gives_no_nan():
+    mels = torch.randn(1, 9, 6)
+    mels[:, :, 2] = 0.0
+    encoder = tiny_encoder(input_normalization="mean_variance").eval()
+    assert torch.isfinite(encoder(mels, torch.tensor([9]))).all()
+
+
+def test_unknown_normalization():
+    with pytest.raises(ValueError, match="none, mean or mean_variance, not 'median'"):
+        tiny_encoder(input_normalization="median")
 
 
 def test_size_of_the_paper():
