@@ -25,6 +25,8 @@ def get_parser() -> argparse.ArgumentParser:
         help="no rows for zero effort, resynthesis, true target and wrong sentence",
     )
     parser.add_argument("--vocoder", default="griffin_lim", help="of the resynthesis row")
+    parser.add_argument("--emotion_model", help="weights or folder of ser.sh: emotion accuracy")
+    parser.add_argument("--speaker_encoder", help="hub name or directory: speaker cosine")
     parser.add_argument("--f0_method", default="dio", choices=["praat", "dio", "harvest"])
     parser.add_argument("--num_workers", type=int, default=1, help="processes; 1 with a GPU")
     parser.add_argument("--device", default="cpu", help="of the unit upstream")

@@ -1,6 +1,6 @@
 """Score conversions against the true target and the source's units."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from espnet2_ext.metrics.conversion_pairs import (
     read_conversion_set,
 )
 from espnet2_ext.metrics.duration import percent_error
+from espnet2_ext.metrics.heard import Listen, emotion_fields, hearing_fields
 from espnet2_ext.metrics.measure_files import MeasureJob, measure_files
 from espnet2_ext.metrics.measures import Measures
 from espnet2_ext.metrics.pair_score import PairScore, write_scores
@@ -22,6 +23,9 @@ TRUE_TARGET = "true target"
 WRONG_SENTENCE = "wrong sentence"
 Comparison = tuple[MeasureJob, MeasureJob]
 """What is compared, and the target."""
+
+RowFields = tuple[MeasureJob | None, Sequence[int] | None, Mapping[str, float | None]]
+"""What is compared to the target, the units compared to the source's, further fields."""
 
 REFERENCE_ROWS = (ZERO_EFFORT, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
 SCORES = "scores.tsv"
@@ -38,6 +42,7 @@ def score_conversions(
     with_reference_rows: bool = True,
     vocoder: str = "griffin_lim",
     f0_method: str = "dio",
+    listen: Listen | None = None,
     num_workers: int = 1,
     device: str = "cpu",
 ) -> list[PairScore]:
@@ -64,6 +69,7 @@ def score_conversions(
         with_reference_rows: False gives the conversions alone.
         vocoder: of resynthesis; the one the conversions were made with.
         f0_method: see ``f0_contour``.
+        listen: asks models for emotion and voice, see ``Heard``; None asks none.
         num_workers: processes.
         device: of the upstream and of a HiFi-GAN.
 
@@ -80,6 +86,7 @@ def score_conversions(
         centroids_path=centroids_path,
         vocoder=vocoder,
         f0_method=f0_method,
+        listen=listen,
         num_workers=num_workers,
         device=device,
     )
@@ -150,21 +157,20 @@ def _score_pair(
     """Return the scores of one pair, a row each."""
     source, target = (conversions.wavs[key] for key in (pair.source, pair.target))
     converted, as_it_is = MeasureJob(pair.converted_wav), MeasureJob(source)
-    # Row: what is compared to the target, the units compared to the source's, the attention.
-    rows: dict[str, tuple[MeasureJob | None, Sequence[int] | None, dict[str, float]]] = {
-        row_name: (converted, measures[converted].units, pair.attention)
-    }
+    rows: dict[str, RowFields] = {row_name: (converted, measures[converted].units, pair.attention)}
     if with_reference_rows:
         source_again = measures[MeasureJob(source, True)]
         rows[ZERO_EFFORT] = (as_it_is, measures[as_it_is].units, {})
         rows[RESYNTHESIS] = (MeasureJob(target, True), source_again.units, {})
-        rows[TRUE_TARGET] = (None, conversions.units[pair.target], {})
+        is_heard = emotion_fields(measures[MeasureJob(target)].heard, pair.emotion)
+        rows[TRUE_TARGET] = (None, conversions.units[pair.target], is_heard)
         if pair.wrong is not None:
             rows[WRONG_SENTENCE] = (None, conversions.units[pair.wrong], {})
 
     def errors(job: MeasureJob) -> dict[str, float | None]:
         true = MeasureJob(target)
-        return _errors(measures[job], measures[true]) | asdict(spectral[job, true])
+        heard = hearing_fields(measures[job].heard, measures[true].heard, pair.emotion)
+        return _errors(measures[job], measures[true]) | asdict(spectral[job, true]) | heard
 
     return [
         PairScore(
@@ -175,9 +181,9 @@ def _score_pair(
             pair.target,
             unit_error_rate=unit_error_rate(conversions.units[pair.source], units or ()),
             **(errors(job) if job is not None else {}),
-            **attention,
+            **others,
         )
-        for row, (job, units, attention) in rows.items()
+        for row, (job, units, others) in rows.items()
     ]
 
 

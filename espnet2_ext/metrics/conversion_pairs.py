@@ -18,6 +18,7 @@ class ConversionPair:
         source: utterance whose units are said.
         target: utterance that a perfect conversion would equal.
         wrong: utterance of other words, None where the list has none.
+        emotion: of the target; None where the data have no emotions.
         converted_wav: path of the result.
         attention: ``forward_share consumed_share stopped looped`` of the result.
     """
@@ -27,6 +28,7 @@ class ConversionPair:
     source: str
     target: str
     wrong: str | None
+    emotion: str | None
     converted_wav: str
     attention: dict[str, float]
 
@@ -56,7 +58,8 @@ def read_conversion_set(
 
     Args:
         inference_dir: holds ``wav.scp`` and ``generation.tsv``.
-        data_dir: holds ``wav.scp`` and ``units_<tag>`` of sources and targets.
+        data_dir: holds ``wav.scp`` and ``units_<tag>`` of sources and targets and, where
+            known, ``utt2emo``.
         pairs_dir: holds ``pairs targets conditions`` and, where known, ``wrong_sentence``.
         unit_tag: which units.
 
@@ -93,6 +96,7 @@ def read_conversion_set(
     spoken = [*sources.values(), *targets.values()]
     units = read_int_table(data_dir / f"units_{unit_tag}")
     _check_has(data_dir / f"units_{unit_tag}", units, [*spoken, *wrong.values()])
+    emotions = read_table(data_dir / "utt2emo") if (data_dir / "utt2emo").is_file() else {}
     wavs = read_table(data_dir / "wav.scp")
     _check_has(data_dir / "wav.scp", wavs, spoken)
     pairs = [
@@ -102,6 +106,7 @@ def read_conversion_set(
             sources[pair],
             targets[pair],
             wrong.get(sources[pair]),
+            emotions.get(targets[pair]),
             converted[pair],
             {name: float(generation[pair][name]) for name in ATTENTION_COLUMNS},
         )

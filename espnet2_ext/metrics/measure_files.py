@@ -7,6 +7,7 @@ from pathlib import Path
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import parallel_map
+from espnet2_ext.metrics.heard import Listen
 from espnet2_ext.metrics.measures import Measures, UnitEncoder, measure
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
@@ -31,6 +32,7 @@ def measure_files(
     centroids_path: str | Path,
     vocoder: str = "griffin_lim",
     f0_method: str = "dio",
+    listen: Listen | None = None,
     num_workers: int = 1,
     device: str = "cpu",
 ) -> dict[MeasureJob, Measures]:
@@ -41,6 +43,7 @@ def measure_files(
         centroids_path: of the units.
         vocoder: of resynthesis, see ``build_vocoder``.
         f0_method: see ``f0_contour``.
+        listen: asks models, in every process; None asks none.
         num_workers: processes; use 1 with a GPU.
         device: of the upstream and of a HiFi-GAN.
 
@@ -54,6 +57,7 @@ def measure_files(
             centroids_path=str(centroids_path),
             vocoder=vocoder,
             f0_method=f0_method,
+            listen=listen,
             device=device,
         ),
         unique,
@@ -84,7 +88,12 @@ def _use_one_thread() -> None:
 
 
 def _measure_job(
-    job: MeasureJob, centroids_path: str, vocoder: str, f0_method: str, device: str
+    job: MeasureJob,
+    centroids_path: str,
+    vocoder: str,
+    f0_method: str,
+    listen: Listen | None,
+    device: str,
 ) -> Measures:
     # Loaded here and not by an initializer, whose errors would only break the pool.
     encoder = load_unit_encoder(centroids_path, device)
@@ -92,6 +101,6 @@ def _measure_job(
     try:
         if job.resynthesised:
             waveform = build_vocoder(vocoder, device)(log_mel(waveform))
-        return measure(waveform, encoder, f0_method)
+        return measure(waveform, encoder, f0_method, listen)
     except ValueError as error:
         raise ValueError(f"{job.wav}: {error}") from error

@@ -40,6 +40,9 @@ class PairScore:
         consumed_share: see ``AttentionPath``.
         stopped: 1 if the stop token ended it, else 0.
         looped: 1 if the attention went back to say something again, else 0.
+        emotion_right: 1 if the target's emotion is heard, else 0.
+        emotion_probability: of the target's emotion, by the same recogniser.
+        speaker_cosine: of the speaker vectors of this and the target.
     """
 
     row: str
@@ -70,6 +73,9 @@ class PairScore:
     consumed_share: float | None = None
     stopped: float | None = None
     looped: float | None = None
+    emotion_right: float | None = None
+    emotion_probability: float | None = None
+    speaker_cosine: float | None = None
 
 
 COLUMNS = [field.name for field in fields(PairScore)]

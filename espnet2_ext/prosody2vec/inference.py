@@ -12,16 +12,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.data.atomic import atomic_open
-from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import parallel_map
-from espnet2_ext.data.table import read_int_table, read_table, write_table
+from espnet2_ext.data.table import write_table
 from espnet2_ext.metrics.attention_path import attention_path
 from espnet2_ext.prosody2vec.contrast import model_contrast
-from espnet2_ext.prosody2vec.converter import Conversion, ConversionRequest, Prosody2VecConverter
+from espnet2_ext.prosody2vec.converter import Conversion, Prosody2VecConverter
 from espnet2_ext.prosody2vec.generation import GenerationLimits
-from espnet2_ext.prosody2vec.pairs import Pair, read_pairs
+from espnet2_ext.prosody2vec.pair_requests import PairRequests
+from espnet2_ext.prosody2vec.pairs import Pair, mix_text, read_pairs
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.vocode import write_waveform
 
@@ -54,7 +53,7 @@ def convert_pairs(
         train_config: see Prosody2VecConverter.
         data_dir: holds wav.scp, units_<tag> and spk_embed.scp of all utterances named.
         unit_tag: which units.
-        pairs_dir: holds the table ``pairs``.
+        pairs_dir: holds the table ``pairs`` and, for mixed prosody, ``prosody_mix``.
         output_dir: where ``wav.scp mel.scp attention.scp generation.tsv`` appear.
         vocoder: see build_vocoder.
         limits: see GenerationLimits.
@@ -115,36 +114,17 @@ def _generate(
     Batches are the same in every run and a begun one is done again whole: the last bits
     of a result depend on its batch, and a rerun should give the files of an undisturbed run.
     """
-    units = read_int_table(data_dir / f"units_{unit_tag}")
-    wavs = read_table(data_dir / "wav.scp")
-    vectors = load_ark_scp(data_dir / "spk_embed.scp")
-    for pair in pairs:
-        for utterance, table, name in (
-            (pair.source, units, f"units_{unit_tag}"),
-            (pair.prosody, wavs, "wav.scp"),
-            (pair.speaker, vectors, "spk_embed.scp"),
-        ):
-            if utterance not in table:
-                raise ValueError(
-                    f"{data_dir / name}: {pair.pair_id} needs {utterance}, which is not there; "
-                    "see rejected.tsv beside it"
-                )
-    ordered = sorted(pairs, key=lambda pair: len(units[pair.source]))
+    tables = PairRequests(data_dir, unit_tag, converter)
+    tables.check(pairs)
+    ordered = sorted(pairs, key=tables.num_units)
     with tqdm(total=len(ordered), desc="generate", dynamic_ncols=True) as bar:
         for start in range(0, len(ordered), batch_size):
             batch = ordered[start : start + batch_size]
             bar.update(len(batch))
             if all(_record_path(output_dir, pair).exists() for pair in batch):
                 continue
-            requests = [
-                ConversionRequest(
-                    np.array(units[pair.source]),
-                    read_audio(wavs[pair.prosody]),
-                    np.asarray(vectors[pair.speaker]),
-                )
-                for pair in batch
-            ]
-            for pair, conversion in zip(batch, converter.convert(requests), strict=True):
+            conversions = converter.convert(tables.requests(batch))
+            for pair, conversion in zip(batch, conversions, strict=True):
                 _save(output_dir, pair, conversion, converter.model.decoder.reduction_factor)
 
 
@@ -157,6 +137,7 @@ def _save(output_dir: Path, pair: Pair, conversion: Conversion, reduction_factor
     path = attention_path(conversion.attention)
     record = {
         **asdict(pair),
+        "mix": mix_text(pair.mix),
         "unit_steps": unit_steps,
         "decoder_steps": steps,
         "reduction_factor": reduction_factor,

@@ -24,6 +24,23 @@ def average_prosody(vectors: Sequence[np.ndarray]) -> np.ndarray:
     return checked.mean(axis=0).astype(np.float32)
 
 
+def weighted_prosody(vectors: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """Return the weighted sum (P,) float32 of n prosody vectors (P,).
+
+    Weights 1/n give the average, ``1 - a`` and ``a`` an intensity of ``a``.
+
+    Raises:
+        ValueError: no vectors, another number of weights, a weight that is not finite, or
+            vectors of different widths.
+    """
+    if not len(vectors) or len(vectors) != len(weights):
+        raise ValueError(f"{len(vectors)} prosody vectors, {len(weights)} weights: give as many")
+    if not np.isfinite(weights).all():
+        raise ValueError(f"weights {list(weights)}: must be finite numbers")
+    checked = np.stack([_checked(vector, vectors[0]) for vector in vectors])
+    return (np.asarray(weights, dtype=np.float64) @ checked).astype(np.float32)
+
+
 def interpolate_prosody(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     """Return the vector (P,) float32 that lies ``share`` of the way from start to end.
 

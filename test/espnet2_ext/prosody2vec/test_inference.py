@@ -6,8 +6,9 @@ import pytest
 import soundfile
 
 from espnet2_ext._compat import write_ark_scp
+from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.prosody2vec.converter import Prosody2VecConverter
+from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.inference import convert_pairs
 
@@ -88,5 +89,41 @@ def test_another_model_starts_anew(options):
 
 def test_missing_utterance_is_an_error_that_names_it(options, tmp_path):
     write_table(tmp_path / "pairs", {"p1": "a-1 nobody"})
+    with pytest.raises(ValueError, match="p1 needs nobody"):
+        convert_pairs(**options)
+
+
+def test_mixed_prosody_is_the_weighted_sum_of_vectors(options, tmp_path, make_model):
+    """Oracle: the vectors of single utterances, summed by hand and given to the converter."""
+    write_table(tmp_path / "pairs", {"p1": "a-1 b-1", "p2": "a-2 b-1"})
+    write_table(tmp_path / "prosody_mix", {"p1": "b-1 0.25 a-2 0.75", "p2": "b-1 1.0"})
+    convert_pairs(**options)
+    converter = Prosody2VecConverter(make_model(2), options["limits"], "cpu")
+    wavs = read_table(options["data_dir"] / "wav.scp")
+    one, other = (converter.prosody_embeddings([read_audio(wavs[n])])[0] for n in ("b-1", "a-2"))
+    voice = np.ones(3, np.float32)
+    for pair, units, vector in (
+        ("p1", [1, 2, 3], 0.25 * one + 0.75 * other),
+        ("p2", [4, 5], one),
+    ):
+        request = ConversionRequest(np.array(units), None, voice, vector.numpy())
+        [expected] = converter.convert([request])
+        mel = np.load(options["output_dir"] / f"mel/{pair}.npy")
+        np.testing.assert_allclose(mel, expected.mel, atol=1e-4)
+    with open(options["output_dir"] / "generation.tsv") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert [row["mix"] for row in rows] == ["b-1 0.25 a-2 0.75", "b-1 1.0"]
+
+
+def test_another_mix_starts_anew(options, tmp_path):
+    convert_pairs(**options)
+    kept = (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns
+    write_table(tmp_path / "prosody_mix", {"p1": "a-2 1.0", "p2": "a-1 1.0"})
+    convert_pairs(**options)
+    assert (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns != kept
+
+
+def test_missing_utterance_of_a_mix_is_an_error_that_names_it(options, tmp_path):
+    write_table(tmp_path / "prosody_mix", {"p1": "b-1 0.5 nobody 0.5", "p2": "a-1 1.0"})
     with pytest.raises(ValueError, match="p1 needs nobody"):
         convert_pairs(**options)

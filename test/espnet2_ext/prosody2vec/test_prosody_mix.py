@@ -7,6 +7,7 @@ from espnet2_ext.prosody2vec.prosody_mix import (
     average_prosody,
     interpolate_prosody,
     scale_intensity,
+    weighted_prosody,
 )
 
 START, END = np.array([1.0, -2.0], np.float32), np.array([3.0, 0.1], np.float32)
@@ -41,3 +42,25 @@ def test_refuses_what_cannot_be_mixed() -> None:
         scale_intensity(np.zeros((1, 2)), np.zeros((1, 2)), 0.5)
     with pytest.raises(ValueError, match="intensity inf: must be a finite"):
         scale_intensity(START, END, float("inf"))
+
+
+def test_weights_give_the_average_and_the_intensity() -> None:
+    average = weighted_prosody([START, END, START], [1 / 3] * 3)
+    np.testing.assert_allclose(average, average_prosody([START, END, START]), rtol=1e-6)
+    scaled = weighted_prosody([START, END], [-0.5, 1.5])
+    np.testing.assert_array_equal(scaled, scale_intensity(START, END, 1.5))
+    assert scaled.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("vectors", "weights", "said"),
+    [
+        ([], [], "0 prosody vectors, 0 weights: give as many"),
+        ([START], [0.5, 0.5], "1 prosody vectors, 2 weights"),
+        ([START], [float("nan")], "must be finite"),
+        ([START, np.ones(3)], [0.5, 0.5], "cannot be mixed"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(vectors, weights, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        weighted_prosody(vectors, weights)

@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# Fine-tune a pretrained Prosody2Vec on emotional speech, convert emotions and score them;
+# `./evc.sh --help` says how. What is as in pretraining is done by p2v.sh.
+set -euo pipefail
+. common/log.sh
+. common/help.sh
+SECONDS=0
+arguments=("$@")
+
+# options
+## General
+stage=1                     # first stage
+stop_stage=10000            # last stage
+skip_stages=                # stages to leave out, such as "3 7"
+ngpu=1                      # GPUs of a node for training; 0 trains on the CPU
+num_nodes=1                 # nodes for training; above 1 needs cmd_backend=slurm
+nj=32                       # processes of stages 1 and 3
+inference_nj=32             # processes of stages 5 to 7
+gpu_inference=false         # a GPU for HuBERT, speaker vectors, conversion and scores
+dumpdir=dump                # formatted audio, units and vectors
+expdir=exp                  # models and results
+python=python3              # interpreter
+## Data: stages 1 and 3
+db=                         # folder of the corpus, given to local/data.sh
+train_set=                  # directory below data/
+valid_set=                  # directory below data/
+test_sets=                  # directories below data/ with pairs/same_voice, such as "test_a test_b"
+local_data_opts=            # further options of local/data.sh
+max_wav_duration=20         # seconds; longer ones are left out of training and validation
+## References of the conversion: stage 1
+pair_rules="same_voice parallel average"  # whose prosody is taken; the first one is compared most
+num_references=5            # utterances that average takes the mean of
+intensities="0 0.25 0.5 0.75 1"  # a in neutral + a x (reference - neutral)
+intensity_pairs=10          # conversions of each target emotion that are done at every intensity
+pairs_seed=0                # of what is drawn
+## Fine-tuning: stages 2 and 4
+p2v_model=                  # pretrained weights; units, speaker encoder and mel statistics are its own
+evc_config=conf/train_evc.yaml  # ESPnet configuration, laid over the pretrained model's
+evc_args=                   # further options of bin/p2v_train
+evc_tag=                    # name of the experiment; none: from config and evc_args
+cached_mels=false           # train on kept mels instead of audio
+## Conversion: stage 5
+inference_model=valid.loss.best.pth  # weights in expdir/evc_TAG
+inference_config=           # file of generation limits
+restore_contrast=true       # stretch each mel band by what validation shows to be lost
+with_pretrained=true        # convert the first rule's pairs without fine-tuning too
+vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
+## Scores: stages 6 and 7
+emotion_model=              # recognisers of ser.sh, trained on other voices; none: no emotion accuracy
+corpus_note=                # stands in the titles of tables, such as "synthetic speech"
+# end of options
+help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
+
+1 data and pairs  2 files of the pretrained model  3 wav, units, speaker vectors  4 fine-tuning
+5 conversion  6 scores  7 intensity scale  8 report
+A stage whose result is complete is left alone; a run that was killed goes on where it was.
+$(options_help "$0")"
+. common/parse_options.sh
+[ $# -eq 0 ] || die "no positional arguments are taken: $*"
+. ./path.sh
+. ./cmd.sh
+if [ -z "${RECIPE_SUPERVISED:-}" ]; then
+    RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
+fi
+. common/stage.sh
+
+for name in train_set valid_set test_sets pair_rules p2v_model evc_config; do
+    [ -n "${!name}" ] || die "--${name} is needed"
+done
+[ -f "${evc_config}" ] || die "--evc_config ${evc_config}: no such file"
+[ -f "${p2v_model}" ] || [ "${stop_stage}" -le 1 ] \
+    || die "--p2v_model ${p2v_model}: no such weights; pretrain first (p2v.sh), or name others"
+[ -z "${emotion_model}" ] || [ -e "${emotion_model}" ] || [ "${stop_stage}" -le 5 ] \
+    || die "--emotion_model ${emotion_model}: not there; train it (ser.sh), or say --emotion_model ''"
+read -r -a tests <<< "${test_sets}"
+read -r -a rules <<< "${pair_rules}"
+read -r -a steps <<< "${intensities}"
+if [ -z "${evc_tag}" ]; then
+    evc_tag=$(basename "${evc_config}" .yaml)$(echo "${evc_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
+fi
+raw=${dumpdir}/raw
+evc_exp=${expdir}/evc_${evc_tag} pretrained=${expdir}/pretrained_${evc_tag}
+inference_tag=$(basename "${vocoder}")${inference_config:+_$(basename "${inference_config}" .yaml)}
+tuned=${evc_exp}/${inference_tag}_${inference_model%.pth} untuned=${pretrained}/${inference_tag}
+title="${evc_tag}${corpus_note:+ (${corpus_note})}" page=(--results_path "${expdir}/results.jsonl")
+device=cpu inference_ngpu=0
+if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
+
+# p2v FIRST LAST: stages of p2v.sh with the pretrained model's units, speaker encoder and statistics.
+p2v() {
+    ./p2v.sh --config "${pretrained}/p2v_options.sh" --stage "$1" --stop_stage "$2" \
+        --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
+        --dumpdir "${dumpdir}" --expdir "${expdir}" --python "${python}" --nj "${nj}" --ngpu "${ngpu}" \
+        --num_nodes "${num_nodes}" --gpu_inference "${gpu_inference}" \
+        --max_wav_duration "${max_wav_duration}" --cached_mels "${cached_mels}" \
+        --p2v_exp "${evc_exp}" --p2v_stats_dir "${expdir}/evc_stats_16k" \
+        --p2v_args "${p2v_args} ${evc_args}"
+}
+
+# convert WEIGHTS CONFIG RESULTS SET RULE: convert the pairs of a rule.
+convert() {
+    compute "$3/$4/$5/inference.log" "${inference_ngpu}" \
+        "${python}" -m espnet2_ext.bin.p2v_inference --model_file "$1" --train_config "$2" \
+        --data_dir "${raw}/$4" --unit_tag "${unit_tag}" --pairs_dir "data/$4/pairs/$5" \
+        --output_dir "$3/$4/$5" --vocoder "${vocoder}" --ngpu "${inference_ngpu}" \
+        --num_workers "${inference_nj}" ${inference_config:+--inference_config "${inference_config}"} \
+        --contrast_data_dir "$("${restore_contrast}" && echo "${raw}/${valid_set}")"
+}
+
+# score CONFIG RESULTS SET RULE ROW [OPTION...]: score the conversions of a rule under a name.
+score() {
+    local results=$2/$3/$4 pairs=data/$3/pairs/$4 print
+    print=$(fingerprint "${results}/settings.json" "${title}" "${kmeans_centroids}" "${emotion_model}" "$5" \
+        "${pairs}"/*)
+    if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then return; fi
+    compute "${results}/score.log" "${inference_ngpu}" \
+        "${python}" -m espnet2_ext.bin.score_conversion --inference_dir "${results}" \
+        --data_dir "${raw}/$3" --pairs_dir "${pairs}" --centroids_path "${kmeans_centroids}" \
+        --unit_tag "${unit_tag}" "${page[@]}" --table "${title}, $3" --row_name "$5" \
+        --protocol "${pairs}: $(cat "${pairs}/rule"), contrast restored: ${restore_contrast}" \
+        --train_config "$1" --vocoder "${vocoder}" --num_workers "${inference_nj}" --device "${device}" \
+        ${emotion_model:+--emotion_model "${emotion_model}"} --speaker_encoder "${speaker_encoder}" "${@:6}"
+    mark_done "${results}" "${print}"
+}
+
+if begin 1 "data/{${train_set},${valid_set},${test_sets// /,}} by local/data.sh, and pairs"; then
+    # shellcheck disable=SC2086  # options are separated by blanks
+    nj=${nj} python=${python} local/data.sh ${db:+--db "${db}"} ${local_data_opts}
+    for name in "${tests[@]}"; do
+        "${python}" -m espnet2_ext.bin.derive_pairs --data_dir "data/${name}" \
+            --pairs_dir "data/${name}/pairs/same_voice" --num_references "${num_references}" \
+            --intensities "${steps[@]}" --pairs_per_condition "${intensity_pairs}" --seed "${pairs_seed}"
+    done
+fi
+
+if begin 2 "files of ${p2v_model} in ${pretrained}"; then
+    "${python}" -m espnet2_ext.bin.prepare_fine_tuning --model_file "${p2v_model}" \
+        --config "${evc_config}" --out_dir "${pretrained}"
+fi
+if [ "${stop_stage}" -ge 3 ]; then
+    [ -f "${pretrained}/p2v_options.sh" ] || die "${pretrained}/p2v_options.sh: missing; run stage 2"
+    # shellcheck source=/dev/null
+    . "${pretrained}/p2v_options.sh"
+    # shellcheck disable=SC2154  # set by that file
+    unit_tag=${kmeans_feature//\//_}_${nclusters}
+fi
+
+if begin 3 "16 kHz flac, ${nclusters:-} units and speaker vectors in ${raw}"; then p2v 2 6; fi
+if begin 4 "fine-tuning in ${evc_exp}"; then p2v 7 8; fi
+
+if begin 5 "conversion in ${tuned}"; then
+    for name in "${tests[@]}"; do
+        for rule in "${rules[@]}" intensity; do
+            convert "${evc_exp}/${inference_model}" "${evc_exp}/config.yaml" "${tuned}" "${name}" "${rule}"
+        done
+        if "${with_pretrained}"; then
+            convert "${pretrained}/model.pth" "${pretrained}/config.yaml" "${untuned}" "${name}" "${rules[0]}"
+        fi
+    done
+fi
+
+if begin 6 "scores in ${expdir}/results.jsonl"; then
+    for name in "${tests[@]}"; do
+        for rule in "${rules[@]}"; do
+            others=() # zero effort and resynthesis are the same for every rule
+            if [ "${rule}" != "${rules[0]}" ]; then others=(--without_reference_rows); fi
+            score "${evc_exp}/config.yaml" "${tuned}" "${name}" "${rule}" "converted, ${rule}" "${others[@]}"
+        done
+        if "${with_pretrained}"; then
+            score "${pretrained}/config.yaml" "${untuned}" "${name}" "${rules[0]}" \
+                "converted, ${rules[0]}, not fine-tuned" --without_reference_rows
+        fi
+    done
+fi
+
+if begin 7 "intensity scale"; then
+    for name in "${tests[@]}"; do
+        pairs=data/${name}/pairs/intensity
+        "${python}" -m espnet2_ext.bin.score_intensity --inference_dir "${tuned}/${name}/intensity" \
+            --data_dir "${raw}/${name}" --pairs_dir "${pairs}" "${page[@]}" \
+            --table "Intensity: ${title}, ${name}" --num_workers "${inference_nj}" \
+            --protocol "${pairs}: $(cat "${pairs}/rule"); drawn with seed ${pairs_seed}, vocoder ${vocoder}"
+    done
+fi
+
+if begin 8 "figures, audio and ${expdir}/RESULTS.md"; then
+    for name in "${tests[@]}"; do
+        "${python}" -m espnet2_ext.bin.report_conversion --inference_dir "${tuned}/${name}/${rules[0]}" \
+            --data_dir "${raw}/${name}" --pairs_dir "data/${name}/pairs/${rules[0]}" "${page[@]}" \
+            --title "Examples: ${title}, ${name}, ${rules[0]}" --train_dir "${evc_exp}" \
+            --output_dir "${expdir}/report/${evc_tag}/${name}/${rules[0]}"
+    done
+    "${python}" -m espnet2_ext.bin.evaluate_speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
+        --protocol "encoder ${speaker_encoder}" --table "Speaker vectors${corpus_note:+ (${corpus_note})}"
+    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
+fi
+
+log "Finished in ${SECONDS} s"

@@ -1,0 +1,115 @@
+"""The conversion's recipe end to end on a corpus of seconds, with models of random weights."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from reference.tiny_ser import SETTINGS, write_encoder
+from reference.tiny_trained import write_trained_model
+
+from espnet2_ext.tasks.ser import EmotionTask
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = ROOT / "egs2/mini_emo/evc1"
+DATA = """--num_voices 4 --utterances_per_voice 1 --test_voices 2 --test_sentences 2
+    --iemocap_utterances 20 --esd_sentences 1 1 3"""
+EMOTIONS = ["neutral", "happy", "angry", "sad"]
+CONFIG = {
+    "model_conf": {"forced_alignment_updates": 1000},
+    "optim": "adam",
+    "optim_conf": {"lr": 1.0e-3},
+    "scheduler": None,
+    "batch_type": "unsorted",
+    "batch_size": 8,
+    "max_epoch": 1,
+    "keep_nbest_models": 1,
+    "num_att_plot": 0,
+    "num_workers": 0,
+}
+
+
+def write_recogniser(root: Path) -> Path:
+    """Write a recogniser of random weights; return its file."""
+    encoder = write_encoder(root)
+    (root / "ser.yaml").write_text(yaml.safe_dump(SETTINGS))
+    command = ["--config", str(root / "ser.yaml"), "--output_dir", str(root / "exp")]
+    command += ["--prosody_encoder_dir", str(encoder), "--emotions", *EMOTIONS]
+    args = EmotionTask.get_parser().parse_args(command)
+    model = EmotionTask.build_model(args)
+    (root / "exp").mkdir()
+    torch.save(model.state_dict(), root / "exp/valid.ua.best.pth")
+    (root / "exp/config.yaml").write_text(yaml.safe_dump(vars(args)))
+    return root / "exp/valid.ua.best.pth"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """Return a copy of the recipe that shares the templates and the environment."""
+    for name in ("tools", "espnet2_ext"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "egs2").mkdir()
+    (tmp_path / "egs2/TEMPLATE").symlink_to(ROOT / "egs2/TEMPLATE")
+    directory = tmp_path / "egs2/mini_emo/evc1"
+    outputs = shutil.ignore_patterns("data", "dump", "exp", "downloads")
+    shutil.copytree(RECIPE, directory, symlinks=True, ignore=outputs)
+    write_trained_model(tmp_path / "p2v1")
+    write_recogniser(tmp_path / "ser1")
+    (directory / "conf/tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    (directory / "conf/limits.yaml").write_text("max_frames_per_unit: 3\n")
+    return directory
+
+
+def run(recipe: Path) -> None:
+    """Run run.sh with everything small; on failure show what was printed."""
+    root = recipe.parents[2]
+    command = ["./run.sh", "--local_data_opts", " ".join(DATA.split())]
+    command += ["--evc_config", "conf/tiny.yaml", "--inference_config", "conf/limits.yaml"]
+    command += ["--p2v_model", str(root / "p2v1/exp/p2v/best.pth"), "--num_references", "2"]
+    command += ["--emotion_model", str(root / "ser1/exp/valid.ua.best.pth"), "--intensities", "0 1"]
+    command += ["--intensity_pairs", "1", "--nj", "1", "--inference_nj", "1"]
+    done = subprocess.run(command, cwd=recipe, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def test_all_stages_and_a_rerun(recipe):
+    run(recipe)
+    experiment, pretrained = recipe / "exp/evc_tiny", recipe / "exp/pretrained_tiny"
+    weights = torch.load(experiment / "1epoch.pth", weights_only=True)
+    before = torch.load(pretrained / "model.pth", weights_only=True)
+    # The mels are normalised as in pretraining; everything that is learnt has moved on.
+    for name in ("normalize.mean", "normalize.std"):
+        torch.testing.assert_close(weights[name], before[name], rtol=0, atol=0)
+    config = yaml.safe_load((experiment / "config.yaml").read_text())
+    statistics = (recipe / config["normalize_conf"]["stats_file"]).resolve()
+    assert statistics == recipe.parents[2] / "p2v1/exp/stats/feats_stats.npz"
+    moved = {name.split(".")[0] for name in weights if not torch.equal(weights[name], before[name])}
+    assert moved >= {"unit_encoder", "prosody_encoder", "decoder", "updates"}
+
+    pairs = recipe / "data/mini_emo_esd_test/pairs"
+    for rule in ("same_voice", "parallel", "average", "intensity"):
+        [results] = experiment.glob(f"griffin_lim*/mini_emo_esd_test/{rule}")
+        assert len(list(results.glob("wav/*.wav"))) == len(
+            (pairs / rule / "pairs").read_text().splitlines()
+        )
+    records = [json.loads(line) for line in (recipe / "exp/results.jsonl").open()]
+    scores = {(r["row"], r["metric"]): r for r in records if r["table"].startswith("tiny")}
+    rows = ["zero effort", "resynthesis", "true target", "converted, same_voice"]
+    rows += ["converted, parallel", "converted, average", "converted, same_voice, not fine-tuned"]
+    for row in rows:
+        assert 0.0 <= scores[row, "emotion accuracy"]["value"] <= 1.0, row
+    assert np.isfinite(scores["converted, same_voice", "speaker cosine"]["value"])
+    assert "mean vector of up to 2 other" in scores["converted, average", "MCD"]["protocol"]
+    trends = {r["metric"] for r in records if r["table"].endswith("trends")}
+    assert "F0 mean: correlation" in trends
+    report = (recipe / "exp/RESULTS.md").read_text()
+    assert "synthetic" in report and "not fine-tuned" in report
+
+    made = {path: path.stat().st_mtime_ns for path in experiment.rglob("*.pth")}
+    run(recipe)
+    assert {path: path.stat().st_mtime_ns for path in experiment.rglob("*.pth")} == made
+    assert (recipe / "exp/RESULTS.md").read_text() == report
