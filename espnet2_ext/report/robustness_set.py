@@ -1,0 +1,127 @@
+"""The pairs of a robustness study, and the clean data that its conditions start from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from espnet2_ext.data.table import read_int_table, read_table, write_table
+from espnet2_ext.prosody2vec.pairs import Pair, read_pairs
+
+PAIR_TABLES = ("pairs", "targets", "conditions")
+WRONG_SENTENCE = "wrong_sentence"
+
+
+@dataclass(frozen=True)
+class StudySet:
+    """What all conditions share.
+
+    Attributes:
+        path: data directory.
+        unit_tag: which ``units_<tag>``.
+        pairs: what is converted, sorted by id.
+        units: sources to their units (U,).
+        run_lengths: sources to the run lengths (U,) of their units.
+        wavs: all utterances to their audio files.
+        vectors: speaker utterances to the places of their vectors in an ark.
+        utt2spk: all utterances to their speakers.
+    """
+
+    path: Path
+    unit_tag: str
+    pairs: list[Pair]
+    units: dict[str, np.ndarray]
+    run_lengths: dict[str, np.ndarray]
+    wavs: dict[str, str]
+    vectors: dict[str, str]
+    utt2spk: dict[str, str]
+
+    @property
+    def sources(self) -> list[str]:
+        """Return the utterances that are damaged, sorted, each once."""
+        return sorted({pair.source for pair in self.pairs})
+
+
+def choose_pairs(
+    pairs_dir: str | Path, output_dir: str | Path, max_pairs: int | None = None
+) -> tuple[int, int]:
+    """Write a pairs directory with evenly chosen pairs; return how many, and of how many.
+
+    Pairs are ordered by condition and then by id, so that every condition and voice has
+    its share of them.
+
+    Args:
+        pairs_dir: holds ``pairs targets conditions`` and, where known, ``wrong_sentence``.
+        output_dir: gets the same tables.
+        max_pairs: None takes all.
+
+    Raises:
+        FileNotFoundError: a table is missing.
+        ValueError: there are no pairs, fewer than 1 is asked for, or a table lacks a pair.
+    """
+    pairs_dir, output_dir = Path(pairs_dir), Path(output_dir)
+    tables = {name: read_table(pairs_dir / name) for name in PAIR_TABLES}
+    if not tables["pairs"]:
+        raise ValueError(f"{pairs_dir / 'pairs'}: holds no pairs")
+    if max_pairs is not None and max_pairs < 1:
+        raise ValueError(f"max_pairs {max_pairs}: at least one pair is needed")
+    for name in PAIR_TABLES[1:]:
+        _check_has(pairs_dir / name, tables[name], tables["pairs"])
+    ordered = sorted(tables["pairs"], key=lambda pair: (tables["conditions"][pair], pair))
+    number = min(len(ordered), max_pairs or len(ordered))
+    chosen = [ordered[(2 * place + 1) * len(ordered) // (2 * number)] for place in range(number)]
+    for name, table in tables.items():
+        write_table(output_dir / name, {pair: table[pair] for pair in chosen})
+    if (pairs_dir / WRONG_SENTENCE).is_file():
+        wrong = read_table(pairs_dir / WRONG_SENTENCE)
+        sources = {tables["pairs"][pair].split()[0] for pair in chosen}
+        write_table(output_dir / WRONG_SENTENCE, {s: wrong[s] for s in sources & wrong.keys()})
+    return number, len(ordered)
+
+
+def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -> StudySet:
+    """Return the clean data of the pairs.
+
+    Args:
+        data_dir: holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``.
+        unit_tag: which units.
+        pairs_dir: of ``choose_pairs``.
+
+    Raises:
+        FileNotFoundError: a table is missing.
+        ValueError: a table lacks an utterance that a pair names, or units and run lengths
+            of a source do not belong together.
+    """
+    data_dir = Path(data_dir)
+    pairs = read_pairs(Path(pairs_dir) / "pairs")
+    sources = sorted({pair.source for pair in pairs})
+    int_tables = {}
+    for name in (f"units_{unit_tag}", f"unit_durations_{unit_tag}"):
+        table = read_int_table(data_dir / name)
+        _check_has(data_dir / name, table, sources)
+        int_tables[name] = {source: np.array(table[source]) for source in sources}
+    units, run_lengths = int_tables.values()
+    for source in sources:
+        if units[source].shape != run_lengths[source].shape:
+            raise ValueError(
+                f"{data_dir}/unit_durations_{unit_tag}: {source}: {len(run_lengths[source])} run "
+                f"lengths for {len(units[source])} units; extract the units again"
+            )
+    wavs, vectors, utt2spk = (
+        read_table(data_dir / name) for name in ("wav.scp", "spk_embed.scp", "utt2spk")
+    )
+    _check_has(data_dir / "wav.scp", wavs, [*sources, *(pair.prosody for pair in pairs)])
+    _check_has(data_dir / "spk_embed.scp", vectors, [pair.speaker for pair in pairs])
+    _check_has(data_dir / "utt2spk", utt2spk, sources)
+    return StudySet(data_dir, unit_tag, pairs, units, run_lengths, wavs, vectors, utt2spk)
+
+
+def _check_has(path: Path, table: Mapping, keys: Iterable[str]) -> None:
+    """Raise ValueError unless every key stands in the table."""
+    lacking = set(keys) - table.keys()
+    if lacking:
+        raise ValueError(
+            f"{path}: lacks {len(lacking)} keys that the pairs need, for example {min(lacking)}; "
+            "take those pairs out or write the table again"
+        )
