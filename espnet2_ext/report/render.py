@@ -8,7 +8,7 @@ from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.report.results import PATH, TEXT, Record, read_records
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
-DECIMALS = {"%": 1, "dB": 1, "share": 3, "count": 0}
+DECIMALS = {"%": 1, "dB": 1, "Hz": 1, "share": 3, "count": 0}
 """Digits behind the point by unit; 3 for any other."""
 MISSING = "–"
 IMAGE_SUFFIXES = (".png", ".svg")
@@ -114,16 +114,22 @@ def _line(cells: Sequence[str]) -> str:
 
 def _definitions(records: Sequence[Record]) -> list[str]:
     """Return each definition once."""
-    lines = ["n: utterances a value stands for. ↓ lower is better, ↑ higher is better."]
+    lines = [
+        "n: utterances (in listening tests, answers) that a value stands for."
+        " ↓ lower is better, ↑ higher is better."
+    ]
     if any(record.low is not None for record in records):
-        lines.append("In brackets: 95 % interval of the mean, bootstrap over utterances.")
+        lines.append(
+            "In brackets: 95 % interval of the mean, bootstrap over utterances where the"
+            " definition says nothing else."
+        )
     scores = [record for record in records if record.unit not in (TEXT, PATH)]
     definitions = dict.fromkeys((r.metric, r.definition) for r in scores if r.definition)
     return [*lines, "", *(f"- *{metric}*: {text}" for metric, text in definitions)]
 
 
 def _metric_title(record: Record) -> str:
-    unit = f" ({record.unit})" if record.unit in ("%", "dB") else ""
+    unit = f" ({record.unit})" if record.unit in ("%", "dB", "Hz") else ""
     return f"{record.metric}{ARROWS[record.better]}{unit}"
 
 

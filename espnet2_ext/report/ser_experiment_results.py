@@ -148,10 +148,10 @@ def _fold(run: FoldRun) -> FoldResult:
 def _pair(
     scores: Mapping[str, SystemScores], names: Sequence[str]
 ) -> tuple[SystemScores, SystemScores]:
-    """Return the two systems of a comparison.
+    """Return the two systems of a comparison, each under the seeds that both have.
 
     Raises:
-        ValueError: they are not two, or one of them is not there.
+        ValueError: they are not two, one of them is not there, or they share no seed.
     """
     if len(names) != 2:
         raise ValueError(f"comparison {':'.join(names)}: expected A:B, as p2v:fbank")
@@ -160,7 +160,11 @@ def _pair(
             raise ValueError(
                 f"comparison {':'.join(names)}: no system {name!r} among {', '.join(scores)}"
             )
-    return scores[names[0]], scores[names[1]]
+    first, second = (scores[name] for name in names)
+    shared = set(first.seeds) & set(second.seeds)
+    if not shared:
+        raise ValueError(f"comparison {':'.join(names)}: the two share no seed")
+    return first.under(shared), second.under(shared)
 
 
 def _write_files(

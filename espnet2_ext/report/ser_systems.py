@@ -1,7 +1,7 @@
 """Systems of emotion recognition with the predictions of all their folds and seeds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,14 @@ class SystemScores:
     def seeds(self) -> list[int]:
         """Return the seeds, sorted."""
         return sorted({result.seed for result in self.folds})
+
+    def under(self, seeds: Collection[int]) -> "SystemScores":
+        """Return the same of these seeds alone.
+
+        Raises:
+            ValueError: it has none of them.
+        """
+        return replace(self, folds=[result for result in self.folds if result.seed in seeds])
 
     @property
     def by_fold_and_seed(self) -> dict[tuple[str, int], FoldResult]:

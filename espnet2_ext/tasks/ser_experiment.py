@@ -16,18 +16,33 @@ class System:
     Attributes:
         tag: names its folder ``ser_<tag>``.
         config: its ESPnet configuration.
+        max_seeds: it is trained with so many of a protocol's seeds, the first ones; None
+            for all.
     """
 
     tag: str
     config: Path
+    max_seeds: int | None = None
 
     @classmethod
     def of_config(cls, config: str | Path) -> "System":
-        """Return the system of ``conf/train_ser_<tag>.yaml``."""
-        path = Path(config)
+        """Return the system of ``conf/train_ser_<tag>.yaml`` or ``<path>:<max_seeds>``.
+
+        Raises:
+            ValueError: there is no such file, or the limit is no number above 0.
+        """
+        name, _, limit = str(config).partition(":")
+        path = Path(name)
         if not path.is_file():
             raise ValueError(f"{path}: no such configuration")
-        return cls(path.stem.removeprefix("train_").removeprefix("ser_"), path)
+        if limit and not (limit.isdecimal() and int(limit) > 0):
+            raise ValueError(f"{config}: expected FILE or FILE:SEEDS, as {path}:1")
+        tag = path.stem.removeprefix("train_").removeprefix("ser_")
+        return cls(tag, path, int(limit) if limit else None)
+
+    def takes(self, place: int) -> bool:
+        """Return whether it is trained with the seed at this place of a protocol."""
+        return self.max_seeds is None or place < self.max_seeds
 
 
 @dataclass(frozen=True)
@@ -129,5 +144,6 @@ def list_runs(
         if place < len(protocol.seeds)
         for fold in protocol.folds.folds
         for system in systems
+        if system.takes(place)
     ]
     return runs

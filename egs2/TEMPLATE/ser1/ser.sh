@@ -32,7 +32,7 @@ allow=                      # overlaps to accept and print, such as "train-test:
 p2v_model=                  # weights of p2v.sh; none: only systems that need none
 upstream=                   # frozen S3PRL upstream whose vectors are cached; none: none
 upstream_path=              # its checkpoint or directory
-ser_configs=                # conf/train_ser_<system>.yaml, one row each
+ser_configs=                # conf/train_ser_<system>.yaml, one row each; FILE:1 takes the first seed alone
 balanced=false              # weight the loss by class
 ser_args=                   # further options of the task, such as "--max_epoch 30"
 ## Scores: stage 8

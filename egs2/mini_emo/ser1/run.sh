@@ -11,7 +11,7 @@ exec ./ser.sh \
     --upstream_path downloads/tiny_hubert \
     --protocols "loso:0,1,2 lospko:0" \
     --max_train 200 \
-    --ser_configs "conf/train_ser_fbank.yaml conf/train_ser_p2v.yaml conf/train_ser_upstream.yaml conf/train_ser_fusion.yaml" \
+    --ser_configs "conf/train_ser_fbank.yaml conf/train_ser_p2v.yaml conf/train_ser_upstream.yaml:1 conf/train_ser_fusion.yaml:1" \
     --comparisons "p2v:fbank fusion:upstream fusion:p2v" \
     --corpus_note "synthetic speech" \
     --ngpu 0 \

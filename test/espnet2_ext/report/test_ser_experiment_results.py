@@ -11,7 +11,7 @@ from espnet2_ext.bin import ser_score
 from espnet2_ext.data.table import write_table
 from espnet2_ext.metrics.ser_predictions import read_predictions, write_predictions
 from espnet2_ext.report.results import read_records
-from espnet2_ext.report.ser_experiment_results import collect_system, report_experiment
+from espnet2_ext.report.ser_experiment_results import _pair, collect_system, report_experiment
 from espnet2_ext.ser.fold_run import RunResult
 from espnet2_ext.ser.fold_set import FoldSet
 from espnet2_ext.ser.folds import write_folds
@@ -166,6 +166,32 @@ def test_comparison(report) -> None:
 def test_comparison_of_what_is_not_there(report, pair, message) -> None:
     with pytest.raises(ValueError, match=message):
         report(comparisons=[pair])
+
+
+def test_comparison_under_the_seeds_that_both_have(runs, systems, root: Path) -> None:
+    """p2v has a second seed, in which it errs everywhere; it must not count."""
+    protocols = read_protocols(root / "folds", ["tiny:0,1"], root / "data/utt2emo")
+    single = replace(systems[1], max_seeds=1)
+    for run in list_runs([systems[0]], protocols, root / "exp", EMOTIONS):
+        if run.seed == 1:
+            write_result(run, epoch=1, test_selected=1, seed=1)
+            path = run.directory / "predictions/test.1ep.tsv"
+            write_predictions(path, predictions(run.fold.test[0][0], "aass", "ssaa", EMOTIONS))
+    records = report_experiment(
+        [systems[0], single], protocols, root / "exp", EMOTIONS, title="E",
+        utt2spk=root / "data/utt2spk", comparisons=[("p2v", "fbank")],
+    )  # fmt: skip
+    found = cells(records, "E, tiny_train20: comparisons")
+    assert found["Prosody2Vec against fbank", "UA difference"] == pytest.approx(25.0)
+    assert found["Prosody2Vec against fbank", "pairs"] == 2
+    assert cells(records, "E, tiny_train20")["Prosody2Vec", "UA"] == pytest.approx(87.5 / 2)
+
+
+def test_comparison_without_a_shared_seed(runs, systems, protocols, root: Path) -> None:
+    fbank = collect_system(systems[1], protocols[0], root / "exp", EMOTIONS)
+    other = replace(fbank, folds=[replace(fold, seed=5) for fold in fbank.folds])
+    with pytest.raises(ValueError, match="comparison a:b: the two share no seed"):
+        _pair({"a": fbank, "b": other}, ("a", "b"))
 
 
 def test_published_figures_where_asked(report, protocols, root, systems, runs) -> None:

@@ -37,6 +37,13 @@ def test_an_utterance_is_one_group_whatever_the_seeds() -> None:
     )
 
 
+def test_some_of_the_seeds() -> None:
+    both = system([FOLD_1, fold_result("fold_1", "aass", "ssss", seed=7, leaked="ssss")])
+    assert both.under({7, 8}).folds == [both.folds[1]]
+    with pytest.raises(ValueError, match="no folds"):
+        both.under({8})
+
+
 def test_groups_of_speakers() -> None:
     speakers = {"fold_1-0": "x", "fold_1-1": "y", "fold_1-2": "x", "fold_1-3": "x", "other": "z"}
     counts = system([FOLD_1]).grouped_confusions(speakers)

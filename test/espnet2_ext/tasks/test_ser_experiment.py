@@ -76,6 +76,21 @@ def test_a_protocol_of_fewer_seeds_ends_earlier(corpus, systems, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_system_of_fewer_seeds(corpus, systems, tmp_path):
+    few = System.of_config(f"{systems[0].config}:1")
+    assert few == replace(systems[0], max_seeds=1)
+    runs = list_runs([few, systems[1]], protocols(corpus, "tiny:5,6"), tmp_path, EMOTIONS)
+    assert [(run.system, run.seed) for run in runs] == [
+        ("p2v", 5), ("other", 5), ("p2v", 5), ("other", 5), ("other", 6), ("other", 6)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", ["0", "x", "-1"])
+def test_a_limit_of_seeds_that_is_none(systems, limit):
+    with pytest.raises(ValueError, match="expected FILE or FILE:SEEDS, as .*p2v.yaml:1"):
+        System.of_config(f"{systems[0].config}:{limit}")
+
+
 def test_two_systems_of_one_name(corpus, tmp_path):
     for name in ("train_ser_p2v.yaml", "train_p2v.yaml"):
         (tmp_path / name).write_text("")
