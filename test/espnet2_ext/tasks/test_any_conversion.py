@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from reference.tiny_trained import write_trained_model
 
+from espnet2_ext.prosody2vec.converter import ConversionRequest
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.tasks.any_conversion import AnyConverter, read_speech
 from espnet2_ext.units.centroids import Centroids
@@ -47,6 +48,19 @@ def test_vectors_are_those_of_the_parts(
     np.testing.assert_allclose(converter.prosody([first, second]), np.mean(alone, 0), atol=1e-6)
     expected = converter.speaker_encoder(read_speech(first, "x"))
     np.testing.assert_array_equal(converter.speaker(first), expected)
+
+
+def test_a_short_recording_is_one_request_with_the_given_vectors(converter: AnyConverter) -> None:
+    source = speech(1.0)
+    generator = np.random.default_rng(1)
+    prosody, voice = generator.normal(size=5), generator.normal(size=192)
+    units, _ = converter.unit_encoder.encode(source)
+    request = ConversionRequest(units, None, voice, prosody)
+    [expected] = converter.converter.convert([request])
+    result = converter.convert(source, prosody, voice)
+    np.testing.assert_array_equal(result.waveform, converter.vocoder(expected.mel))
+    for other in ((prosody + 1, voice), (prosody, -voice)):
+        assert not np.array_equal(converter.convert(source, *other).waveform, result.waveform)
 
 
 def test_a_long_recording_is_its_pieces_one_after_the_other(converter: AnyConverter) -> None:

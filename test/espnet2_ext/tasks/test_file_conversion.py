@@ -76,6 +76,18 @@ def test_refuses_what_makes_no_sense(files: dict[str, Path]) -> None:
         convert_file(FakeConverter(), **{**given, "source": files["short"]})
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(0.05, "0.050 s is too short"), (2.0, "silent")])
+def test_a_source_without_speech_gets_one_line_and_nothing_is_written(
+    files: dict[str, Path], seconds: float, said: str
+) -> None:
+    soundfile.write(files["source"], np.zeros(int(16000 * seconds)), 16000)
+    with pytest.raises(ValueError, match=rf"source\.wav: {said}.* source; give "):
+        convert_file(
+            FakeConverter(), source=files["source"], prosody=[files["sad"]], out=files["out"]
+        )
+    assert not files["out"].exists()
+
+
 def test_summary_gives_seconds_and_pitch(make_pulses: Callable[..., np.ndarray]) -> None:
     heard = ConvertedFile(make_pulses(150, 1.0), [make_pulses(200, 0.5)], np.zeros(8000))
     lines = [line.split("\t") for line in heard.summary().splitlines()]
