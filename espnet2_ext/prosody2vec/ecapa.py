@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 class TdnnBlock(nn.Module):
@@ -86,8 +87,16 @@ class AttentiveStatisticsPooling(nn.Module):
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         mean, deviation = _weighted_statistics(hidden, mask / mask.sum(dim=2, keepdim=True))
-        context = torch.cat([hidden, mean.expand_as(hidden), deviation.expand_as(hidden)], dim=1)
-        scores = self.score(torch.tanh(self.tdnn(context, mask)))
+        # The convolution of frame, mean and deviation side by side; what it makes of the
+        # two that are the same at all frames is computed once.
+        of_frame, of_utterance = self.tdnn.convolution.weight.split(
+            [hidden.size(1), 2 * hidden.size(1)], dim=1
+        )
+        constant = F.conv1d(
+            torch.cat([mean, deviation], dim=1), of_utterance, self.tdnn.convolution.bias
+        )
+        context = torch.relu(F.conv1d(hidden, of_frame) + constant)
+        scores = self.score(torch.tanh(self.tdnn.norm(context) * mask))
         weights = scores.masked_fill(mask == 0, float("-inf")).softmax(dim=2)
         mean, deviation = _weighted_statistics(hidden, weights)
         return torch.cat([mean, deviation], dim=1).squeeze(2)

@@ -3,6 +3,7 @@
 # All options of ser.sh can be given: ./run.sh --help
 set -euo pipefail
 
+# nj 1: for 600 short files further processes would load longer than they work.
 exec ./ser.sh \
     --ser_set mini_emo_iemocap \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
@@ -15,6 +16,6 @@ exec ./ser.sh \
     --comparisons "p2v:fbank fusion:upstream fusion:p2v" \
     --corpus_note "synthetic speech" \
     --ngpu 0 \
-    --nj "$(nproc)" \
+    --nj 1 \
     --train_nj "$(nproc)" \
     "$@"
