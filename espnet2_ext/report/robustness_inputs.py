@@ -7,7 +7,7 @@ import numpy as np
 
 from espnet2_ext.data.audio import read_audio, to_int16, write_flac
 from espnet2_ext.data.degradation import add_noise, babble, reverberate, white_noise
-from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.data.table import read_int_table, write_table
 from espnet2_ext.metrics.measures import UnitEncoder
 from espnet2_ext.metrics.unit_error_rate import unit_error_rate
 from espnet2_ext.report.robustness_conditions import (
@@ -131,9 +131,7 @@ class SourceDamage:
         if self._is_checked:
             return
         rates = {
-            source: unit_error_rate(
-                units, self.encoder.encode(read_audio(self.study.wavs[source]))[0]
-            )
+            source: _error_rate(units, self.encoder.encode(read_audio(self.study.wavs[source]))[0])
             for source, units in self.study.units.items()
         }
         mean = sum(rates.values()) / len(rates)
@@ -154,9 +152,12 @@ def input_error_rates(study: StudySet, folder: str | Path) -> dict[str, float]:
         study: the clean data.
         folder: written by ``SourceDamage.write``.
     """
-    table = read_table(Path(folder) / f"units_{study.unit_tag}")
-    given = {source: [int(unit) for unit in units.split()] for source, units in table.items()}
+    given = read_int_table(Path(folder) / f"units_{study.unit_tag}")
     return {
-        pair.pair_id: unit_error_rate(study.units[pair.source], given[pair.source])
+        pair.pair_id: unit_error_rate(study.units[pair.source].tolist(), given[pair.source])
         for pair in study.pairs
     }
+
+
+def _error_rate(reference: np.ndarray, units: np.ndarray) -> float:
+    return unit_error_rate(reference.tolist(), units.tolist())

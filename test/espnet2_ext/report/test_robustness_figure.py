@@ -13,7 +13,9 @@ def make_records(conditions: list[Condition]) -> list[Record]:
     """Return records whose value is the amount; of what went in, half of it."""
     factors = dict.fromkeys(METRICS, 1.0) | {"input unit error rate": 0.5}
     return [
-        Record("t", c.row, metric, factor * c.amount, "%", 2, "", "", "", c.amount - 1, c.amount + 1)
+        Record(
+            "t", c.row, metric, factor * c.amount, "%", 2, "", "", "", c.amount - 1, c.amount + 1
+        )
         for c in conditions
         for metric, factor in factors.items()
     ]
