@@ -37,7 +37,7 @@ def emotion_fields(heard: Heard, emotion: str | None) -> dict[str, float | None]
     """
     if heard.emotions is None:
         return {}
-    if emotion not in heard.emotions:
+    if emotion is None or emotion not in heard.emotions:
         raise ValueError(
             f"emotion {emotion or 'not known (no utt2emo)'}: the recogniser knows "
             f"{', '.join(sorted(heard.emotions))}; take one that was trained with it"

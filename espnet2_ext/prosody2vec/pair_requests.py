@@ -1,6 +1,6 @@
 """From pairs to what a converter is asked for: units, prosody and speaker vector of each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +40,11 @@ class PairRequests:
     def check(self, pairs: Iterable[Pair]) -> None:
         """Raise ValueError where a pair names an utterance that a table lacks."""
         for pair in pairs:
-            needed = [(self.units_name, self.units, pair.source)]
-            needed += [("spk_embed.scp", self.speakers, pair.speaker)]
-            needed += [("wav.scp", self.wavs, name) for name in pair.prosody_utterances]
+            needed: list[tuple[str, Mapping[str, object], str]] = [
+                (self.units_name, self.units, pair.source),
+                ("spk_embed.scp", self.speakers, pair.speaker),
+                *(("wav.scp", self.wavs, name) for name in pair.prosody_utterances),
+            ]
             for table_name, table, utterance in needed:
                 if utterance not in table:
                     raise ValueError(

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fine-tune a pretrained Prosody2Vec on emotional speech, convert emotions and score them;
 # `./evc.sh --help` says how. What is as in pretraining is done by p2v.sh.
+# shellcheck disable=SC2154  # some variables are set by the options of the pretrained model
 set -euo pipefail
 . common/log.sh
 . common/help.sh
@@ -141,7 +142,6 @@ if [ "${stop_stage}" -ge 3 ]; then
     [ -f "${pretrained}/p2v_options.sh" ] || die "${pretrained}/p2v_options.sh: missing; run stage 2"
     # shellcheck source=/dev/null
     . "${pretrained}/p2v_options.sh"
-    # shellcheck disable=SC2154  # set by that file
     unit_tag=${kmeans_feature//\//_}_${nclusters}
 fi
 

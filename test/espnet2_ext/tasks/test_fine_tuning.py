@@ -81,8 +81,8 @@ def test_fine_tuning_starts_from_the_weights_and_the_statistics_of_pretraining(
     args = Prosody2VecTask.get_parser().parse_args([*command, *statistics])
     model = Prosody2VecTask.build_model(args)
     # Sums -10 and 58 of 2 frames: mean -5, variance 29 - 25.
-    torch.testing.assert_close(model.normalize.mean, torch.full((80,), -5.0))
-    torch.testing.assert_close(model.normalize.std, torch.full((80,), 2.0))
+    torch.testing.assert_close(model.normalize.mean.float(), torch.full((80,), -5.0))
+    torch.testing.assert_close(model.normalize.std.float(), torch.full((80,), 2.0))
     model.load_state_dict(torch.load(out / "model.pth", weights_only=True))
 
 
@@ -93,7 +93,7 @@ def test_the_pretrained_model_converts_from_the_folder(
     monkeypatch.chdir(tmp_path)
     model, args = Prosody2VecTask.build_model_from_file(out / "config.yaml", out / "model.pth")
     assert isinstance(args, argparse.Namespace)
-    torch.testing.assert_close(model.normalize.mean, torch.full((80,), -5.0))
+    torch.testing.assert_close(model.normalize.mean.float(), torch.full((80,), -5.0))
 
 
 def test_a_second_time_gives_the_same_files(model_file: Path, tmp_path: Path) -> None:
