@@ -73,7 +73,8 @@ def robustness_figure(
         unit = f" ({clean.unit})" if clean.unit else ""
         grid[row, 0].set_ylabel(f"{metric}{unit}")
     for axes, label in zip(grid[0], columns, strict=True):
-        axes.legend(fontsize=8)
+        # Above the panel: inside, it would lie on points of some study.
+        axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         if label.startswith("SNR"):
             axes.invert_xaxis()
     figure.suptitle(title, fontsize=10)

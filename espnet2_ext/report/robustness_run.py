@@ -10,7 +10,7 @@ from pathlib import Path
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.metrics.conversion import SCORES, score_conversions
 from espnet2_ext.metrics.measure_files import load_unit_encoder
-from espnet2_ext.metrics.pair_score import PairScore, read_scores
+from espnet2_ext.metrics.pair_score import read_scores
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.inference import convert_pairs
 from espnet2_ext.report.robustness_conditions import CLEAN, Condition
@@ -96,18 +96,18 @@ class ConditionRunner:
         is_same = kept.is_file() and kept.read_text(encoding="utf-8") == fingerprint
         if is_same and scores_path.is_file():
             logger.info("%s: complete, kept", folder)
-            scores = read_scores(scores_path)
         else:
             if not is_same:
                 # Conversions of other units would otherwise be taken for these.
                 shutil.rmtree(scores_path.parent, ignore_errors=True)
                 with atomic_open(kept) as stream:
                     stream.write(fingerprint)
-            scores = self._convert_and_score(condition, folder)
-        pooled = [replace(score, condition="") for score in scores]
+            self._convert_and_score(condition, folder)
+        # Always from the file, whose digits are fewer: a rerun gives the same records.
+        pooled = [replace(score, condition="") for score in read_scores(scores_path)]
         return ConditionResult(condition, pooled, input_error_rates(self.study, folder / "data"))
 
-    def _convert_and_score(self, condition: Condition, folder: Path) -> list[PairScore]:
+    def _convert_and_score(self, condition: Condition, folder: Path) -> None:
         settings = self.settings
         self._load_damage().write(condition, folder / "data")
         convert_pairs(
@@ -123,7 +123,7 @@ class ConditionRunner:
             device=settings.device,
             contrast_data_dir=settings.contrast_data_dir,
         )
-        return score_conversions(
+        score_conversions(
             folder / "conversion",
             self.study.path,  # Clean: what should have been said.
             self.pairs_dir,
