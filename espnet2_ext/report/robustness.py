@@ -80,8 +80,8 @@ def report_robustness(
             results.append(runner.run(condition))
     restored = str(bool(settings.contrast_data_dir)).lower()
     protocol = (
-        f"{chosen} of {listed} pairs of {pairs_dir}, model {settings.model_file}, contrast "
-        f"restored: {restored}; {DAMAGE}; seed {settings.seed}; units {unit_tag}, vocoder "
+        f"{chosen} of {listed} pairs of {pairs_dir} ({len(study.sources)} sources), model "
+        f"{settings.model_file}, contrast restored: {restored}; {DAMAGE}; seed {settings.seed}; units {unit_tag}, vocoder "
         f"{settings.vocoder}, F0 by dio"
     )
     records = robustness_records(results, table=table, protocol=protocol, commit=git_commit())

@@ -48,8 +48,9 @@ def choose_pairs(
 ) -> tuple[int, int]:
     """Write a pairs directory with evenly chosen pairs; return how many, and of how many.
 
-    Pairs are ordered by condition and then by id, so that every condition and voice has
-    its share of them.
+    Conditions take turns, and each goes on in its list where the one before stopped: every
+    condition and voice has its share, and pairs share a source only where there are more
+    pairs than sources. Scores of pairs of one source are not independent.
 
     Args:
         pairs_dir: holds ``pairs targets conditions`` and, where known, ``wrong_sentence``.
@@ -68,16 +69,29 @@ def choose_pairs(
         raise ValueError(f"max_pairs {max_pairs}: at least one pair is needed")
     for name in PAIR_TABLES[1:]:
         _check_has(pairs_dir / name, tables[name], tables["pairs"])
-    ordered = sorted(tables["pairs"], key=lambda pair: (tables["conditions"][pair], pair))
-    number = min(len(ordered), max_pairs or len(ordered))
-    chosen = [ordered[(2 * place + 1) * len(ordered) // (2 * number)] for place in range(number)]
+    number = min(len(tables["pairs"]), max_pairs or len(tables["pairs"]))
+    chosen = _spread(tables["conditions"], sorted(tables["pairs"]), number)
     for name, table in tables.items():
         write_table(output_dir / name, {pair: table[pair] for pair in chosen})
     if (pairs_dir / WRONG_SENTENCE).is_file():
         wrong = read_table(pairs_dir / WRONG_SENTENCE)
         sources = {tables["pairs"][pair].split()[0] for pair in chosen}
         write_table(output_dir / WRONG_SENTENCE, {s: wrong[s] for s in sources & wrong.keys()})
-    return number, len(ordered)
+    return number, len(tables["pairs"])
+
+
+def _spread(conditions: Mapping[str, str], pairs: list[str], number: int) -> list[str]:
+    """Return some of the pairs, see ``choose_pairs``."""
+    lists: dict[str, list[str]] = {}
+    for pair in pairs:
+        lists.setdefault(conditions[pair], []).append(pair)
+    in_turn = list(lists.values())
+    chosen = {}
+    for place in range(number):
+        of_condition = in_turn[place % len(in_turn)]
+        chosen[of_condition[(2 * place + 1) * len(of_condition) // (2 * number)]] = True
+    # A condition with few pairs gives the same one twice; others fill its place.
+    return sorted([*chosen, *(pair for pair in pairs if pair not in chosen)][:number])
 
 
 def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -> StudySet:

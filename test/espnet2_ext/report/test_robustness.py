@@ -74,7 +74,7 @@ def test_every_condition_is_in_the_table(study: Study) -> None:
     assert len(given) == 4 and min(given.values()) > 0.1
     assert found["zero effort", "unit error rate"].value == 0.0
     protocol = found["clean source", "MCD"].protocol
-    assert protocol.startswith(f"2 of 3 pairs of {study.files.pairs_dir}, model ")
+    assert protocol.startswith(f"2 of 3 pairs of {study.files.pairs_dir} (2 sources), model ")
     assert "contrast restored: false" in protocol and "seed 0" in protocol
 
 

@@ -30,11 +30,19 @@ def test_few_pairs_are_spread_over_conditions_and_voices(tmp_path: Path) -> None
     conditions = {f"{voice}{place}-{to}": to for voice in "abc" for place in "12" for to in "xy"}
     write_pairs(tmp_path / "all", conditions)
     assert choose_pairs(tmp_path / "all", tmp_path / "few", 4) == (4, 12)
-    # By condition: a1 a2 b1 b2 c1 c2; of six, the middle ones of two halves.
-    assert list(read_table(tmp_path / "few/pairs")) == ["a2-x", "a2-y", "c1-x", "c1-y"]
-    assert read_table(tmp_path / "few/targets")["c1-x"] == "t-c1-x"
+    # Each condition has a1 a2 b1 b2 c1 c2, of which the turns take places 0, 2, 3 and 5.
+    assert list(read_table(tmp_path / "few/pairs")) == ["a1-x", "b1-y", "b2-x", "c2-y"]
+    assert read_table(tmp_path / "few/targets")["b2-x"] == "t-b2-x"
     assert not (tmp_path / "few/wrong_sentence").exists()
     assert choose_pairs(tmp_path / "all", tmp_path / "many", 99) == (12, 12)
+
+
+def test_a_condition_with_few_pairs_does_not_make_the_list_shorter(tmp_path: Path) -> None:
+    conditions = {"a": "x", "b": "y", "c": "y", "d": "y", "e": "y", "f": "y"}
+    write_pairs(tmp_path / "all", conditions)
+    assert choose_pairs(tmp_path / "all", tmp_path / "few", 4) == (4, 6)
+    # x gives a twice, y gives c and f; b is the first of the rest.
+    assert list(read_table(tmp_path / "few/pairs")) == ["a", "b", "c", "f"]
 
 
 def test_only_wrong_sentences_of_chosen_sources_are_kept(files: StudyFiles, tmp_path: Path) -> None:
