@@ -81,8 +81,8 @@ def report_robustness(
     restored = str(bool(settings.contrast_data_dir)).lower()
     protocol = (
         f"{chosen} of {listed} pairs of {pairs_dir} ({len(study.sources)} sources), model "
-        f"{settings.model_file}, contrast restored: {restored}; {DAMAGE}; seed {settings.seed}; units {unit_tag}, vocoder "
-        f"{settings.vocoder}, F0 by dio"
+        f"{settings.model_file}, contrast restored: {restored}; {DAMAGE}; "
+        f"seed {settings.seed}; units {unit_tag}, vocoder {settings.vocoder}, F0 by dio"
     )
     records = robustness_records(results, table=table, protocol=protocol, commit=git_commit())
     figure = out_dir / "robustness.png"
