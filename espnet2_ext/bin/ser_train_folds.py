@@ -19,7 +19,7 @@ from espnet2_ext.tasks.ser_experiment import System, list_runs, read_protocols
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which trainings there are."""
-    parser.add_argument("--configs", nargs="+", required=True, help="train_ser_<system>.yaml[:SEEDS]")
+    parser.add_argument("--configs", nargs="+", required=True, help="train_ser_SYSTEM.yaml[:SEEDS]")
     parser.add_argument("--folds_dir", required=True, help="written by bin/ser_folds")
     parser.add_argument("--protocols", nargs="+", required=True, help="NAME:SEED,SEED")
     parser.add_argument("--data_dir", required=True, help="dump directory with utt2emo, wav.scp")

@@ -83,7 +83,7 @@ class FoldRun:
         return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
     def write_lists(self, data: SerData) -> None:
-        """Write ``lists/{train,valid}_shape``, ``lists/test`` by length, ``lists/fingerprint``.
+        """Write ``lists/{train,valid}_shape``, ``lists/test`` and ``lists/fingerprint``.
 
         Raises:
             ValueError: an utterance of the fold has no shape; the message names it.
@@ -96,13 +96,8 @@ class FoldRun:
                         f"{data.shapes}: {name}: missing, though {self.fold.name} has it;"
                         " run the stages from formatting on again"
                     )
-            if part != "test":
-                out = self.directory / "lists" / f"{part}_shape"
-                write_table(out, {name: shapes[name] for name in names})
-        # ESPnet streams the test set in the order of its list: by length there is little padding.
-        by_length = sorted(self.fold.test, key=lambda name: int(shapes[name].split(",")[0]))
-        with atomic_open(self.directory / "lists/test") as stream:
-            stream.writelines(f"{name} {shapes[name]}\n" for name in by_length)
+            out = self.directory / "lists" / (part if part == "test" else f"{part}_shape")
+            write_table(out, {name: shapes[name] for name in names})
         with atomic_open(self.directory / FINGERPRINT) as stream:
             stream.write(f"{self.fingerprint(data)}\n")
 

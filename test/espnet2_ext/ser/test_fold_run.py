@@ -120,13 +120,6 @@ def test_class_weights_by_hand(make_run, data):
     assert lacking.class_weights() == [1.0, 0.5]
 
 
-def test_the_test_list_goes_by_length(make_run, data, tmp_path):
-    names = ("c-1", "b-1", "a-4")
-    write_table(tmp_path / "shapes", dict.fromkeys(LABELS, "7") | {"c-1": "90,80", "a-4": "8,80"})
-    make_run(fold=replace(FOLD, valid=("a-3",), test=names)).write_lists(data)
-    assert list(read_table(tmp_path / "exp/lists/test")) == ["b-1", "a-4", "c-1"]
-
-
 def test_lists_of_the_fold(make_run, data, tmp_path):
     run = make_run()
     assert run.begun_from() is None
