@@ -1,6 +1,7 @@
 """The conversion's recipe end to end on a corpus of seconds, with models of random weights."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -77,6 +78,8 @@ def run(recipe: Path, *options: str) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif("RUN_LONG" not in os.environ, reason="takes many minutes: set RUN_LONG=1")
 def test_all_stages_and_a_rerun(recipe):
     run(recipe)
     experiment, pretrained = recipe / "exp/evc_tiny", recipe / "exp/pretrained_tiny"
