@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
 from espnet2_ext.corpora.esd_counts import Faults
 from espnet2_ext.corpora.esd_ids import EsdId, parse_id
 from espnet2_ext.corpora.esd_release import Release
 from espnet2_ext.corpora.esd_text import Transcript, borrow_words
+from espnet2_ext.data.check_audio import read_header
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,8 @@ def select(release: Release, expected: Sequence[EsdId]) -> Selection:
             missing.append(str(key))
             rejected[key.utterance_id] = (key.split, f"no wav in {release.root}")
             continue
-        duration_s, fault = _read_header(f"{release.root}/{release.wavs[key]}")
+        # The next stage of a recipe decodes every file and finds what no header shows.
+        duration_s, fault = read_header(f"{release.root}/{release.wavs[key]}")
         if fault:
             unreadable[release.wavs[key]] = fault
             rejected[key.utterance_id] = (key.split, f"{release.wavs[key]}: {fault}")
@@ -61,16 +61,3 @@ def select(release: Release, expected: Sequence[EsdId]) -> Selection:
     without = [key.utterance_id for key in borrow_words(words, kept)]
     faults = Faults(release.absent, missing, release.extra, unreadable, release.misplaced, without)
     return Selection(kept, words, rejected, faults, hours)
-
-
-def _read_header(path: str) -> tuple[float, str | None]:
-    """Return the seconds that a wav's header promises, and what is wrong with it if anything.
-
-    The next stage of a recipe decodes every file and finds what no header shows.
-    """
-    try:
-        with soundfile.SoundFile(path) as stream:  # half the time of soundfile.info
-            num_samples, rate_hz = stream.frames, stream.samplerate
-    except RuntimeError as error:
-        return 0.0, f"not readable as audio: {' '.join(str(error).split())}"
-    return num_samples / rate_hz, None if num_samples else "holds no samples"

@@ -39,11 +39,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
-
 from espnet2_ext.corpora.iemocap_counts import CLASSES, EXPECTED_HOURS, Faults, self_check
 from espnet2_ext.corpora.iemocap_labels import Turn
 from espnet2_ext.corpora.iemocap_release import Release, find_release, read_release
+from espnet2_ext.data.check_audio import read_header
 from espnet2_ext.data.data_directory import write_data_directory
 from espnet2_ext.data.rejected import write_rejected
 from espnet2_ext.data.utterance import Utterance
@@ -135,7 +134,8 @@ def select(release: Release, emotions: Mapping[str, str]) -> Selection:
             why = "raters disagree" if turn.label == "xxx" else "not among the classes"
             rejected[turn.utterance_id] = f"label {turn.label}: {why}"
         else:
-            duration_s, fault = _read_header(release.root / turn.wav)
+            # The next stage of a recipe decodes every file and finds what no header shows.
+            duration_s, fault = read_header(release.root / turn.wav)
             if fault:
                 unreadable.append(f"{turn.wav} ({fault})")
                 rejected[turn.utterance_id] = f"{turn.wav}: {fault}"
@@ -149,20 +149,6 @@ def select(release: Release, emotions: Mapping[str, str]) -> Selection:
     without_words = sorted(release.turns.keys() - release.texts.keys())
     faults = Faults(list(release.absent_folders), missing, unreadable, without_words)
     return Selection(kept, rejected, faults, hours)
-
-
-def _read_header(path: Path) -> tuple[float, str | None]:
-    """Return the seconds that a wav's header promises, and what is wrong with it if anything.
-
-    The next stage of a recipe decodes every file and finds what no header shows.
-    """
-    try:
-        info = soundfile.info(path)
-    except RuntimeError as error:
-        return 0.0, f"not readable as audio: {' '.join(str(error).split())}"
-    if not info.frames:
-        return 0.0, "holds no samples"
-    return info.frames / info.samplerate, None
 
 
 def _utterances(

@@ -41,11 +41,9 @@ def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | No
     Raises:
         ValueError: no frames, or not as many of one as of the other.
     """
-    f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
-    both = (f0_hz > 0.0) & (target_f0_hz > 0.0)
-    if both.any():
-        return _root_mean_square(f0_hz[both] - target_f0_hz[both])
-    voiced_hz = target_f0_hz[target_f0_hz > 0.0]
+    f0_hz, target_f0_hz, voiced_hz = _both_voiced(f0_hz, target_f0_hz)
+    if len(f0_hz):
+        return _root_mean_square(f0_hz - target_f0_hz)
     return _root_mean_square(voiced_hz) if len(voiced_hz) else None
 
 
@@ -63,11 +61,19 @@ def log_f0_rmse(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
     Raises:
         ValueError: no frames, or not as many of one as of the other.
     """
+    f0_hz, target_f0_hz, voiced_hz = _both_voiced(f0_hz, target_f0_hz)
+    if len(f0_hz):
+        return _root_mean_square(np.log(f0_hz / target_f0_hz))
+    return WORST_LOG_ERROR if len(voiced_hz) else None
+
+
+def _both_voiced(
+    f0_hz: np.ndarray, target_f0_hz: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both where both are voiced, and the target wherever it is."""
     f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
     both = (f0_hz > 0.0) & (target_f0_hz > 0.0)
-    if both.any():
-        return _root_mean_square(np.log(f0_hz[both] / target_f0_hz[both]))
-    return WORST_LOG_ERROR if (target_f0_hz > 0.0).any() else None
+    return f0_hz[both], target_f0_hz[both], target_f0_hz[target_f0_hz > 0.0]
 
 
 def _checked(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

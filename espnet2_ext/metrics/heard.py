@@ -42,8 +42,9 @@ def emotion_fields(heard: Heard, emotion: str | None) -> dict[str, float | None]
             f"emotion {emotion or 'not known (no utt2emo)'}: the recogniser knows "
             f"{', '.join(sorted(heard.emotions))}; take one that was trained with it"
         )
-    # Of equally probable ones the first in the alphabet, as hear_emotions has it.
-    best = max(sorted(heard.emotions), key=lambda name: heard.emotions[name])  # type: ignore[index]
+    probabilities = heard.emotions
+    # Of equally probable ones the first in the alphabet.
+    best = max(sorted(probabilities), key=lambda name: probabilities[name])
     return {
         "emotion_right": float(best == emotion),
         "emotion_probability": heard.emotions[emotion],

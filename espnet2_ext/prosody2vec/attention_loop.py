@@ -108,6 +108,7 @@ class AttentionLoop(torch.autograd.Function):
     again while going backward.
     """
 
+    # torch declares forward and backward with *args; these name theirs.
     @staticmethod
     def forward(  # type: ignore[override]
         ctx,

@@ -36,6 +36,7 @@ class LstmOverGates(torch.autograd.Function):
     a sum grown at each, which would read and write the whole matrix every time.
     """
 
+    # torch declares forward and backward with *args; these name theirs.
     @staticmethod
     def forward(ctx, gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """Run the recurrence from zero states.
