@@ -28,9 +28,13 @@ NECESSARY = {
     "tqdm": "progress bars",
     "espnet2_ext": "this project",
 }
-OPTIONAL = {"espeakng-loader": "the generated corpus of egs2/mini_emo"}
+OPTIONAL = {
+    "av": "audio that libsndfile does not read: bin/convert, bin/robustness",
+    "espeakng-loader": "the generated corpus of egs2/mini_emo",
+}
 DEVELOPMENT = {
     "pytest": "tests",
+    "selenium": "test of the listening page; it needs Chromium too",
     "pytest-xdist": "tests in parallel",
     "ruff": "lint",
     "mypy": "lint",

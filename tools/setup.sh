@@ -5,7 +5,7 @@ set -euo pipefail
 help_message=$(cat << 'EOF'
 Usage: tools/setup.sh [options]
 
-Makes a virtual environment, installs ESPnet, PyTorch, this project (editable) and the
+Makes a virtual environment, installs ESPnet, PyTorch, this project (editable), PyAV and the
 generated corpus' synthesiser in the pinned versions of tools/constraints-py*.txt, and
 checks the result. ESPnet is 202511 on Python 3.11 and 202611 on 3.12 and 3.13.
 
@@ -152,7 +152,7 @@ fi
 say "Python ${version}, ESPnet ${espnet}, PyTorch ${torch_version}, in ${prefix#"${root}"/}"
 
 installed=false
-install_group core mini
+install_group core mini,audio
 if "${dev}"; then install_group dev all; fi
 echo "${python}" > tools/.setup-python
 if "${installed}"; then

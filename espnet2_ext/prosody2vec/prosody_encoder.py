@@ -1,13 +1,15 @@
 """The trainable prosody encoder: an ECAPA-TDNN over mel frames."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
 
 from espnet2_ext.prosody2vec.ecapa import AttentiveStatisticsPooling, SeRes2Block, TdnnBlock
 from espnet2_ext.prosody2vec.masks import length_mask
+
+InputNormalization = Literal["none", "level", "mean", "mean_variance"]
 
 SMALLEST_DEVIATION = 1.0e-3
 """Of a band over an utterance; a masked or silent band stays as flat as it is."""
@@ -32,10 +34,11 @@ class ProsodyEncoder(nn.Module):
         bottleneck_channels: of the squeeze-excitation.
         res2net_scale: channel groups of a block.
         output_dim: width of the vector.
-        input_normalization: what is taken off each utterance's bands: ``mean``, or
-            ``mean_variance``, the deviation too. The voice's level and much of its timbre
-            are in the mean, which then need not be told from emotion. Not in paper;
-            SpeechBrain's ECAPA-TDNN takes the mean off.
+        input_normalization: what is taken off each utterance: ``level``, the mean of all
+            bands and frames (one number); ``mean``, that of each band; ``mean_variance``,
+            the deviation of each band too. The voice's level and much of its timbre are
+            there, which then need not be told from emotion; so is the pitch, but not in the
+            level. Not in paper; SpeechBrain's ECAPA-TDNN takes the mean off.
 
     Raises:
         ValueError: an input_normalization that there is not.
@@ -52,12 +55,13 @@ class ProsodyEncoder(nn.Module):
         bottleneck_channels: int = 128,
         res2net_scale: int = 8,
         output_dim: int = 192,
-        input_normalization: Literal["none", "mean", "mean_variance"] = "none",
+        input_normalization: InputNormalization = "none",
     ):
         super().__init__()
-        if input_normalization not in ("none", "mean", "mean_variance"):
+        if input_normalization not in get_args(InputNormalization):
             raise ValueError(
-                f"input_normalization: none, mean or mean_variance, not {input_normalization!r}"
+                f"input_normalization: {', '.join(get_args(InputNormalization))};"
+                f" not {input_normalization!r}"
             )
         self.input_normalization = input_normalization
         self.output_dim = output_dim
@@ -80,8 +84,7 @@ class ProsodyEncoder(nn.Module):
         """
         mask = length_mask(mel_lengths, mels.size(1))[:, None, :].to(mels.dtype)
         hidden = mels.transpose(1, 2) * mask
-        if self.input_normalization != "none":
-            hidden = _normalised(hidden, mask, self.input_normalization == "mean_variance")
+        hidden = _normalised(hidden, mask, self.input_normalization)
         hidden = self.first(hidden, mask)
         outputs = []
         for block in self.blocks:
@@ -91,18 +94,24 @@ class ProsodyEncoder(nn.Module):
         return self.projection(self.pooling_norm(self.pooling(hidden, mask)))
 
 
-def _normalised(mels: torch.Tensor, mask: torch.Tensor, with_deviation: bool) -> torch.Tensor:
-    """Return mels (B, M, T) less each utterance's mean, and over its deviation if asked.
+def _normalised(mels: torch.Tensor, mask: torch.Tensor, choice: str) -> torch.Tensor:
+    """Return mels (B, M, T) less what the choice takes off each utterance.
 
     ESPnet's UtteranceMVN counts the padding into the deviation, so that it would depend on
     the batch.
 
     Args:
         mels: zero where the mask (B, 1, T) is.
+        choice: of ProsodyEncoder's input_normalization.
     """
+    if choice == "none":
+        return mels
     frames = mask.sum(dim=2, keepdim=True)
-    mels = (mels - mels.sum(dim=2, keepdim=True) / frames) * mask
-    if with_deviation:
+    mean = mels.sum(dim=2, keepdim=True) / frames
+    if choice == "level":
+        mean = mean.mean(dim=1, keepdim=True)
+    mels = (mels - mean) * mask
+    if choice == "mean_variance":
         variance = mels.square().sum(dim=2, keepdim=True) / frames
         mels = mels / variance.sqrt().clamp(min=SMALLEST_DEVIATION)
     return mels

@@ -55,6 +55,13 @@ class EmotionTask(AbsTask):
             help="whether its weights are taken too; random is the FBANK row of Table IV",
         )
         group.add_argument(
+            "--input_normalization",
+            type=str_or_none,
+            default=None,
+            help="of the prosody encoder, in place of that of its pretraining;"
+            " the others of prosody_encoder_conf are the pretrained ones",
+        )
+        group.add_argument(
             "--upstream",
             type=str_or_none,
             default=None,
@@ -184,6 +191,11 @@ class EmotionTask(AbsTask):
             args.features_conf = exported.features_conf
             args.prosody_encoder_conf = exported.prosody_encoder_conf
             args.normalize_conf = {"stats_file": exported.stats_file}
+        if args.input_normalization is not None:
+            args.prosody_encoder_conf = {
+                **args.prosody_encoder_conf,
+                "input_normalization": args.input_normalization,
+            }
         features = HifiGanMel(**args.features_conf)
         encoder = None
         if args.use_prosody:

@@ -70,7 +70,7 @@ def test_installs_the_project_with_the_constraints_of_the_version(checkout):
     assert result.returncode == 0, result.stderr
     assert "Python 3.11, ESPnet 202511, PyTorch 2.11.0, in tools/venv" in result.stdout
     [call] = pip_calls(checkout)
-    assert call.endswith(f"--editable {checkout}[mini]")
+    assert call.endswith(f"--editable {checkout}[mini,audio]")
     used = (checkout / "tools/.setup-constraints.txt").read_text()
     assert used == (checkout / "tools/constraints-py311.txt").read_text()
     assert (checkout / "tools/.setup-python").read_text() == f"{checkout}/tools/venv/bin/python\n"

@@ -4,7 +4,7 @@ from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from speechbrain.nnet.CNN import Conv1d
 
 from espnet2_ext.prosody2vec.ecapa import Res2NetBlock
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
+from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder, _normalised
 
 
 def tiny_encoder(**options: str) -> ProsodyEncoder:
@@ -28,7 +28,7 @@ def tiny_encoder(**options: str) -> ProsodyEncoder:
     return encoder
 
 
-@pytest.mark.parametrize("normalization", ["none", "mean", "mean_variance"])
+@pytest.mark.parametrize("normalization", ["none", "level", "mean", "mean_variance"])
 def test_batch_equals_alone(normalization):
     encoder = tiny_encoder(input_normalization=normalization).eval()
     mels = torch.randn(3, 20, 6)
@@ -40,10 +40,17 @@ def test_batch_equals_alone(normalization):
         torch.testing.assert_close(embeddings[item], alone[0], atol=1e-5, rtol=0)
 
 
+def test_the_level_is_the_mean_of_all_bands_and_frames():
+    mels = torch.tensor([[[1.0, 3.0], [5.0, 7.0], [0.0, 0.0]]])
+    mask = torch.tensor([[[1.0, 1.0, 0.0]]])
+    without = _normalised(mels.transpose(1, 2), mask, "level").transpose(1, 2)
+    assert without.tolist() == [[[-3.0, -1.0], [1.0, 3.0], [0.0, 0.0]]]
+
+
 def test_a_gain_changes_nothing_once_the_mean_is_off():
     mels, lengths = torch.randn(2, 9, 6), torch.tensor([9, 5])
     louder = mels + 3.0
-    for normalization in ("mean", "mean_variance"):
+    for normalization in ("level", "mean", "mean_variance"):
         encoder = tiny_encoder(input_normalization=normalization).eval()
         given = mels.clone()
         embeddings = encoder(mels, lengths)
@@ -71,7 +78,7 @@ def test_a_masked_band_gives_no_nan():
 
 
 def test_unknown_normalization():
-    with pytest.raises(ValueError, match="none, mean or mean_variance, not 'median'"):
+    with pytest.raises(ValueError, match="none, level, mean, mean_variance; not 'median'"):
         tiny_encoder(input_normalization="median")
 
 

@@ -112,6 +112,14 @@ def test_the_exported_folder_gives_sizes_and_statistics(parse):
     torch.testing.assert_close(model.normalize.std.float(), torch.full((80,), 2.0))
 
 
+def test_the_normalisation_of_pretraining_is_replaced_if_asked(parse):
+    for options, expected in (((), "none"), (("--input_normalization", "level"), "level")):
+        args = parse("--prosody_init", "random", *options)
+        model = EmotionTask.build_model(args)
+        assert model.prosody_encoder.input_normalization == expected
+        assert args.prosody_encoder_conf.get("input_normalization", "none") == expected
+
+
 def test_a_frozen_upstream_is_described_by_its_json(parse, tmp_path):
     described = tmp_path / "vectors.json"
     described.write_text(json.dumps({"num_layers": 3, "dim": 7}))
