@@ -4,12 +4,13 @@ JOBS ?= 2
 ACTIVATE := . tools/activate_python.sh
 DEMO := egs2/mini_emo/p2v1
 RECOGNITION := egs2/mini_emo/ser1
-SCRIPTS := .ci/run $(shell find egs2 tools -name '*.sh' -type f -not -path 'tools/venv*')
+CONVERSION := egs2/mini_emo/evc1
+SCRIPTS := .ci/run $(shell find egs2 tools -name '*.sh' -type f -not -path 'tools/venv*' -not -path '*/exp/*')
 
 .PHONY: help demo test lint bench clean
 
 help:
-	@echo "make demo    install, pretrain on the generated corpus, convert, recognise: about 32 minutes on 2 cores"
+	@echo "make demo    install, pretrain on the generated corpus, recognise, fine-tune, convert: about 45 minutes on 2 cores"
 	@echo "make test    install with the test tools and run the tests (JOBS=$(JOBS) processes)"
 	@echo "make lint    ruff, mypy on the package, shellcheck on the scripts"
 	@echo "make bench   measure speed and memory: tools/bench/RESULTS.md"
@@ -19,9 +20,12 @@ demo:
 	tools/setup.sh
 	cd $(DEMO) && ./run.sh
 	cd $(RECOGNITION) && ./run.sh
-	@printf '\n%-10s%s\n%-10s%s\n%-10s%s\n%-10s%s\n' \
+	cd $(RECOGNITION) && ./run_judge.sh
+	cd $(CONVERSION) && ./run.sh
+	@printf '\n%-10s%s\n%-10s%s\n%-10s%s\n%-10s%s\n%-10s%s\n' \
 		Table '$(DEMO)/exp/RESULTS.md' \
 		Emotions '$(RECOGNITION)/exp/RESULTS.md' \
+		Tuned '$(CONVERSION)/exp/RESULTS.md' \
 		Examples '$(DEMO)/exp/report/ (figures, and audio to listen to)' \
 		Audio '$(DEMO)/exp/p2v_*/*/*/*/wav/ (every conversion)'
 

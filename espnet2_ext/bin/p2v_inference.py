@@ -3,8 +3,6 @@
 import argparse
 import logging
 
-import yaml
-
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.inference import convert_pairs
 
@@ -34,13 +32,13 @@ def main(cmd: list[str] | None = None) -> None:
     """Run the conversion stage."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s: %(message)s")
     options = vars(get_parser().parse_args(cmd))
-    config = options.pop("inference_config")
-    limits: dict = {}
-    if config:
-        with open(config, encoding="utf-8") as stream:
-            limits = yaml.safe_load(stream) or {}
+    limits_path = options.pop("inference_config")
     device = "cuda" if options.pop("ngpu") > 0 else "cpu"
-    convert_pairs(**options, limits=GenerationLimits(**limits), device=device)
+    try:
+        limits = GenerationLimits.from_file(limits_path)
+        convert_pairs(**options, limits=limits, device=device)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"p2v_inference: {error}") from error
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 import logging
 from dataclasses import fields
 
+from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.report.robustness import report_robustness
 from espnet2_ext.report.robustness_run import ConversionSettings
 
@@ -24,6 +25,7 @@ def main(cmd: list[str] | None = None) -> None:
     add("--noises", nargs="*", default=["white", "babble"], choices=["white", "babble"])
     add("--max_pairs", type=int, help="taken evenly over conditions; default: all")
     add("--contrast_data_dir", help="as for p2v_inference; none: leave mels as generated")
+    add("--inference_config", help="yaml of generation limits")
     add("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
     add("--results_path", required=True, help="exp/results.jsonl")
     add("--table", required=True, help="title; says 'synthetic' where data are")
@@ -36,7 +38,8 @@ def main(cmd: list[str] | None = None) -> None:
     names = [field.name for field in fields(ConversionSettings) if field.name in options]
     settings = {name: options.pop(name) for name in names}
     try:
-        report_robustness(ConversionSettings(**settings), **options)
+        limits = GenerationLimits.from_file(options.pop("inference_config"))
+        report_robustness(ConversionSettings(**settings, limits=limits), **options)
     except (OSError, ValueError) as error:
         raise SystemExit(f"robustness: {error}") from error
 

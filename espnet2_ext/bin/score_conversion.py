@@ -27,6 +27,15 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--vocoder", default="griffin_lim", help="of the resynthesis row")
     parser.add_argument("--emotion_model", help="weights or folder of ser.sh: emotion accuracy")
     parser.add_argument("--speaker_encoder", help="hub name or directory: speaker cosine")
+    parser.add_argument(
+        "--word_error_rate",
+        dest="whisper_model",
+        metavar="WHISPER",
+        help="model name or path, such as base; needs text and the package faster-whisper",
+    )
+    parser.add_argument(
+        "--dnsmos", dest="with_dnsmos", action="store_true", help="needs the package speechmos"
+    )
     parser.add_argument("--f0_method", default="dio", choices=["praat", "dio", "harvest"])
     parser.add_argument("--num_workers", type=int, default=1, help="processes; 1 with a GPU")
     parser.add_argument("--device", default="cpu", help="of the unit upstream")

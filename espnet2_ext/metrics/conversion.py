@@ -1,7 +1,7 @@
 """Score conversions against the true target and the source's units."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from espnet2_ext.metrics.conversion_pairs import (
@@ -10,7 +10,7 @@ from espnet2_ext.metrics.conversion_pairs import (
     read_conversion_set,
 )
 from espnet2_ext.metrics.duration import percent_error
-from espnet2_ext.metrics.heard import Listen, emotion_fields, hearing_fields
+from espnet2_ext.metrics.heard import Listen, hearing_fields, own_fields
 from espnet2_ext.metrics.measure_files import MeasureJob, measure_files
 from espnet2_ext.metrics.measures import Measures
 from espnet2_ext.metrics.pair_score import PairScore, write_scores
@@ -43,6 +43,7 @@ def score_conversions(
     vocoder: str = "griffin_lim",
     f0_method: str = "dio",
     listen: Listen | None = None,
+    texts: Mapping[str, str] | None = None,
     num_workers: int = 1,
     device: str = "cpu",
 ) -> list[PairScore]:
@@ -69,7 +70,8 @@ def score_conversions(
         with_reference_rows: False gives the conversions alone.
         vocoder: of resynthesis; the one the conversions were made with.
         f0_method: see ``f0_contour``.
-        listen: asks models for emotion and voice, see ``Heard``; None asks none.
+        listen: asks models, see ``Heard``; None asks none.
+        texts: what sources and targets say; needed where ``listen`` hears words.
         num_workers: processes.
         device: of the upstream and of a HiFi-GAN.
 
@@ -81,6 +83,7 @@ def score_conversions(
     if row_name in REFERENCE_ROWS:
         raise ValueError(f"row_name {row_name!r} is taken; call the conversions something else")
     conversions = read_conversion_set(inference_dir, data_dir, pairs_dir, unit_tag)
+    conversions = replace(conversions, texts=texts or {})
     measures = measure_files(
         _jobs(conversions, with_reference_rows),
         centroids_path=centroids_path,
@@ -162,14 +165,16 @@ def _score_pair(
         source_again = measures[MeasureJob(source, True)]
         rows[ZERO_EFFORT] = (as_it_is, measures[as_it_is].units, {})
         rows[RESYNTHESIS] = (MeasureJob(target, True), source_again.units, {})
-        is_heard = emotion_fields(measures[MeasureJob(target)].heard, pair.emotion)
+        itself = measures[MeasureJob(target)].heard
+        is_heard = own_fields(itself, itself, pair.emotion, conversions.texts.get(pair.target))
         rows[TRUE_TARGET] = (None, conversions.units[pair.target], is_heard)
         if pair.wrong is not None:
             rows[WRONG_SENTENCE] = (None, conversions.units[pair.wrong], {})
 
     def errors(job: MeasureJob) -> dict[str, float | None]:
         true = MeasureJob(target)
-        heard = hearing_fields(measures[job].heard, measures[true].heard, pair.emotion)
+        text = conversions.texts.get(pair.target if job.wav == target else pair.source)
+        heard = hearing_fields(measures[job].heard, measures[true].heard, pair.emotion, text)
         return _errors(measures[job], measures[true]) | asdict(spectral[job, true]) | heard
 
     return [

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet2_ext.data.table import read_int_table, read_table
@@ -41,13 +41,16 @@ class ConversionSet:
         pairs: sorted by id.
         wavs: source and target utterances to audio files.
         units: source, target and wrong utterances to their de-duplicated units.
+        texts: source and target utterances to what they say, where that is asked for.
     """
 
     pairs: list[ConversionPair]
     wavs: dict[str, str]
     units: dict[str, list[int]]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
+REMEDY = "run the inference stage again"
 ATTENTION_COLUMNS = ("forward_share", "consumed_share", "stopped", "looped")
 
 
@@ -71,32 +74,20 @@ def read_conversion_set(
     sources = {pair: value.split()[0] for pair, value in read_table(pairs_dir / "pairs").items()}
     if not sources:
         raise ValueError(f"{pairs_dir / 'pairs'}: holds no pairs")
-    targets = read_table(pairs_dir / "targets")
-    conditions = read_table(pairs_dir / "conditions")
-    converted = read_table(inference_dir / "wav.scp")
+    paths = (pairs_dir / "targets", pairs_dir / "conditions", inference_dir / "wav.scp")
+    targets, conditions, converted = tables = [read_table(path) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        _check_same_keys(path, table, pairs_dir / "pairs", sources)
     generation = _read_generation(inference_dir / "generation.tsv")
-    remedy = "run the inference stage again"
-    for path, table in (
-        (pairs_dir / "targets", targets),
-        (pairs_dir / "conditions", conditions),
-        (inference_dir / "wav.scp", converted),
-        (inference_dir / "generation.tsv", generation),
-    ):
-        _check_same_keys(path, table, pairs_dir / "pairs", sources, remedy)
-    for pair, source in sources.items():
-        if generation[pair]["source"] != source:
-            raise ValueError(
-                f"{inference_dir / 'generation.tsv'}: {pair} was made from "
-                f"{generation[pair]['source']}, the list says {source}; {remedy}"
-            )
-    wrong_path = pairs_dir / "wrong_sentence"
-    wrong = read_table(wrong_path) if wrong_path.is_file() else {}
+    _check_same_keys(inference_dir / "generation.tsv", generation, pairs_dir / "pairs", sources)
+    _check_sources(inference_dir / "generation.tsv", generation, sources)
+    wrong = _read_where_known(pairs_dir / "wrong_sentence")
     if wrong:
-        _check_has(wrong_path, wrong, sources.values())
+        _check_has(pairs_dir / "wrong_sentence", wrong, sources.values())
     spoken = [*sources.values(), *targets.values()]
     units = read_int_table(data_dir / f"units_{unit_tag}")
     _check_has(data_dir / f"units_{unit_tag}", units, [*spoken, *wrong.values()])
-    emotions = read_table(data_dir / "utt2emo") if (data_dir / "utt2emo").is_file() else {}
+    emotions = _read_where_known(data_dir / "utt2emo")
     wavs = read_table(data_dir / "wav.scp")
     _check_has(data_dir / "wav.scp", wavs, spoken)
     pairs = [
@@ -115,6 +106,11 @@ def read_conversion_set(
     return ConversionSet(pairs, wavs, units)
 
 
+def _read_where_known(path: Path) -> dict[str, str]:
+    """Return a table, empty where it is not there."""
+    return read_table(path) if path.is_file() else {}
+
+
 def _read_generation(path: Path) -> dict[str, dict[str, str]]:
     """Return ``{pair: {column: text}}`` of generation.tsv."""
     with open(path, encoding="utf-8", newline="") as stream:
@@ -126,9 +122,19 @@ def _read_generation(path: Path) -> dict[str, dict[str, str]]:
     return {row["pair_id"]: row for row in rows}
 
 
-def _check_same_keys(
-    path: Path, table: Mapping, reference_path: Path, reference: Mapping, remedy: str
+def _check_sources(
+    path: Path, generation: Mapping[str, Mapping[str, str]], sources: Mapping[str, str]
 ) -> None:
+    """Raise ValueError unless every conversion was made from the source that the list names."""
+    for pair, source in sources.items():
+        made_from = generation[pair]["source"]
+        if made_from != source:
+            raise ValueError(
+                f"{path}: {pair} was made from {made_from}, the list says {source}; {REMEDY}"
+            )
+
+
+def _check_same_keys(path: Path, table: Mapping, reference_path: Path, reference: Mapping) -> None:
     """Raise ValueError unless both tables have the same keys."""
     for lacks, has, keys in (
         (path, reference_path, reference.keys() - table.keys()),
@@ -136,7 +142,7 @@ def _check_same_keys(
     ):
         if keys:
             raise ValueError(
-                f"{lacks}: lacks {len(keys)} pairs of {has}, for example {min(keys)}; {remedy}"
+                f"{lacks}: lacks {len(keys)} pairs of {has}, for example {min(keys)}; {REMEDY}"
             )
 
 

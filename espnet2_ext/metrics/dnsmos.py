@@ -1,10 +1,14 @@
 """DNSMOS: what listeners would think of the quality of speech, guessed by a network."""
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+
+LOWEST = 1.0
+"""The worst score there is."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,21 @@ class Dnsmos:
     p808: float
 
 
+def load_dnsmos() -> ModuleType:
+    """Return the package's module of the score.
+
+    Raises:
+        ValueError: the package is not installed.
+    """
+    try:
+        from speechmos import dnsmos as package
+    except ModuleNotFoundError as error:
+        raise ValueError("DNSMOS needs another package; pip install speechmos onnxruntime") from (
+            error
+        )
+    return package
+
+
 def dnsmos(waveform: np.ndarray) -> Dnsmos:
     """Return the scores of a waveform (N,) at 16 kHz by the package speechmos.
 
@@ -37,15 +56,9 @@ def dnsmos(waveform: np.ndarray) -> Dnsmos:
     waveform = np.asarray(waveform, dtype=np.float32)
     if waveform.ndim != 1 or len(waveform) == 0 or not np.isfinite(waveform).all():
         raise ValueError(f"DNSMOS needs a waveform of finite samples, got shape {waveform.shape}")
-    try:
-        from speechmos import dnsmos as package
-    except ModuleNotFoundError as error:
-        raise ValueError("DNSMOS needs another package; pip install speechmos onnxruntime") from (
-            error
-        )
     # The package refuses what exceeds full scale.
     loudest = max(1.0, float(np.abs(waveform).max()))
-    scores = package.run(waveform / loudest, SAMPLE_RATE_HZ)
+    scores = load_dnsmos().run(waveform / loudest, SAMPLE_RATE_HZ)
     return Dnsmos(
         overall=float(scores["ovrl_mos"]),
         signal=float(scores["sig_mos"]),

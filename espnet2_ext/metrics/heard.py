@@ -1,24 +1,30 @@
-"""What models hear in an utterance: emotion and voice."""
+"""What models hear in an utterance: emotion, voice, words and quality."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from espnet2_ext.metrics.dnsmos import LOWEST, Dnsmos
 from espnet2_ext.metrics.speaker_similarity import speaker_similarity
+from espnet2_ext.metrics.word_error_rate import word_error_rate
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Answers of a recogniser of emotion and of a speaker encoder; None where not asked.
+    """Answers of models; None where not asked.
 
     Attributes:
-        emotions: probability by emotion.
-        speaker_vector: (D,).
+        emotions: probability by emotion, of a recogniser.
+        speaker_vector: (D,) of a speaker encoder.
+        words: text of a speech recogniser; "" where it hears none.
+        quality: as listeners would rate it.
     """
 
     emotions: Mapping[str, float] | None = None
     speaker_vector: np.ndarray | None = None
+    words: str | None = None
+    quality: Dnsmos | None = None
 
 
 Listen = Callable[[np.ndarray], Heard]
@@ -51,18 +57,50 @@ def emotion_fields(heard: Heard, emotion: str | None) -> dict[str, float | None]
     }
 
 
-def hearing_fields(heard: Heard, target: Heard, emotion: str | None) -> dict[str, float | None]:
-    """Return the fields of a ``PairScore`` that models heard of an utterance and its target.
+def own_fields(
+    heard: Heard, target: Heard, emotion: str | None, text: str | None = None
+) -> dict[str, float | None]:
+    """Return the fields of a ``PairScore`` that models heard of an utterance alone.
 
-    Speech too short to be heard counts as wrong and like nobody: leaving it out would
-    reward conversions that are hardly there.
+    Speech too short to be heard counts as wrong, without words and of the worst quality:
+    leaving it out would reward conversions that are hardly there.
+
+    Args:
+        heard: of the utterance.
+        target: of the true target, which tells what was asked.
+        emotion: that it should have.
+        text: what it should say; needed where words were asked for.
 
     Raises:
-        ValueError: see ``emotion_fields`` and ``speaker_similarity``.
+        ValueError: see ``emotion_fields`` and ``word_error_rate``.
     """
     fields = emotion_fields(heard, emotion)
     if target.emotions is not None and not fields:
         fields = {"emotion_right": 0.0, "emotion_probability": 0.0}
+    if target.words is not None:
+        fields["word_error_rate"] = word_error_rate([text or ""], [heard.words or ""])
+    if target.quality is not None:
+        quality = heard.quality or Dnsmos(LOWEST, LOWEST, LOWEST, LOWEST)
+        fields |= {
+            "dnsmos": quality.overall,
+            "dnsmos_signal": quality.signal,
+            "dnsmos_background": quality.background,
+            "dnsmos_p808": quality.p808,
+        }
+    return fields
+
+
+def hearing_fields(
+    heard: Heard, target: Heard, emotion: str | None, text: str | None = None
+) -> dict[str, float | None]:
+    """Return the fields of a ``PairScore`` that models heard of an utterance and its target.
+
+    Beside ``own_fields`` the likeness of the voices; speech too short is like nobody's.
+
+    Raises:
+        ValueError: see ``own_fields`` and ``speaker_similarity``.
+    """
+    fields = own_fields(heard, target, emotion, text)
     if target.speaker_vector is not None:
         cosine = 0.0
         if heard.speaker_vector is not None:

@@ -43,6 +43,11 @@ class PairScore:
         emotion_right: 1 if the target's emotion is heard, else 0.
         emotion_probability: of the target's emotion, by the same recogniser.
         speaker_cosine: of the speaker vectors of this and the target.
+        word_error_rate: of what a speech recogniser hears, against the text.
+        dnsmos: see ``Dnsmos.overall``, and there for the three that follow.
+        dnsmos_signal: of the speech.
+        dnsmos_background: of the noise.
+        dnsmos_p808: by the older network.
     """
 
     row: str
@@ -76,6 +81,11 @@ class PairScore:
     emotion_right: float | None = None
     emotion_probability: float | None = None
     speaker_cosine: float | None = None
+    word_error_rate: float | None = None
+    dnsmos: float | None = None
+    dnsmos_signal: float | None = None
+    dnsmos_background: float | None = None
+    dnsmos_p808: float | None = None
 
 
 COLUMNS = [field.name for field in fields(PairScore)]

@@ -1,5 +1,6 @@
 """Word error rate: how many words a speech recogniser hears otherwise than they are written."""
 
+import importlib
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -49,6 +50,24 @@ def spoken_words(text: str) -> list[str]:
     return _NO_WORD.sub(" ", text).split()
 
 
+def installed_whisper() -> str:
+    """Return which package recognises speech: ``faster_whisper``, or else ``whisper``.
+
+    Raises:
+        ValueError: neither is installed.
+    """
+    for package in ("faster_whisper", "whisper"):
+        try:
+            importlib.import_module(package)
+        except ModuleNotFoundError:
+            continue
+        return package
+    raise ValueError(
+        "the word error rate needs a speech recogniser; pip install faster-whisper"
+        " (or openai-whisper)"
+    )
+
+
 def whisper_transcriber(
     model: str = "base", *, language: str | None = None, device: str = "cpu"
 ) -> Transcriber:
@@ -65,17 +84,8 @@ def whisper_transcriber(
     Raises:
         ValueError: neither package is installed.
     """
-    try:
-        return _faster_whisper(model, language, device)
-    except ModuleNotFoundError:
-        pass
-    try:
-        return _openai_whisper(model, language, device)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            "the word error rate needs a speech recogniser; pip install faster-whisper"
-            " (or openai-whisper)"
-        ) from error
+    build = _faster_whisper if installed_whisper() == "faster_whisper" else _openai_whisper
+    return build(model, language, device)
 
 
 def _faster_whisper(model: str, language: str | None, device: str) -> Transcriber:

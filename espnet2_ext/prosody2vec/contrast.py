@@ -1,10 +1,12 @@
-"""Give generated mels back the contrast that a mean squared error takes away.
+"""Give generated mels back the contrast and the level that a mean squared error takes away.
 
 Where a model is unsure it says the mean, so its spectra are flatter than speech: peaks too
 low, valleys too high. The voice then sounds quiet and muffled, and a pitch tracker may
 find no pitch in it. How much is lost is measured once, on validation utterances that are
 generated from their own units and prosody, and every band is stretched about its mean by
-the factor that restores its variance.
+the factor that restores its variance. What a vocoder then makes is still quieter than
+speech, because frames that do not fit together cancel: that level, one number a model and
+vocoder, is measured on the same utterances and given back too.
 
 Not in paper. Source: the idea is the global variance of statistical parametric speech
 synthesis (Toda and Tokuda 2007), here as one gain a band and model, not an utterance's.
@@ -13,7 +15,8 @@ synthesis (Toda and Tokuda 2007), here as one gain a band and model, not an utte
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,24 +26,28 @@ from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.table import read_int_table, read_table
+from espnet2_ext.metrics.energy import speech_level_db
 from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
+from espnet2_ext.vocoder import Vocoder
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """What one model's mels lack; all (M,), in normalised mels.
+    """What one model's mels lack; arrays are (M,), in normalised mels.
 
     Attributes:
         generated_mean: of generated frames.
         true_mean: of the frames they should have been.
         gain: standard deviation of those over that of the generated ones, at least 1.
+        lost_level_db: by vocoder, how much its speech is quieter than recordings.
     """
 
     generated_mean: np.ndarray
     true_mean: np.ndarray
     gain: np.ndarray
+    lost_level_db: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def between(cls, generated: np.ndarray, true: np.ndarray) -> "Contrast":
@@ -63,7 +70,24 @@ class Contrast:
             FileNotFoundError: there is none; converting pairs with restore_contrast writes it.
         """
         kept = json.loads(Path(path).read_text(encoding="utf-8"))
-        return cls(*(np.array(kept[name]) for name in cls.__dataclass_fields__))
+        return cls(
+            np.array(kept["generated_mean"]),
+            np.array(kept["true_mean"]),
+            np.array(kept["gain"]),
+            kept.get("lost_level_db", {}),
+        )
+
+    def save(self, path: str | Path, key: str) -> None:
+        """Write it to a file that ``load`` reads, with the key of what it was measured on."""
+        arrays = {name: getattr(self, name).tolist() for name in ("generated_mean", "true_mean")}
+        kept = {
+            "key": key,
+            **arrays,
+            "gain": self.gain.tolist(),
+            "lost_level_db": dict(self.lost_level_db),
+        }
+        with atomic_open(path) as stream:
+            json.dump(kept, stream)
 
     def restore(self, mel: torch.Tensor) -> torch.Tensor:
         """Return a normalised mel (T, M) with the contrast of speech."""
@@ -79,18 +103,22 @@ def model_contrast(
     model_file: str | Path,
     data_dir: str | Path,
     unit_tag: str,
+    vocoder: Vocoder,
     *,
     max_utterances: int = 64,
+    max_vocoded: int = 24,
     batch_size: int = 16,
 ) -> Contrast:
     """Return the contrast of a model; ``<model>.contrast.json`` keeps it beside the weights.
 
     Args:
-        converter: of the model.
+        converter: of the model; its contrast is set to the one that is returned.
         model_file: its weights.
         data_dir: validation set: wav.scp, units_<tag> and spk_embed.scp.
         unit_tag: which units.
+        vocoder: whose loss of level is measured.
         max_utterances: how many are generated, taken evenly from the list.
+        max_vocoded: how many of these are made audible for the level.
         batch_size: generated at a time.
 
     Raises:
@@ -102,28 +130,73 @@ def model_contrast(
     if not units:
         raise ValueError(f"{data_dir}/units_{unit_tag}: no utterances to measure the contrast on")
     names = list(units)[:: -(-len(units) // max_utterances)]
-    key = hashlib.sha256(
-        model_file.read_bytes() + repr((str(data_dir), names)).encode()
-    ).hexdigest()
+    described = repr((str(data_dir), names, max_vocoded))
+    key = hashlib.sha256(model_file.read_bytes() + described.encode()).hexdigest()
     path = model_file.with_suffix(".contrast.json")
-    if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8"))["key"] == key:
-            return Contrast.load(path)
-    wavs, vectors = read_table(data_dir / "wav.scp"), load_ark_scp(data_dir / "spk_embed.scp")
-    generated, true = [], []
-    for start in range(0, len(names), batch_size):
-        batch = names[start : start + batch_size]
-        waveforms = [read_audio(wavs[name]) for name in batch]
-        requests = [
-            ConversionRequest(np.array(units[name]), waveform, np.asarray(vectors[name]))
-            for name, waveform in zip(batch, waveforms, strict=True)
-        ]
-        generated += [each.mel.cpu().numpy() for each in converter.generate(requests)]
-        true += [converter.normalised_mel(waveform) for waveform in waveforms]
-    contrast = Contrast.between(np.concatenate(generated), np.concatenate(true))
-    logger.info(
-        f"contrast of {model_file}: gain {contrast.gain.mean():.2f} over {len(names)} utterances"
+    known: dict[str, float] = {}
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["key"] == key:
+        converter.contrast = Contrast.load(path)
+        known = dict(converter.contrast.lost_level_db)
+        if vocoder.name in known:
+            return converter.contrast
+    converter.contrast = _measured(
+        converter, data_dir, {name: units[name] for name in names}, vocoder, max_vocoded, batch_size
     )
-    with atomic_open(path) as stream:
-        json.dump({"key": key, **{k: v.tolist() for k, v in vars(contrast).items()}}, stream)
-    return contrast
+    converter.contrast.lost_level_db.update(known)
+    converter.contrast.save(path, key)
+    logger.info(
+        f"contrast of {model_file}: gain {converter.contrast.gain.mean():.2f}, level "
+        f"{converter.contrast.lost_level_db[vocoder.name]:.1f} dB with {vocoder.name}, over "
+        f"{len(names)} utterances"
+    )
+    return converter.contrast
+
+
+def _measured(
+    converter: Prosody2VecConverter,
+    data_dir: Path,
+    units: Mapping[str, Sequence[int]],
+    vocoder: Vocoder,
+    max_vocoded: int,
+    batch_size: int,
+) -> Contrast:
+    """Return the contrast over some utterances and what the vocoder loses after it."""
+    wavs, vectors = read_table(data_dir / "wav.scp"), load_ark_scp(data_dir / "spk_embed.scp")
+    waveforms = [read_audio(wavs[name]) for name in units]
+    requests = [
+        ConversionRequest(np.array(units[name]), waveform, np.asarray(vectors[name]))
+        for name, waveform in zip(units, waveforms, strict=True)
+    ]
+    generated = [
+        item.mel
+        for start in range(0, len(requests), batch_size)
+        for item in converter.generate(requests[start : start + batch_size])
+    ]
+    converter.contrast = contrast = Contrast.between(
+        np.concatenate([mel.cpu().numpy() for mel in generated]),
+        np.concatenate([converter.normalised_mel(waveform) for waveform in waveforms]),
+    )
+    some = slice(None, None, -(-len(units) // max_vocoded))
+    mels = [converter.denormalize(mel) for mel in generated[some]]
+    level_db = lost_level_db(mels, waveforms[some], vocoder)
+    return replace(contrast, lost_level_db={vocoder.name: level_db})
+
+
+def lost_level_db(
+    mels: Sequence[np.ndarray], waveforms: Sequence[np.ndarray], vocoder: Vocoder
+) -> float:
+    """Return the median of how much quieter vocoded mels are than recordings, in dB.
+
+    Args:
+        mels: (T, M) as the vocoder takes them.
+        waveforms: (N,) at 16 kHz, what they should sound like.
+        vocoder: see there.
+    """
+    return float(
+        np.median(
+            [
+                speech_level_db(waveform) - speech_level_db(vocoder(mel))
+                for mel, waveform in zip(mels, waveforms, strict=True)
+            ]
+        )
+    )

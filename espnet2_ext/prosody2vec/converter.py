@@ -1,5 +1,6 @@
 """A trained model that converts: units of one utterance, prosody of another."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ class Prosody2VecConverter:
 
     Attributes:
         contrast: restored in every mel, see contrast.py; None leaves them as generated.
+        vocoder_name: its loss of level is restored too, where the contrast knows it.
 
     Example:
         >>> converter = Prosody2VecConverter.from_file("exp/p2v/best.pth")  # doctest: +SKIP
@@ -84,6 +86,7 @@ class Prosody2VecConverter:
         self.limits = limits
         self.device = device
         self.contrast: Contrast | None = None
+        self.vocoder_name: str | None = None
 
     @classmethod
     def from_file(
@@ -134,7 +137,7 @@ class Prosody2VecConverter:
         Raises: see ``generate``.
         """
         return [
-            Conversion(self._denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
+            Conversion(self.denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
             for item in self.generate(requests)
         ]
 
@@ -182,11 +185,14 @@ class Prosody2VecConverter:
             vectors[row] = torch.as_tensor(given, dtype=torch.float32, device=self.device)
         return vectors
 
-    def _denormalize(self, mel: torch.Tensor) -> np.ndarray:
-        """Return the vocoder's mel (T, M) of a normalised one, its contrast restored."""
+    def denormalize(self, mel: torch.Tensor) -> np.ndarray:
+        """Return the vocoder's mel (T, M) of a normalised one, contrast and level restored."""
+        level_db = 0.0
         if self.contrast is not None:
             mel = self.contrast.restore(mel)
+            level_db = self.contrast.lost_level_db.get(self.vocoder_name or "", 0.0)
         if self.model.normalize is not None:
             lengths = torch.tensor([len(mel)], device=mel.device)
             mel = self.model.normalize.inverse(mel[None].clone(), lengths)[0][0]
-        return mel.float().clamp(min=LOG_MEL_FLOOR).cpu().numpy()
+        mel = mel.float() + level_db * math.log(10.0) / 20.0
+        return mel.clamp(min=LOG_MEL_FLOOR).cpu().numpy()

@@ -51,6 +51,9 @@ class Prosody2VecModel(AbsESPnetModel):
             configuration.
         prosody_crop_frames: while training, the prosody encoder gets a random stretch
             of so many mel frames (see prosody_crop.py); None for all, as in the paper.
+        frozen_batch_norm: batch normalisation keeps the statistics that it has, in
+            training too. For fine-tuning on little data, whose batches of like length
+            are of like emotion: what they have in common would be taken off.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Prosody2VecModel(AbsESPnetModel):
         scheduled_sampling: dict | None = None,
         tempo_stretch: float = 1.0,
         prosody_crop_frames: int | None = None,
+        frozen_batch_norm: bool = False,
     ):
         super().__init__()
         self.features = features
@@ -96,6 +100,7 @@ class Prosody2VecModel(AbsESPnetModel):
             raise ValueError(f"prosody_crop_frames must be at least 1: {prosody_crop_frames}")
         self.prosody_crop_frames = prosody_crop_frames
         self.tempo_stretch = tempo_stretch
+        self.frozen_batch_norm = frozen_batch_norm
         self.sampling = SamplingSchedule(**(scheduled_sampling or {}))
         # Training passes so far: saved with the weights, so that a resumed run is in
         # the same phase as an undisturbed one.
@@ -103,6 +108,15 @@ class Prosody2VecModel(AbsESPnetModel):
         # Their number once more: reading the buffer would wait for the GPU at every step.
         self._updates = 0
         self.register_load_state_dict_post_hook(_count_from_buffer)
+
+    def train(self, mode: bool = True) -> "Prosody2VecModel":
+        """Set training or eval mode; frozen batch normalisation stays in eval mode."""
+        super().train(mode)
+        if self.frozen_batch_norm:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def forward(
         self,

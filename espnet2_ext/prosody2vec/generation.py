@@ -1,8 +1,10 @@
 """Speak: step by step, a batch at a time, each item until its own stop token."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
+import yaml
 
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from espnet2_ext.prosody2vec.decoder_state import DecoderState
@@ -17,6 +19,8 @@ class GenerationLimits:
         stop_threshold: probability of the stop token that ends an item.
         min_frames_per_unit: no stop before this many mel frames for each unit.
         max_frames_per_unit: an item is cut here, and counted as not stopped.
+        max_last_unit_frames: so many mel frames with the attention on the last unit end an
+            item too, counted as not stopped; 40 are 0.64 s, longer than a unit lasts.
         backward_units: furthest the attention may move back in a step; None for no limit.
         forward_units: furthest it may move ahead in a step; None for no limit.
     """
@@ -24,6 +28,7 @@ class GenerationLimits:
     stop_threshold: float = 0.5
     min_frames_per_unit: float = 0.5
     max_frames_per_unit: float = 12.0
+    max_last_unit_frames: int = 60
     backward_units: int | None = None
     forward_units: int | None = None
 
@@ -35,6 +40,26 @@ class GenerationLimits:
                 f"need 0 <= min_frames_per_unit < max_frames_per_unit: "
                 f"{self.min_frames_per_unit}, {self.max_frames_per_unit}"
             )
+        if self.max_last_unit_frames < 1:
+            raise ValueError(
+                f"max_last_unit_frames must be at least 1: {self.max_last_unit_frames}"
+            )
+
+    @classmethod
+    def from_file(cls, path: str | Path | None) -> "GenerationLimits":
+        """Return the limits of a yaml file, the defaults for what it leaves out or for None.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it holds anything but limits, or impossible ones; one line.
+        """
+        if not path:
+            return cls()
+        try:
+            return cls(**(yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}))
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: no generation limits ({reason})") from error
 
 
 @dataclass(frozen=True)
@@ -85,16 +110,20 @@ def generate(
     frames: list[list[torch.Tensor]] = [[] for _ in active]
     weights: list[list[torch.Tensor]] = [[] for _ in active]
     is_stopped = [False] * len(active)
+    at_end = [0] * len(active)
     for step in range(1, max(max_steps) + 1):
         group_frames, stop_logit, state = decoder.step(frame, _confine(state, limits))
         frame = group_frames[:, -1]
         stop = (stop_logit.sigmoid() > limits.stop_threshold).tolist()
+        position = state.weights.argmax(dim=1).tolist()
         keep = []
         for row, item in enumerate(active):
             frames[item].append(group_frames[row])
             weights[item].append(state.weights[row])
             is_stopped[item] = stop[row] and step >= min_steps[item]
-            if not is_stopped[item] and step < max_steps[item]:
+            at_end[item] += group * (position[row] == unit_lengths[item] - 1)
+            is_cut = step >= max_steps[item] or at_end[item] >= limits.max_last_unit_frames
+            if not is_stopped[item] and not is_cut:
                 keep.append(row)
         if len(keep) < len(active):
             active = [active[row] for row in keep]

@@ -22,6 +22,8 @@ from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.pair_requests import PairRequests
 from espnet2_ext.prosody2vec.pairs import Pair, mix_text, read_pairs
 from espnet2_ext.vocoder import build_vocoder
+from espnet2_ext.vocoder.mel_settings import MelSettings, check_vocoder_mel
+from espnet2_ext.vocoder.training_files import vocoder_fingerprint
 from espnet2_ext.vocoder.vocode import write_waveform
 
 logger = logging.getLogger(__name__)
@@ -64,14 +66,17 @@ def convert_pairs(
             restored (see contrast.py); None leaves mels as generated.
 
     Raises:
-        ValueError: a pair names an utterance that the data directory lacks.
+        FileNotFoundError: a file of the model or a table is missing.
+        ValueError: the vocoder was made for another mel than the model's, or a pair names
+            an utterance that the data directory lacks.
     """
+    _check_model(model_file, train_config, vocoder)
     output_dir = Path(output_dir)
     pairs = read_pairs(Path(pairs_dir) / "pairs")
     settings = {
         "model": hashlib.sha256(Path(model_file).read_bytes()).hexdigest(),
         "data_dir": str(data_dir),
-        "vocoder": vocoder,
+        "vocoder": f"{vocoder} {vocoder_fingerprint(vocoder)}".rstrip(),
         "limits": asdict(limits),
         "batch_size": batch_size,
         "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
@@ -81,24 +86,26 @@ def convert_pairs(
     if not all(_record_path(output_dir, pair).exists() for pair in pairs):
         converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
         if contrast_data_dir:
-            converter.contrast = model_contrast(
-                converter, model_file, contrast_data_dir, unit_tag, batch_size=batch_size
+            converter.vocoder_name = vocoder
+            model_contrast(
+                converter,
+                model_file,
+                contrast_data_dir,
+                unit_tag,
+                build_vocoder(vocoder, device),
+                batch_size=batch_size,
             )
         _generate(converter, pairs, Path(data_dir), unit_tag, output_dir, batch_size)
-    vocode = partial(_vocode_file, vocoder=vocoder, output_dir=output_dir)
-    silent = [pair.pair_id for pair in pairs if not _wav_path(output_dir, pair.pair_id).exists()]
-    for _ in parallel_map(
-        vocode,
-        silent,
-        description="vocoder",
-        num_workers=num_workers,
-        initializer=torch.set_num_threads,
-        initializer_arguments=(1,),
-        # Griffin-Lim runs in torch, whose threads do not survive a fork.
-        start_method="spawn",
-    ):
-        pass
+    _vocode_missing(pairs, output_dir, vocoder, num_workers)
     _write_tables(output_dir, pairs)
+
+
+def _check_model(model_file: str | Path, train_config: str | Path | None, vocoder: str) -> None:
+    """Raise unless the model is there and the vocoder inverts its mel; loads neither."""
+    if not Path(model_file).is_file():
+        raise FileNotFoundError(f"{model_file}: no such model; train one first (stage 8)")
+    config_path = train_config or Path(model_file).parent / "config.yaml"
+    check_vocoder_mel(vocoder, MelSettings.of_training(config_path))
 
 
 def _generate(
@@ -148,6 +155,24 @@ def _save(output_dir: Path, pair: Pair, conversion: Conversion, reduction_factor
     }
     with atomic_open(_record_path(output_dir, pair)) as stream:
         json.dump(record, stream)
+
+
+def _vocode_missing(
+    pairs: Sequence[Pair], output_dir: Path, vocoder: str, num_workers: int
+) -> None:
+    """Write the audio of every pair that has none."""
+    silent = [pair.pair_id for pair in pairs if not _wav_path(output_dir, pair.pair_id).exists()]
+    for _ in parallel_map(
+        partial(_vocode_file, vocoder=vocoder, output_dir=output_dir),
+        silent,
+        description="vocoder",
+        num_workers=num_workers,
+        initializer=torch.set_num_threads,
+        initializer_arguments=(1,),
+        # Griffin-Lim runs in torch, whose threads do not survive a fork.
+        start_method="spawn",
+    ):
+        pass
 
 
 def _vocode_file(pair_id: str, vocoder: str, output_dir: Path) -> None:

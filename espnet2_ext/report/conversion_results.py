@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from espnet2_ext.data.table import read_table
 from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.conversion import (
     RESYNTHESIS,
@@ -15,11 +13,11 @@ from espnet2_ext.metrics.conversion import (
     WRONG_SENTENCE,
     score_conversions,
 )
-from espnet2_ext.metrics.heard import Listen
 from espnet2_ext.metrics.pair_score import PairScore
 from espnet2_ext.report.conversion_metrics import METRICS, Metric
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.hearing_metrics import HEARING_METRICS
+from espnet2_ext.report.judges import Judges
 from espnet2_ext.report.results import Record, append_records
 from espnet2_ext.report.training_settings import scheduled_sampling_text
 
@@ -44,6 +42,8 @@ def report_scores(
     f0_method: str = "dio",
     emotion_model: str | None = None,
     speaker_encoder: str | None = None,
+    whisper_model: str | None = None,
+    with_dnsmos: bool = False,
     num_workers: int = 1,
     device: str = "cpu",
 ) -> None:
@@ -67,10 +67,18 @@ def report_scores(
         emotion_model: weights or a folder of trained recognisers, see ``find_recognisers``;
             None for no emotion accuracy.
         speaker_encoder: hub name or directory; None for no speaker cosine.
+        whisper_model: name or path, see ``whisper_transcriber``; None for no word error
+            rate, which needs ``text`` in ``data_dir``.
+        with_dnsmos: also ask for DNSMOS.
         num_workers: processes.
-        device: of the upstream and of a HiFi-GAN.
+        device: of the upstream, of a HiFi-GAN and of what is asked.
+
+    Raises:
+        FileNotFoundError: see ``Judges`` and ``score_conversions``.
+        ValueError: see there.
     """
-    listen, heard_by = _listener(emotion_model, speaker_encoder, device, data_dir, pairs_dir)
+    judges = Judges(emotion_model, speaker_encoder, whisper_model, with_dnsmos, device)
+    heard_by = judges.protocol(data_dir, pairs_dir)
     scores = score_conversions(
         inference_dir,
         data_dir,
@@ -81,7 +89,8 @@ def report_scores(
         with_reference_rows=with_reference_rows,
         vocoder=vocoder,
         f0_method=f0_method,
-        listen=listen,
+        listen=judges.listener(),
+        texts=judges.texts(data_dir, pairs_dir),
         num_workers=num_workers,
         device=device,
     )
@@ -91,36 +100,6 @@ def report_scores(
         settings += f", {scheduled_sampling_text(train_config)}"
     records = summarise_scores(scores, table=table, protocol=settings, commit=git_commit())
     append_records(results_path, [*environment_records(device), *records])
-
-
-def _listener(
-    emotion_model: str | None,
-    speaker_encoder: str | None,
-    device: str,
-    data_dir: str | Path,
-    pairs_dir: str | Path,
-) -> tuple[Listen | None, list[str]]:
-    """Return what asks the models, None for no models, and what the protocol says of each."""
-    if emotion_model is None and speaker_encoder is None:
-        return None, []
-    # ESPnet takes seconds to import, which scores without models do not need.
-    from espnet2_ext.tasks.hearing import hear
-    from espnet2_ext.tasks.recogniser_files import find_recognisers, voices_text
-
-    texts = []
-    if emotion_model is not None:
-        recognisers = find_recognisers(emotion_model)
-        targets = read_table(Path(pairs_dir) / "targets").values()
-        speakers = read_table(Path(data_dir) / "utt2spk")
-        judged = {speakers[target] for target in targets}
-        number = f"{len(recognisers)} recogniser{'s' if len(recognisers) > 1 else ''}"
-        texts.append(f"emotion by {number} {emotion_model}, {voices_text(recognisers, judged)}")
-    if speaker_encoder is not None:
-        texts.append(f"speaker cosine by {speaker_encoder}")
-    listen = partial(
-        hear, emotion_model=emotion_model, speaker_encoder=speaker_encoder, device=device
-    )
-    return listen, texts
 
 
 def summarise_scores(

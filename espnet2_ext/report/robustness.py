@@ -1,7 +1,7 @@
 """How much damage to its source a conversion bears: every condition, a table, a figure."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,9 +9,9 @@ from tqdm import tqdm
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.figure_file import save_figure
 from espnet2_ext.report.results import PATH, Record, append_records
-from espnet2_ext.report.robustness_conditions import NOISES, study_conditions
+from espnet2_ext.report.robustness_conditions import NOISES, Condition, study_conditions
 from espnet2_ext.report.robustness_figure import robustness_figure
-from espnet2_ext.report.robustness_results import robustness_records
+from espnet2_ext.report.robustness_results import ConditionResult, robustness_records
 from espnet2_ext.report.robustness_run import ConditionRunner, ConversionSettings
 from espnet2_ext.report.robustness_set import choose_pairs, read_study_set
 
@@ -72,12 +72,7 @@ def report_robustness(
     out_dir = Path(out_dir)
     chosen, listed = choose_pairs(pairs_dir, out_dir / "pairs", max_pairs)
     study = read_study_set(data_dir, unit_tag, out_dir / "pairs")
-    runner = ConditionRunner(study, out_dir / "pairs", out_dir, settings)
-    results = []
-    with tqdm(conditions, desc="conditions", dynamic_ncols=True) as bar:
-        for condition in bar:
-            bar.set_postfix_str(condition.row)
-            results.append(runner.run(condition))
+    results = _run_all(ConditionRunner(study, out_dir / "pairs", out_dir, settings), conditions)
     restored = str(bool(settings.contrast_data_dir)).lower()
     protocol = (
         f"{chosen} of {listed} pairs of {pairs_dir} ({len(study.sources)} sources), model "
@@ -92,6 +87,16 @@ def report_robustness(
     append_records(results_path, [*environment_records(settings.device), *records])
     append_records(results_path, [shown], replace_tables=[title])
     return records
+
+
+def _run_all(runner: ConditionRunner, conditions: Sequence[Condition]) -> list[ConditionResult]:
+    """Return the results of all conditions, under a bar that says which one runs."""
+    results = []
+    with tqdm(conditions, desc="conditions", dynamic_ncols=True) as bar:
+        for condition in bar:
+            bar.set_postfix_str(condition.row)
+            results.append(runner.run(condition))
+    return results
 
 
 def _figure_record(title: str, figure: Path, results_path: Path) -> Record:

@@ -74,7 +74,8 @@ class SourceDamage:
         for index, name in enumerate(("units", "unit_durations")):
             lines = {key: " ".join(map(str, both[index])) for key, both in damaged.items()}
             write_table(folder / f"{name}_{study.unit_tag}", lines)
-        write_table(folder / "wav.scp", {p.prosody: study.wavs[p.prosody] for p in study.pairs})
+        prosody = {name for pair in study.pairs for name in pair.prosody_utterances}
+        write_table(folder / "wav.scp", {name: study.wavs[name] for name in prosody})
         vectors = {p.speaker: study.vectors[p.speaker] for p in study.pairs}
         write_table(folder / "spk_embed.scp", vectors)
         if wavs:

@@ -10,7 +10,7 @@ from pathlib import Path
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.metrics.conversion import SCORES, score_conversions
 from espnet2_ext.metrics.measure_files import load_unit_encoder
-from espnet2_ext.metrics.pair_score import read_scores
+from espnet2_ext.metrics.pair_score import COLUMNS, read_scores
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.inference import convert_pairs
 from espnet2_ext.report.robustness_conditions import CLEAN, Condition
@@ -56,6 +56,7 @@ class ConversionSettings:
             "vocoder": self.vocoder,
             "limits": asdict(self.limits),
             "seed": self.seed,
+            "scores": COLUMNS,
         }
         return json.dumps(content, indent=1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet2_ext.data.table import read_int_table, read_table, write_table
-from espnet2_ext.prosody2vec.pairs import Pair, read_pairs
+from espnet2_ext.prosody2vec.pairs import PROSODY_MIX, Pair, read_pairs
 
 PAIR_TABLES = ("pairs", "targets", "conditions")
 WRONG_SENTENCE = "wrong_sentence"
@@ -53,7 +53,8 @@ def choose_pairs(
     pairs than sources. Scores of pairs of one source are not independent.
 
     Args:
-        pairs_dir: holds ``pairs targets conditions`` and, where known, ``wrong_sentence``.
+        pairs_dir: holds ``pairs targets conditions`` and, where there are such,
+            ``wrong_sentence`` and ``prosody_mix``.
         output_dir: gets the same tables.
         max_pairs: None takes all.
 
@@ -67,8 +68,12 @@ def choose_pairs(
         raise ValueError(f"{pairs_dir / 'pairs'}: holds no pairs")
     if max_pairs is not None and max_pairs < 1:
         raise ValueError(f"max_pairs {max_pairs}: at least one pair is needed")
-    for name in PAIR_TABLES[1:]:
-        _check_has(pairs_dir / name, tables[name], tables["pairs"])
+    if (pairs_dir / PROSODY_MIX).is_file():
+        tables[PROSODY_MIX] = read_table(pairs_dir / PROSODY_MIX)
+    else:  # That of another list would change the prosody.
+        (output_dir / PROSODY_MIX).unlink(missing_ok=True)
+    for name, table in tables.items():
+        _check_has(pairs_dir / name, table, tables["pairs"])
     number = min(len(tables["pairs"]), max_pairs or len(tables["pairs"]))
     chosen = _spread(tables["conditions"], sorted(tables["pairs"]), number)
     for name, table in tables.items():
@@ -125,7 +130,8 @@ def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -
     wavs, vectors, utt2spk = (
         read_table(data_dir / name) for name in ("wav.scp", "spk_embed.scp", "utt2spk")
     )
-    _check_has(data_dir / "wav.scp", wavs, [*sources, *(pair.prosody for pair in pairs)])
+    prosody = {utterance for pair in pairs for utterance in pair.prosody_utterances}
+    _check_has(data_dir / "wav.scp", wavs, {*sources, *prosody})
     _check_has(data_dir / "spk_embed.scp", vectors, [pair.speaker for pair in pairs])
     _check_has(data_dir / "utt2spk", utt2spk, sources)
     return StudySet(data_dir, unit_tag, pairs, units, run_lengths, wavs, vectors, utt2spk)

@@ -7,6 +7,7 @@ being made. Training a fold then never runs the upstream.
 
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +60,7 @@ def cache_upstream_vectors(
     out_dir = Path(out_dir)
     description = out_dir / DESCRIPTION
     named = {"upstream": upstream, "path_or_url": path_or_url}
-    for path in (out_dir / BEGUN, description):
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else named
-        if {name: found.get(name) for name in named} != named:
-            raise ValueError(
-                f"{path}: vectors of {found.get('upstream')}"
-                f" ({found.get('path_or_url') or 'of the hub'}); choose another folder"
-            )
+    _refuse_other_vectors((out_dir / BEGUN, description), named)
     (out_dir / "npy").mkdir(parents=True, exist_ok=True)
     with atomic_open(out_dir / BEGUN) as stream:  # before the first vector, in case of a kill
         json.dump(named, stream)
@@ -88,6 +83,17 @@ def cache_upstream_vectors(
     with atomic_open(description) as stream:
         json.dump({**named, "num_layers": num_layers, "dim": dim, "utterances": len(paths)}, stream)
     return description
+
+
+def _refuse_other_vectors(records: Sequence[Path], named: Mapping[str, str | None]) -> None:
+    """Raise ValueError where a record of the folder names another upstream."""
+    for path in records:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else named
+        if {name: found.get(name) for name in named} != named:
+            raise ValueError(
+                f"{path}: vectors of {found.get('upstream')}"
+                f" ({found.get('path_or_url') or 'of the hub'}); choose another folder"
+            )
 
 
 def _start(upstream: str, path_or_url: str | None, device: str) -> None:

@@ -89,6 +89,7 @@ class AnyConverter:
         self.unit_encoder = unit_encoder
         self.speaker_encoder = speaker_encoder
         self.vocoder = vocoder
+        converter.vocoder_name = vocoder.name
         self.max_segment_s = max_segment_s
 
     @classmethod

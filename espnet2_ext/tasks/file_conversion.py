@@ -24,11 +24,13 @@ class ConvertedFile:
         source: (N,) at 16 kHz.
         references: (N_i,), one a prosody file.
         converted: (N',).
+        num_not_stopped: segments of speech whose end was cut by the limit on length.
     """
 
     source: np.ndarray
     references: list[np.ndarray]
     converted: np.ndarray
+    num_not_stopped: int = 0
 
     def summary(self) -> str:
         """Return a table, one line a recording: what it is, seconds, mean F0 in Hz."""
@@ -92,4 +94,5 @@ def convert_file(
     if write_waveform(out, conversion.waveform):
         logger.warning(f"{out}: samples above full scale were clipped")
     references = [read_speech(path, "prosody reference") for path in prosody]
-    return ConvertedFile(words, references, conversion.waveform)
+    num_not_stopped = len(conversion.not_stopped)
+    return ConvertedFile(words, references, conversion.waveform, num_not_stopped)

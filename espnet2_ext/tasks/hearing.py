@@ -1,4 +1,4 @@
-"""Emotion and voice that trained models hear in a waveform, for scores in many processes."""
+"""What trained models hear in a waveform, for scores in many processes."""
 
 import tempfile
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from espnet2_ext.metrics.dnsmos import dnsmos
 from espnet2_ext.metrics.heard import Heard
+from espnet2_ext.metrics.word_error_rate import Transcriber, whisper_transcriber
 from espnet2_ext.tasks.recogniser_files import RecogniserFiles, find_recognisers
 
 
@@ -58,6 +60,8 @@ def hear(
     *,
     emotion_model: str | None = None,
     speaker_encoder: str | None = None,
+    whisper_model: str | None = None,
+    with_dnsmos: bool = False,
     device: str = "cpu",
 ) -> Heard:
     """Return what is heard in a waveform (N,) at 16 kHz; models are loaded once a process.
@@ -66,18 +70,21 @@ def hear(
         waveform: at least 50 ms.
         emotion_model: see ``find_recognisers``; None does not ask for the emotion.
         speaker_encoder: see ``build_speaker_encoder``; None does not ask for the voice.
-        device: torch device of both.
+        whisper_model: see ``whisper_transcriber``; None does not ask for the words.
+        with_dnsmos: ask for the quality, see ``dnsmos``.
+        device: torch device of all but the last.
 
     Raises:
         FileNotFoundError: there is no such model.
-        ValueError: the waveform is too short for a model.
+        ValueError: the waveform is too short for a model, or a package is not installed.
     """
     emotions = vector = None
     if emotion_model is not None:
         [emotions] = _load_panel(emotion_model, device)([waveform])
     if speaker_encoder is not None:
         vector = _load_speaker_encoder(speaker_encoder, device)(waveform)
-    return Heard(emotions, vector)
+    words = _load_whisper(whisper_model, device)(waveform) if whisper_model is not None else None
+    return Heard(emotions, vector, words, dnsmos(waveform) if with_dnsmos else None)
 
 
 @lru_cache(maxsize=1)
@@ -90,3 +97,8 @@ def _load_speaker_encoder(source: str, device: str):
     from espnet2_ext.speaker.encoder import build_speaker_encoder
 
     return build_speaker_encoder(source, device)
+
+
+@lru_cache(maxsize=1)
+def _load_whisper(model: str, device: str) -> Transcriber:
+    return whisper_transcriber(model, device=device)

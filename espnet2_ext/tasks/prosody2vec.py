@@ -35,25 +35,7 @@ class Prosody2VecTask(AbsTask):
     def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add the options that only this task has."""
         group = parser.add_argument_group("Prosody2Vec")
-        group.add_argument(
-            "--centroids",
-            type=str_or_none,
-            default=None,
-            help="k-means file of the units; gives the three options below where they are not set",
-        )
-        group.add_argument("--num_units", type=int_or_none, default=None, help="vocabulary size")
-        group.add_argument(
-            "--unit_stride_samples",
-            type=int_or_none,
-            default=None,
-            help="samples between the upstream frames that run lengths count",
-        )
-        group.add_argument(
-            "--unit_offset_samples",
-            type=int_or_none,
-            default=None,
-            help="sample at the centre of the first upstream frame",
-        )
+        _add_unit_options(group)
         group.add_argument(
             "--speaker_dim", type=int, default=192, help="width of the speaker vectors"
         )
@@ -170,3 +152,26 @@ class Prosody2VecTask(AbsTask):
             decoder=Prosody2VecDecoder(unit_encoder.output_dim, shared_dim, **decoder_conf),
             **model_conf,
         )
+
+
+def _add_unit_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say which units these are."""
+    group.add_argument(
+        "--centroids",
+        type=str_or_none,
+        default=None,
+        help="k-means file of the units; gives the three options below where they are not set",
+    )
+    group.add_argument("--num_units", type=int_or_none, default=None, help="vocabulary size")
+    group.add_argument(
+        "--unit_stride_samples",
+        type=int_or_none,
+        default=None,
+        help="samples between the upstream frames that run lengths count",
+    )
+    group.add_argument(
+        "--unit_offset_samples",
+        type=int_or_none,
+        default=None,
+        help="sample at the centre of the first upstream frame",
+    )

@@ -39,51 +39,10 @@ class EmotionTask(AbsTask):
         group.add_argument(
             "--emotions", nargs="+", default=list(EMOTIONS), help="classes, in their order"
         )
-        group.add_argument(
-            "--use_prosody", type=str2bool, default=True, help="classify from a prosody encoder"
-        )
-        group.add_argument(
-            "--prosody_encoder_dir",
-            type=str_or_none,
-            default=None,
-            help="folder of bin/export_prosody_encoder: gives sizes and statistics of the mels",
-        )
-        group.add_argument(
-            "--prosody_init",
-            choices=["pretrained", "random"],
-            default="pretrained",
-            help="whether its weights are taken too; random is the FBANK row of Table IV",
-        )
-        group.add_argument(
-            "--input_normalization",
-            type=str_or_none,
-            default=None,
-            help="of the prosody encoder, in place of that of its pretraining;"
-            " the others of prosody_encoder_conf are the pretrained ones",
-        )
-        group.add_argument(
-            "--upstream",
-            type=str_or_none,
-            default=None,
-            help="S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors",
-        )
-        group.add_argument(
-            "--upstream_path", type=str_or_none, default=None, help="its checkpoint or directory"
-        )
-        group.add_argument(
-            "--upstream_layers", type=int_or_none, default=None, help="of a frozen upstream"
-        )
-        group.add_argument(
-            "--upstream_dim", type=int_or_none, default=None, help="of a frozen upstream"
-        )
+        _add_prosody_options(group)
+        _add_upstream_options(group)
         group.add_argument(
             "--classifier_lr", type=float, default=5.0e-4, help="rate of the last layer"
-        )
-        group.add_argument(
-            "--upstream_lr",
-            type=float,
-            default=1.0e-5,
-            help="rate of a fine-tuned upstream; the prosody encoder's is optim_conf lr",
         )
         group.add_argument(
             "--test_key_file",
@@ -234,3 +193,54 @@ class EmotionTask(AbsTask):
         return upstream, LayerPooling(
             upstream.num_layers, upstream.dim, **args.upstream_pooling_conf
         )
+
+
+def _add_prosody_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of the prosody encoder and where it comes from."""
+    group.add_argument(
+        "--use_prosody", type=str2bool, default=True, help="classify from a prosody encoder"
+    )
+    group.add_argument(
+        "--prosody_encoder_dir",
+        type=str_or_none,
+        default=None,
+        help="folder of bin/export_prosody_encoder: gives sizes and statistics of the mels",
+    )
+    group.add_argument(
+        "--prosody_init",
+        choices=["pretrained", "random"],
+        default="pretrained",
+        help="whether its weights are taken too; random is the FBANK row of Table IV",
+    )
+    group.add_argument(
+        "--input_normalization",
+        type=str_or_none,
+        default=None,
+        help="of the prosody encoder, in place of that of its pretraining;"
+        " the others of prosody_encoder_conf are the pretrained ones",
+    )
+
+
+def _add_upstream_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of an S3PRL upstream, fine-tuned or frozen."""
+    group.add_argument(
+        "--upstream",
+        type=str_or_none,
+        default=None,
+        help="S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors",
+    )
+    group.add_argument(
+        "--upstream_path", type=str_or_none, default=None, help="its checkpoint or directory"
+    )
+    group.add_argument(
+        "--upstream_layers", type=int_or_none, default=None, help="of a frozen upstream"
+    )
+    group.add_argument(
+        "--upstream_dim", type=int_or_none, default=None, help="of a frozen upstream"
+    )
+    group.add_argument(
+        "--upstream_lr",
+        type=float,
+        default=1.0e-5,
+        help="rate of a fine-tuned upstream; the prosody encoder's is optim_conf lr",
+    )

@@ -112,17 +112,8 @@ def list_runs(
     Raises:
         ValueError: two systems of one name, or folds with an emotion that is no class.
     """
-    tags = [system.tag for system in systems]
-    if len(set(tags)) < len(tags):
-        raise ValueError(f"two configurations give one name: {', '.join(tags)}; rename one")
-    for protocol in protocols:
-        unknown = set(protocol.folds.emotions) - set(emotions)
-        if unknown:
-            raise ValueError(
-                f"{protocol.tag}: emotions {', '.join(sorted(unknown))} are none of"
-                f" {', '.join(emotions)}; give them as classes, or leave them out of the data"
-            )
-    runs = [
+    _check_experiment(systems, protocols, emotions)
+    return [
         FoldRun(
             system=system.tag,
             config=system.config,
@@ -146,4 +137,19 @@ def list_runs(
         for system in systems
         if system.takes(place)
     ]
-    return runs
+
+
+def _check_experiment(
+    systems: Sequence[System], protocols: Sequence[ProtocolRuns], emotions: Sequence[str]
+) -> None:
+    """Raise ValueError for two systems of one name, or folds with an emotion that is no class."""
+    tags = [system.tag for system in systems]
+    if len(set(tags)) < len(tags):
+        raise ValueError(f"two configurations give one name: {', '.join(tags)}; rename one")
+    for protocol in protocols:
+        unknown = set(protocol.folds.emotions) - set(emotions)
+        if unknown:
+            raise ValueError(
+                f"{protocol.tag}: emotions {', '.join(sorted(unknown))} are none of"
+                f" {', '.join(emotions)}; give them as classes, or leave them out of the data"
+            )

@@ -103,18 +103,7 @@ def learn_kmeans(
             (features_spec, path_or_url, device),
             num_workers,
         )
-        centroids = fit_kmeans(
-            frames,
-            features,
-            num_clusters,
-            seed=seed,
-            num_initialisations=num_initialisations,
-            path_or_url=path_or_url,
-            training=json.dumps(settings, sort_keys=True),
-        )
-        if refinement_passes:
-            centroids = refine(centroids, frames, refinement_passes)
-        centroids = replace(centroids, switch_penalty=switch_penalty)
+        centroids = _fit_and_refine(frames, features, settings)
     centroids.save(out_path)
     logger.info("%s: %d clusters, inertia %.4f a frame", out_path, num_clusters, centroids.inertia)
     return centroids
@@ -168,6 +157,24 @@ def fit_kmeans(
         settings=features.settings,
         training=training,
     )
+
+
+def _fit_and_refine(
+    frames: np.ndarray, features: FrameFeatures, settings: dict[str, Any]
+) -> Centroids:
+    """Return centroids of frames (F, dim) that know the settings they were learnt with."""
+    centroids = fit_kmeans(
+        frames,
+        features,
+        settings["num_clusters"],
+        seed=settings["seed"],
+        num_initialisations=settings["num_initialisations"],
+        path_or_url=settings["path_or_url"],
+        training=json.dumps(settings, sort_keys=True),
+    )
+    if "refinement_passes" in settings:
+        centroids = refine(centroids, frames, settings["refinement_passes"])
+    return replace(centroids, switch_penalty=settings["switch_penalty"])
 
 
 def _existing(path: Path, settings: dict[str, Any]) -> Centroids:

@@ -36,7 +36,7 @@ class HifiGan:
 
         self.name = source
         self.device = device
-        overrides = _local_overrides(Path(source)) if Path(source).is_dir() else {}
+        overrides = local_overrides(Path(source)) if Path(source).is_dir() else {}
         check_vocoder_mel(source)
         self._vocoder = HIFIGAN.from_hparams(
             source=source, overrides=overrides, run_opts={"device": device}
@@ -58,7 +58,7 @@ class HifiGan:
         return waveform[start:stop]
 
 
-def _local_overrides(directory: Path) -> dict[str, str]:
+def local_overrides(directory: Path) -> dict[str, str]:
     """Return what keeps SpeechBrain from the hub when everything lies in a directory."""
     for name in ("hyperparams.yaml", "generator.ckpt"):
         if not (directory / name).is_file():

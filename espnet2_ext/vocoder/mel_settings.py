@@ -13,8 +13,11 @@ from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 
+import yaml
+
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 from espnet2_ext.vocoder.mel import HOP_SAMPLES, MAX_HZ, MEL_DIM, N_FFT
+from espnet2_ext.vocoder.training_files import find_vocoder_files
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +82,25 @@ class MelSettings:
         }
         return cls(**given)  # type: ignore[arg-type]  # values of a checked configuration
 
+    @classmethod
+    def of_training(cls, config_path: str | Path) -> "MelSettings":
+        """Return the mel of the model that a training's config.yaml describes.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is not readable as yaml, or no training's.
+        """
+        path = Path(config_path)
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: not readable as yaml; copy it again") from error
+        if not isinstance(config, dict) or "features_conf" not in config:
+            raise ValueError(f"{path}: has no features_conf, so it is no training's; copy it again")
+        return cls.of_model(config["features_conf"] or {})
+
     def differences(self, stated: Mapping[str, object]) -> list[str]:
         """Return ``name theirs (the model: ours)`` for each stated setting that differs."""
         return [
@@ -92,7 +114,8 @@ def check_vocoder_mel(source: str, model_mel: MelSettings = MelSettings()) -> No
     """Raise unless the vocoder inverts the model's mel, as far as its files say.
 
     Args:
-        source: ``griffin_lim``, a hub name or a directory with hyperparams.yaml.
+        source: ``griffin_lim``, a hub name, a directory with hyperparams.yaml, or a
+            training of bin/vocoder_train.
         model_mel: of the model.
 
     Raises:
@@ -100,6 +123,8 @@ def check_vocoder_mel(source: str, model_mel: MelSettings = MelSettings()) -> No
     """
     if source == "griffin_lim":
         stated: dict[str, object] = dict(asdict(MelSettings()))
+    elif (trained := find_vocoder_files(source)) is not None:
+        stated = dict(asdict(MelSettings.of_training(trained.config)))
     elif Path(source).is_dir():
         stated = stated_settings(Path(source) / "hyperparams.yaml")
     else:

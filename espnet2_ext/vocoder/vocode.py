@@ -15,6 +15,7 @@ from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.table import read_table, write_table
 from espnet2_ext.vocoder.build import build_vocoder
 from espnet2_ext.vocoder.mel import HOP_SAMPLES
+from espnet2_ext.vocoder.training_files import vocoder_fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def vocode_mels(
     mels = read_table(mel_scp)
     wavs = {key: output_dir / "wav" / f"{key}.wav" for key in mels}
     marker = output_dir / "vocoder.json"
-    settings = json.dumps({"vocoder": vocoder})
+    settings = json.dumps({"vocoder": vocoder, **_weights(vocoder)})
     is_same = marker.is_file() and marker.read_text(encoding="utf-8") == settings
     jobs = [
         (Path(mels[key]), wav)
@@ -72,6 +73,12 @@ def vocode_mels(
     if clipped:
         logger.warning("%s: %d of %d files were clipped", output_dir, clipped, len(jobs))
     write_table(output_dir / "wav.scp", wavs)
+
+
+def _weights(vocoder: str) -> dict[str, str]:
+    """Return what tells a vocoder trained here from what it was earlier in its training."""
+    fingerprint = vocoder_fingerprint(vocoder)
+    return {"weights": fingerprint} if fingerprint else {}
 
 
 def write_waveform(path: str | Path, waveform: np.ndarray) -> bool:

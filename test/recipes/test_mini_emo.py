@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -10,16 +9,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from reference.recipe_copy import (
+    ROOT,
+    copy_recipe,
+    corpus_options,
+    modification_times,
+    run_to_the_end,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPE = ROOT / "egs2/mini_emo/p2v1"
-DATA = """--num_voices 4 --utterances_per_voice 3 --test_voices 2 --test_sentences 2
-    --iemocap_utterances 20 --esd_sentences 1 1 2"""
+CONFIG = ROOT / "egs2/mini_emo/p2v1/conf/train_p2v_mini.yaml"
 
 
 def tiny_config() -> dict:
     """Return the demo's configuration, narrowed and cut to two epochs of two updates."""
-    config = yaml.safe_load((RECIPE / "conf/train_p2v_mini.yaml").read_text())
+    config = yaml.safe_load(CONFIG.read_text())
     config["unit_encoder_conf"].update(channels=8, num_convolutions=1, lstm_units=4)
     config["prosody_encoder_conf"].update(
         channels=8, aggregation_channels=12, attention_channels=4, bottleneck_channels=4
@@ -37,13 +40,7 @@ def tiny_config() -> dict:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a copy of the recipe that shares the templates and the environment."""
-    (tmp_path / "tools").symlink_to(ROOT / "tools")
-    (tmp_path / "espnet2_ext").symlink_to(ROOT / "espnet2_ext")
-    (tmp_path / "egs2").mkdir()
-    (tmp_path / "egs2/TEMPLATE").symlink_to(ROOT / "egs2/TEMPLATE")
-    directory = tmp_path / "egs2/mini_emo/p2v1"
-    outputs = shutil.ignore_patterns("data", "dump", "exp", "downloads")
-    shutil.copytree(RECIPE, directory, symlinks=True, ignore=outputs)
+    directory = copy_recipe(tmp_path, "p2v1")
     (directory / "conf/tiny.yaml").write_text(yaml.safe_dump(tiny_config()))
     (directory / "conf/speaker.yaml").write_text("steps: 2\n")
     (directory / "conf/limits.yaml").write_text("max_frames_per_unit: 3\n")
@@ -54,18 +51,12 @@ def command(recipe: Path, *options: str) -> list[str]:
     """Return run.sh with everything small; the speaker encoder is a directory."""
     return [
         "./run.sh",
-        *("--local_data_opts", " ".join(DATA.split())),
+        *corpus_options(),
         *("--p2v_config", "conf/tiny.yaml", "--nclusters", "10", "--nj", "1"),
         *("--inference_nj", "1", "--inference_config", "conf/limits.yaml"),
         *("--speaker_encoder", "exp/encoder"),
         *options,
     ]
-
-
-def run(recipe: Path, *options: str) -> None:
-    """Run stages to their end; on failure show what was printed."""
-    done = subprocess.run(command(recipe, *options), cwd=recipe, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 def kill_when(recipe: Path, pattern: str, *options: str) -> None:
@@ -85,20 +76,12 @@ def kill_when(recipe: Path, pattern: str, *options: str) -> None:
 
 
 def test_all_stages_with_a_kill_in_training(recipe):
-    run(recipe, "--stage", "1", "--stop_stage", "2")
-    subprocess.run(
-        [
-            "bash",
-            "-c",
-            """. ./path.sh && python3 -m espnet2_ext.bin.train_speaker_encoder \
-            --data_dir dump/org/mini_emo_train --out_dir exp/encoder --config conf/speaker.yaml""",
-        ],
-        cwd=recipe,
-        check=True,
-        capture_output=True,
-    )
+    run_to_the_end(recipe, command(recipe, "--stage", "1", "--stop_stage", "2"))
+    train_encoder = """. ./path.sh && python3 -m espnet2_ext.bin.train_speaker_encoder \
+        --data_dir dump/org/mini_emo_train --out_dir exp/encoder --config conf/speaker.yaml"""
+    run_to_the_end(recipe, ["bash", "-c", train_encoder])
     kill_when(recipe, "exp/p2v_tiny*/1epoch.pth", "--stage", "3", "--stop_stage", "8")
-    run(recipe)
+    run_to_the_end(recipe, command(recipe))
 
     experiment = recipe / "exp/p2v_tiny_mfcc_10"
     assert (experiment / "2epoch.pth").exists()
@@ -118,7 +101,7 @@ def test_all_stages_with_a_kill_in_training(recipe):
     assert "synthetic" in report
     assert list((recipe / "exp").rglob("*_mel.png"))
 
-    before = {path: path.stat().st_mtime_ns for path in experiment.rglob("*.pth")}
-    run(recipe)
-    assert {path: path.stat().st_mtime_ns for path in experiment.rglob("*.pth")} == before
+    before = modification_times(list(experiment.rglob("*.pth")))
+    run_to_the_end(recipe, command(recipe))
+    assert modification_times(list(experiment.rglob("*.pth"))) == before
     assert (recipe / "exp/RESULTS.md").read_text() == report

@@ -2,23 +2,23 @@
 
 import json
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from reference.recipe_copy import (
+    copy_recipe,
+    corpus_options,
+    modification_times,
+    run_to_the_end,
+)
 from reference.tiny_ser import SETTINGS, write_encoder
 from reference.tiny_trained import write_trained_model
 
 from espnet2_ext.tasks.ser import EmotionTask
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPE = ROOT / "egs2/mini_emo/evc1"
-DATA = """--num_voices 4 --utterances_per_voice 1 --test_voices 2 --test_sentences 2
-    --iemocap_utterances 20 --esd_sentences 1 1 2"""
 EMOTIONS = ["neutral", "happy", "angry", "sad"]
 CONFIG = {
     "model_conf": {"forced_alignment_updates": 1000},
@@ -51,13 +51,7 @@ def write_recogniser(root: Path) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a copy of the recipe that shares the templates and the environment."""
-    for name in ("tools", "espnet2_ext"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "egs2").mkdir()
-    (tmp_path / "egs2/TEMPLATE").symlink_to(ROOT / "egs2/TEMPLATE")
-    directory = tmp_path / "egs2/mini_emo/evc1"
-    outputs = shutil.ignore_patterns("data", "dump", "exp", "downloads")
-    shutil.copytree(RECIPE, directory, symlinks=True, ignore=outputs)
+    directory = copy_recipe(tmp_path, "evc1")
     write_trained_model(tmp_path / "p2v1")
     write_recogniser(tmp_path / "ser1")
     (directory / "conf/tiny.yaml").write_text(yaml.safe_dump(CONFIG))
@@ -68,14 +62,14 @@ def recipe(tmp_path: Path) -> Path:
 def run(recipe: Path, *options: str) -> None:
     """Run run.sh with everything small; on failure show what was printed."""
     root = recipe.parents[2]
-    command = ["./run.sh", "--local_data_opts", " ".join(DATA.split())]
+    command = ["./run.sh", *corpus_options(utterances_per_voice=1)]
     command += ["--evc_config", "conf/tiny.yaml", "--inference_config", "conf/limits.yaml"]
     command += ["--p2v_model", str(root / "p2v1/exp/p2v/best.pth"), "--num_references", "2"]
     command += ["--emotion_model", str(root / "ser1/exp/valid.ua.best.pth"), "--intensities", "0 1"]
     command += ["--intensity_pairs", "1", "--nj", "1", "--inference_nj", "1"]
-    command += ["--pair_rules", "same_voice average", *options]
-    done = subprocess.run(command, cwd=recipe, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    command += ["--pair_rules", "same_voice average"]
+    command += ["--with_robustness", "true", "--robustness_pairs", "2", *options]
+    run_to_the_end(recipe, command)
 
 
 @pytest.mark.slow
@@ -112,8 +106,11 @@ def test_all_stages_and_a_rerun(recipe):
     assert "F0 mean: correlation" in trends
     report = (recipe / "exp/RESULTS.md").read_text()
     assert "synthetic" in report and "not fine-tuned" in report
+    damaged = {r["row"] for r in records if r["table"].startswith("Robustness: tiny (synthetic")}
+    assert {"clean source", "10 % of units dropped", "babble, SNR 0 dB"} <= damaged
+    assert "mini_emo_esd_test/robustness/robustness.png)" in report
 
-    made = {path: path.stat().st_mtime_ns for path in experiment.rglob("*.pth")}
+    made = modification_times(list(experiment.rglob("*.pth")))
     run(recipe, "--stage", "4")
-    assert {path: path.stat().st_mtime_ns for path in experiment.rglob("*.pth")} == made
+    assert modification_times(list(experiment.rglob("*.pth"))) == made
     assert (recipe / "exp/RESULTS.md").read_text() == report

@@ -1,7 +1,6 @@
 """The recogniser's recipe end to end on a corpus of seconds, with a prosody encoder made up."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from reference.recipe_copy import (
+    copy_recipe,
+    corpus_options,
+    modification_times,
+    run_to_the_end,
+)
 
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPE = ROOT / "egs2/mini_emo/ser1"
-DATA = """--num_voices 4 --utterances_per_voice 3 --test_voices 2 --test_sentences 2
-    --iemocap_utterances 50 --esd_sentences 1 1 2"""
 SYSTEMS = ("fbank", "p2v", "upstream", "fusion")
 SIZES = {
     "channels": 8,
@@ -47,13 +48,7 @@ def make_pretrained(directory: Path) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a copy of the recipe that shares the templates and the environment."""
-    for name in ("tools", "espnet2_ext"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "egs2").mkdir()
-    (tmp_path / "egs2/TEMPLATE").symlink_to(ROOT / "egs2/TEMPLATE")
-    directory = tmp_path / "egs2/mini_emo/ser1"
-    outputs = shutil.ignore_patterns("data", "dump", "exp", "downloads")
-    shutil.copytree(RECIPE, directory, symlinks=True, ignore=outputs)
+    directory = copy_recipe(tmp_path, "ser1")
     make_pretrained(tmp_path / "p2v")
     for system in SYSTEMS:
         path = directory / f"conf/train_ser_{system}.yaml"
@@ -64,26 +59,20 @@ def recipe(tmp_path: Path) -> Path:
     return directory
 
 
-def run(recipe: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run run.sh with everything small."""
-    return subprocess.run(
-        [
-            "./run.sh",
-            *("--local_data_opts", " ".join(DATA.split())),
-            *("--p2v_model", str(recipe.parents[2] / "p2v/valid.loss.best.pth")),
-            *("--pretraining_data", "", "--protocols", "loso:0", "--max_train", "20"),
-            *("--nj", "1", "--train_nj", "1"),
-            *options,
-        ],
-        cwd=recipe,
-        capture_output=True,
-        text=True,
-    )
+def command(recipe: Path, *options: str) -> list[str]:
+    """Return run.sh with everything small."""
+    return [
+        "./run.sh",
+        *corpus_options(iemocap_utterances=50),
+        *("--p2v_model", str(recipe.parents[2] / "p2v/valid.loss.best.pth")),
+        *("--pretraining_data", "", "--protocols", "loso:0", "--max_train", "20"),
+        *("--nj", "1", "--train_nj", "1"),
+        *options,
+    ]
 
 
 def test_all_stages_and_a_rerun(recipe):
-    done = run(recipe)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    run_to_the_end(recipe, command(recipe))
     for system in SYSTEMS:
         results = list(
             (recipe / f"exp/ser_{system}").glob("loso_train20/fold_*/seed_0/result.json")
@@ -97,15 +86,15 @@ def test_all_stages_and_a_rerun(recipe):
     report = (recipe / "exp/RESULTS.md").read_text()
     assert "synthetic" in report and "Prosody2Vec against FBANK" in report
 
-    trained = {path: path.stat().st_mtime_ns for path in recipe.glob("exp/ser_*/**/result.json")}
-    again = run(recipe)
-    assert again.returncode == 0, again.stderr[-3000:]
-    assert {path: path.stat().st_mtime_ns for path in trained} == trained
+    trained = modification_times(list(recipe.glob("exp/ser_*/**/result.json")))
+    run_to_the_end(recipe, command(recipe))
+    assert modification_times(list(trained)) == trained
     assert (recipe / "exp/RESULTS.md").read_text() == report
 
 
 def test_a_test_speaker_in_pretraining_stops_the_run_with_one_line(recipe):
-    done = run(recipe, "--stop_stage", "3", "--pretraining_data", "data/mini_emo_iemocap")
+    options = ("--stop_stage", "3", "--pretraining_data", "data/mini_emo_iemocap")
+    done = subprocess.run(command(recipe, *options), cwd=recipe, capture_output=True, text=True)
     assert done.returncode != 0
     last = [line for line in done.stderr.splitlines() if line.strip()][-1]
     assert "pretraining" in last and "mini_emo_iemocap" in last

@@ -1,6 +1,6 @@
 """evc.sh orders its stages, leaves to p2v.sh what is as in pretraining, and states its rules.
 
-The interpreter is a stand-in that writes down what it is asked for, as in test_shell_p2v.py.
+The interpreter is a stand-in, see ``reference.fake_recipe``.
 """
 
 import re
@@ -8,23 +8,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reference.fake_recipe import calls, modules, options_of, run_script, value_of, write_recipe
 
-EGS2 = Path(__file__).resolve().parents[2] / "egs2"
-RECIPES = sorted(path.parents[1].name for path in EGS2.glob("*/evc1/run.sh"))
 SETTINGS = {"train_set": "tr", "valid_set": "va", "test_sets": "te", "python": "fake/python"}
-SETTINGS |= {"p2v_model": "pretrained.pth", "evc_config": "conf/train_evc.yaml", "ngpu": "0"}
+SETTINGS |= {"p2v_model": "pretrained.pth", "evc_config": "conf/train_evc.yaml"}
+SETTINGS |= {"ngpu": "0", "nj": "2"}
 PREPARATION = """data.sh derive_pairs prepare_fine_tuning format_wav extract_units
     extract_speaker_vectors filter_length combine_data"""
 TRAINING = "p2v_train aggregate_stats_dirs launch"
 EVALUATION = """p2v_inference score_conversion score_intensity report_conversion
     evaluate_speaker_vectors render_results"""
 
-FAKE_PYTHON = """#!/usr/bin/env bash
-# Write down the module and its options; fail where the file `fail` names the module.
-module=${2##*.}
-echo "${module} ${*:3}" >> calls
-if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
-out=$(sed -n 's/.*--out\\(put\\)*_dir \\([^ ]*\\).*/\\2/p' <<< "$*")
+BEHAVIOUR = """
 case "${module}" in
     derive_pairs) for rule in same_voice parallel average intensity; do
             mkdir -p "data/te/pairs/${rule}"
@@ -49,66 +44,24 @@ esac
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a recipe directory as egs2/<corpus>/evc1 with stand-ins for tools and data."""
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools/activate_python.sh").write_text("true\n")
-    (tmp_path / "tools/cpu_settings.sh").symlink_to(EGS2.parent / "tools/cpu_settings.sh")
-    directory = tmp_path / "egs2/tiny/evc1"
-    for name in ("conf", "local", "fake"):
-        (directory / name).mkdir(parents=True)
-    (directory / "common").symlink_to(EGS2 / "TEMPLATE/common")
-    (directory / "evc.sh").symlink_to(EGS2 / "TEMPLATE/evc1/evc.sh")
-    (directory / "p2v.sh").symlink_to(EGS2 / "TEMPLATE/p2v1/p2v.sh")
-    for name in ("path.sh", "cmd.sh"):
-        (directory / name).symlink_to(EGS2 / "TEMPLATE/common" / name)
+    scripts = ("evc1/evc.sh", "p2v1/p2v.sh")
+    directory = write_recipe(tmp_path, "evc1", scripts, ("tr", "va", "te"), BEHAVIOUR)
     (directory / "conf/train_evc.yaml").write_text("max_epoch: 1\n")
     (directory / "pretrained.pth").write_text("weights")
-    prepare = '#!/bin/sh\necho "data.sh $*" >> calls\n'
-    for path, text in (("local/data.sh", prepare), ("fake/python", FAKE_PYTHON)):
-        (directory / path).write_text(text)
-        (directory / path).chmod(0o755)
-    for name in ("tr", "va", "te"):
-        folder = directory / "dump/raw" / name
-        folder.mkdir(parents=True)
-        (folder / "wav.scp").write_text("".join(f"{name}-{n} x.wav\n" for n in range(3)))
     return directory
 
 
 def run(recipe: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
-    """Run evc.sh; afterwards ``recipe/calls`` holds what this run called."""
-    (recipe / "calls").unlink(missing_ok=True)
-    command = ["./evc.sh", *arguments]
-    for name, value in {**SETTINGS, "nj": "2", **settings}.items():
-        command += [f"--{name}", value]
-    return subprocess.run(command, cwd=recipe, capture_output=True, text=True, timeout=60)
-
-
-def calls(recipe: Path) -> list[str]:
-    path = recipe / "calls"
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def modules(recipe: Path) -> list[str]:
-    """Return what was called, each once."""
-    return list(dict.fromkeys(line.split()[0] for line in calls(recipe)))
-
-
-def options_of(recipe: Path, module: str) -> list[str]:
-    """Return the options of each call of a module, as one string."""
-    return [line.partition(" ")[2] for line in calls(recipe) if line.split()[0] == module]
-
-
-def value_of(options: str, name: str) -> str:
-    """Return the value of an option, up to the next one."""
-    return options.split(f"--{name} ")[1].split(" --")[0]
+    return run_script(recipe, "evc.sh", {**SETTINGS, **settings}, *arguments)
 
 
 def test_all_stages_run_in_order(recipe):
-    result = run(recipe)
+    result = run(recipe)  # The ninth only where it is asked for.
     assert result.returncode == 0, result.stderr
     assert modules(recipe) == f"{PREPARATION} {TRAINING} {EVALUATION}".split()
     shown = re.findall(r"\(evc\.sh:.*Stage (\d): ", result.stdout)
     assert shown == list("12345678")
-    assert result.stdout.splitlines()[-1].split()[-3:-1] == ["in", result.stdout.split()[-2]]
+    assert re.search(r"Finished in \d+ s\n$", result.stdout)
 
 
 def test_units_voices_and_statistics_are_the_pretrained_models(recipe):
@@ -174,6 +127,59 @@ def test_one_rule_and_no_pretrained_model(recipe):
     assert len(options_of(recipe, "p2v_inference")) == 2
 
 
+def test_other_judges_are_asked_where_named(recipe):
+    run(recipe)
+    before = options_of(recipe, "score_conversion")
+    assert not any("--word_error_rate" in each or "--dnsmos" in each for each in before)
+    run(recipe, stage="6", stop_stage="6", asr_model="base", dnsmos="true")
+    after = options_of(recipe, "score_conversion")
+    assert len(after) == len(before) == 4, "scores that are there lack these columns"
+    for each in after:
+        assert value_of(each, "word_error_rate") == "base"
+        assert each.partition("--dnsmos")[2] in ("", " --without_reference_rows")
+    run(recipe, stage="6", stop_stage="6", asr_model="base", dnsmos="true")
+    assert options_of(recipe, "score_conversion") == []
+
+
+def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
+    settings = {"test_sets": "te te2", "corpus_note": "synthetic speech", "inference_nj": "3"}
+    settings |= {"inference_config": "conf/limits.yaml", "vocoder": "hub/name"}
+    (recipe / "dump/raw/te2").mkdir()
+    (recipe / "data/te2/pairs").mkdir(parents=True)
+    (recipe / "data/te2/pairs/same_voice").symlink_to("../../te/pairs/same_voice")
+    settings["pair_rules"] = "same_voice"
+    run(recipe, with_pretrained="false", stop_stage="5", **settings)
+    result = run(recipe, stage="9", with_robustness="true", robustness_pairs="36", **settings)
+    assert result.returncode == 0, result.stderr
+    assert modules(recipe) == ["robustness", "render_results"]
+    assert re.findall(r"\(evc\.sh:.*Stage (\d): ", result.stdout) == ["9"]
+    [options] = options_of(recipe, "robustness")
+    results = "exp/evc_train_evc/name_limits_valid.loss.best/te"
+    assert options == (
+        "--model_file exp/evc_train_evc/valid.loss.best.pth"
+        " --train_config exp/evc_train_evc/config.yaml --data_dir dump/raw/te"
+        " --pairs_dir data/te/pairs/same_voice --unit_tag hub_6_7"
+        " --centroids_path their/centroids.npz --max_pairs 36"
+        f" --out_dir {results}/robustness --device cpu --vocoder hub/name --num_workers 3"
+        " --contrast_data_dir dump/raw/va --inference_config conf/limits.yaml"
+        " --results_path exp/results.jsonl"
+        " --table Robustness: train_evc (synthetic speech), te, same_voice"
+    )
+    run(recipe, stage="9", **settings)
+    assert calls(recipe) == [], "not asked for"
+
+
+def test_contrast_is_left_where_asked(recipe):
+    result = run(recipe, restore_contrast="false", with_robustness="true")
+    assert result.returncode == 0, result.stderr
+    conversions = [*options_of(recipe, "p2v_inference"), *options_of(recipe, "robustness")]
+    assert len(conversions) == 6
+    assert not any("--contrast_data_dir" in each for each in conversions)
+    assert all("contrast restored: false" in s for s in options_of(recipe, "score_conversion"))
+    [study] = options_of(recipe, "robustness")
+    assert value_of(study, "max_pairs") == "24"
+
+
 def test_a_rerun_repeats_neither_training_nor_scores(recipe, monkeypatch):
     run(recipe)
     result = run(recipe)
@@ -212,39 +218,3 @@ def test_wrong_options_end_the_run_in_one_line(recipe, settings, message):
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert calls(recipe) == []
-
-
-def test_positional_arguments_are_refused(recipe):
-    result = subprocess.run(
-        ["./evc.sh", "--nj", "2", "word"], cwd=recipe, capture_output=True, text=True, timeout=60
-    )
-    assert result.returncode == 2
-    assert "no positional arguments are taken: word" in result.stderr
-
-
-def test_help_lists_every_option_variable(recipe):
-    """Every variable assigned before the options are parsed is an option with a text."""
-    source = (recipe / "evc.sh").read_text()
-    head = source[: source.index("help_message=")]
-    options = re.findall(r"^([a-z0-9_]+)=", head, flags=re.MULTILINE)
-    shown = run(recipe, "--help").stdout
-    listed = dict(re.findall(r"^  --(\S+) +(\S.*)$", shown, flags=re.MULTILINE))
-    assert set(options) - {"arguments"} == set(listed)
-    assert len(options) > 30
-    for stage in range(1, 9):
-        assert re.search(rf"\b{stage} [a-z]", shown), f"stage {stage} is not explained"
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipes_share_the_template_by_links(name):
-    directory = EGS2 / name / "evc1"
-    for link in ("evc.sh", "p2v.sh", "common", "path.sh", "cmd.sh"):
-        assert (directory / link).is_symlink(), f"{directory / link}: not a link"
-        assert (directory / link).exists(), f"{directory / link}: leads nowhere"
-    assert (directory / "local/data.sh").exists()
-    assert (directory / "conf/train_evc.yaml").is_file()
-    script = (directory / "run.sh").read_text()
-    assert len(script.splitlines()) <= 40
-    template = (EGS2 / "TEMPLATE/evc1/evc.sh").read_text()
-    for option in re.findall(r"^    --([a-z0-9_]+) ", script, flags=re.MULTILINE):
-        assert re.search(rf"^{option}=", template, flags=re.MULTILINE), f"--{option} is unknown"

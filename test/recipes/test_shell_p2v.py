@@ -1,7 +1,6 @@
 """p2v.sh orders its stages, goes on after a kill, and trusts nothing half done.
 
-The interpreter is a stand-in that writes down what it is asked for, so that the order of the
-stages is tested without the minutes they take.
+The interpreter is a stand-in, see ``reference.fake_recipe``.
 """
 
 import os
@@ -10,9 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reference import fake_recipe
+from reference.fake_recipe import EGS2, run_script, write_recipe
 
-EGS2 = Path(__file__).resolve().parents[2] / "egs2"
 SETTINGS = {"train_set": "tr", "valid_set": "va", "test_sets": "te", "python": "fake/python"}
+SETTINGS |= {"p2v_config": "conf/train_tiny.yaml", "ngpu": "0", "nj": "2"}
 PREPARATION = """data.sh format_wav:tr format_wav:va format_wav:te learn_kmeans:tr
     extract_units:tr extract_units:va extract_units:te extract_speaker_vectors:tr
     extract_speaker_vectors:va extract_speaker_vectors:te filter_length:tr filter_length:va
@@ -21,20 +22,14 @@ TRAINING = "p2v_train aggregate_stats_dirs launch"
 EVALUATION = """p2v_inference:te score_conversion:te report_conversion:te
     evaluate_speaker_vectors probe render_results"""
 
-FAKE_PYTHON = """#!/usr/bin/env bash
-# Write down the module and the data set; fail where the file `fail` names the module.
-module=${2##*.}
-set_name=$(sed -n 's=.*--data_dir [^ ]*/\\([^ /]*\\).*=\\1=p' <<< "$*")
-echo "${module}${set_name:+:${set_name}}" >> calls
-echo "$*" >> arguments
-if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
+BEHAVIOUR = """
 case "${module}" in
-    aggregate_stats_dirs) if grep -q 'write_collected_feats true' arguments; then
+    aggregate_stats_dirs) if grep -q 'write_collected_feats true' calls; then
         mkdir -p exp/p2v_stats_16k/{train,valid}/collect_feats
         tee exp/p2v_stats_16k/{train,valid}/collect_feats/feats.scp <<< "a a.npy" > /dev/null
         fi ;;
     launch) echo weights > exp/p2v_train_tiny_hubert_base_6_100/valid.loss.best.pth ;;
-    p2v_inference) out=$(sed 's/.*--output_dir \\([^ ]*\\).*/\\1/' <<< "$*")
+    p2v_inference)
         mkdir -p "${out}"
         echo "${conversion:-1}" > "${out}/settings.json" ;;
     score_conversion) echo '{}' > exp/results.jsonl ;;
@@ -45,47 +40,29 @@ esac
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a recipe directory as egs2/<corpus>/p2v1 with stand-ins for tools and data."""
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools/activate_python.sh").write_text("true\n")
-    (tmp_path / "tools/cpu_settings.sh").symlink_to(EGS2.parent / "tools/cpu_settings.sh")
-    directory = tmp_path / "egs2/tiny/p2v1"
-    for name in ("conf", "local", "fake", "data/te/pairs/same", "data/te/pairs/.hidden"):
-        (directory / name).mkdir(parents=True)
-    (directory / "common").symlink_to(EGS2 / "TEMPLATE/common")
-    (directory / "p2v.sh").symlink_to(EGS2 / "TEMPLATE/p2v1/p2v.sh")
-    for name in ("path.sh", "cmd.sh"):
-        (directory / name).symlink_to(EGS2 / "TEMPLATE/common" / name)
+    directory = write_recipe(tmp_path, "p2v1", ["p2v1/p2v.sh"], ("tr", "va", "te"), BEHAVIOUR)
+    for name in ("same", ".hidden"):
+        (directory / "data/te/pairs" / name).mkdir(parents=True)
     (directory / "data/te/pairs/same/pairs").write_text("p s r v\n")
     (directory / "conf/train_tiny.yaml").write_text("max_epoch: 1\n")
-    write_script(directory / "local/data.sh", "#!/bin/sh\necho data.sh >> calls\n")
-    write_script(directory / "fake/python", FAKE_PYTHON)
-    for name in ("tr", "va", "te"):
-        folder = directory / "dump/raw" / name
-        folder.mkdir(parents=True)
-        lines = [f"{name}-{number} x.wav" for number in range(5)]
-        (folder / "wav.scp").write_text("\n".join(lines) + "\n")
     return directory
 
 
-def write_script(path: Path, text: str) -> None:
-    path.write_text(text)
-    path.chmod(0o755)
-
-
 def run(recipe: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
-    """Run p2v.sh; afterwards ``recipe/calls`` holds what this run called."""
-    for name in ("calls", "arguments"):
-        (recipe / name).unlink(missing_ok=True)
-    options = {**SETTINGS, "p2v_config": "conf/train_tiny.yaml", "ngpu": "0", "nj": "2", **settings}
-    command = ["./p2v.sh", *arguments]
-    for name, value in options.items():
-        command += [f"--{name}", value]
-    return subprocess.run(command, cwd=recipe, capture_output=True, text=True, timeout=60)
+    return run_script(recipe, "p2v.sh", {**SETTINGS, **settings}, *arguments)
 
 
 def calls(recipe: Path) -> list[str]:
-    path = recipe / "calls"
-    return path.read_text().split() if path.exists() else []
+    """Return the module of each call and, where it has one, the data set."""
+    found = []
+    for line in fake_recipe.calls(recipe):
+        data_set = re.search(r".*--data_dir \S*/([^ /]*)", line)
+        found.append(line.split()[0] + (f":{data_set[1]}" if data_set else ""))
+    return found
+
+
+def arguments_of(recipe: Path) -> str:
+    return (recipe / "calls").read_text()
 
 
 def unique(names: list[str]) -> list[str]:
@@ -174,7 +151,7 @@ def test_statistics_depend_on_the_features_of_the_configuration(recipe):
 
 def test_training_reads_kept_mels_where_asked(recipe):
     run(recipe, stage="7", stop_stage="8")
-    arguments = (recipe / "arguments").read_text()
+    arguments = arguments_of(recipe)
     assert "collect_feats/feats.scp" not in arguments
     assert "--write_collected_feats false" in arguments
     run(recipe, stage="7", stop_stage="7", cached_mels="true")
@@ -182,7 +159,7 @@ def test_training_reads_kept_mels_where_asked(recipe):
     (recipe / "exp/p2v_train_tiny_hubert_base_6_100/.done").unlink()
     run(recipe, stage="7", stop_stage="8", cached_mels="true")
     assert unique(calls(recipe)) == ["launch"]
-    arguments = (recipe / "arguments").read_text()
+    arguments = arguments_of(recipe)
     for part in ("train", "valid"):
         name = f"--{part}_data_path_and_name_and_type"
         assert f"{name} exp/p2v_stats_16k/{part}/collect_feats/feats.scp,feats,npy" in arguments
@@ -223,7 +200,7 @@ def test_speeds_make_a_training_set_of_their_own(recipe):
     (recipe / "dump/raw/tr").rename(recipe / "dump/raw/tr_sp")
     result = run(recipe, speed_perturb_factors="0.9 1.0 1.1", stop_stage="7")
     assert result.returncode == 0, result.stderr
-    arguments = (recipe / "arguments").read_text()
+    arguments = arguments_of(recipe)
     assert "--out_dir dump/org/tr_sp --factors 0.9 1.0 1.1 --num_workers 2" in arguments
     assert "extract_units:tr_sp" in calls(recipe)
     assert "learn_kmeans:tr" in calls(recipe), "clusters are learnt at the original speed"
@@ -233,13 +210,13 @@ def test_speeds_make_a_training_set_of_their_own(recipe):
 def test_a_speaker_encoder_is_trained_where_asked(recipe):
     run(recipe, speaker_encoder="train", stage="5", stop_stage="5")
     assert calls(recipe)[:2] == ["train_speaker_encoder:tr", "extract_speaker_vectors:tr"]
-    assert "--source exp/speaker_encoder" in (recipe / "arguments").read_text()
+    assert "--source exp/speaker_encoder" in arguments_of(recipe)
 
 
 def test_given_centroids_are_not_learnt(recipe):
     run(recipe, kmeans_centroids="my/centroids.npz", stage="4", stop_stage="4")
     assert calls(recipe)[0] == "extract_units:tr"
-    assert "--centroids_path my/centroids.npz" in (recipe / "arguments").read_text()
+    assert "--centroids_path my/centroids.npz" in arguments_of(recipe)
 
 
 @pytest.mark.parametrize(
@@ -257,44 +234,6 @@ def test_wrong_options_end_the_run_before_any_stage(recipe, settings, message):
     assert result.returncode != 0
     assert message in result.stderr
     assert calls(recipe) == []
-
-
-def test_positional_arguments_are_refused(recipe):
-    result = subprocess.run(
-        ["./p2v.sh", "--nj", "2", "word"], cwd=recipe, capture_output=True, text=True, timeout=60
-    )
-    assert result.returncode == 2
-    assert "no positional arguments are taken: word" in result.stderr
-
-
-def test_help_lists_every_option_variable(recipe):
-    """Every variable assigned before the options are parsed is an option with a text."""
-    source = (recipe / "p2v.sh").read_text()
-    head = source[: source.index("help_message=")]
-    options = re.findall(r"^([a-z0-9_]+)=", head, flags=re.MULTILINE)
-    shown = run(recipe, "--help").stdout
-    listed = dict(re.findall(r"^  --(\S+) +(\S.*)$", shown, flags=re.MULTILINE))
-    assert set(options) - {"arguments"} == set(listed)
-    assert len(options) > 40
-    assert {"skip_data_prep", "ngpu", "num_nodes", "p2v_tag", "inference_nj"} <= set(listed)
-
-
-def test_recipes_share_the_template_by_links():
-    recipes = [path.parent for path in EGS2.glob("*/p2v1/run.sh")]
-    assert recipes
-    for directory in recipes:
-        for name in ("p2v.sh", "common", "path.sh", "cmd.sh"):
-            assert (directory / name).is_symlink(), f"{directory / name}: not a link"
-            assert (directory / name).exists(), f"{directory / name}: leads nowhere"
-        assert (directory / "local/data.sh").exists()
-        assert len((directory / "run.sh").read_text().splitlines()) <= 40
-
-
-@pytest.mark.parametrize(
-    "script", sorted((EGS2 / "TEMPLATE").glob("*1/*.sh")), ids=lambda p: p.name
-)
-def test_template_scripts_stay_small(script):
-    assert len(script.read_text().splitlines()) < 250
 
 
 def test_settings_of_the_user_are_left_alone():

@@ -1,6 +1,6 @@
 """ser.sh orders its stages and hands its options on; what is complete is left alone.
 
-The interpreter is a stand-in that writes down what it is asked for, as in test_shell_p2v.py.
+The interpreter is a stand-in, see ``reference.fake_recipe``.
 """
 
 import re
@@ -8,22 +8,25 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reference.fake_recipe import (
+    calls,
+    modules,
+    options_of,
+    run_script,
+    write_lines,
+    write_recipe,
+)
 
-EGS2 = Path(__file__).resolve().parents[2] / "egs2"
-RECIPES = sorted(path.parents[1].name for path in EGS2.glob("*/ser1/run.sh"))
 SETTINGS = {"ser_set": "tiny", "ser_configs": "conf/a.yaml conf/b.yaml", "python": "fake/python"}
+SETTINGS |= {"ngpu": "0", "nj": "2"}
 UPSTREAM = {"upstream": "hubert_base", "p2v_model": "../p2v1/best.pth"}
 ALWAYS = "data.sh format_wav ser_folds ser_train aggregate_stats_dirs ser_train_folds ser_score"
 
-FAKE_PYTHON = """#!/usr/bin/env bash
-# Write down the module and its options; fail where the file `fail` names the module.
-module=${2##*.}
-echo "${module} ${*:3}" >> calls
-if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
+BEHAVIOUR = """
 if [ "${module}" = export_prosody_encoder ]; then
-    mkdir -p exp/prosody_encoder
+    mkdir -p "${out}"
     printf 'sha256: a\\nfeatures_conf:\\n  n_fft: %s\\nother: 1\\n' "${n_fft:-1024}" \\
-        > exp/prosody_encoder/config.yaml
+        > "${out}/config.yaml"
 fi
 """
 
@@ -31,48 +34,15 @@ fi
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a recipe directory as egs2/<corpus>/ser1 with stand-ins for tools and data."""
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools/activate_python.sh").write_text("true\n")
-    (tmp_path / "tools/cpu_settings.sh").symlink_to(EGS2.parent / "tools/cpu_settings.sh")
-    directory = tmp_path / "egs2/tiny/ser1"
-    for name in ("conf", "local", "fake", "dump/raw/tiny"):
-        (directory / name).mkdir(parents=True)
-    (directory / "common").symlink_to(EGS2 / "TEMPLATE/common")
-    (directory / "ser.sh").symlink_to(EGS2 / "TEMPLATE/ser1/ser.sh")
-    for name in ("path.sh", "cmd.sh"):
-        (directory / name).symlink_to(EGS2 / "TEMPLATE/common" / name)
-    prepare = '#!/bin/sh\necho "data.sh $*" >> calls\necho "data.sh: ${python} ${nj}" >> given\n'
-    for path, text in (("local/data.sh", prepare), ("fake/python", FAKE_PYTHON)):
-        (directory / path).write_text(text)
-        (directory / path).chmod(0o755)
+    directory = write_recipe(tmp_path, "ser1", ["ser1/ser.sh"], behaviour=BEHAVIOUR)
+    (directory / "dump/raw/tiny").mkdir(parents=True)
     for name in ("wav.scp", "utt2num_samples", "utt2emo"):
-        lines = [f"u-{number} {name}-{number}" for number in range(5)]
-        (directory / "dump/raw/tiny" / name).write_text("\n".join(lines) + "\n")
+        write_lines(directory / "dump/raw/tiny" / name, "u-", f" {name}")
     return directory
 
 
 def run(recipe: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
-    """Run ser.sh; afterwards ``recipe/calls`` holds what this run called."""
-    (recipe / "calls").unlink(missing_ok=True)
-    command = ["./ser.sh", *arguments]
-    for name, value in {**SETTINGS, "ngpu": "0", "nj": "2", **settings}.items():
-        command += [f"--{name}", value]
-    return subprocess.run(command, cwd=recipe, capture_output=True, text=True, timeout=60)
-
-
-def calls(recipe: Path) -> list[str]:
-    path = recipe / "calls"
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def modules(recipe: Path) -> list[str]:
-    """Return what was called, each once."""
-    return list(dict.fromkeys(line.split()[0] for line in calls(recipe)))
-
-
-def options_of(recipe: Path, module: str) -> list[str]:
-    """Return the options of each call of a module, as one string."""
-    return [line.partition(" ")[2] for line in calls(recipe) if line.split()[0] == module]
+    return run_script(recipe, "ser.sh", {**SETTINGS, **settings}, *arguments)
 
 
 def test_all_stages_run_in_order(recipe):
@@ -222,40 +192,3 @@ def test_wrong_options_end_the_run_in_one_line(recipe, settings, message):
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert calls(recipe) == []
-
-
-def test_positional_arguments_are_refused(recipe):
-    result = subprocess.run(
-        ["./ser.sh", "--nj", "2", "word"], cwd=recipe, capture_output=True, text=True, timeout=60
-    )
-    assert result.returncode == 2
-    assert "no positional arguments are taken: word" in result.stderr
-
-
-def test_help_lists_every_option_variable(recipe):
-    """Every variable assigned before the options are parsed is an option with a text."""
-    source = (recipe / "ser.sh").read_text()
-    head = source[: source.index("help_message=")]
-    options = re.findall(r"^([a-z0-9_]+)=", head, flags=re.MULTILINE)
-    shown = run(recipe, "--help").stdout
-    listed = dict(re.findall(r"^  --(\S+) +(\S.*)$", shown, flags=re.MULTILINE))
-    assert set(options) - {"arguments"} == set(listed)
-    assert len(options) > 25
-    for stage in range(1, 9):
-        assert re.search(rf"\b{stage} [a-z]", shown), f"stage {stage} is not explained"
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipes_share_the_template_by_links(name):
-    directory = EGS2 / name / "ser1"
-    for link in ("ser.sh", "common", "path.sh", "cmd.sh"):
-        assert (directory / link).is_symlink(), f"{directory / link}: not a link"
-        assert (directory / link).exists(), f"{directory / link}: leads nowhere"
-    assert (directory / "local/data.sh").exists()
-    script = (directory / "run.sh").read_text()
-    assert len(script.splitlines()) <= 40
-    template = (EGS2 / "TEMPLATE/ser1/ser.sh").read_text()
-    for option in re.findall(r"^    --([a-z0-9_]+) ", script, flags=re.MULTILINE):
-        assert re.search(rf"^{option}=", template, flags=re.MULTILINE), f"--{option} is unknown"
-    for config in re.findall(r"conf/[a-z0-9_]+\.yaml", script):
-        assert (directory / config).is_file(), config

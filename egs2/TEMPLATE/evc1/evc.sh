@@ -16,7 +16,7 @@ skip_stages=                # stages to leave out, such as "3 7"
 ngpu=1                      # GPUs of a node for training; 0 trains on the CPU
 num_nodes=1                 # nodes for training; above 1 needs cmd_backend=slurm
 nj=32                       # processes of stages 1 and 3
-inference_nj=32             # processes of stages 5 to 7
+inference_nj=32             # processes of stages 5 to 7 and 9
 gpu_inference=false         # a GPU for HuBERT, speaker vectors, conversion and scores
 dumpdir=dump                # formatted audio, units and vectors
 expdir=exp                  # models and results
@@ -43,17 +43,22 @@ cached_mels=false           # train on kept mels instead of audio
 ## Conversion: stage 5
 inference_model=valid.loss.best.pth  # weights in expdir/evc_TAG
 inference_config=           # file of generation limits
-restore_contrast=true       # stretch each mel band by what validation shows to be lost
+restore_contrast=true       # stretch mel bands and raise the level by what validation shows to be lost
 with_pretrained=true        # convert the first rule's pairs without fine-tuning too
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
 ## Scores: stages 6 and 7
 emotion_model=              # recognisers of ser.sh, trained on other voices; none: no emotion accuracy
+asr_model=                  # whisper for the word error rate, such as base (faster-whisper); none: leave it out
+dnsmos=false                # guess the quality that listeners would hear (package speechmos)
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
+## Robustness: stage 9
+with_robustness=false       # convert again from damaged units, noise and rooms, each pair 19 times
+robustness_pairs=24         # of the first test set and rule, each of another source while there are some
 # end of options
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
 
 1 data and pairs  2 files of the pretrained model  3 wav, units, speaker vectors  4 fine-tuning
-5 conversion  6 scores  7 intensity scale  8 report
+5 conversion  6 scores  7 intensity scale  8 report  9 robustness, where asked for
 A stage whose result is complete is left alone; a run that was killed goes on where it was.
 $(options_help "$0")"
 . common/parse_options.sh
@@ -98,20 +103,27 @@ p2v() {
         --p2v_args "${p2v_args} ${evc_args}"
 }
 
+# What all conversions have in common.
+converting=(--vocoder "${vocoder}" --num_workers "${inference_nj}")
+if "${restore_contrast}"; then converting+=(--contrast_data_dir "${raw}/${valid_set}"); fi
+if [ -n "${inference_config}" ]; then converting+=(--inference_config "${inference_config}"); fi
+
 # convert WEIGHTS CONFIG RESULTS SET RULE: convert the pairs of a rule.
 convert() {
     compute "$3/$4/$5/inference.log" "${inference_ngpu}" \
         "${python}" -m espnet2_ext.bin.p2v_inference --model_file "$1" --train_config "$2" \
         --data_dir "${raw}/$4" --unit_tag "${unit_tag}" --pairs_dir "data/$4/pairs/$5" \
-        --output_dir "$3/$4/$5" --vocoder "${vocoder}" --ngpu "${inference_ngpu}" \
-        --num_workers "${inference_nj}" ${inference_config:+--inference_config "${inference_config}"} \
-        --contrast_data_dir "$("${restore_contrast}" && echo "${raw}/${valid_set}")"
+        --output_dir "$3/$4/$5" --ngpu "${inference_ngpu}" "${converting[@]}"
 }
+
+# Who is asked about conversions, beside the speaker encoder.
+judges=(${emotion_model:+--emotion_model "${emotion_model}"} ${asr_model:+--word_error_rate "${asr_model}"})
+if "${dnsmos}"; then judges+=(--dnsmos); fi
 
 # score CONFIG RESULTS SET RULE ROW [OPTION...]: score the conversions of a rule under a name.
 score() {
     local results=$2/$3/$4 pairs=data/$3/pairs/$4 print
-    print=$(fingerprint "${results}/settings.json" "${title}" "${kmeans_centroids}" "${emotion_model}" "$5" \
+    print=$(fingerprint "${results}/settings.json" "${title}" "${kmeans_centroids}" "${judges[@]}" "$5" \
         "${pairs}"/*)
     if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then return; fi
     compute "${results}/score.log" "${inference_ngpu}" \
@@ -120,7 +132,7 @@ score() {
         --unit_tag "${unit_tag}" "${page[@]}" --table "${title}, $3" --row_name "$5" \
         --protocol "${pairs}: $(cat "${pairs}/rule"), contrast restored: ${restore_contrast}" \
         --train_config "$1" --vocoder "${vocoder}" --num_workers "${inference_nj}" --device "${device}" \
-        ${emotion_model:+--emotion_model "${emotion_model}"} --speaker_encoder "${speaker_encoder}" "${@:6}"
+        --speaker_encoder "${speaker_encoder}" "${judges[@]}" "${@:6}"
     mark_done "${results}" "${print}"
 }
 
@@ -192,6 +204,17 @@ if begin 8 "figures, audio and ${expdir}/RESULTS.md"; then
     done
     "${python}" -m espnet2_ext.bin.evaluate_speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
         --protocol "encoder ${speaker_encoder}" --table "Speaker vectors${corpus_note:+ (${corpus_note})}"
+    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
+fi
+
+if "${with_robustness}" && begin 9 "robustness against damaged sources in ${expdir}/RESULTS.md"; then
+    study=${tuned}/${tests[0]}/robustness
+    compute "${study}/robustness.log" "${inference_ngpu}" "${python}" -m espnet2_ext.bin.robustness \
+        --model_file "${evc_exp}/${inference_model}" --train_config "${evc_exp}/config.yaml" \
+        --data_dir "${raw}/${tests[0]}" --pairs_dir "data/${tests[0]}/pairs/${rules[0]}" \
+        --unit_tag "${unit_tag}" --centroids_path "${kmeans_centroids}" --max_pairs "${robustness_pairs}" \
+        --out_dir "${study}" --device "${device}" "${converting[@]}" "${page[@]}" \
+        --table "Robustness: ${title}, ${tests[0]}, ${rules[0]}"
     "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
 fi
 

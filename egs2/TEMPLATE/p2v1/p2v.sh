@@ -53,7 +53,7 @@ ignore_init_mismatch=false  # let them lack or exceed layers
 ## Inference and report: stages 9 and 10, for every data/<test set>/pairs/<name>
 inference_model=valid.loss.best.pth  # weights in p2v_exp
 inference_config=           # file of generation limits
-restore_contrast=true       # stretch each mel band by what validation shows to be lost
+restore_contrast=true       # stretch mel bands and raise the level by what validation shows to be lost
 inference_args=             # further options of bin/p2v_inference
 inference_tag=              # name of the results; none: from vocoder, options and model
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory

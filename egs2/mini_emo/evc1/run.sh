@@ -8,7 +8,8 @@ exec ./evc.sh \
     --valid_set mini_emo_esd_valid \
     --test_sets mini_emo_esd_test \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
-    --emotion_model ../ser1/exp/ser_p2v/loso_train200 \
+    --emotion_model ../ser1/exp/judge/ser_judge \
+    --inference_model valid.mel_loss.best.pth \
     --cached_mels true \
     --corpus_note "synthetic speech" \
     --ngpu 0 \

@@ -1,8 +1,11 @@
 """The command: what it passes on, and what it says of errors."""
 
+from pathlib import Path
+
 import pytest
 
 from espnet2_ext.bin import robustness
+from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.report.robustness_run import ConversionSettings
 
 REQUIRED = (
@@ -40,6 +43,14 @@ def test_options_become_settings_and_amounts(monkeypatch: pytest.MonkeyPatch) ->
     assert seeded == ConversionSettings("m.pth", "c.npz", seed=3)
     amounts = ("shares", "snrs_db", "rt60s_s", "noises")
     assert [changed[name] for name in amounts] == [[0, 0.3], [-5], [], ["white"]]
+
+
+def test_limits_are_read_from_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ConversionSettings] = []
+    monkeypatch.setattr(robustness, "report_robustness", lambda given, **_: asked.append(given))
+    (tmp_path / "limits.yaml").write_text("max_frames_per_unit: 3\n")
+    robustness.main([*REQUIRED, "--inference_config", str(tmp_path / "limits.yaml")])
+    assert asked[0].limits == GenerationLimits(max_frames_per_unit=3)
 
 
 def test_an_error_is_one_line() -> None:

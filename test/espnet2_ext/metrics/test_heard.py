@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.heard import Heard, emotion_fields, hearing_fields
+from espnet2_ext.metrics.dnsmos import Dnsmos
+from espnet2_ext.metrics.heard import Heard, emotion_fields, hearing_fields, own_fields
 
 SAD = Heard({"sad": 0.6, "angry": 0.4}, np.array([3.0, 4.0]))
 
@@ -24,6 +25,29 @@ def test_voice_is_compared_with_the_target() -> None:
     assert hearing_fields(SAD, SAD, "sad").keys() == {
         "emotion_right", "emotion_probability", "speaker_cosine"
     }  # fmt: skip
+
+
+def test_words_and_quality_are_of_the_utterance_alone() -> None:
+    asked = Heard(words="one two", quality=Dnsmos(1.5, 1.5, 1.5, 1.5))
+    heard = Heard(words="One, three four", quality=Dnsmos(3.0, 3.5, 4.0, 3.25))
+    expected = {
+        "word_error_rate": 1.0,  # One of two words otherwise, one too many.
+        "dnsmos": 3.0,
+        "dnsmos_signal": 3.5,
+        "dnsmos_background": 4.0,
+        "dnsmos_p808": 3.25,
+    }
+    assert own_fields(heard, asked, None, "one two") == expected
+    assert hearing_fields(heard, asked, None, "one two") == expected
+    with pytest.raises(ValueError, match="at least one word"):
+        own_fields(heard, asked, None)
+
+
+def test_speech_too_short_has_no_words_and_the_worst_quality() -> None:
+    asked = Heard(words="", quality=Dnsmos(3.0, 3.0, 3.0, 3.0))
+    fields = own_fields(Heard(), asked, None, "one two")
+    assert fields["word_error_rate"] == 1.0
+    assert fields["dnsmos"] == fields["dnsmos_p808"] == 1.0
 
 
 def test_nothing_asked_gives_nothing() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from espnet2_ext.metrics.word_error_rate import (
+    installed_whisper,
     spoken_words,
     whisper_transcriber,
     word_error_rate,
@@ -47,8 +48,9 @@ def test_refuses_what_cannot_be_scored() -> None:
 def test_a_recogniser_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     monkeypatch.setitem(sys.modules, "whisper", None)
-    with pytest.raises(ValueError, match="pip install faster-whisper"):
-        whisper_transcriber()
+    for ask in (whisper_transcriber, installed_whisper):
+        with pytest.raises(ValueError, match="pip install faster-whisper"):
+            ask()
 
 
 def test_faster_whisper_is_asked_for_what_is_reproducible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +65,7 @@ def test_faster_whisper_is_asked_for_what_is_reproducible(monkeypatch: pytest.Mo
             return [SimpleNamespace(text=" One"), SimpleNamespace(text=" two.")], None
 
     monkeypatch.setitem(sys.modules, "faster_whisper", SimpleNamespace(WhisperModel=Model))
+    assert installed_whisper() == "faster_whisper"
     assert whisper_transcriber("tiny", language="en")(np.zeros(10)) == "One two."
     expected = {"name": "tiny", "device": "cpu", "language": "en", "temperature": 0.0}
     assert expected.items() <= asked.items()

@@ -7,7 +7,7 @@ import torch
 
 from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.data.table import write_table
-from espnet2_ext.prosody2vec.contrast import Contrast, model_contrast
+from espnet2_ext.prosody2vec.contrast import Contrast, lost_level_db, model_contrast
 from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
 from espnet2_ext.prosody2vec.features import LOG_MEL_FLOOR
 from espnet2_ext.prosody2vec.generation import GenerationLimits
@@ -51,25 +51,66 @@ def data_dir(tmp_path):
     return tmp_path
 
 
-def test_is_measured_once_for_a_model(converter, data_dir, monkeypatch):
-    measured = model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+class Quiet:
+    """A vocoder whose speech is a constant 0.05 whatever the mel says."""
+
+    def __init__(self, name="quiet"):
+        self.name = name
+        self.mels = []
+
+    def __call__(self, mel):
+        self.mels.append(mel)
+        return np.full(4000, 0.05, np.float32)
+
+
+def test_golden_level():
+    loud, soft = np.full(4000, 0.1), np.full(800, 0.05)
+    # 20 log10(2) = 6.0206 and 0 dB: the median of the three.
+    assert lost_level_db([None] * 3, [loud, soft, loud], Quiet()) == pytest.approx(6.0206, abs=1e-3)
+
+
+def test_is_measured_once_for_a_model_and_vocoder(converter, data_dir, monkeypatch):
+    path, quiet = data_dir / "best.pth", Quiet()
+    measured = model_contrast(converter, path, data_dir, "x", quiet)
+    assert converter.contrast is measured
     assert measured.gain.shape == (converter.model.features.mel_dim,)
     assert (measured.gain >= 1.0).all()
-    with monkeypatch.context() as patch:
-        patch.setattr(converter, "generate", None)
-        again = model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+    assert len(quiet.mels) == 2
+    # Noise of deviation 0.1 against a constant 0.05.
+    assert measured.lost_level_db == {"quiet": pytest.approx(6.0, abs=0.5)}
+    generate = converter.generate
+    monkeypatch.setattr(converter, "generate", None)
+    again = model_contrast(converter, path, data_dir, "x", quiet)
     assert np.array_equal(again.gain, measured.gain)
     assert np.array_equal(again.true_mean, measured.true_mean)
-    (data_dir / "best.pth").write_bytes(b"other weights")
-    with pytest.raises(TypeError), monkeypatch.context() as patch:
-        patch.setattr(converter, "generate", None)
-        model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+    assert again.lost_level_db == measured.lost_level_db
+    with pytest.raises(TypeError):
+        model_contrast(converter, path, data_dir, "x", Quiet("other"))
+    monkeypatch.setattr(converter, "generate", generate)
+    both = model_contrast(converter, path, data_dir, "x", Quiet("other"))
+    assert sorted(both.lost_level_db) == ["other", "quiet"]
+    monkeypatch.setattr(converter, "generate", None)
+    path.write_bytes(b"other weights")
+    with pytest.raises(TypeError):
+        model_contrast(converter, path, data_dir, "x", quiet)
 
 
 def test_no_utterances(converter, data_dir):
     (data_dir / "units_x").write_text("")
     with pytest.raises(ValueError, match="no utterances to measure"):
-        model_contrast(converter, data_dir / "best.pth", data_dir, "x")
+        model_contrast(converter, data_dir / "best.pth", data_dir, "x", Quiet())
+
+
+def test_conversion_restores_the_level_of_its_vocoder_only(converter):
+    request = ConversionRequest(np.array([1, 2]), np.zeros(4000, np.float32), np.ones(3))
+    bands = converter.model.features.mel_dim
+    nothing = np.zeros(bands), np.zeros(bands), np.ones(bands)
+    converter.contrast = Contrast(*nothing, {"quiet": 20.0})
+    [unknown] = converter.convert([request])
+    converter.vocoder_name = "quiet"
+    [restored] = converter.convert([request])
+    # 20 dB are a factor of 10 in amplitude: ln 10 in the mel.
+    assert np.allclose(restored.mel - unknown.mel, np.log(10.0), atol=1e-4)
 
 
 def test_conversion_restores_it_and_keeps_the_floor(converter):

@@ -110,3 +110,20 @@ def test_crop_shortens_what_the_prosody_encoder_hears_while_training_only(make_m
 def test_crop_of_no_frame_is_an_error(make_model):
     with pytest.raises(ValueError, match="prosody_crop_frames"):
         make_model(prosody_crop_frames=0)
+
+
+def test_frozen_batch_norm_keeps_its_statistics_and_learns(make_model, batch):
+    def statistics(model):
+        return {k: v.clone() for k, v in model.named_buffers() if "running_" in k}
+
+    for frozen in (True, False):
+        model = make_model(frozen_batch_norm=frozen, forced_alignment_updates=9).train()
+        before = statistics(model)
+        assert before and model.training and model.decoder.training
+        loss, _, _ = model(**batch)
+        loss.backward()
+        changed = [k for k, v in statistics(model).items() if not torch.equal(v, before[k])]
+        assert bool(changed) != frozen
+        assert model.prosody_encoder.pooling_norm.weight.grad.abs().sum() > 0
+        assert model.prosody_encoder.pooling_norm.training != frozen
+        assert not model.eval().prosody_encoder.pooling_norm.training

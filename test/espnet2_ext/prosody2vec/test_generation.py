@@ -14,6 +14,33 @@ def speak(make_memory):
     return run
 
 
+def test_limits_are_read_from_a_file(tmp_path):
+    path = tmp_path / "limits.yaml"
+    path.write_text("max_frames_per_unit: 3\nforward_units: 2\n")
+    expected = GenerationLimits(max_frames_per_unit=3, forward_units=2)
+    assert GenerationLimits.from_file(path) == expected
+    path.write_text("# nothing\n")
+    assert GenerationLimits.from_file(path) == GenerationLimits.from_file(None)
+    with pytest.raises(FileNotFoundError, match="none.yaml"):
+        GenerationLimits.from_file("none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("maximum: 3", "maximum"),
+        ("- 1", "mapping"),
+        ("a: [", "flow"),
+        ("stop_threshold: 2", "lie in"),
+    ],
+)
+def test_a_file_of_anything_else_is_one_line(tmp_path, text, said):
+    (tmp_path / "limits.yaml").write_text(text)
+    with pytest.raises(ValueError, match=rf"limits.yaml: no generation limits \(.*{said}") as info:
+        GenerationLimits.from_file(tmp_path / "limits.yaml")
+    assert "\n" not in str(info.value)
+
+
 @pytest.mark.parametrize("window", [{}, {"backward_units": 0, "forward_units": 1}])
 def test_batch_equals_alone(make_decoder, speak, window):
     decoder = make_decoder(2)
@@ -45,6 +72,21 @@ def test_limits_bound_the_length(make_decoder, speak):
     assert all(item.is_stopped for item in items)
 
 
+def test_an_item_that_stays_on_its_last_unit_is_ended(make_decoder, speak):
+    decoder = make_decoder(2)
+    torch.nn.init.zeros_(decoder.stop.weight)
+    torch.nn.init.constant_(decoder.stop.bias, -9.0)
+    limits = {"max_frames_per_unit": 30.0, "backward_units": 0, "forward_units": 1}
+    _, items = speak(decoder, GenerationLimits(**limits, max_last_unit_frames=5), (1, 4))
+    assert not any(item.is_stopped for item in items)
+    # One unit is the last one from the start: three groups of two are 5 frames or more.
+    assert len(items[0].mel) == 6
+    _, free = speak(decoder, GenerationLimits(**limits, max_last_unit_frames=999), (1, 4))
+    assert [len(item.mel) for item in free] == [30, 120]
+    arrived = free[1].attention.argmax(1).tolist().index(3)
+    assert len(items[1].mel) == 2 * (arrived + 3)
+
+
 def test_attention_window_confines_each_step(make_decoder, speak):
     limits = GenerationLimits(max_frames_per_unit=4.0, backward_units=0, forward_units=1)
     _, items = speak(make_decoder(), limits)
@@ -60,8 +102,13 @@ def test_train_mode_is_an_error(make_decoder, make_memory):
 
 
 @pytest.mark.parametrize(
-    "options", [{"stop_threshold": 1.0}, {"min_frames_per_unit": 3.0, "max_frames_per_unit": 2.0}]
+    "options",
+    [
+        {"stop_threshold": 1.0},
+        {"min_frames_per_unit": 3.0, "max_frames_per_unit": 2.0},
+        {"max_last_unit_frames": 0},
+    ],
 )
 def test_bad_limits_are_errors(options):
-    with pytest.raises(ValueError, match="stop_threshold|frames_per_unit"):
+    with pytest.raises(ValueError, match="stop_threshold|frames_per_unit|last_unit"):
         GenerationLimits(**options)

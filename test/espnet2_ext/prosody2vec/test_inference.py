@@ -29,6 +29,7 @@ def options(tmp_path, make_model, monkeypatch):
     write_ark_scp(data / "spk_embed.scp", {name: np.ones(3) for name in wavs})
     write_table(tmp_path / "pairs", {"p1": "a-1 b-1", "p2": "a-2 a-1 b-1"})
     (tmp_path / "model.pth").write_bytes(b"weights")
+    (tmp_path / "config.yaml").write_text("features_conf: {}\n")
 
     def from_file(model_file, train_config, limits, device):
         return Prosody2VecConverter(make_model(2), limits, device)
@@ -85,6 +86,36 @@ def test_another_model_starts_anew(options):
     options["model_file"].write_bytes(b"other weights")
     convert_pairs(**options)
     assert (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns != kept
+
+
+def write_vocoder(tmp_path, rate_hz):
+    """Write what a HiFi-GAN's folder says of its mel; return the folder."""
+    folder = tmp_path / "hifigan"
+    folder.mkdir()
+    (folder / "hyperparams.yaml").write_text(f"sample_rate: {rate_hz}\n")
+    return str(folder)
+
+
+def test_a_vocoder_of_another_mel_is_refused_before_any_work(options, tmp_path):
+    options["vocoder"] = write_vocoder(tmp_path, 22050)
+    with pytest.raises(ValueError, match=r"hifigan: .* sample_rate 22050 \(the model: 16000\)"):
+        convert_pairs(**options)
+    assert not options["output_dir"].exists()
+    # The mel is the model's own, in the configuration that was named.
+    (tmp_path / "other.yaml").write_text("features_conf:\n  hop_length: 200\n")
+    options.update(vocoder="griffin_lim", train_config=tmp_path / "other.yaml")
+    with pytest.raises(ValueError, match=r"griffin_lim: .* hop_length 256 \(the model: 200\)"):
+        convert_pairs(**options)
+    assert not options["output_dir"].exists()
+
+
+def test_a_missing_model_or_configuration_is_named(options, tmp_path):
+    (tmp_path / "config.yaml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"config\.yaml: missing; copy it"):
+        convert_pairs(**options)
+    options["model_file"] = "none.pth"
+    with pytest.raises(FileNotFoundError, match=r"none\.pth: no such model"):
+        convert_pairs(**options)
 
 
 def test_missing_utterance_is_an_error_that_names_it(options, tmp_path):

@@ -18,7 +18,7 @@ def judge(conversion_files, fake_units: None, monkeypatch: pytest.MonkeyPatch):
     write_table(files.data_dir / "utt2emo", {"spk-t1": "angry", "spk-t2": "sad"})
     write_table(files.data_dir / "utt2spk", {"spk-t1": "spk", "spk-t2": "spk"})
 
-    def hear(waveform, *, emotion_model, speaker_encoder, device):
+    def hear(waveform, *, emotion_model, speaker_encoder, **others):
         angry = 0.9 if len(waveform) < 0.55 * 16000 else 0.2
         emotions = {"angry": angry, "sad": 1 - angry} if emotion_model else None
         vector = np.array([1.0, len(waveform) / 16000]) if speaker_encoder else None

@@ -10,7 +10,7 @@ from reference.robustness_study import LevelEncoder, StudyFiles, write_study
 
 from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.table import read_int_table, read_table
+from espnet2_ext.data.table import read_int_table, read_table, write_table
 from espnet2_ext.report.robustness_conditions import Condition
 from espnet2_ext.report.robustness_inputs import SourceDamage, input_error_rates
 from espnet2_ext.report.robustness_set import StudySet, read_study_set
@@ -47,6 +47,14 @@ def test_prosody_and_voice_are_clean(study: StudySet, tmp_path: Path) -> None:
     assert sorted(vectors) == ["a-3", "b-3"]
     clean = load_ark_scp(study.path / "spk_embed.scp")
     np.testing.assert_array_equal(vectors["b-3"], clean["b-3"])
+
+
+def test_every_utterance_of_a_mix_is_there(files: StudyFiles, tmp_path: Path) -> None:
+    mixes = {"p1": "a-4 0.5 c-1 0.5", "p2": "b-4 1.0", "p3": "b-4 1.0"}
+    write_table(files.pairs_dir / "prosody_mix", mixes)
+    study = read_study_set(files.data_dir, "tiny", files.pairs_dir)
+    damage(study).write(Condition("clean"), tmp_path / "clean")
+    assert list(read_table(tmp_path / "clean/wav.scp")) == ["a-4", "b-4", "c-1"]
 
 
 @pytest.mark.parametrize("kind", ["replaced", "dropped"])

@@ -37,6 +37,41 @@ def test_few_pairs_are_spread_over_conditions_and_voices(tmp_path: Path) -> None
     assert choose_pairs(tmp_path / "all", tmp_path / "many", 99) == (12, 12)
 
 
+@pytest.mark.parametrize(("voices", "sentences"), [(20, 30), (4, 8), (3, 8), (2, 6)])
+def test_as_many_sources_as_there_are(voices: int, sentences: int, tmp_path: Path) -> None:
+    """In the lists of the recipes, every source to three emotions; 24 pairs as evc.sh asks."""
+    conditions, pairs = {}, {}
+    for voice in range(voices):
+        for sentence in range(sentences):
+            for emotion in ("angry", "happy", "sad"):
+                pair = f"{voice:02}-{sentence:02}-{emotion}"
+                conditions[pair] = f"neutral-{emotion}"
+                pairs[pair] = f"{voice:02}-{sentence:02} other"
+    write_pairs(tmp_path / "all", conditions)
+    write_table(tmp_path / "all/pairs", pairs)
+    choose_pairs(tmp_path / "all", tmp_path / "few", 24)
+    chosen = read_table(tmp_path / "few/pairs")
+    assert len(chosen) == 24
+    sources = {value.split()[0] for value in chosen.values()}
+    assert len(sources) == min(24, voices * sentences)
+    assert len({source[:2] for source in sources}) == voices
+
+
+def test_mixed_prosody_is_taken_along(files: StudyFiles, tmp_path: Path) -> None:
+    mixes = {"p1": "a-4 0.5 c-1 0.5", "p2": "b-4 1.0", "p3": "b-4 0.5 a-4 0.5"}
+    write_table(files.pairs_dir / "prosody_mix", mixes)
+    choose_pairs(files.pairs_dir, tmp_path / "chosen", 2)
+    assert read_table(tmp_path / "chosen/prosody_mix").items() < mixes.items()
+    study = read_study_set(files.data_dir, "tiny", files.pairs_dir)
+    assert study.pairs[0].prosody_utterances == ("a-4", "c-1")
+    write_table(files.pairs_dir / "prosody_mix", {**mixes, "p2": "nobody 1.0"})
+    with pytest.raises(ValueError, match=r"wav.scp: lacks 1 keys .* for example nobody"):
+        read_study_set(files.data_dir, "tiny", files.pairs_dir)
+    (files.pairs_dir / "prosody_mix").unlink()
+    choose_pairs(files.pairs_dir, tmp_path / "chosen", 2)
+    assert not (tmp_path / "chosen/prosody_mix").exists()
+
+
 def test_a_condition_with_few_pairs_does_not_make_the_list_shorter(tmp_path: Path) -> None:
     conditions = {"a": "x", "b": "y", "c": "y", "d": "y", "e": "y", "f": "y"}
     write_pairs(tmp_path / "all", conditions)

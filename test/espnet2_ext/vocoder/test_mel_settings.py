@@ -103,6 +103,20 @@ def test_griffin_lim_inverts_one_mel_only() -> None:
     assert len(other.differences({"hop_length": 256, "n_mel_channels": 80, "mel_fmin": 0})) == 3
 
 
+def test_the_mel_of_a_training_is_that_of_its_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("features_conf:\n  n_fft: 512\nother: 1\n")
+    assert MelSettings.of_training(path) == MelSettings(n_fft=512, win_length=512)
+    path.write_text("features_conf: {}\n")
+    assert MelSettings.of_training(path) == MelSettings()
+    for text, said in (("a: [1", "not readable as yaml"), ("a: 1", "has no features_conf")):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=rf"config\.yaml: {said}"):
+            MelSettings.of_training(path)
+    with pytest.raises(FileNotFoundError, match=r"none\.yaml: missing"):
+        MelSettings.of_training("none.yaml")
+
+
 def test_nothing_in_the_file_is_run_and_a_broken_one_is_named(write, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     text = f"sample_rate: !apply:pathlib.Path.touch [!apply:pathlib.Path [{touched}]]\n"

@@ -1,0 +1,237 @@
+"""From the scores of style transfers to the records of a result table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from espnet2_ext.data.conversion_list import read_conversion_list
+from espnet2_ext.metrics.bootstrap import bootstrap_interval
+from espnet2_ext.metrics.style_measures import measure_recordings
+from espnet2_ext.metrics.style_scores import (
+    ROWS,
+    Difference,
+    StyleScore,
+    jobs_of,
+    score_style,
+    write_style_scores,
+)
+from espnet2_ext.report.environment import environment_records, git_commit
+from espnet2_ext.report.results import Record, append_records
+
+SCORES = "scores.tsv"
+
+
+@dataclass(frozen=True)
+class StyleMetric:
+    """A column; see ``conversion_metrics.Metric``."""
+
+    name: str
+    value: Callable[[StyleScore], float | None]
+    unit: str
+    better: str
+    definition: str
+    is_count: bool = False
+
+
+def _of(group: str, name: str) -> Callable[[StyleScore], float | None]:
+    def value(score: StyleScore) -> float | None:
+        difference: Difference | None = getattr(score, group)
+        return None if difference is None else getattr(difference, name)
+
+    return value
+
+
+_F0_MEAN = (
+    "of mean F0 over voiced frames, in percent of the {}'s; 100 % for a recording without a "
+    "voiced frame; F0 as in espnet2_ext/metrics/f0.py by the method the protocol names"
+)
+_F0_STD = "of the standard deviation of F0 over voiced frames to the {}'s"
+_TEMPO = (
+    "of seconds a unit, in percent of the {}'s: the length of each recording over the number of "
+    "its own de-duplicated units, silences included"
+)
+_LENGTH = "of the length, in percent of the {}'s, whose words are the same"
+_ENERGY = (
+    "of the level to the {}'s, as the mean power of the 20 ms frames within 30 dB of the strongest"
+)
+
+
+def _to_reference(name: str, field: str, unit: str, text: str) -> StyleMetric:
+    definition = f"|difference| {text.format('reference')}; mean over conversions."
+    return StyleMetric(
+        f"{name} to reference", _of("to_reference", field), unit, "lower", definition
+    )
+
+
+def _from_source(name: str, field: str, unit: str, text: str) -> StyleMetric:
+    definition = (
+        f"|difference| {text.format('source')}; mean over conversions: how far it moved, in "
+        "whichever direction."
+    )
+    return StyleMetric(f"{name} from source", _of("from_source", field), unit, "", definition)
+
+
+METRICS = (
+    _to_reference("F0 mean", "f0_percent", "%", _F0_MEAN),
+    _to_reference("F0 std", "f0_std_hz", "Hz", _F0_STD),
+    _to_reference("tempo", "unit_s_percent", "%", _TEMPO),
+    _to_reference("energy", "level_db", "dB", _ENERGY),
+    _from_source("F0 mean", "f0_percent", "%", _F0_MEAN),
+    _from_source("F0 std", "f0_std_hz", "Hz", _F0_STD),
+    _from_source("tempo", "unit_s_percent", "%", _TEMPO),
+    _from_source("length", "length_percent", "%", _LENGTH),
+    _from_source("energy", "level_db", "dB", _ENERGY),
+    StyleMetric(
+        "contour correlation",
+        lambda score: score.contour_correlation,
+        "",
+        "higher",
+        "Pearson correlation with the reference's F0 contour in semitones: frames over 9 semitones "
+        "off the median left out, running median of 55 ms, each from its first to its last voiced "
+        "frame, bridged where unvoiced, stretched linearly to the same length; 0 without a voiced "
+        "frame. Words differ, so only a sung melody, or pitch that falls as it does in every "
+        "statement, can correlate for a reason; 'other reference' is what contours of the "
+        "condition share without one.",
+    ),
+    StyleMetric(
+        "unit error rate",
+        lambda score: score.unit_error_rate,
+        "",
+        "lower",
+        "edits between the units of the speech and the source's units, both de-duplicated, per "
+        "unit of the source; mean over conversions.",
+    ),
+    StyleMetric(
+        "unvoiced",
+        lambda score: score.unvoiced,
+        "count",
+        "lower",
+        "recordings without a voiced frame.",
+        is_count=True,
+    ),
+    StyleMetric(
+        "cut",
+        lambda score: score.cut,
+        "count",
+        "lower",
+        "conversions in which a stretch of speech was ended by the limit on length, not by the "
+        "stop token.",
+        is_count=True,
+    ),
+)
+
+
+def report_style_scores(
+    list_file: str | Path,
+    wavs: dict[str, str],
+    cut: dict[str, bool],
+    out_dir: str | Path,
+    results_path: str | Path,
+    *,
+    centroids_path: str | Path,
+    table: str,
+    protocol: str,
+    vocoder: str = "griffin_lim",
+    f0_method: str = "dio",
+    num_workers: int = 1,
+    device: str = "cpu",
+) -> None:
+    """Score the conversions of a list, write ``scores.tsv`` and add a table to the jsonl.
+
+    Args:
+        list_file: see ``read_conversion_list``.
+        wavs: the conversions' audio by name.
+        cut: whether the model found no end, by name.
+        out_dir: gets ``scores.tsv``, from which the table can be rebuilt.
+        results_path: the jsonl.
+        centroids_path: of the model's units.
+        table: title; what it held before goes.
+        protocol: what was converted with what; settings of the metrics are added.
+        vocoder: of resynthesis; the one the conversions were made with.
+        f0_method: see ``f0_contour``.
+        num_workers: processes; 1 with a GPU.
+        device: of the unit upstream and of a HiFi-GAN.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a conversion is missing, or a recording cannot be compared with.
+    """
+    conversions = read_conversion_list(list_file)
+    lacking = [each.name for each in conversions if each.name not in wavs]
+    if lacking:
+        raise ValueError(
+            f"{list_file}: {lacking[0]} is not converted ({len(lacking)} are not); run the "
+            "conversion stage again"
+        )
+    measures = measure_recordings(
+        jobs_of(conversions, wavs),
+        centroids_path=centroids_path,
+        vocoder=vocoder,
+        f0_method=f0_method,
+        num_workers=num_workers,
+        device=device,
+    )
+    scores = score_style(conversions, wavs, cut, measures)
+    write_style_scores(Path(out_dir) / SCORES, scores)
+    settings = f"{protocol}, vocoder {vocoder}, F0 by {f0_method}"
+    records = summarise_style(scores, table=table, protocol=settings, commit=git_commit())
+    append_records(results_path, [*environment_records(device), *records], replace_tables=[table])
+
+
+def summarise_style(
+    scores: Sequence[StyleScore], *, table: str, protocol: str, commit: str
+) -> list[Record]:
+    """Return a record for each condition, row and metric that the row has.
+
+    Conditions stand in the order of the scores, rows in that of ROWS.
+
+    Raises:
+        ValueError: a value is there for some conversions of a row but not for all.
+    """
+    rows = {
+        (condition, row): [s for s in scores if (s.condition, s.row) == (condition, row)]
+        for condition in dict.fromkeys(score.condition for score in scores)
+        for row in ROWS
+    }
+    records = []
+    # Metric by metric, so that columns appear in this order whichever row comes first.
+    for metric in METRICS:
+        for (condition, row), of_row in rows.items():
+            values = [metric.value(score) for score in of_row]
+            present = np.array([value for value in values if value is not None])
+            if len(present) == 0:
+                continue
+            name = f"{condition}, {row}"
+            if len(present) < len(values):
+                raise ValueError(
+                    f"{table}, {name}: {metric.name} is missing for "
+                    f"{len(values) - len(present)} of {len(values)} conversions"
+                )
+            records.append(_record(metric, present, table, name, protocol, commit))
+    order = [f"{condition}, {row}" for condition, row in rows]
+    first = {metric.name: number for number, metric in enumerate(METRICS)}
+    return sorted(records, key=lambda each: (order.index(each.row), first[each.metric]))
+
+
+def _record(
+    metric: StyleMetric, values: np.ndarray, table: str, row: str, protocol: str, commit: str
+) -> Record:
+    """Return the mean (or sum) of the values with its interval."""
+    low, high = (None, None) if metric.is_count else bootstrap_interval(values)
+    value = values.sum() if metric.is_count else values.mean()
+    return Record(
+        table=table,
+        row=row,
+        metric=metric.name,
+        value=round(float(value), 6),
+        unit=metric.unit,
+        n=len(values),
+        definition=metric.definition,
+        protocol=protocol,
+        commit=commit,
+        low=None if low is None else round(low, 6),
+        high=None if high is None else round(high, 6),
+        better=metric.better,
+    )
