@@ -21,20 +21,35 @@ Deviation: [P2V] does not say which utterance gives the prosody; hence both rule
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
-from espnet2_ext.corpora.esd_ids import EMOTIONS, EsdId
+from espnet2_ext.corpora.esd_ids import EMOTIONS
 from espnet2_ext.corpora.mini_emo_pairs import PairTables
 
-Readings = Mapping[tuple[str, str], Sequence[EsdId]]
+
+class Reading(Protocol):
+    """An utterance of ESD, or of another corpus with numbered sentences; its str is seeded with."""
+
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def emotion(self) -> str: ...
+    @property
+    def sentence(self) -> int: ...
+    @property
+    def utterance_id(self) -> str: ...
+
+
+Readings = Mapping[tuple[str, str], Sequence[Reading]]
 """Utterances by speaker and emotion."""
 
 DEFAULT_TARGETS = ("angry", "happy", "sad")
 RULES = ("same_voice", "parallel")
 
 
-def check_targets(targets: Sequence[str]) -> None:
-    """Raise ValueError unless these are different emotions other than neutral."""
-    possible = [emotion for emotion in EMOTIONS if emotion != "neutral"]
+def check_targets(targets: Sequence[str], emotions: Iterable[str] = EMOTIONS) -> None:
+    """Raise ValueError unless these are different ones of the emotions, and not neutral."""
+    possible = [emotion for emotion in emotions if emotion != "neutral"]
     if not targets or len({*targets}) < len(targets) or {*targets} - {*possible}:
         raise ValueError(
             f"targets are {' '.join(targets) or 'none'}; give some of {' '.join(possible)}, once"
@@ -42,7 +57,7 @@ def check_targets(targets: Sequence[str]) -> None:
 
 
 def make_pairs(
-    ids: Iterable[EsdId], targets: Sequence[str], seed: int
+    ids: Iterable[Reading], targets: Sequence[str], seed: int
 ) -> tuple[dict[str, PairTables], list[str]]:
     """Return the tables of both rules, and the pairs that cannot be made.
 
@@ -50,12 +65,12 @@ def make_pairs(
     emotion and a neutral one of a third sentence, all by the same speaker.
 
     Args:
-        ids: utterances of one set.
+        ids: utterances of one set; a speaker says a sentence once in an emotion.
         targets: emotions to convert neutral utterances to.
         seed: of the drawn utterances.
     """
-    readings: dict[tuple[str, str], list[EsdId]] = {}
-    for key in sorted(set(ids)):
+    readings: dict[tuple[str, str], list[Reading]] = {}
+    for key in sorted(set(ids), key=lambda key: key.utterance_id):
         readings.setdefault((key.speaker, key.emotion), []).append(key)
     tables: dict[str, PairTables] = {
         rule: {"pairs": {}, "targets": {}, "conditions": {}, "wrong_sentence": {}} for rule in RULES
@@ -64,9 +79,9 @@ def make_pairs(
     for source in (key for kind, keys in readings.items() if kind[1] == "neutral" for key in keys):
         for emotion in targets:
             pair = f"{source.utterance_id}_to_{emotion}"
-            target = source.in_emotion(emotion)
+            target = _parallel(readings, source, emotion)
             drawn = _draw(readings, source, emotion, random.Random(f"{seed} {pair}"))
-            if drawn is None or target not in readings[source.speaker, emotion]:
+            if drawn is None or target is None:
                 impossible.append(pair)
                 continue
             reference, speaker = drawn
@@ -76,15 +91,21 @@ def make_pairs(
     return tables, impossible
 
 
-def _others(readings: Readings, source: EsdId, emotion: str) -> list[EsdId]:
+def _parallel(readings: Readings, source: Reading, emotion: str) -> Reading | None:
+    """Return the speaker's utterance of the same sentence in an emotion, if there is one."""
+    own = readings.get((source.speaker, emotion), ())
+    return next((key for key in own if key.sentence == source.sentence), None)
+
+
+def _others(readings: Readings, source: Reading, emotion: str) -> list[Reading]:
     """Return the speaker's utterances of the other sentences in an emotion, in order."""
     own = readings.get((source.speaker, emotion), ())
     return [key for key in own if key.sentence != source.sentence]
 
 
 def _draw(
-    readings: Readings, source: EsdId, emotion: str, draw: random.Random
-) -> tuple[EsdId, EsdId] | None:
+    readings: Readings, source: Reading, emotion: str, draw: random.Random
+) -> tuple[Reading, Reading] | None:
     """Return the emotional and the neutral reference; None where there are too few sentences."""
     references = _others(readings, source, emotion)
     if not references:
@@ -95,14 +116,14 @@ def _draw(
     return (reference, draw.choice(speakers)) if speakers else None
 
 
-def _wrong(readings: Readings, source: EsdId, seed: int) -> str:
+def _wrong(readings: Readings, source: Reading, seed: int) -> str:
     """Return a neutral utterance of other words, which a source of any pair has."""
     draw = random.Random(f"{seed} {source} wrong sentence")
     return draw.choice(_others(readings, source, "neutral")).utterance_id
 
 
 def _enter(
-    tables: PairTables, pair: str, utterances: tuple[EsdId, EsdId, EsdId], target: EsdId
+    tables: PairTables, pair: str, utterances: tuple[Reading, Reading, Reading], target: Reading
 ) -> None:
     """Enter one pair of source, prosody and speaker utterance."""
     tables["pairs"][pair] = " ".join(key.utterance_id for key in utterances)

@@ -6,6 +6,7 @@ what else is installed; this is for single files from anywhere.
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -14,6 +15,8 @@ from espnet2_ext.data.audio import SAMPLE_RATE_HZ, AudioError, read_audio, resam
 
 logger = logging.getLogger(__name__)
 
+LONGEST_CODED_FRAME = 2048
+"""Samples that an encoder may have to add at the end, to fill its last frame (AAC)."""
 REMEDY = "give a wav, flac, ogg, mp3 or mp4 file with sound in it"
 
 
@@ -86,13 +89,30 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
             if not container.streams.audio:
                 raise AudioError(f"{path}: holds no sound, only other streams; {REMEDY}")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise AudioError(f"{path}: its sound is coded as FFmpeg does not know; {REMEDY}")
             rate_hz = int(stream.rate)
             # Channels and rate stay; only the kind of sample changes, to planar float.
             to_float = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate_hz)
             for frame in container.decode(stream):
                 blocks += [each.to_ndarray() for each in to_float.resample(frame)]
             blocks += [each.to_ndarray() for each in to_float.resample(None)]
+            kept = _samples_to_keep(container, stream, sum(block.shape[1] for block in blocks))
     except av.FFmpegError as error:
         reason = " ".join(str(error).split())
         raise AudioError(f"{path}: not readable as audio ({reason}); {REMEDY}") from error
-    return (np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0))), rate_hz
+    channels = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0))
+    return channels[:, :kept], rate_hz
+
+
+def _samples_to_keep(container: Any, stream: Any, decoded: int) -> int:
+    """Return how many of the decoded samples were there before an mp4 was coded.
+
+    Its table says how long the sound is; beyond that the last frame is filled up. Other
+    containers only estimate their length, and a file that decodes to much more than it
+    promises has a wrong table: both are taken as they come.
+    """
+    if "mp4" not in container.format.name or not stream.duration:
+        return decoded
+    promised = round(stream.duration * stream.time_base * stream.rate)
+    return promised if 0 < decoded - promised <= LONGEST_CODED_FRAME else decoded

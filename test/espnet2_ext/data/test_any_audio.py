@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from espnet2_ext.data import any_audio
 from espnet2_ext.data.any_audio import read_any_audio
 from espnet2_ext.data.audio import AudioError, read_audio
 
@@ -98,3 +101,21 @@ def test_pyav_names_what_it_cannot_decode_and_films_without_sound(tmp_path: Path
         container.mux(stream.encode(picture) + stream.encode(None))
     with pytest.raises(AudioError, match=r"film\.mp4: holds no sound"):
         read_any_audio(tmp_path / "film.mp4")
+
+
+@pytest.mark.parametrize(
+    ("kind", "stated", "kept"),
+    [
+        ("mov,mp4,m4a", 16000, 16000),  # 300 samples fill the last coded frame
+        ("mov,mp4,m4a", 16400, 16300),
+        ("mov,mp4,m4a", 12000, 16300),  # too much for a frame: the table is wrong
+        ("mov,mp4,m4a", None, 16300),
+        ("aac", 16000, 16300),  # guessed from the bit rate
+    ],
+)
+def test_only_the_padding_of_the_last_frame_is_cut(
+    kind: str, stated: int | None, kept: int
+) -> None:
+    container = SimpleNamespace(format=SimpleNamespace(name=kind))
+    stream = SimpleNamespace(duration=stated, time_base=Fraction(1, 16000), rate=16000)
+    assert any_audio._samples_to_keep(container, stream, 16300) == kept

@@ -1,0 +1,1 @@
+../../TEMPLATE/evc1/evc.sh

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Pretrain Prosody2Vec on LRS3-TED: ./run.sh --local_data_opts "--db DIR"
+# All options of p2v.sh can be given: ./run.sh --help
+set -euo pipefail
+
+exec ./p2v.sh \
+    --train_set lrs3_train \
+    --valid_set lrs3_valid \
+    --test_sets lrs3_test \
+    --speed_perturb_factors "0.9 1.0 1.1" \
+    --kmeans_feature hubert_base/6 \
+    --kmeans_portion 0.1 \
+    --nclusters 200 \
+    --speaker_encoder speechbrain/spkrec-ecapa-voxceleb \
+    --p2v_config conf/train_p2v.yaml \
+    "$@"

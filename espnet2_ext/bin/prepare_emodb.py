@@ -1,0 +1,27 @@
+"""Make the data directory of EmoDB, and check that the copy is whole."""
+
+import argparse
+import logging
+
+from espnet2_ext.corpora.emodb import prepare
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Read the corpus and write the directory; what is missing is the error."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--db", required=True, help="folder that holds wav, or up to two folders above it")
+    add("--data", required=True, help="gets emodb")
+    add("--allow_incomplete", action="store_true", help="warn of missing files and go on")
+    options = vars(parser.parse_args(cmd))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s")
+    try:
+        prepare(options.pop("db"), options.pop("data"), **options)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"prepare_emodb: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

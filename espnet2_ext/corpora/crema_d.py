@@ -1,0 +1,212 @@
+"""CREMA-D: 91 actors say twelve sentences in six emotions (Cao et al. 2014).
+
+============  ===========  ============  ==================================================
+emotion       utterances   four classes  code
+============  ===========  ============  ==================================================
+neutral       1,087        yes           NEU
+angry         1,271        yes           ANG
+happy         1,271        yes           HAP
+sad           1,271        yes           SAD; one of them has no sound
+disgusted     1,271        no            DIS
+fearful       1,271        no            FEA
+sum           7,442        4,900         5.26 h, 1.3 to 5.0 s, 16 kHz mono; 606 MB of wavs
+============  ===========  ============  ==================================================
+
+48 men and 43 women, 82 clips each (1002 and 1076 have 81; 1008, 1009 and 1019 have 76).
+The first sentence (IEO) is also said at low, medium and high level. The emotion is the
+one that the actor was asked for; what listeners perceived stands in
+``processedResults/summaryTable.csv`` of the release and is not used.
+
+To get it: ``python -m espnet2_ext.bin.download_corpus --corpus crema_d``, or clone
+github.com/CheyneyComputerScience/CREMA-D or its mirror gitlab.com/cs-cooper-lab/crema-d-mirror
+with Git LFS (7.6 GB with videos). Its authors ask users to fill in the form of the README.
+Licence: Open Database License 1.0, contents under the Database Contents License 1.0.
+
+Traps, and what is done here:
+
+* Without Git LFS every wav is a note of 130 bytes: refused, also where the incomplete is
+  allowed.
+* 1076_MTI_SAD_XX.wav has no sound: left out, with the reason in ``rejected.tsv``.
+  So 7,441 of 7,442 utterances are written, or 4,899 of four classes.
+* A copy can lack files or have others: names are compared with the plan of the recordings,
+  and counts by emotion, level and sentence with the published ones (``crema_d_clips.py``).
+
+Source: https://github.com/CheyneyComputerScience/CREMA-D (README, revision 1658cd3).
+"""
+
+import csv
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from espnet2_ext.corpora.crema_d_clips import (
+    EXPECTED,
+    SENTENCES,
+    WITHOUT_SOUND,
+    Clip,
+    expected_clips,
+    parse_clip,
+    tally,
+    utterance_id_of,
+)
+from espnet2_ext.corpora.lfs_pointers import refuse_pointers
+from espnet2_ext.corpora.release_folder import find_release_folder, is_seen
+from espnet2_ext.corpora.self_check import Faults, self_check
+from espnet2_ext.corpora.wav_survey import survey_wavs
+from espnet2_ext.data.data_directory import write_data_directory
+from espnet2_ext.data.rejected import write_rejected
+from espnet2_ext.data.table import write_table
+from espnet2_ext.data.utterance import Utterance
+
+logger = logging.getLogger(__name__)
+
+NAME = "CREMA-D"
+LANGUAGE = "eng"
+FOUR = ("neutral", "angry", "happy", "sad")
+CLASSES = {4: FOUR, 6: (*FOUR, "disgusted", "fearful")}
+DEMOGRAPHICS = "VideoDemographics.csv"
+
+_RATE_HZ = 16000
+_EXPECTED_FILES = (
+    "AudioWAV with clips such as 1001_DFA_ANG_XX.wav, as github.com/CheyneyComputerScience/CREMA-D "
+    "has it"
+)
+_GET_AUDIO = (
+    "run 'git lfs pull' in the clone, or 'python -m espnet2_ext.bin.download_corpus --corpus "
+    "crema_d --out_dir DIR'"
+)
+
+
+def prepare(
+    root: str | Path, out_data: str | Path, *, classes: int = 4, allow_incomplete: bool = False
+) -> list[Utterance]:
+    """Write the data directory of CREMA-D and return its utterances, sorted by id.
+
+    Beside the tables it gets ``rejected.tsv`` and, where ``VideoDemographics.csv`` is in
+    the copy, ``spk2gender``.
+
+    Args:
+        root: the folder AudioWAV, or up to three above it.
+        out_data: gets the directory ``crema_d``, or ``crema_d_6`` for six classes.
+        classes: 4 for neutral, angry, happy and sad; 6 for disgusted and fearful too.
+        allow_incomplete: warn of what is missing or wrong instead of raising.
+
+    Raises:
+        ValueError: no copy at ``root``, notes of Git LFS in place of audio, or a copy that
+            is not whole; one line with the place and the remedy. Nothing is written then.
+    """
+    if classes not in CLASSES:
+        raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")
+    folder = find_release_folder(root, NAME, _has_clips, _EXPECTED_FILES)
+    clips, extra = list_clips(folder)
+    refuse_pointers(folder, [clip.file for clip in clips], _GET_AUDIO)
+    files = {clip.name: clip.file for clip in clips}
+    survey = survey_wavs(folder, files, dict.fromkeys(files, _RATE_HZ))
+    readable = [clip for clip in clips if clip.file not in survey.unreadable]
+    genders = read_genders(folder)
+    faults: Faults = {
+        "wavs missing": sorted(expected_clips() - files.keys()),
+        "wavs unreadable": survey.unreadable,
+        "wavs too many": extra,
+        f"actors not in {DEMOGRAPHICS}": _unknown_actors(genders, readable),
+    }
+    self_check(folder, NAME, EXPECTED, tally(readable), faults, allow_incomplete=allow_incomplete)
+    kept, rejected = _select(folder, clips, survey.unreadable, CLASSES[classes])
+    if not kept:
+        raise ValueError(f"{folder}: no clip of {', '.join(CLASSES[classes])}; get it again")
+    path = Path(out_data) / ("crema_d" if classes == 4 else f"crema_d_{classes}")
+    utterances = [_utterance(folder, clip) for clip in kept]
+    write_data_directory(path, utterances)
+    write_rejected(path, rejected | extra)
+    if genders:
+        actors = sorted({clip.actor for clip in kept} & genders.keys())
+        write_table(path / "spk2gender", {actor: genders[actor] for actor in actors})
+    logger.info(
+        f"{path}: {len(kept)} of {len(clips)} utterances; the copy has {survey.hours:.2f} h "
+        "(whole: 5.26 h); what is left out stands in rejected.tsv with the reasons"
+    )
+    return utterances
+
+
+def _has_clips(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(parse_clip(entry.name) is not None for entry in entries)
+
+
+def list_clips(folder: Path) -> tuple[list[Clip], dict[str, str]]:
+    """Return the clips of a folder, sorted by name, and other wavs with the reason."""
+    clips: dict[str, Clip] = {}
+    extra: dict[str, str] = {}
+    wanted = expected_clips()
+    for file in sorted(filter(is_seen, os.listdir(folder))):
+        clip = parse_clip(file)
+        if clip is None or clip.name not in wanted:
+            if file.lower().endswith(".wav"):
+                extra[file] = "no clip of CREMA-D has this name"
+        elif clip.name in clips:
+            extra[file] = f"a second wav of {clip.name}"
+        else:
+            clips[clip.name] = clip
+    return [clips[name] for name in sorted(clips)], extra
+
+
+def read_genders(folder: Path) -> dict[str, str]:
+    """Return ``f`` or ``m`` by actor, from the csv in the folder or above it; or nothing.
+
+    Raises:
+        ValueError: the csv has no column ActorID or Sex, or a sex that is not known.
+    """
+    for path in (folder / DEMOGRAPHICS, folder.parent / DEMOGRAPHICS):
+        if path.is_file():
+            break
+    else:
+        logger.warning("%s: no %s beside it; spk2gender is left out", folder, DEMOGRAPHICS)
+        return {}
+    genders = {}
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        for row in csv.DictReader(stream):
+            actor, sex = (row.get("ActorID") or "").strip(), (row.get("Sex") or "").strip()
+            if not actor or sex not in ("Male", "Female"):
+                raise ValueError(
+                    f"{path}: ActorID {actor!r}, Sex {sex!r}; expected columns ActorID and Sex "
+                    "with Male or Female; get the file again"
+                )
+            genders[actor] = sex[0].lower()
+    return genders
+
+
+def _unknown_actors(genders: Mapping[str, str], clips: Iterable[Clip]) -> list[str]:
+    """Return the actors that the csv lacks; none where there is no csv."""
+    return sorted({clip.actor for clip in clips} - genders.keys()) if genders else []
+
+
+def _select(
+    folder: Path, clips: Sequence[Clip], unreadable: Mapping[str, str], emotions: Iterable[str]
+) -> tuple[list[Clip], dict[str, str]]:
+    """Return the clips to keep and, by utterance, why others are left out."""
+    kept = []
+    missing = expected_clips() - {clip.name for clip in clips}
+    rejected = {utterance_id_of(name): f"no wav in {folder}" for name in missing}
+    wanted = set(emotions)
+    for clip in clips:
+        if clip.name == WITHOUT_SOUND:
+            rejected[clip.utterance_id] = "the recording has no sound, a known defect"
+        elif clip.file in unreadable:
+            rejected[clip.utterance_id] = f"{clip.file}: {unreadable[clip.file]}"
+        elif clip.emotion not in wanted:
+            rejected[clip.utterance_id] = f"{clip.emotion}: not among the classes"
+        else:
+            kept.append(clip)
+    return kept, rejected
+
+
+def _utterance(folder: Path, clip: Clip) -> Utterance:
+    return Utterance(
+        utterance_id=clip.utterance_id,
+        speaker=clip.actor,
+        wav=str(folder / clip.file),
+        text=SENTENCES[clip.sentence],
+        emotion=clip.emotion,
+        language=LANGUAGE,
+    )

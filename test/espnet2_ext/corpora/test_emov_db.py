@@ -1,0 +1,287 @@
+"""EmoV-DB on made-up copies, whole and broken in every way."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from reference.emodb_copy import write_tiny
+from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_prompts
+
+from espnet2_ext.bin.prepare_emov_db import main
+from espnet2_ext.corpora.emov_db import prepare
+from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.rejected import read_rejected
+from espnet2_ext.data.table import read_table
+from espnet2_ext.data.utterance import Utterance
+
+Sets = dict[str, list[Utterance]]
+TARGETS = ("amused", "angry", "disgusted", "sleepy")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a whole copy; a test that changes it puts it back."""
+    return write_emov_db(tmp_path_factory.mktemp("emov"))
+
+
+@pytest.fixture(scope="module")
+def prepared(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Sets, Path]:
+    """Return the sets of the whole copy and where their directories are."""
+    folder = tmp_path_factory.mktemp("data")
+    prompts = write_prompts(folder / "arctic.data")
+    return prepare(whole.parent.parent, folder, prompts=prompts), folder
+
+
+@contextmanager
+def moved(path: Path, to: Path) -> Iterator[None]:
+    """Have a file or folder elsewhere until the block ends."""
+    path.rename(to)
+    try:
+        yield
+    finally:
+        to.rename(path)
+
+
+def refused(whole: Path, tmp_path: Path, message: str) -> None:
+    """Check that the copy is refused with this message and that nothing is written."""
+    with pytest.raises(ValueError, match=message) as caught:
+        prepare(whole, tmp_path / "data")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "data").exists()
+
+
+def number_of(utterance_id: str) -> int:
+    return int(utterance_id[-4:])
+
+
+def test_whole_corpus(prepared: tuple[Sets, Path]):
+    sets, folder = prepared
+    utterances = [utterance for members in sets.values() for utterance in members]
+    left_out = [key for name in sets for key in read_rejected(folder / name)]
+    # Three of the six sentences that are said twice are in sets with pairs.
+    assert sorted(left_out) == [
+        "bea-neutral_1-30_0020",
+        "sam-amused_1-30_0010",
+        "sam-sleepiness_1-30_0005",
+    ]
+    assert len(utterances) == 6893 - 3
+    assert Counter(u.emotion for u in utterances) == {
+        **dict(amused=1317 - 1, angry=1268, disgusted=1019),
+        **dict(neutral=1568 - 1, sleepy=1721 - 1),
+    }
+    for name, members in sets.items():
+        assert validate_data_directory(folder / name) == len(members)
+        assert set(read_data_directory(folder / name).tables) == {
+            *("wav.scp", "utt2spk", "text", "utt2emo", "utt2lang")
+        }
+        assert read_table(folder / name / "spk2gender") == dict(
+            bea="f", jenie="f", josh="m", sam="m"
+        )
+    sentences = {name: {number_of(u.utterance_id) for u in sets[name]} for name in sets}
+    assert not sentences["emov_db_train"] & sentences["emov_db_test"]
+    assert not sentences["emov_db_train"] & sentences["emov_db_valid"]
+    assert sentences["emov_db_test"] == set(range(10, 502, 10))
+    assert sentences["emov_db_valid"] == set(range(5, 502, 20))
+
+
+def test_every_utterance_is_what_its_path_says(prepared: tuple[Sets, Path]):
+    emotions = dict(
+        Amused="amused", Angry="angry", Disgusted="disgusted", Neutral="neutral", Sleepy="sleepy"
+    )
+    for utterance in (utterance for members in prepared[0].values() for utterance in members):
+        *_, folder, file = utterance.wav.split("/")
+        speaker, emotion = folder.split("_")
+        assert utterance.wav.startswith("/")
+        assert utterance.utterance_id == f"{speaker}-{file[:-4]}"
+        assert (utterance.speaker, utterance.emotion) == (speaker, emotions[emotion])
+        assert utterance.text == f'Sentence {int(file[-8:-4])}, a "Café".'
+        assert utterance.language == "eng"
+
+
+def test_pairs_are_all_that_the_corpus_allows(prepared: tuple[Sets, Path]):
+    sets, folder = prepared
+    for name in ("emov_db_valid", "emov_db_test"):
+        said = {(u.speaker, u.emotion, number_of(u.utterance_id)) for u in sets[name]}
+        possible = Counter(
+            f"neutral-{emotion}"
+            for speaker, kind, number in said
+            for emotion in TARGETS
+            if kind == "neutral" and (speaker, emotion, number) in said
+        )
+        present = {u.utterance_id: u for u in sets[name]}
+        for rule in ("same_voice", "parallel"):
+            directory = folder / name / "pairs" / rule
+            assert Counter(read_table(directory / "conditions").values()) == possible
+            targets = read_table(directory / "targets")
+            for pair, value in read_table(directory / "pairs").items():
+                source, prosody, voice = (present[key] for key in value.split())
+                target = present[targets[pair]]
+                assert source.speaker == prosody.speaker == voice.speaker == target.speaker
+                assert source.emotion == voice.emotion == "neutral" != prosody.emotion
+                assert target.emotion == prosody.emotion
+                numbers = [number_of(u.utterance_id) for u in (source, prosody, voice)]
+                assert number_of(target.utterance_id) == numbers[0] != numbers[2]
+                assert (numbers[0] == numbers[1]) == (rule == "parallel")
+    conditions = read_table(folder / "emov_db_test/pairs/same_voice/conditions")
+    assert {value for pair, value in conditions.items() if pair.startswith("josh")} == {
+        "neutral-amused",
+        "neutral-sleepy",
+    }
+    assert not (folder / "emov_db_train/pairs").exists()
+
+
+def test_sorted_layout_and_folders_in_between(tmp_path: Path, caplog):
+    caplog.set_level("INFO")
+    copy = write_emov_db(tmp_path, is_sorted=True, last=50)
+    (copy / "bea/Amused").rename(tmp_path / "aside")
+    (copy / "bea/Amused/bea_Amused").mkdir(parents=True)
+    (tmp_path / "aside").rename(copy / "bea/Amused/bea_Amused/wavs")
+    sets = prepare(tmp_path, tmp_path / "data", allow_incomplete=True)
+    assert sum(map(len, sets.values())) == 18 * 50 + 6 - 3
+    assert {u.speaker for u in sets["emov_db_test"]} == set(NUM_SENTENCES)
+    assert "no cmuarctic.data: the table text is left out; say --prompts" in caplog.text
+    assert "another rate" not in caplog.text
+    assert not (tmp_path / "data/emov_db_test/text").exists()
+    assert (
+        "20 neutral-amused, 15 neutral-angry, 15 neutral-disgusted, 20 neutral-sleepy; 10 others"
+        in (caplog.text)
+    )
+
+
+def test_prompts_in_the_folder_and_prompts_that_are_wrong(tmp_path: Path):
+    copy = write_emov_db(tmp_path, last=50)
+    options = dict(allow_incomplete=True)
+    write_prompts(copy / "cmuarctic.data", last=50)
+    sets = prepare(copy, tmp_path / "data", **options)
+    assert sets["emov_db_test"][0].text == 'Sentence 10, a "Café".'
+    write_prompts(copy / "cmuarctic.data", last=48)
+    with pytest.raises(ValueError, match="2 prompts are not there, first arctic_a0049; get cmuarc"):
+        prepare(copy, tmp_path / "data", **options)
+    with pytest.raises(ValueError, match="nowhere: no such file; get cmuarctic.data of CMU ARCTIC"):
+        prepare(copy, tmp_path / "data", prompts=tmp_path / "nowhere", **options)
+
+
+def test_missing_wav(whole: Path, tmp_path: Path):
+    path = whole / f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
+    with moved(path, path.with_suffix(".lost")):
+        refused(
+            whole,
+            tmp_path,
+            "EmoV-DB: 6892 of 6893 utterances, 1267 of 1268 angry, 467 of 468 sentences of sam "
+            "angry; get the missing part again",
+        )
+
+
+def test_missing_second_reading(whole: Path, tmp_path: Path):
+    path = whole / f"jenie_Angry/{stem_of('jenie', 'Angry', 3, again=True)}.wav"
+    with moved(path, path.with_suffix(".lost")):
+        refused(whole, tmp_path, "EmoV-DB: 6892 of 6893 utterances, 1267 of 1268 angry; get")
+
+
+def test_missing_folder(whole: Path, tmp_path: Path):
+    with moved(whole / "josh_Sleepy", whole / ".josh_Sleepy"):
+        refused(
+            whole, tmp_path, "0 of 263 sentences of josh sleepy; 1 folders not there, first jos"
+        )
+
+
+def test_folder_against_name(whole: Path, tmp_path: Path):
+    path = whole / f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
+    with moved(path, whole / "sam_Amused" / path.name):
+        refused(
+            whole,
+            tmp_path,
+            "1 wavs whose folder contradicts their name, first sam_Amused/anger_1-28_0007.wav "
+            r"\(angry by its name, amused by its folder\)",
+        )
+
+
+def test_a_wav_of_another_speaker_shows_in_the_counts(whole: Path, tmp_path: Path):
+    path = whole / f"sam_Sleepy/{stem_of('sam', 'Sleepy', 494)}.wav"
+    with moved(path, whole / "josh_Sleepy" / path.name):
+        refused(
+            whole,
+            tmp_path,
+            "EmoV-DB: 264 of 263 sentences of josh sleepy, 493 of 494 sentences of sam sleepy; get",
+        )
+
+
+def test_what_cannot_be_used_is_listed_where_the_incomplete_is_allowed(tmp_path: Path, caplog):
+    copy = write_emov_db(tmp_path, last=50)
+    stem = stem_of("sam", "Sleepy", 10)
+    broken = copy / f"sam_Sleepy/{stem}.wav"
+    broken.unlink()
+    broken.write_bytes(b"<html>404</html>")
+    (copy / "sam_Sleepy/sleepiness_589-616_0594.wav").touch()
+    (copy / "sam_Sleepy/again").mkdir()
+    for place in (copy / "sam_Sleepy/again", copy / "sam_Amused"):
+        write_tiny(place / f"{stem_of('sam', 'Sleepy', 9)}.wav")
+    odd = copy / f"sam_Sleepy/{stem_of('sam', 'Sleepy', 1)}.wav"
+    odd.unlink()
+    write_tiny(odd, rate_hz=44100)
+    refused(copy, tmp_path, r"; 1 wavs unreadable, first sam_Sleepy/sleepiness_1-28_0010.wav \(not")
+    sets = prepare(copy, tmp_path / "data", allow_incomplete=True)
+    assert sum(map(len, sets.values())) == 18 * 50 + 6 - 3 - 1
+    test, train = (read_rejected(tmp_path / f"data/emov_db_{name}") for name in ("test", "train"))
+    reason = "sam_Sleepy/sleepiness_1-28_0010.wav: not readable as audio"
+    assert test[f"sam-{stem}"].startswith(reason)
+    assert train == {
+        "sam_Amused/sleepiness_1-28_0009.wav": "sleepy by its name, amused by its folder",
+        "sam_Sleepy/again/sleepiness_1-28_0009.wav": "a second wav of sam-sleepiness_1-28_0009 "
+        "beside sam_Sleepy/sleepiness_1-28_0009.wav",
+        "sam_Sleepy/sleepiness_589-616_0594.wav": "no file of EmoV-DB has this name",
+    }
+    assert re.search(
+        "1 wavs have another rate .* first sam_Sleepy/.*_0001.wav .44100 Hz", caplog.text
+    )
+
+
+def test_sets_that_cannot_be_made_are_an_error(tmp_path: Path):
+    options = dict(allow_incomplete=True)
+    copy = write_emov_db(tmp_path, last=4)
+    with pytest.raises(ValueError, match="no utterance of emov_db_valid is there; unpack it again"):
+        prepare(copy, tmp_path / "data", **options)
+    copy = write_emov_db(tmp_path / "more", last=10)
+    with pytest.raises(ValueError, match="emov_db_valid: no neutral utterance has a partner in am"):
+        prepare(copy, tmp_path / "data", **options)
+    with pytest.raises(
+        ValueError, match="targets are happy; give some of amused angry disgusted s"
+    ):
+        prepare(copy, tmp_path / "data", targets=["happy"])
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ("nowhere", "is not there; expected folders bea_Amused to sam_Sleepy"),
+        ("tiny.wav", "is not a folder; unpack it; expected folders"),
+        ("flat", "no EmoV-DB here or up to 3 folders below; expected folders bea_Amused to sam_S"),
+    ],
+)
+def test_wrong_root(root: str, message: str, tmp_path: Path):
+    write_tiny(tmp_path / "tiny.wav")
+    write_tiny(tmp_path / "flat/amused_1-28_0001.wav")
+    with pytest.raises(ValueError, match=message):
+        prepare(tmp_path / root, tmp_path / "data")
+
+
+def test_command(tmp_path: Path):
+    copy = write_emov_db(tmp_path, last=50)
+    arguments = ["--db", str(copy), "--data", str(tmp_path / "data")]
+    with pytest.raises(
+        SystemExit, match="^prepare_emov_db: .* not a whole EmoV-DB: .* or say --al"
+    ):
+        main(arguments)
+    prompts = write_prompts(tmp_path / "p.data")
+    drawn = []
+    for seed in ("0", "1"):
+        more = ["--allow_incomplete", "--targets", "sleepy", "--prompts", str(prompts)]
+        main([*arguments, *more, "--seed", seed])
+        directory = tmp_path / "data/emov_db_test/pairs/same_voice"
+        assert Counter(read_table(directory / "conditions").values()) == {"neutral-sleepy": 20}
+        drawn.append(read_table(directory / "pairs"))
+    assert drawn[0].keys() == drawn[1].keys() and drawn[0] != drawn[1]

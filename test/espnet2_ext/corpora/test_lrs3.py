@@ -1,0 +1,257 @@
+"""LRS3 on made-up copies: counts, clips without sound, long clips, wrong roots."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+
+pytest.importorskip("av")
+from reference.film import clicks, write_film, write_silent_film
+from reference.lrs3_copy import clip_text, long_words, write_copy
+
+from espnet2_ext.bin.prepare_lrs3 import main
+from espnet2_ext.corpora import lrs3
+from espnet2_ext.corpora.lrs3 import prepare
+from espnet2_ext.corpora.lrs3_release import EXPECTED, Clip, count, find_release, read_release
+from espnet2_ext.corpora.self_check import self_check
+from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.rejected import read_rejected
+from espnet2_ext.data.table import read_table
+
+TALKS = ("aB3dE5fG7hI", "-_dE5fG7h_1")
+LONG = "pretrain/aB3dE5fG7hI/00002"
+LONG_S = 20.0
+COUNTS = {
+    "pretrain clips": 5,
+    "pretrain videos": 2,
+    "trainval clips": 2,
+    "trainval videos": 1,
+    "test clips": 3,
+    "test videos": 2,
+}
+
+
+def contents() -> dict[str, str | bytes | None]:
+    """Return ten clips: a talk in two splits, a long clip, Latin-1, no table of words."""
+    words = long_words(LONG_S, {12: 0.5})
+    return {
+        "pretrain/aB3dE5fG7hI/00001": clip_text("ONE {LG}", [("ONE", 0.1, 0.3)]),
+        LONG: clip_text(" ".join(word[0] for word in words), words),
+        "pretrain/aB3dE5fG7hI/00003": clip_text("NO TIMES", None),
+        "pretrain/-_dE5fG7h_1/00001": clip_text("CAFÉ").encode("iso-8859-1"),
+        "pretrain/-_dE5fG7h_1/00002": clip_text("TWO"),
+        "trainval/aB3dE5fG7hI/00001": clip_text("THE SAME NUMBER AS IN PRETRAIN"),
+        "trainval/aB3dE5fG7hI/50021": clip_text("FOUR"),
+        "test/tE5tE5tE5tE/00001": clip_text("FIVE"),
+        "test/tE5tE5tE5tE/00002": clip_text("SIX"),
+        "test/aloneALONE1/00001": clip_text("SEVEN"),
+    }
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_film(tmp_path_factory.mktemp("film") / "a.mp4", clicks(0.3, [0.1]))
+
+
+@pytest.fixture
+def make_copy(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
+    """Return a writer of a copy, which counts as whole as long as it has these ten clips."""
+    monkeypatch.setattr(lrs3, "EXPECTED", COUNTS)
+
+    def make() -> Path:
+        copy = write_copy(tmp_path, contents(), film)
+        (copy / f"{LONG}.mp4").unlink()
+        write_film(copy / f"{LONG}.mp4", clicks(LONG_S + 0.5, [0.1, 10.0]))
+        return copy
+
+    return make
+
+
+def run(copy: Path, tmp_path: Path, **options):
+    options = {"num_valid": 2, **options}
+    return prepare(copy, tmp_path / "data", audio_dir=tmp_path / "downloads", **options)
+
+
+def test_directories_and_ids(make_copy: Callable[[], Path], tmp_path: Path, caplog):
+    caplog.set_level("INFO")
+    sets = run(make_copy(), tmp_path)
+    ids = {name: {u.utterance_id for u in utterances} for name, utterances in sets.items()}
+    assert ids["lrs3"] == {
+        "lrs3_aB3dE5fG7hI-pretrain_00001",
+        "lrs3_aB3dE5fG7hI-pretrain_00002_00",
+        "lrs3_aB3dE5fG7hI-pretrain_00002_01",
+        "lrs3_aB3dE5fG7hI-pretrain_00003",
+        "lrs3_-_dE5fG7h_1-pretrain_00001",
+        "lrs3_-_dE5fG7h_1-pretrain_00002",
+        "lrs3_aB3dE5fG7hI-trainval_00001",
+        "lrs3_aB3dE5fG7hI-trainval_50021",
+    }
+    assert ids["lrs3_train"] | ids["lrs3_valid"] == ids["lrs3"]
+    assert (len(ids["lrs3_train"]), len(ids["lrs3_valid"])) == (6, 2)
+    assert ids["lrs3_test"] == {f"lrs3_tE5tE5tE5tE-test_0000{number}" for number in (1, 2)}
+    for name in sets:
+        assert validate_data_directory(tmp_path / "data" / name, check_audio=True) == len(ids[name])
+    tables = read_data_directory(tmp_path / "data/lrs3").tables
+    assert tables["utt2spk"]["lrs3_-_dE5fG7h_1-pretrain_00001"] == "lrs3_-_dE5fG7h_1"
+    assert tables["utt2session"]["lrs3_aB3dE5fG7hI-trainval_50021"] == "aB3dE5fG7hI"
+    assert set(tables["utt2lang"].values()) == {"eng"}
+    assert tables["text"]["lrs3_aB3dE5fG7hI-pretrain_00001"] == "ONE"
+    assert tables["text"]["lrs3_-_dE5fG7h_1-pretrain_00001"] == "CAFÉ"
+    assert list(read_table(tmp_path / "data/lrs3_test/pairs/reconstruction/pairs").values()) == [
+        "lrs3_tE5tE5tE5tE-test_00001 lrs3_tE5tE5tE5tE-test_00001 lrs3_tE5tE5tE5tE-test_00002",
+        "lrs3_tE5tE5tE5tE-test_00002 lrs3_tE5tE5tE5tE-test_00002 lrs3_tE5tE5tE5tE-test_00001",
+    ]
+    assert read_rejected(tmp_path / "data/lrs3_test") == {"lrs3_aloneALONE1-test_00001": lrs3.ALONE}
+    assert "3 pretrain clips without times of words, which stay whole" in caplog.text
+    assert "hidden files and folders" in caplog.text
+
+
+def test_a_long_clip_becomes_pieces_with_their_words(make_copy: Callable[[], Path], tmp_path: Path):
+    words = long_words(LONG_S, {12: 0.5})
+    sets = run(make_copy(), tmp_path)
+    pieces = [u for u in sets["lrs3"] if "pretrain_00002_" in u.utterance_id and "aB3" in u.speaker]
+    assert [piece.text for piece in pieces] == [
+        " ".join(word[0] for word in words[:12]),
+        " ".join(word[0] for word in words[12:]),
+    ]
+    cut_s = (words[11][2] + words[12][1]) / 2
+    lengths = [soundfile.info(piece.wav).frames for piece in pieces]
+    assert lengths == [round(cut_s * 16000), round((LONG_S + 0.5) * 16000) - round(cut_s * 16000)]
+
+
+def test_the_test_split_is_trained_on_where_that_is_asked_for(
+    make_copy: Callable[[], Path], tmp_path: Path
+):
+    sets = run(make_copy(), tmp_path, tests="in", num_valid=1, num_test=2)
+    assert {name: len(members) for name, members in sets.items()} == {
+        "lrs3": 11,
+        "lrs3_train": 8,
+        "lrs3_valid": 1,
+        "lrs3_test": 2,
+    }
+    with pytest.raises(ValueError, match="tests is 'no'; give out or in"):
+        run(tmp_path, tmp_path, tests="no")
+
+
+def test_clips_without_sound_are_listed(make_copy: Callable[[], Path], tmp_path: Path):
+    copy = make_copy()
+    for name, write in (
+        ("pretrain/aB3dE5fG7hI/00001", write_silent_film),
+        ("test/aloneALONE1/00001", lambda path: path.write_bytes(b"<html>")),
+    ):
+        (copy / f"{name}.mp4").unlink()
+        write(copy / f"{name}.mp4")
+    run(copy, tmp_path)
+    rejected = read_rejected(tmp_path / "data/lrs3_train")
+    assert "holds no sound" in rejected.pop("lrs3_aB3dE5fG7hI-pretrain_00001")
+    assert "not readable as audio" in rejected.pop("lrs3_aloneALONE1-test_00001")
+    assert not rejected
+    assert "lrs3_aB3dE5fG7hI-pretrain_00001" in read_rejected(tmp_path / "data/lrs3")
+
+
+def test_a_rerun_writes_no_sound_and_no_table_again(make_copy: Callable[[], Path], tmp_path: Path):
+    copy = make_copy()
+    run(copy, tmp_path)
+    files = [*tmp_path.glob("downloads/**/*.flac"), *tmp_path.glob("data/*/wav.scp")]
+    times = {path: path.stat().st_mtime_ns for path in files}
+    run(copy, tmp_path)
+    assert len(times) == 15 and {path: path.stat().st_mtime_ns for path in files} == times
+
+
+def test_full_counts_pass_and_every_count_is_compared(tmp_path: Path):
+    clips = []
+    for split in ("pretrain", "trainval", "test"):
+        videos = EXPECTED[f"{split} videos"]
+        clips += [
+            Clip(split, f"{number % videos:011d}", f"{number // videos:05d}")
+            for number in range(EXPECTED[f"{split} clips"])
+        ]
+    assert len(clips) == 151819
+    assert count(clips) == EXPECTED
+    self_check(tmp_path, "LRS3", EXPECTED, count(clips))
+    with pytest.raises(ValueError, match="1320 of 1321 test clips; get the missing part again"):
+        self_check(tmp_path, "LRS3", EXPECTED, count(clips[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("gone", "message"),
+    [
+        (
+            ["trainval/aB3dE5fG7hI/50021.mp4"],
+            "1 of 2 trainval clips; 1 texts without a clip, first",
+        ),
+        (["trainval/aB3dE5fG7hI/50021.txt"], "LRS3: 1 clips without a text, first trainval/aB3"),
+        (
+            ["test/aloneALONE1/00001.mp4", "test/aloneALONE1/00001.txt"],
+            "LRS3: 2 of 3 test clips, 1 of 2 test videos; get the missing part again, or say --al",
+        ),
+    ],
+)
+def test_a_copy_that_is_not_whole(
+    gone: list[str], message: str, make_copy: Callable[[], Path], tmp_path: Path, caplog
+):
+    copy = make_copy()
+    for name in gone:
+        (copy / name).unlink()
+    with pytest.raises(ValueError, match=message) as caught:
+        run(copy, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "data").exists() and not (tmp_path / "downloads").exists()
+    run(copy, tmp_path, allow_incomplete=True)
+    assert "going on with what is there" in caplog.text
+    if gone[0].endswith("21.mp4"):
+        rejected = read_rejected(tmp_path / "data/lrs3_train")
+        assert rejected == {"lrs3_aB3dE5fG7hI-trainval_50021": "no trainval/aB3dE5fG7hI/50021.mp4"}
+    if gone[0].endswith(".txt"):
+        assert not (tmp_path / "data/lrs3/text").exists()
+        assert "have words" in caplog.text
+
+
+def test_what_is_no_clip_is_counted(make_copy: Callable[[], Path]):
+    copy = make_copy()
+    (copy / "pretrain/readme.txt").touch()
+    (copy / "pretrain/short_id").mkdir()
+    (copy / "pretrain/aB3dE5fG7hI/00001.wav").touch()
+    (copy / "pretrain/aB3dE5fG7hI/notes.txt").touch()
+    (copy / "pretrain/.hidden").mkdir()
+    release = read_release(copy)
+    assert (len(release.videos), len(release.texts)) == (10, 10)
+    assert release.left_out["files and folders beside those of the videos"] == 2
+    assert release.left_out["files among the clips that are none"] == 2
+    assert release.left_out["hidden files and folders"] == 11
+
+
+def test_wrong_roots(make_copy: Callable[[], Path], tmp_path: Path):
+    copy = make_copy()
+    assert find_release(copy) == find_release(tmp_path) == copy
+    for root, message in (
+        (copy / "pretrain", "expected LRS3: folders pretrain, trainval and test with <youtube id>"),
+        (tmp_path / "nowhere", "nowhere: is not there; expected LRS3"),
+        (copy / f"{LONG}.mp4", "is not a folder"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            find_release(root)
+        assert "\n" not in str(caught.value)
+    (copy / "copy/test/aB3dE5fG7hI").mkdir(parents=True)
+    assert find_release(copy) == copy
+    (tmp_path / "other/test/aB3dE5fG7hI").mkdir(parents=True)
+    with pytest.raises(ValueError, match="holds 2 copies"):
+        find_release(tmp_path)
+
+
+def test_the_command(make_copy: Callable[[], Path], tmp_path: Path):
+    copy = make_copy()
+    arguments = [
+        "--db",
+        str(copy),
+        "--data",
+        f"{tmp_path}/data",
+        "--audio_dir",
+        f"{tmp_path}/audio",
+    ]
+    main([*arguments, "--num_valid", "3", "--max_clip_s", "100", "--seed", "1"])
+    assert validate_data_directory(tmp_path / "data/lrs3_valid") == 3
+    assert validate_data_directory(tmp_path / "data/lrs3") == 7
+    with pytest.raises(SystemExit, match=r"^prepare_lrs3: 7 utterances, of which 9 are for valid"):
+        main([*arguments, "--num_valid", "9", "--max_clip_s", "100"])

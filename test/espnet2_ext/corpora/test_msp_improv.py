@@ -1,0 +1,262 @@
+"""MSP-IMPROV on made-up copies with all 8,438 utterances, whole and broken in every way."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import soundfile
+from reference.msp_improv_copy import (
+    Labels,
+    wav_path,
+    whole_plan,
+    write_copy,
+    write_labels,
+    write_words,
+)
+
+from espnet2_ext.corpora.msp_improv import prepare
+from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.format_wav import format_wav
+from espnet2_ext.data.rejected import read_rejected
+from espnet2_ext.data.table import read_table
+from espnet2_ext.data.utterance import Utterance
+
+SMALL = dict(num_valid=3, num_test=4, allow_incomplete=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a whole copy; a test that changes it puts it back."""
+    return write_copy(tmp_path_factory.mktemp("improv"), whole_plan())
+
+
+@contextmanager
+def changed(path: Path, content: bytes | None = None) -> Iterator[None]:
+    """Take a file or folder away, or give the file other content, until the block ends."""
+    aside = path.with_name(f".{path.name}.aside")
+    path.rename(aside)
+    if content is not None:
+        path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        aside.rename(path)
+
+
+def small_plan() -> Labels:
+    """Return 40 utterances of two speakers."""
+    return {
+        f"S{n % 20 + 1:02d}{'AH'[n % 2]}-{'FM'[n // 20]}01-{'PRST'[n % 4]}-FM01": "ASHNOX"[n % 6]
+        for n in range(40)
+    }
+
+
+def first(scenario: str, label: str) -> str:
+    """Return the first utterance of the whole corpus with these."""
+    return next(
+        name
+        for name, given in whole_plan().items()
+        if given == label and name.split("-")[2] == scenario
+    )
+
+
+def everyone(sets: dict[str, list[Utterance]]) -> list[Utterance]:
+    """Return the utterances of all sets."""
+    return [utterance for members in sets.values() for utterance in members]
+
+
+def refused(copy: Path, message: str, **options: object) -> None:
+    """Check that the copy is refused with one line and that nothing is written."""
+    out = copy.parent / "data"
+    with pytest.raises(ValueError, match=message) as caught:
+        prepare(copy, out, **options)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+def test_whole_corpus(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    sets = prepare(whole.parent, tmp_path)
+    assert {name: len(members) for name, members in sets.items()} == {
+        "msp_improv_train": 7438,
+        "msp_improv_valid": 500,
+        "msp_improv_test": 500,
+    }
+    assert len({utterance.wav for utterance in everyone(sets)}) == 8438
+    assert Counter(u.emotion for u in everyone(sets)) == dict(
+        angry=792, sad=885, happy=2644, neutral=3477, other=85, no_agreement=555
+    )
+    for name, members in sets.items():
+        assert validate_data_directory(tmp_path / name) == len(members)
+        assert len({u.speaker for u in members}) == 12
+        assert not read_rejected(tmp_path / name)
+    assert "self-check passed" in caplog.text
+    assert "passed over: 1 files .avi beside the wavs" in caplog.text
+    assert "passed over: 1 hidden files and folders" in caplog.text
+
+
+def test_what_is_known_of_an_utterance(tmp_path: Path):
+    copy = write_copy(tmp_path, small_plan())
+    write_words(copy, small_plan())
+    sets = prepare(copy, tmp_path / "data", **SMALL)
+    [utterance] = [u for u in everyone(sets) if u.wav.endswith("S01A-M01-P-FM01.wav")]
+    assert utterance == Utterance(
+        utterance_id="improv_M01-MSP-IMPROV-S01A-M01-P-FM01",
+        speaker="improv_M01",
+        wav=f"{copy}/session1/S01A/P/MSP-IMPROV-S01A-M01-P-FM01.wav",
+        text="Well, S01A",
+        emotion="happy",
+        session="session1",
+        dialogue="session1_S01A",
+        language="eng",
+    )
+    assert {"text", "utt2emo", "utt2session", "utt2dialogue", "utt2lang"} < set(
+        read_data_directory(tmp_path / "data/msp_improv_valid").tables
+    )
+
+
+@pytest.mark.parametrize(
+    ("audio", "label_file"), [("Audio", "Evaluation.txt"), ("", "EVALUTION.TXT")]
+)
+def test_other_layouts(audio: str, label_file: str, tmp_path: Path):
+    copy = write_copy(tmp_path / "a/b", small_plan(), audio=audio, label_file=label_file)
+    if audio:
+        (copy / "session1/S01A/P").mkdir(parents=True)  # where the videos are
+        (copy / "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.avi").touch()
+    found = everyone(prepare(tmp_path / "a", tmp_path / "data", **SMALL))
+    assert sorted(u.wav for u in found) == sorted(
+        str(wav_path(copy, name, audio)) for name in small_plan()
+    )
+
+
+def test_transcripts_that_are_missing_or_empty(tmp_path: Path, caplog):
+    caplog.set_level(logging.INFO)
+    copy = write_copy(tmp_path, small_plan())
+    names = list(small_plan())
+    write_words(copy, names[:30])
+    (copy / f"Text/MSP-IMPROV-{names[0]}.txt").write_text(" \n")
+    (copy / f"Text/MSP-IMPROV-{names[1]}.txt").write_bytes("Café".encode("latin-1"))
+    (copy / "Text/notes.doc").touch()
+    sets = prepare(copy, tmp_path / "data", **SMALL)
+    assert {u.text for u in everyone(sets)} == {None}
+    words = {}
+    for name in sets:
+        assert not (tmp_path / "data" / name / "text").exists()
+        for line in (tmp_path / "data" / name / "words.tsv").read_text().splitlines():
+            words.update([line.split("\t")])
+    assert len(words) == 29
+    assert words[f"improv_F01-MSP-IMPROV-{names[1]}"] == "Café"
+    assert "29 of 40 utterances have words; words.tsv holds them" in caplog.text
+    assert "passed over: 2 transcripts that are empty or of no utterance" in caplog.text
+
+
+def test_missing_wav(whole: Path):
+    name = first("R", "A")
+    with changed(wav_path(whole, name)):
+        refused(
+            whole,
+            "not a whole MSP-IMPROV: 8437 of 8438 utterances, 7797 of 7798 of four classes, 791 "
+            "of 792 angry and 3 more counts; 1 labels without a wav, first "
+            rf"improv_{name[5:8]}-MSP-IMPROV-{name} \(no wav in session",
+        )
+
+
+def test_missing_session(whole: Path):
+    with changed(whole / "session6"):
+        refused(whole, r"6816 of 8438 utterances, .*; 1622 labels without a wav, first improv_F06")
+
+
+def test_unreadable_wav(whole: Path):
+    with changed(wav_path(whole, first("P", "X")), b"<html>404</html>"):
+        refused(
+            whole,
+            r"8437 of 8438 utterances, 2784 of 2785 natural interaction, 554 of 555 no_agreement "
+            r"and 2 more counts; 1 wavs unreadable, first .*-P-.* \(not readable as audio",
+        )
+
+
+def test_labels_swapped_between_scenarios(whole: Path):
+    """The sums agree, but the letters do not stand for what they are taken to stand for."""
+    swapped = dict(whole_plan())
+    swapped[first("T", "A")], swapped[first("R", "S")] = "S", "A"
+    with changed(whole / "Evalution.txt", b""):
+        write_labels(whole / "Evalution.txt", swapped.items())
+        refused(
+            whole,
+            "MSP-IMPROV: 114 of 115 angry in target improvised, 107 of 106 sad in target "
+            "improvised, 170 of 169 angry in target read and 1 more counts; get",
+        )
+
+
+def test_wavs_without_label_or_in_the_wrong_place(tmp_path: Path):
+    copy = write_copy(tmp_path, small_plan())
+    names = list(small_plan())
+    write_labels(copy / "Evalution.txt", islice(small_plan().items(), 39))
+    wav_path(copy, names[0]).rename(
+        wav_path(copy, names[1]).with_name(f"MSP-IMPROV-{names[0]}.wav")
+    )
+    for odd in ("MSP-IMPROV-S21A-F01-P-FM01", "MSP-IMPROV-S01A-F07-P-FM01", "UTD-IMPROV-x"):
+        wav_path(copy, names[2]).with_name(f"{odd}.wav").touch()
+    refused(
+        copy,
+        rf"1 labels without a wav, first improv_F01-MSP-IMPROV-{names[0]} \(no wav in "
+        rf"session1/S01A/P\); 1 wavs without a label, first improv_M01-MSP-IMPROV-{names[39]} "
+        r"\(no label\); 1 wavs whose folders contradict their id, first "
+        rf"session1/S02H/R/MSP-IMPROV-{names[0]}.wav \(session1/S01A/P by its id\); 3 wavs of "
+        r"another name, first session1/S03A/S/MSP-IMPROV-S01A-F07-P-FM01.wav \(no name of",
+    )
+    sets = prepare(copy, tmp_path / "out", **SMALL)
+    assert len(everyone(sets)) == 38
+    rejected = read_rejected(tmp_path / "out/msp_improv_train")
+    assert len(rejected) == 6
+    assert rejected[f"improv_M01-MSP-IMPROV-{names[39]}"] == "no label"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (".avi; A; A:2.3", ".avi; Q; A:2.3", r"Evalution.txt:1: expected 'UTD-IMPROV-<id>.avi; <A"),
+        ("S02H-F01", "S22H-F01", "Evalution.txt:6: expected 'UTD-IMPROV-<id>.avi; "),
+        ("-FM01.avi;", "-FM01.avi", "Evalution.txt:1: expected"),
+        ("S02H-F01-R", "S01A-F01-P", "txt:6: MSP-IMPROV-S01A-F01-P-FM01 is labelled S here and A"),
+    ],
+)
+def test_malformed_labels(old: str, new: str, message: str, tmp_path: Path):
+    copy = write_copy(tmp_path, small_plan())
+    text = (copy / "Evalution.txt").read_bytes()
+    assert old.encode() in text
+    (copy / "Evalution.txt").write_bytes(text.replace(old.encode(), new.encode(), 1))
+    refused(copy, message)
+
+
+def test_no_labels(tmp_path: Path):
+    copy = write_copy(tmp_path, small_plan())
+    (copy / "Evalution.txt").write_text("P12-part01; Happy\n")
+    refused(copy, "Evalution.txt: holds no labels; get the file again")
+
+
+def test_wavs_of_other_rates_come_out_at_16_khz(tmp_path: Path):
+    copy = write_copy(tmp_path, small_plan())
+    odd = wav_path(copy, "S01A-F01-P-FM01")
+    odd.unlink()
+    soundfile.write(odd, [0.1] * 4410, 44100, subtype="PCM_16")
+    sets = prepare(copy, tmp_path / "data", **SMALL)
+    [name] = [name for name, members in sets.items() if str(odd) in {u.wav for u in members}]
+    format_wav(tmp_path / "data" / name, tmp_path / "org", min_duration_s=0.001, num_workers=1)
+    lengths = Counter(read_table(tmp_path / "org/utt2num_samples").values())
+    assert lengths == {"1600": 1, "160": len(sets[name]) - 1}
+
+
+def test_wrong_root(tmp_path: Path):
+    expected = r"MSP-IMPROV, that is a folder with Evalution.txt \(or Evaluation.txt\) and session"
+    refused(tmp_path / "nowhere", f"nowhere: is not there; expected {expected}")
+    refused(tmp_path, f"no MSP-IMPROV here or up to 3 folders below; expected {expected}")
+    copy = write_copy(tmp_path, small_plan())
+    refused(copy / "session1", "session1: no MSP-IMPROV here .*expected MSP-IMPROV")
+    (copy / "Evalution.txt").unlink()
+    refused(copy, "MSP-IMPROV: no MSP-IMPROV here .*expected MSP-IMPROV, that is a folder with Evalution")

@@ -1,0 +1,260 @@
+"""OMG-Emotion: videos by either route, overlaps, dead links, broken tables, wrong roots."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("av")
+from reference.film import clicks, write_film, write_silent_film
+from reference.omg_copy import HEADER, row, write_csv, write_tables
+
+from espnet2_ext.bin.prepare_omg import main
+from espnet2_ext.corpora import omg
+from espnet2_ext.corpora.omg import prepare
+from espnet2_ext.corpora.omg_media import find_media, without_overlaps
+from espnet2_ext.corpora.omg_tables import EXPECTED, Clip
+from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.rejected import read_rejected
+from espnet2_ext.data.table import read_table
+
+LINKS = ("AbCdEfGhIjK", "-_CdEfGhIjK")
+VIDEO_S = 12.0
+ONSETS_S = [0.5, 2.5, 4.5, 6.5, 8.5]
+# Utterances of 2 s; the second begins 0.4 s before the first ends, the last is within another.
+TIMES_S = {1: ("1", "3"), 2: ("2.6", "5"), 3: ("5", "7"), 4: ("7", "9"), 5: ("7.5", "9.1")}
+
+
+def tables(folder: Path, *, labels: bool = True) -> Path:
+    """Write small tables: the first link has train and validation utterances, both have tests."""
+
+    def rows(link: int, video: str, numbers: tuple[int, ...], label: int | None) -> list[str]:
+        return [
+            row(LINKS[link], *TIMES_S[number], video, f"utterance_{number}.mp4", label)
+            for number in numbers
+        ]
+
+    write_csv(folder / "omg_TrainVideos.csv", [*rows(0, "f1f277e5d_1", (1, 2), 4), ",,,,,0,0,"])
+    write_csv(folder / "omg_ValidationVideos.csv", rows(0, "f1f277e5d_2", (3, 4, 5), 3))
+    test = rows(1, "5b44393ed", (1, 3), 5 if labels else None)
+    test += rows(0, "f9f9f9f9f", (4,), 5 if labels else None)
+    if labels:
+        write_csv(folder / "omg_TestVideos_WithLabels.csv", test)
+    else:
+        header = ",".join(HEADER.split(",")[:5])
+        write_csv(folder / "omg_TestVideos_WithoutLabels.csv", test, header)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a whole video and one of an utterance."""
+    folder = tmp_path_factory.mktemp("films")
+    return {
+        "whole": write_film(folder / "whole.mp4", clicks(VIDEO_S, ONSETS_S)),
+        "cut": write_film(folder / "cut.mp4", clicks(2.4, [1.0], 44100), 44100, channels=2),
+    }
+
+
+SMALL = {"train utterances": 2, "valid utterances": 3, "test utterances": 3}
+
+
+def put(film: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.link(film, path)
+
+
+def run(folder: Path, tmp_path: Path, expected=SMALL, **options):
+    """Prepare; without other counts the small tables count as whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(omg, "EXPECTED", expected)
+        return prepare(folder, tmp_path / "data", audio_dir=tmp_path / "downloads", **options)
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, films: dict[str, Path]) -> Path:
+    """Return a folder of tables with both videos, whole."""
+    folder = tables(tmp_path / "omg")
+    for link in LINKS:
+        put(films["whole"], folder / f"videos/{link}.m4a")
+    return folder
+
+
+def lengths_s(sets, name: str) -> dict[str, float]:
+    return {u.utterance_id: soundfile.info(u.wav).frames / 16000 for u in sets[name]}
+
+
+def test_whole_videos_are_cut_and_overlaps_belong_to_the_earlier(
+    fetched: Path, tmp_path: Path, caplog
+):
+    caplog.set_level("INFO")
+    sets = run(fetched, tmp_path)
+    assert lengths_s(sets, "omg_train") == {"f1f277e5d-1-001": 2.0, "f1f277e5d-1-002": 2.0}
+    assert lengths_s(sets, "omg_valid") == {"f1f277e5d-2-003": 2.0, "f1f277e5d-2-004": 2.0}
+    assert lengths_s(sets, "omg_test") == {"5b44393ed-001": 2.0, "5b44393ed-003": 2.0}
+    onsets = {
+        u.utterance_id: np.flatnonzero(np.abs(soundfile.read(u.wav)[0]) > 0.1)[0] / 16000
+        for u in sets["omg_train"]
+    }
+    assert onsets["f1f277e5d-1-001"] == pytest.approx(1.5, abs=0.005)
+    assert onsets["f1f277e5d-1-002"] == pytest.approx(1.5, abs=0.005)  # 4.5 of 3 to 5 s
+    rejected = read_rejected(tmp_path / "data/omg_train")
+    assert rejected == {
+        "f1f277e5d-2-005": "all but 0.100 s of it is in earlier utterances",
+        "f9f9f9f9f-004": "all but 0.000 s of it is in earlier utterances",
+    }
+    assert "3 utterances begin before the one before them ends; these 3.9 s are left" in caplog.text
+    assert "1 of 1 YouTube videos of valid are in train too" in caplog.text
+    assert "passed over: 1 rows without a video" in caplog.text
+
+
+def test_directories(fetched: Path, tmp_path: Path):
+    sets = run(fetched, tmp_path)
+    for name, members in sets.items():
+        path = tmp_path / "data" / name
+        assert validate_data_directory(path, check_audio=True) == len(members)
+    data = read_data_directory(tmp_path / "data/omg").tables
+    assert len(data["wav.scp"]) == 6
+    assert data["utt2spk"]["f1f277e5d-1-001"] == data["utt2spk"]["f1f277e5d-2-003"] == "f1f277e5d"
+    assert data["utt2emo"]["f1f277e5d-1-001"] == "neutral"
+    assert data["utt2emo"]["5b44393ed-001"] == "sad"
+    assert data["utt2session"]["5b44393ed-001"] == "-_CdEfGhIjK"
+    assert data["utt2dialogue"]["f1f277e5d-2-003"] == "f1f277e5d_2"
+    assert set(data["utt2lang"].values()) == {"eng"}
+    pairs = read_table(tmp_path / "data/omg_test/pairs/reconstruction/pairs")
+    assert pairs["5b44393ed-001"] == "5b44393ed-001 5b44393ed-001 5b44393ed-003"
+
+
+def test_without_labels_of_the_test_set(tmp_path: Path, films: dict[str, Path]):
+    folder = tables(tmp_path / "omg", labels=False)
+    for link in LINKS:
+        put(films["whole"], folder / f"{link}.mp4")
+    run(folder, tmp_path)
+    assert (tmp_path / "data/omg_train/utt2emo").exists()
+    assert not (tmp_path / "data/omg_test/utt2emo").exists()
+    assert not (tmp_path / "data/omg/utt2emo").exists()
+
+
+def test_the_test_split_can_be_kept_out(fetched: Path, tmp_path: Path):
+    assert len(run(fetched, tmp_path, tests="out")["omg"]) == 4
+    with pytest.raises(ValueError, match="tests is 'no'; give in or out"):
+        run(fetched, tmp_path, tests="no")
+
+
+def test_files_of_the_corpus_script(tmp_path: Path, films: dict[str, Path]):
+    folder = tables(tmp_path / "omg")
+    media = tmp_path / "media"
+    for name in ("f1f277e5d_1/utterance_1", "f1f277e5d_1/utterance_2", "f1f277e5d_2/utterance_3"):
+        put(films["cut"], media / f"result/{name}.mp4")
+    put(films["whole"], media / "youtube_videos_temp/5b44393ed.mp4")
+    put(films["whole"], media / "youtube_videos_temp/f1f277e5d_2.mp4")
+    # Annotations have folders of these names, here even with files of videos in them.
+    put(films["cut"], media / "DetailedAnnotation/train/f9f9f9f9f/utterance_4.mp4")
+    (media / "result/f1f277e5d_1/utterance_9.mp4").mkdir()
+    put(films["cut"], media / "result/f1f277e5d_1/._utterance_8.mp4")
+    found = find_media(media, Counter())
+    assert set(found.cut) == {("f1f277e5d_1", 1), ("f1f277e5d_1", 2), ("f1f277e5d_2", 3)}
+    sets = run(folder, tmp_path, media_dir=media)
+    # The second begins 0.4 s later in its own file; 4 comes from the whole video.
+    assert lengths_s(sets, "omg_train") == {
+        "f1f277e5d-1-001": pytest.approx(2.4, abs=0.002),
+        "f1f277e5d-1-002": pytest.approx(2.0, abs=0.002),
+    }
+    assert set(lengths_s(sets, "omg_valid")) == {"f1f277e5d-2-003", "f1f277e5d-2-004"}
+    rejected = read_rejected(tmp_path / "data/omg")
+    assert rejected["f9f9f9f9f-004"] == "no video of f9f9f9f9f or https://youtu.be/AbCdEfGhIjK"
+
+
+def test_dead_links_are_counted_and_are_no_error(fetched: Path, tmp_path: Path, caplog):
+    caplog.set_level("INFO")
+    (fetched / f"videos/{LINKS[1]}.m4a").unlink()
+    write_silent_film(fetched / f"videos/{LINKS[1]}.mp4")
+    with pytest.raises(ValueError, match="no utterance for omg_test; see what is missing"):
+        run(fetched, tmp_path)
+    lines = (tmp_path / "data/omg_attrition.tsv").read_text().splitlines()
+    cells = [line.split("\t") for line in lines]
+    assert cells[0] == [
+        "split",
+        *("utterances listed", "utterances here", "hours listed", "hours here"),
+        *("links listed", "links here"),
+    ]
+    assert [line[:3] for line in cells[1:]] == [
+        ["train", "2", "2"],
+        ["valid", "3", "2"],
+        ["test", "3", "0"],
+        ["all", "8", "4"],
+    ]
+    assert [line[5:] for line in cells[1:]] == [["1", "1"], ["1", "1"], ["2", "0"], ["2", "1"]]
+    assert "OMG-Emotion all: utterances listed 8, utterances here 4" in caplog.text
+
+
+def test_a_video_that_ends_too_early_loses_its_late_utterances(
+    fetched: Path, tmp_path: Path, films: dict[str, Path]
+):
+    (fetched / f"videos/{LINKS[0]}.m4a").unlink()
+    write_film(fetched / f"videos/{LINKS[0]}.mp4", clicks(7.2, [1.5]))
+    run(fetched, tmp_path)
+    reason = read_rejected(tmp_path / "data/omg")["f1f277e5d-2-004"]
+    assert reason.endswith("lasts 7.200 s, the part ends at 9.000 s")
+
+
+def test_a_rerun_writes_nothing_again(fetched: Path, tmp_path: Path):
+    run(fetched, tmp_path)
+    files = [*tmp_path.glob("downloads/omg/*.flac"), *tmp_path.glob("data/*/wav.scp")]
+    times = {path: path.stat().st_mtime_ns for path in files}
+    run(fetched, tmp_path)
+    assert len(times) == 10 and {path: path.stat().st_mtime_ns for path in files} == times
+
+
+def test_overlaps_are_per_link_and_a_long_utterance_takes_all_within():
+    def clip(link: str, start_s: float, stop_s: float, number: int) -> Clip:
+        return Clip(link, start_s, stop_s, "5b44393ed", number, "train")
+
+    clips = [clip("a", 0, 10, 1), clip("a", 2, 4, 2), clip("a", 9, 12, 3), clip("b", 1, 2, 4)]
+    assert list(without_overlaps(clips).values()) == [0, 4, 10, 1]
+
+
+def test_whole_tables_pass_and_a_lost_row_does_not(tmp_path: Path, films: dict[str, Path], caplog):
+    folder = write_tables(tmp_path / "omg")
+    put(films["whole"], folder / "unrelated.mp4")
+    # All counts are those published; that no video is here is said by the attrition.
+    with pytest.raises(ValueError, match="no utterance for omg_train; see what is missing"):
+        run(folder, tmp_path, EXPECTED)
+    attrition = (tmp_path / "data/omg_attrition.tsv").read_text()
+    assert "all\t5288\t0\t" in attrition and "\t258\t0\n" in attrition
+    path = folder / "omg_ValidationVideos.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(ValueError, match="616 of 617 valid utterances, 7 of 8 valid surprised; ge"):
+        run(folder, tmp_path, EXPECTED)
+    path.unlink()
+    with pytest.raises(ValueError, match="0 of 617 valid utterances, 0 of 60 valid videos, 0 of 4"):
+        run(folder, tmp_path, EXPECTED)
+    text = (folder / "omg_TrainVideos.csv").read_text()
+    (folder / "omg_TrainVideos.csv").write_text(text.replace("-0.12,4\n", "-0.12,3\n", 1))
+    with pytest.raises(ValueError, match="not a whole OMG-Emotion"):
+        run(folder, tmp_path, EXPECTED)
+
+
+def test_wrong_roots(fetched: Path, tmp_path: Path):
+    for root, message in (
+        (fetched / "videos", "expected OMG-Emotion: omg_TrainVideos.csv and the other csv files"),
+        (tmp_path / "nowhere", "nowhere: is not there; expected OMG-Emotion"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            run(root, tmp_path)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="none: no such folder; give the folder of the videos"):
+        run(fetched, tmp_path, media_dir=tmp_path / "none")
+    assert set(run(tmp_path, tmp_path)) == {"omg", "omg_train", "omg_valid", "omg_test"}
+
+
+def test_the_command(fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(omg, "EXPECTED", SMALL)
+    arguments = ["--db", str(fetched), "--data", f"{tmp_path}/data", "--audio_dir", f"{tmp_path}/a"]
+    main([*arguments, "--tests", "out", "--media_dir", f"{fetched}/videos"])
+    assert validate_data_directory(tmp_path / "data/omg") == 4
+    with pytest.raises(SystemExit, match=r"^prepare_omg: tests is 'x'"):
+        main([*arguments, "--tests", "x"])

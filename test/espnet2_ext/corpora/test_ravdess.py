@@ -1,0 +1,211 @@
+"""RAVDESS on made-up copies with all 1,440 names, whole and broken in every way."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import soundfile
+from reference.acted_copies import REPEATED, STEREO, wav_bytes, write_ravdess
+from reference.changes import added, changed
+
+from espnet2_ext.corpora.ravdess import prepare
+from espnet2_ext.corpora.ravdess_names import expected_names, parse_name
+from espnet2_ext.data.audio import read_audio
+from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.rejected import read_rejected
+from espnet2_ext.data.table import read_table
+
+FIRST = "Actor_01/03-01-01-01-01-01-01.wav"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the actors' folders; a test that changes it puts it back."""
+    return write_ravdess(tmp_path_factory.mktemp("ravdess") / "unpacked")
+
+
+def refused(whole: Path, tmp_path: Path, message: str) -> None:
+    """Check that the copy is refused with this one line and that nothing is written."""
+    with pytest.raises(ValueError, match=message) as caught:
+        prepare(whole, tmp_path / "data")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_four_classes(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO")
+    utterances = prepare(whole, tmp_path)
+    folder = tmp_path / "ravdess"
+    assert validate_data_directory(folder) == len(utterances) == 671
+    assert Counter(u.emotion for u in utterances) == dict(neutral=96, happy=191, sad=192, angry=192)
+    tables = read_data_directory(folder).tables
+    assert set(tables) == {"wav.scp", "utt2spk", "text", "utt2emo", "utt2lang"}
+    key = "Actor_20-03-01-03-01-02-01-20"
+    assert tables["text"][key] == "Dogs are sitting by the door."
+    assert (tables["utt2spk"][key], tables["utt2emo"][key]) == ("Actor_20", "happy")
+    assert tables["wav.scp"][key] == f"{whole}/Actor_20/03-01-03-01-02-01-20.wav"
+    genders = read_table(folder / "spk2gender")
+    assert len(genders) == 24 and (genders["Actor_01"], genders["Actor_20"]) == ("m", "f")
+    rejected = read_rejected(folder)
+    assert len(rejected) == 1440 - 671
+    assert rejected["Actor_01-03-01-02-01-01-01-01"] == "calm: not among the classes"
+    assert rejected[f"Actor_07-{REPEATED[1]}"] == f"the same bytes as Actor_07-{REPEATED[0]}"
+    assert "self-check passed" in caplog.text and "differs" not in caplog.text
+
+
+def test_eight_classes_from_above(whole: Path, tmp_path: Path):
+    utterances = prepare(whole.parent.parent, tmp_path, classes=8)
+    assert len(utterances) == validate_data_directory(tmp_path / "ravdess_8") == 1439
+    words = "neutral calm happy sad angry fearful disgusted surprised".split()
+    for utterance in utterances:
+        assert utterance.emotion == words[int(Path(utterance.wav).name[6:8]) - 1]
+    assert list(read_rejected(tmp_path / "ravdess_8")) == [f"Actor_07-{REPEATED[1]}"]
+
+
+def test_stereo_recordings_are_named_and_can_be_read(whole: Path, tmp_path: Path, caplog):
+    utterances = prepare(whole, tmp_path, classes=8)
+    stereo = {Path(u.wav).stem: u.wav for u in utterances if soundfile.info(u.wav).channels == 2}
+    assert stereo.keys() == STEREO
+    assert "5 wavs have another rate or channels" in caplog.text
+    assert "(48000 Hz, 2 channels)" in caplog.text
+    for wav in stereo.values():
+        assert read_audio(wav).ndim == 1
+
+
+def test_the_repeated_recording_stays_where_the_bytes_differ(whole: Path, tmp_path: Path):
+    with changed(whole / f"Actor_07/{REPEATED[1]}.wav", wav_bytes(48000, number=5000)):
+        assert len(prepare(whole, tmp_path)) == 672
+
+
+def test_any_other_repeated_recording_is_a_fault(whole: Path, tmp_path: Path):
+    other = whole / "Actor_02/03-01-05-01-01-01-02.wav"
+    with changed(other, (whole / "Actor_02/03-01-04-01-01-01-02.wav").read_bytes()):
+        refused(
+            whole,
+            tmp_path,
+            "not a whole RAVDESS: 1 wavs with the bytes of another, first 03-01-05-01-01-01-02 "
+            r"\(the same as 03-01-04-01-01-01-02\)",
+        )
+        assert len(prepare(whole, tmp_path, allow_incomplete=True)) == 670
+
+
+def test_missing_wav_and_missing_actor(whole: Path, tmp_path: Path):
+    with changed(whole / FIRST):
+        refused(
+            whole,
+            tmp_path,
+            "RAVDESS: 1439 of 1440 utterances, 95 of 96 neutral, 59 of 60 Actor_01; 1 wavs missing,"
+            " first 03-01-01-01-01-01-01; get the missing part again",
+        )
+        prepare(whole, tmp_path, allow_incomplete=True)
+        rejected = read_rejected(tmp_path / "ravdess")
+        assert rejected["Actor_01-03-01-01-01-01-01-01"] == f"no wav in {whole}"
+    with changed(whole / "Actor_24"):
+        refused(
+            whole, tmp_path / "x", "1380 of 1440 utterances, .*60 wavs missing, first 03-01-01-"
+        )
+
+
+def test_unreadable_wav(whole: Path, tmp_path: Path):
+    with changed(whole / FIRST, b"<html>404</html>"):
+        refused(whole, tmp_path, rf"1 wavs unreadable, first {FIRST} \(not readable as audio: Err")
+        prepare(whole, tmp_path, allow_incomplete=True)
+        reason = read_rejected(tmp_path / "ravdess")["Actor_01-03-01-01-01-01-01-01"]
+        assert reason.startswith(f"{FIRST}: not readable as audio")
+    with changed(whole / FIRST, wav_bytes(48000, num_samples=0)):
+        refused(whole, tmp_path / "x", r"1 wavs unreadable, first .* \(holds no samples\)")
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("Actor_01/03-01-01-02-01-01-01.wav", "no recording of RAVDESS has this name"),
+        ("Actor_01/copy.wav", "no recording of RAVDESS has this name"),
+        ("Actor_01/03-01-01-01-01-01-25.wav", "no recording of RAVDESS has this name"),
+        ("Actor_01/03-01-01-01-01-01-02.wav", "Actor_02 by its name, Actor_01 by its folder"),
+        ("Actor_25/03-01-01-01-01-01-02.wav", "Actor_02 by its name, Actor_25 by its folder"),
+        ("Actor_01/03-01-01-01-01-01-01.WAV", "a second wav of 03-01-01-01-01-01-01 beside A"),
+    ],
+)
+def test_wav_too_many(whole: Path, tmp_path: Path, file: str, reason: str):
+    with added(whole / file, wav_bytes(48000, number=9000)):
+        refused(whole, tmp_path, rf"1 wavs too many, first Actor_\d\d/.*.(wav|WAV) \({reason}")
+
+
+def test_songs_and_videos_are_passed_over(whole: Path, tmp_path: Path, caplog):
+    caplog.set_level("INFO")
+    song, video = "Actor_01/03-02-01-01-01-01-01.wav", "Actor_01/01-01-01-01-01-01-01.mp4"
+    with added(whole / song, wav_bytes(48000)), added(whole / video):
+        assert len(prepare(whole, tmp_path)) == 671
+    rejected = read_rejected(tmp_path / "ravdess")
+    assert rejected[song] == "audio of song" and rejected[video] == "video with sound of speech"
+    assert "passed over: 1 audio of song" in caplog.text
+
+
+def test_other_files_are_counted(whole: Path, tmp_path: Path, caplog):
+    caplog.set_level("INFO")
+    with added(whole / "Actor_01/notes.txt"), added(whole / "readme.txt"):
+        assert len(prepare(whole, tmp_path)) == 671
+    assert "1 files among the wavs that are no wav" in caplog.text
+    assert "1 files and folders beside those of the actors" in caplog.text
+    assert "2 hidden files and folders" in caplog.text
+
+
+def test_tree_of_kaggle_holds_everything_twice(whole: Path, tmp_path: Path, caplog):
+    caplog.set_level("INFO")
+    root = tmp_path / "kaggle"
+    shutil.copytree(whole, root)
+    shutil.copytree(whole, root / "audio_speech_actors_01-24")
+    utterances = prepare(tmp_path, tmp_path / "data")
+    assert len(utterances) == 671
+    assert {Path(u.wav).parent.parent for u in utterances} == {root}
+    assert "1 second copies of the corpus, audio_speech_actors_01-24" in caplog.text
+
+
+def test_songs_unpacked_beside_are_no_second_copy(tmp_path: Path):
+    for name, content in (("speech", "03-01"), ("song", "03-02")):
+        path = tmp_path / name / f"Actor_01/{content}-03-01-01-01-01.wav"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(wav_bytes(48000))
+    [utterance] = prepare(tmp_path, tmp_path / "data", allow_incomplete=True)
+    assert utterance.utterance_id == "Actor_01-03-01-03-01-01-01-01"
+
+
+def test_two_copies_side_by_side(tmp_path: Path):
+    for name in ("a", "b"):
+        path = tmp_path / name / "Actor_01/03-01-03-01-01-01-01.wav"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    refused(tmp_path, tmp_path, "holds 2 copies of RAVDESS, such as .*/a and .*/b; give the one to")
+
+
+def test_wrong_root(tmp_path: Path):
+    expected = "expected Actor_01 to Actor_24 with wavs such as Actor_01/03-01-01-01-01-01-01.wav"
+    refused(tmp_path / "nowhere", tmp_path, f"nowhere: is not there; {expected}")
+    (tmp_path / "Actor_01").mkdir()
+    refused(tmp_path, tmp_path, f"no RAVDESS here or up to 3 folders below; {expected}")
+
+
+def test_wrong_number_of_classes(whole: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match=r"classes is 6; give 4 or 8 \(all\)"):
+        prepare(whole, tmp_path, classes=6)
+
+
+def test_nothing_of_the_classes(tmp_path: Path):
+    path = tmp_path / "Actor_01/03-01-08-01-01-01-01.wav"
+    path.parent.mkdir()
+    path.write_bytes(wav_bytes(48000))
+    with pytest.raises(ValueError, match="no wav of neutral, angry, happy, sad; get it again"):
+        prepare(tmp_path, tmp_path / "data", allow_incomplete=True)
+
+
+def test_names():
+    names = expected_names()
+    assert len(names) == len(set(names)) == 1440
+    assert names == sorted(names, key=lambda name: name.utterance_id)
+    assert all(parse_name(str(name)) == name for name in names)
+    assert parse_name("03-01-06-01-02-01-12").kind == "audio of speech"
+    assert parse_name("02-02-06-01-02-01-12").kind == "video of song"
+    for stem in ("03-01-06-01-02-01-25", "03-01-09-01-02-01-12", "03-01-06-01-02-01-12-1"):
+        assert parse_name(stem) is None

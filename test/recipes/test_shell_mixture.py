@@ -1,0 +1,117 @@
+"""The paper's mixture of corpora: any subset of the four, named in titles."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from reference.fake_recipe import EGS2, calls, options_of, value_of, write_recipe
+
+SOURCE = EGS2 / "lrs3_msp_omg/p2v1"
+# The stand-in for a corpus writes one directory for LRS3 and OMG, and three for the others.
+BEHAVIOUR = """
+case "${module}" in
+    prepare_lrs3|prepare_omg) mkdir -p "data/${module#prepare_}"
+        touch "data/${module#prepare_}/wav.scp" ;;
+esac
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    directory = write_recipe(tmp_path, "p2v1", ["p2v1/p2v.sh"], behaviour=BEHAVIOUR)
+    shutil.rmtree(directory / "local")
+    shutil.copytree(SOURCE / "local", directory / "local")
+    for name in ("run.sh", "db.sh"):
+        shutil.copy(SOURCE / name, directory / name)
+    (directory / "conf/train_p2v.yaml").write_text("max_epoch: 1\n")
+    return directory
+
+
+def run(recipe: Path, *command: str, **corpora: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **corpora, "python": "fake/python", "nj": "3"}
+    return subprocess.run(
+        command, cwd=recipe, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_all_four_corpora(recipe: Path):
+    done = run(recipe, "local/data.sh", LRS3="/l", MSP_PODCAST="/p", MSP_IMPROV="/i", OMG="/o")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in calls(recipe)] == [
+        *("prepare_lrs3", "prepare_msp_podcast", "prepare_msp_improv", "prepare_omg"),
+        *("combine_data", "split_pretraining"),
+    ]
+    for corpus, folder in (("lrs3", "/l"), ("msp_podcast", "/p"), ("omg", "/o")):
+        [options] = options_of(recipe, f"prepare_{corpus}")
+        assert (value_of(options, "db"), value_of(options, "data")) == (folder, "data")
+        assert ("--nj 3" in options) == (corpus != "msp_podcast")
+    [combined] = options_of(recipe, "combine_data")
+    assert value_of(combined, "data_dirs").split() == [
+        "data/lrs3",
+        *(f"data/msp_podcast_{part}" for part in ("train", "valid", "test")),
+        *(f"data/msp_improv_{part}" for part in ("train", "valid", "test")),
+        "data/omg",
+    ]
+    [split] = options_of(recipe, "split_pretraining")
+    assert value_of(split, "data_dir") == value_of(combined, "out_dir") == "data/lrs3_msp_omg"
+    assert value_of(split, "name") == "lrs3_msp_omg"
+    assert (value_of(split, "num_valid"), value_of(split, "seed")) == ("500", "0")
+    made = (recipe / "data/lrs3_msp_omg_corpora").read_text()
+    assert made == "LRS3 + MSP-PODCAST + MSP-IMPROV + OMG\n"
+
+
+def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
+    options = ["--num_valid", "7", "--seed", "3", "--allow_incomplete", "true"]
+    done = run(recipe, "local/data.sh", *options, OMG="/o", OMG_MEDIA="/videos")
+    assert done.returncode == 0, done.stderr
+    assert "lrs3: not in db.sh, left out" in done.stdout
+    [prepared] = options_of(recipe, "prepare_omg")
+    assert value_of(prepared, "media_dir") == "/videos" and "--allow_incomplete" in prepared
+    assert value_of(options_of(recipe, "combine_data")[0], "data_dirs") == "data/omg"
+    [split] = options_of(recipe, "split_pretraining")
+    assert (value_of(split, "num_valid"), value_of(split, "seed")) == ("7", "3")
+    note = run(recipe, "local/corpus_note.sh").stdout
+    assert note == "OMG, without LRS3 + MSP-PODCAST + MSP-IMPROV\n"
+    other = run(recipe, "local/corpus_note.sh", LRS3="/l", OMG="/o")
+    assert other.stdout == "LRS3 + OMG, without MSP-PODCAST + MSP-IMPROV\n"
+    assert f"WARNING: data/ was made of {note.strip()}; run stage 1 again" in other.stderr
+
+
+def test_no_corpus_at_all(recipe: Path):
+    done = run(recipe, "local/data.sh")
+    assert done.returncode == 2 and calls(recipe) == []
+    assert "db.sh names none of LRS3, MSP_PODCAST, MSP_IMPROV and OMG" in done.stderr
+    assert run(recipe, "local/corpus_note.sh").stdout == "no corpus\n"
+
+
+def test_a_corpus_that_fails_ends_the_stage(recipe: Path):
+    (recipe / "fail").write_text("prepare_msp_improv")
+    done = run(recipe, "local/data.sh", MSP_IMPROV="/i", OMG="/o")
+    assert done.returncode != 0
+    assert [line.split()[0] for line in calls(recipe)] == ["prepare_msp_improv"]
+    assert not (recipe / "data/lrs3_msp_omg_corpora").exists()
+
+
+@pytest.mark.parametrize("units", ["50", "100", "200"])
+def test_run_sh_takes_the_vocabulary_and_the_note_to_the_results(recipe: Path, units: str):
+    corpora = {"OMG": "/o", "LRS3": "/l"}
+    command = ["./run.sh", "--python", "fake/python", "--ngpu", "0", "--nclusters", units]
+    done = run(recipe, *command, "--stop_stage", "5", **corpora)
+    assert done.returncode == 0, done.stderr
+    [learnt] = options_of(recipe, "learn_kmeans")
+    assert value_of(learnt, "num_clusters") == units
+    [perturbed] = options_of(recipe, "perturb_speed")
+    assert value_of(perturbed, "factors") == "0.9 1.0 1.1"
+    done = run(recipe, *command, "--stage", "10", **corpora)
+    assert done.returncode == 0, done.stderr
+    [vectors] = options_of(recipe, "evaluate_speaker_vectors")
+    assert "Speaker vectors (LRS3 + OMG, without MSP-PODCAST + MSP-IMPROV)" in vectors
+    [probe] = options_of(recipe, "probe")
+    assert f"train_p2v_hubert_base_6_{units}_sp (LRS3 + OMG, without" in value_of(probe, "table")
+
+
+def test_help_needs_no_corpus(recipe: Path):
+    done = run(recipe, "./run.sh", "--help")
+    assert done.returncode == 0 and "--nclusters" in done.stdout

@@ -1,0 +1,78 @@
+"""A local server of files that sends parts or not, and breaks off where a test wants it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class FileServer(ThreadingHTTPServer):
+    """Serves ``files`` by path, and writes down what it was asked for.
+
+    Attributes:
+        files: content by path, such as ``/a.bin``.
+        sends_parts: whether Range is obeyed.
+        sends_length: whether Content-Length is sent, or the body ends with the connection.
+        breaks_after: number of bytes of each further answer, then the connection breaks; the
+            answers after those listed are whole.
+        statuses: answers before the next files, such as 503.
+        asked: ``(path, Range or "")`` of each request.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files: dict[str, bytes] = {}
+        self.sends_parts = True
+        self.sends_length = True
+        self.breaks_after: list[int] = []
+        self.statuses: list[int] = []
+        self.asked: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        """Return the address, without a slash at its end."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range", "")
+        self.server.asked.append((self.path, wanted))
+        content = self.server.files.get(self.path)
+        if self.server.statuses or content is None:
+            self.send_error(self.server.statuses.pop(0) if self.server.statuses else 404)
+            return
+        start = int(wanted[len("bytes=") : -1]) if wanted and self.server.sends_parts else 0
+        if start and start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if self.server.sends_length:
+            self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        body = content[start:]
+        if self.server.breaks_after:
+            body = body[: self.server.breaks_after.pop(0)]
+        self.wfile.write(body)
+
+
+@contextmanager
+def serve() -> Iterator[FileServer]:
+    """Run a server until the block ends."""
+    with FileServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
