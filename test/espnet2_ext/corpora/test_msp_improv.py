@@ -259,4 +259,4 @@ def test_wrong_root(tmp_path: Path):
     copy = write_copy(tmp_path, small_plan())
     refused(copy / "session1", "session1: no MSP-IMPROV here .*expected MSP-IMPROV")
     (copy / "Evalution.txt").unlink()
-    refused(copy, "MSP-IMPROV: no MSP-IMPROV here .*expected MSP-IMPROV, that is a folder with Evalution")
+    refused(copy, "MSP-IMPROV: no MSP-IMPROV here .*expected MSP-IMPROV, that is a folder")
