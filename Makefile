@@ -38,7 +38,7 @@ lint:
 	$(ACTIVATE) && ruff check
 	$(ACTIVATE) && ruff format --check
 	$(ACTIVATE) && mypy espnet2_ext
-	$(ACTIVATE) && shellcheck -x -P $(DEMO) $(SCRIPTS)
+	$(ACTIVATE) && shellcheck -x -P $(DEMO):SCRIPTDIR:SCRIPTDIR/.. $(SCRIPTS)
 
 bench:
 	tools/setup.sh
