@@ -1,47 +1,24 @@
 """The paper's mixture of corpora: any subset of the four, named in titles."""
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from reference.fake_recipe import EGS2, calls, options_of, value_of, write_recipe
-
-SOURCE = EGS2 / "lrs3_msp_omg/p2v1"
-# The stand-in for a corpus writes one directory for LRS3 and OMG, and three for the others.
-BEHAVIOUR = """
-case "${module}" in
-    prepare_lrs3|prepare_omg) mkdir -p "data/${module#prepare_}"
-        touch "data/${module#prepare_}/wav.scp" ;;
-esac
-"""
+from reference.fake_mixture import run_mixture as run
+from reference.fake_mixture import write_mixture
+from reference.fake_recipe import calls, options_of, value_of
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    directory = write_recipe(tmp_path, "p2v1", ["p2v1/p2v.sh"], behaviour=BEHAVIOUR)
-    shutil.rmtree(directory / "local")
-    shutil.copytree(SOURCE / "local", directory / "local")
-    for name in ("run.sh", "db.sh"):
-        shutil.copy(SOURCE / name, directory / name)
-    (directory / "conf/train_p2v.yaml").write_text("max_epoch: 1\n")
-    return directory
-
-
-def run(recipe: Path, *command: str, **corpora: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **corpora, "python": "fake/python", "nj": "3"}
-    return subprocess.run(
-        command, cwd=recipe, env=environment, capture_output=True, text=True, timeout=60
-    )
+    return write_mixture(tmp_path, "lrs3_msp_omg")
 
 
 def test_all_four_corpora(recipe: Path):
     done = run(recipe, "local/data.sh", LRS3="/l", MSP_PODCAST="/p", MSP_IMPROV="/i", OMG="/o")
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in calls(recipe)] == [
-        *("prepare_lrs3", "prepare_msp_podcast", "prepare_msp_improv", "prepare_omg"),
-        *("combine_data", "split_pretraining"),
+        *("estimate_cost", "prepare_lrs3", "prepare_msp_podcast", "prepare_msp_improv"),
+        *("prepare_omg", "combine_data", "split_pretraining"),
     ]
     for corpus, folder in (("lrs3", "/l"), ("msp_podcast", "/p"), ("omg", "/o")):
         [options] = options_of(recipe, f"prepare_{corpus}")
@@ -90,7 +67,7 @@ def test_a_corpus_that_fails_ends_the_stage(recipe: Path):
     (recipe / "fail").write_text("prepare_msp_improv")
     done = run(recipe, "local/data.sh", MSP_IMPROV="/i", OMG="/o")
     assert done.returncode != 0
-    assert [line.split()[0] for line in calls(recipe)] == ["prepare_msp_improv"]
+    assert [line.split()[0] for line in calls(recipe)] == ["estimate_cost", "prepare_msp_improv"]
     assert not (recipe / "data/lrs3_msp_omg_corpora").exists()
 
 
@@ -115,3 +92,48 @@ def test_run_sh_takes_the_vocabulary_and_the_note_to_the_results(recipe: Path, u
 def test_help_needs_no_corpus(recipe: Path):
     done = run(recipe, "./run.sh", "--help")
     assert done.returncode == 0 and "--nclusters" in done.stdout
+
+
+def test_cost_is_estimated_and_a_dry_run_stops_there(recipe: Path):
+    command = ["./run.sh", "--python", "fake/python", "--dry_run", "true", "--cached_mels", "true"]
+    data_options = ["--local_data_opts", "--mel_frames_per_s 900", "--stage", "8"]
+    done = run(recipe, *command, *data_options, LRS3="/l", OMG="/o")
+    assert done.returncode == 0, done.stderr
+    assert calls(recipe) == [
+        "estimate_cost --corpora lrs3 omg --speeds 0.9 1.0 1.1 --train_config conf/train_p2v.yaml "
+        "--mel_frames_per_s 900 --cached_mels"
+    ]
+    assert list((recipe / "data").iterdir()) == [] and not (recipe / "dump").exists()
+    done = run(recipe, *command[:-2], "--speed_perturb_factors", "", OMG="/o")
+    assert done.returncode == 0, done.stderr
+    assert calls(recipe)[1].startswith("estimate_cost --corpora omg --speeds 1.0 --train_config")
+
+
+@pytest.mark.parametrize(
+    ("corpora", "is_counted"), [({"OMG": "/o"}, True), ({"LRS3": "/l"}, False)]
+)
+def test_audio_of_the_same_corpora_is_counted(recipe: Path, corpora: dict, is_counted: bool):
+    (recipe / "data/lrs3_msp_omg_corpora").write_text(
+        "OMG, without LRS3 + MSP-PODCAST + MSP-IMPROV\n"
+    )
+    done = run(recipe, "local/data.sh", "--dry_run", "true", **corpora)
+    assert done.returncode == 0, done.stderr
+    [options] = options_of(recipe, "estimate_cost")
+    assert ("--data_dirs" in options) == is_counted
+    assert "run stage 1 again" not in done.stderr
+    if is_counted:
+        parts = [f"dump/org/lrs3_msp_omg_{part}" for part in ("train", "valid", "test")]
+        assert value_of(options, "data_dirs").split() == parts
+
+
+def test_dry_run_of_a_recipe_without_an_estimate(recipe: Path):
+    (recipe / "local/data.sh").write_text("#!/bin/sh\ntouch called\n")
+    done = run(recipe, "./run.sh", "--dry_run", "true")
+    assert done.returncode == 2 and not (recipe / "called").exists()
+    assert "--dry_run: local/data.sh of this recipe has no estimate" in done.stderr
+
+
+def test_note_that_the_user_gives_wins(recipe: Path):
+    command = ["./run.sh", "--python", "fake/python", "--stage", "10", "--corpus_note", "mine"]
+    assert run(recipe, *command, OMG="/o").returncode == 0
+    assert "Speaker vectors (mine)" in options_of(recipe, "evaluate_speaker_vectors")[0]

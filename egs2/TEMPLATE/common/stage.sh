@@ -55,6 +55,20 @@ mark_done() {
     mv "$1/.done.$$" "$1/.done"
 }
 
+# prepare_data [OPTION...]: run local/data.sh, for pretraining; it may ask how that will be done.
+prepare_data() {
+    # shellcheck disable=SC2086  # a list of options
+    nj=${nj} python=${python} dumpdir=${dumpdir} speeds=${speed_perturb_factors} \
+        cached_mels=${cached_mels} p2v_config=${p2v_config} local/data.sh ${local_data_opts} "$@"
+}
+
+# estimate_only: have local/data.sh print what pretraining will cost, and leave.
+estimate_only() {
+    grep -q '^dry_run=' local/data.sh || die "--dry_run: local/data.sh of this recipe has no estimate"
+    prepare_data --dry_run true
+    exit 0
+}
+
 # collect_stats DIR NJ TRAIN_TABLE VALID_TABLE COMMAND...: run the ESPnet task's command with
 # --collect_stats in NJ jobs over parts of the tables' utterances and add their results up.
 collect_stats() {

@@ -22,6 +22,7 @@ gpu_inference=false         # a GPU for HuBERT, speaker vectors and inference
 dumpdir=dump                # formatted audio, units and vectors
 expdir=exp                  # models and results
 python=python3              # interpreter
+dry_run=false               # let local/data.sh say what it will cost, and stop (mixtures of corpora)
 ## Data: stages 1 to 3 and 6
 train_set=                  # directory below data/
 valid_set=                  # directory below data/
@@ -57,7 +58,7 @@ restore_contrast=true       # stretch mel bands and raise the level by what vali
 inference_args=             # further options of bin/p2v_inference
 inference_tag=              # name of the results; none: from vocoder, options and model
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
-corpus_note=                # stands in the titles of tables, such as "synthetic speech"
+corpus_note=                # for titles of tables; none: what local/corpus_note.sh says, if there
 # end of options
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
 
@@ -73,6 +74,7 @@ if [ -z "${RECIPE_SUPERVISED:-}" ]; then
     RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
 fi
 . common/stage.sh
+if "${dry_run}"; then estimate_only; fi
 
 [ "${audio_format}" = flac ] || die "--audio_format ${audio_format}: only flac is written"
 [[ ${fs} =~ ^16(000|k)$ ]] || die "--fs ${fs}: only 16000; audio of any rate is resampled"
@@ -108,10 +110,7 @@ if [ -z "${inference_tag}" ]; then
     inference_tag+=_${inference_model%.pth}
 fi
 
-if begin 1 "data/{${train_set},${valid_set},${test_sets// /,}} by local/data.sh"; then
-    # shellcheck disable=SC2086  # a list of options
-    nj=${nj} python=${python} local/data.sh ${local_data_opts}
-fi
+if begin 1 "data/{${train_set},${valid_set},${test_sets// /,}} by local/data.sh"; then prepare_data; fi
 
 if begin 2 "16 kHz mono flac in ${org}"; then
     for name in "${train_set}" "${valid_set}" "${tests[@]}"; do
@@ -223,6 +222,7 @@ if begin 9 "conversion of data/*/pairs in ${p2v_exp}/${inference_tag}"; then
 fi
 
 if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
+    corpus_note=${corpus_note:-$([ ! -x local/corpus_note.sh ] || local/corpus_note.sh)}
     title="${p2v_tag}${corpus_note:+ (${corpus_note})}" page=(--results_path "${expdir}/results.jsonl")
     for entry in $(list_pairs "${tests[@]}"); do
         results=${p2v_exp}/${inference_tag}/${entry} pairs=data/${entry/\///pairs/}

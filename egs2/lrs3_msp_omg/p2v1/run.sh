@@ -13,5 +13,4 @@ exec ./p2v.sh \
     --nclusters 200 \
     --speaker_encoder speechbrain/spkrec-ecapa-voxceleb \
     --p2v_config conf/train_p2v.yaml \
-    --corpus_note "$(local/corpus_note.sh)" \
     "$@"

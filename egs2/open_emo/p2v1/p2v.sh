@@ -1,0 +1,1 @@
+../../TEMPLATE/p2v1/p2v.sh

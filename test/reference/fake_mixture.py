@@ -1,0 +1,28 @@
+"""A recipe over several corpora with a stand-in for the interpreter."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from reference.fake_recipe import EGS2, write_recipe
+
+
+def write_mixture(root: Path, corpus: str) -> Path:
+    """Return a recipe directory with the scripts of ``egs2/<corpus>/p2v1``."""
+    directory = write_recipe(root, "p2v1", ["p2v1/p2v.sh"])
+    (directory / "data").mkdir()
+    shutil.rmtree(directory / "local")
+    shutil.copytree(EGS2 / corpus / "p2v1/local", directory / "local")
+    for name in ("run.sh", "db.sh"):
+        shutil.copy(EGS2 / corpus / "p2v1" / name, directory / name)
+    (directory / "conf/train_p2v.yaml").write_text("max_epoch: 1\n")
+    return directory
+
+
+def run_mixture(recipe: Path, *command: str, **corpora: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of the recipe with folders of corpora in the environment."""
+    environment = {**os.environ, **corpora, "python": "fake/python", "nj": "3"}
+    return subprocess.run(
+        command, cwd=recipe, env=environment, capture_output=True, text=True, timeout=60
+    )

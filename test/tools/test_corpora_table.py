@@ -1,0 +1,65 @@
+"""The page of the corpora: it is the command's, and no recipe or parser is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from espnet2_ext.corpora.catalogue import CORPORA
+from tools.corpora_table import DEFAULT_OUT, EGS2, main, recipes_by_corpus, render
+
+
+def write_recipe(egs2: Path, name: str, script: str) -> None:
+    (egs2 / name / "local").mkdir(parents=True)
+    (egs2 / name / "run.sh").touch()
+    (egs2 / name / "local/data.sh").write_text(script)
+
+
+def test_committed_page_is_what_the_command_gives(tmp_path: Path, capsys: pytest.CaptureFixture):
+    main(["--out", str(tmp_path / "page.md")])
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'page.md'}\n"
+    assert (tmp_path / "page.md").read_text() == DEFAULT_OUT.read_text(), (
+        "tools/corpora.md: old; run python -m tools.corpora_table"
+    )
+
+
+def test_every_recipe_and_every_corpus_is_listed():
+    page = render()
+    recipes = [path.parent for path in EGS2.glob("*/*/run.sh") if "TEMPLATE" not in path.parts]
+    assert len(recipes) > 15
+    for recipe in recipes:
+        assert f"(../egs2/{recipe.relative_to(EGS2)})" in page
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    assert [row.split(" | ")[0][2:] for row in rows] == [each.name for each in CORPORA.values()]
+    assert {row.count(" | ") for row in rows} == {8}
+
+
+def test_unconfirmed_facts_are_marked():
+    rows = {line.split(" | ")[0][2:]: line for line in render().splitlines() if "|" in line}
+    for corpus in CORPORA.values():
+        assert rows[corpus.name].count("(unconfirmed)") == len(corpus.unconfirmed)
+
+
+def test_recipes_are_found_by_the_parsers_they_call(tmp_path: Path):
+    write_recipe(tmp_path, "emodb/style1", "python -m espnet2_ext.bin.prepare_emodb_style\n")
+    write_recipe(
+        tmp_path, "both/p2v1", 'add_corpus omg "${OMG}" omg\n  add_corpus lrs3\nprepare_esd'
+    )
+    write_recipe(tmp_path, "TEMPLATE/p2v1", "prepare_ravdess\n")
+    found = {name: paths for name, paths in recipes_by_corpus(tmp_path).items() if paths}
+    assert found == {
+        "emodb": [Path("emodb/style1")],
+        **dict.fromkeys(("omg", "esd"), [Path("both/p2v1")]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo nothing\n", "new/ser1/local: no script names a parser, prepare_<corpus>"),
+        ("prepare_unheard_of\n", "unheard_of: not in espnet2_ext/corpora/catalogue.py; add"),
+    ],
+)
+def test_recipe_of_no_known_corpus_is_refused(tmp_path: Path, script: str, message: str):
+    write_recipe(tmp_path, "new/ser1", script)
+    with pytest.raises(ValueError, match=message):
+        recipes_by_corpus(tmp_path)
