@@ -26,6 +26,7 @@ def write_recipe(root: Path, corpus: str) -> Path:
     for name in ("tools", "espnet2_ext"):
         if not (root / name).exists():
             (root / name).symlink_to(ROOT / name)
+    (recipe / "conf").symlink_to(ROOT / "egs2" / corpus / "p2v1/conf")
     for name in ("common", "common/path.sh"):
         (recipe / Path(name).name).symlink_to(ROOT / "egs2/TEMPLATE" / name)
     if (ROOT / "egs2" / corpus / "p2v1/db.sh").exists():
