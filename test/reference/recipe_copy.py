@@ -1,4 +1,4 @@
-"""A recipe of mini_emo in a directory of its own, to be run for real on a corpus of seconds."""
+"""A recipe in a directory of its own, to be run for real on a corpus of seconds."""
 
 import shutil
 import subprocess
@@ -9,14 +9,14 @@ ROOT = Path(__file__).resolve().parents[2]
 MADE = shutil.ignore_patterns("data", "dump", "exp", "downloads")
 
 
-def copy_recipe(root: Path, task: str) -> Path:
+def copy_recipe(root: Path, task: str, corpus: str = "mini_emo") -> Path:
     """Return a copy of the recipe below ``root`` that shares templates, tools and package."""
     for name in ("tools", "espnet2_ext"):
         (root / name).symlink_to(ROOT / name)
     (root / "egs2").mkdir()
     (root / "egs2/TEMPLATE").symlink_to(ROOT / "egs2/TEMPLATE")
-    directory = root / "egs2/mini_emo" / task
-    shutil.copytree(ROOT / "egs2/mini_emo" / task, directory, symlinks=True, ignore=MADE)
+    directory = root / "egs2" / corpus / task
+    shutil.copytree(ROOT / "egs2" / corpus / task, directory, symlinks=True, ignore=MADE)
     return directory
 
 
