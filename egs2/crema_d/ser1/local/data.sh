@@ -1,31 +1,7 @@
 #!/usr/bin/env bash
 # Write data/crema_d from a copy of CREMA-D: local/data.sh [--db DIR] [--download true] [--classes 6]
-# A DIR that is not there is downloaded to where --download true is said. All other options go to
-# espnet2_ext.bin.prepare_crema_d; local/data.sh --help lists them.
+# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare_crema_d can be given.
 set -euo pipefail
 
-db=downloads/crema_d
-download=false
-options=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --db) db=${2:?--db needs a folder}; shift 2 ;;
-        --download) download=${2:?--download needs true or false}; shift 2 ;;
-        *) options+=("$1"); shift ;;
-    esac
-done
-
-. ./path.sh
-. common/log.sh
-
-case "${download}" in true|false) ;; *) die "--download takes true or false, not '${download}'" ;; esac
-if [[ " ${options[*]-} " != *" --help "* ]] && [ ! -e "${db}" ]; then
-    "${download}" || die "${db}: is not there; give a copy of CREMA-D by --db, or say --download true" \
-        "(of run.sh: --local_data_opts \"--download true\") to download 0.6 GB"
-    log "crema_d: download to ${db}"
-    "${python:-python3}" -m espnet2_ext.bin.download_corpus --corpus crema_d --out_dir "${db}" --num_workers 8
-fi
-
-log "crema_d: names and wavs; counts are compared with the published ones"
-"${python:-python3}" -m espnet2_ext.bin.prepare_crema_d --db "${db}" --data data ${options[@]+"${options[@]}"}
-log "crema_d: data directories are in data/ [elapsed=${SECONDS}s]"
+. common/open_corpus.sh
+prepare_open_corpus crema_d CREMA-D "0.6 GB" "$@"
