@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.conversion import (
     RESYNTHESIS,
     TRUE_TARGET,
@@ -14,10 +13,11 @@ from espnet2_ext.metrics.conversion import (
     score_conversions,
 )
 from espnet2_ext.metrics.pair_score import PairScore
-from espnet2_ext.report.conversion_metrics import METRICS, Metric
+from espnet2_ext.report.conversion_metrics import METRICS
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.hearing_metrics import HEARING_METRICS
 from espnet2_ext.report.judges import Judges
+from espnet2_ext.report.mean_record import mean_record
 from espnet2_ext.report.results import Record, append_records
 from espnet2_ext.report.training_settings import scheduled_sampling_text
 
@@ -140,27 +140,5 @@ def _summarise(scores: Iterable[PairScore], table: str, protocol: str, commit: s
                     f"{table}, {row}: {metric.name} is missing for "
                     f"{len(values) - len(present)} of {len(values)} pairs"
                 )
-            records.append(_record(metric, present, table, row, protocol, commit))
+            records.append(mean_record(metric, present, table, row, protocol, commit))
     return records
-
-
-def _record(
-    metric: Metric, values: np.ndarray, table: str, row: str, protocol: str, commit: str
-) -> Record:
-    """Return the mean (or sum) of the values with its interval."""
-    low, high = (None, None) if metric.is_count else bootstrap_interval(values)
-    value = values.sum() if metric.is_count else values.mean()
-    return Record(
-        table=table,
-        row=row,
-        metric=metric.name,
-        value=round(float(value), 6),
-        unit=metric.unit,
-        n=len(values),
-        definition=metric.definition,
-        protocol=protocol,
-        commit=commit,
-        low=None if low is None else round(low, 6),
-        high=None if high is None else round(high, 6),
-        better=metric.better,
-    )

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from espnet2_ext.data.conversion_list import read_conversion_list
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.style_measures import measure_recordings
 from espnet2_ext.metrics.style_scores import (
     ROWS,
@@ -18,6 +17,7 @@ from espnet2_ext.metrics.style_scores import (
     write_style_scores,
 )
 from espnet2_ext.report.environment import environment_records, git_commit
+from espnet2_ext.report.mean_record import mean_record
 from espnet2_ext.report.results import Record, append_records
 
 SCORES = "scores.tsv"
@@ -209,29 +209,7 @@ def summarise_style(
                     f"{table}, {name}: {metric.name} is missing for "
                     f"{len(values) - len(present)} of {len(values)} conversions"
                 )
-            records.append(_record(metric, present, table, name, protocol, commit))
+            records.append(mean_record(metric, present, table, name, protocol, commit))
     order = [f"{condition}, {row}" for condition, row in rows]
     first = {metric.name: number for number, metric in enumerate(METRICS)}
     return sorted(records, key=lambda each: (order.index(each.row), first[each.metric]))
-
-
-def _record(
-    metric: StyleMetric, values: np.ndarray, table: str, row: str, protocol: str, commit: str
-) -> Record:
-    """Return the mean (or sum) of the values with its interval."""
-    low, high = (None, None) if metric.is_count else bootstrap_interval(values)
-    value = values.sum() if metric.is_count else values.mean()
-    return Record(
-        table=table,
-        row=row,
-        metric=metric.name,
-        value=round(float(value), 6),
-        unit=metric.unit,
-        n=len(values),
-        definition=metric.definition,
-        protocol=protocol,
-        commit=commit,
-        low=None if low is None else round(low, 6),
-        high=None if high is None else round(high, 6),
-        better=metric.better,
-    )
