@@ -7,7 +7,7 @@ adjectives, so that endings follow from gender and case alone.
 
 import random
 
-from espnet2_ext.corpora.mini_emo_grammar import _phrases
+from espnet2_ext.corpora.mini_emo_grammar import phrases
 
 ARTICLES = {"m": ("der", "den"), "f": ("die", "die"), "n": ("das", "das")}
 """Nominative and accusative by gender."""
@@ -28,15 +28,15 @@ VERBS = """
     vergleicht verliert benutzt prüft bemerkt
 """.split()
 MOTIONS = "wartet arbeitet sitzt steht liest singt schläft tanzt lernt".split()
-TIMES = _phrases("""
+TIMES = phrases("""
     am Morgen|am Abend|im Sommer|im Winter|nach der Pause|vor dem Essen|jeden Dienstag
     um fünf Uhr|heute Nachmittag|zweimal in der Woche|kurz nach Mitternacht|schon wieder
 """)
-PLACES = _phrases("""
+PLACES = phrases("""
     in der Küche|auf dem Markt|hinter dem Haus|neben der Kirche|im Garten|am Bahnhof
     unter der Brücke|vor dem Museum|in der Schule|am Hafen|im Büro|auf dem Feld
 """)
-PATTERNS = _phrases("""
+PATTERNS = phrases("""
     PERSON VERB TIME THING|TIME VERB PERSON THING|PERSON VERB PLACE THING
     PLACE VERB PERSON THING|PERSON MOTION TIME PLACE|TIME MOTION PERSON PLACE
 """)

@@ -9,7 +9,8 @@ import random
 import re
 
 
-def _phrases(text: str) -> list[str]:
+def phrases(text: str) -> list[str]:
+    """Return the phrases of a text, which stand apart by ``|`` or line breaks."""
     return [phrase.strip() for phrase in text.replace("\n", "|").split("|") if phrase.strip()]
 
 
@@ -59,7 +60,7 @@ PLACES = """
     roof field orchard canal zoo
 """.split()
 PLACE_RELATIONS = "near behind in at under by beside outside above below past beyond".split()
-TIMES = _phrases("""
+TIMES = phrases("""
     after the storm|before the meeting|during the summer|early this morning|just before noon
     in a single hour|on Thursday|every Tuesday|last winter|at five o'clock|for three years
     in the autumn|all afternoon|twice a week|around midnight|in July|since breakfast
@@ -70,7 +71,7 @@ TIMES = _phrases("""
 ADVERBS = """
     slowly quickly often rarely carefully usually suddenly quietly gently bravely soon
 """.split()
-STATES = _phrases("""
+STATES = phrases("""
     on the shelf|too large for us|worth a fortune|made of leather|ready at last|quite useful
     very expensive|hard to find|full of water|out of order|easy to carry|beyond repair
     older than the house|smaller than a thumb|the wrong shape|a present from Egypt
@@ -83,7 +84,7 @@ PLURALS = """
     candles baskets coins photographs mice sheep geese leaves knives sausages pigeons
     horses oranges peaches cherries maps stamps kings judges
 """.split()
-PATTERNS = _phrases("""
+PATTERNS = phrases("""
     PERSON VERB THING TIME|PERSON VERB THING PLACE|PERSON ADVERB VERB THING
     TIME, PERSON VERB THING|PLACE, PERSON VERB THING|PERSON MOTION PLACE TIME
     PERSON MOTION ADVERB PLACE|PERSON said that SINGLE was STATE|SINGLE PLACE was STATE

@@ -41,11 +41,11 @@ def make_pairs(utterances: list[PlannedUtterance], *, other_voice: bool) -> Pair
         own = sentences[speaker]
         for index, sentence in enumerate(own):
             source = by_key[speaker, sentence, "neutral"]
-            tables["wrong_sentence"][source] = by_key[speaker, _other(own, index, 0), "neutral"]
+            tables["wrong_sentence"][source] = by_key[speaker, other_item(own, index, 0), "neutral"]
             for step, emotion in enumerate(TARGET_EMOTIONS):
-                model = _other(speakers, place, index + step) if other_voice else speaker
-                prosody = by_key[model, _other(sentences[model], index, step), emotion]
-                reference = by_key[speaker, _other(own, index, step + 1), "neutral"]
+                model = other_item(speakers, place, index + step) if other_voice else speaker
+                prosody = by_key[model, other_item(sentences[model], index, step), emotion]
+                reference = by_key[speaker, other_item(own, index, step + 1), "neutral"]
                 pair = f"{source}_to_{emotion}"
                 tables["pairs"][pair] = f"{source} {prosody} {reference}"
                 tables["targets"][pair] = by_key[speaker, sentence, emotion]
@@ -53,7 +53,7 @@ def make_pairs(utterances: list[PlannedUtterance], *, other_voice: bool) -> Pair
     return tables
 
 
-def _other(items: list, index: int, step: int):
+def other_item(items: list, index: int, step: int):
     """Return an item that is not the one at ``index``; steps go round the others."""
     return items[(index + 1 + step % (len(items) - 1)) % len(items)]
 

@@ -28,11 +28,11 @@ from pathlib import Path
 from espnet2_ext.corpora.espeak import PITCH_LIMITS, RATE_WPM_LIMITS
 from espnet2_ext.corpora.mini_emo_audio import SpeechJob, speak_files
 from espnet2_ext.corpora.mini_emo_german import GermanGrammar
-from espnet2_ext.corpora.mini_emo_pairs import TARGET_EMOTIONS, _other
+from espnet2_ext.corpora.mini_emo_pairs import TARGET_EMOTIONS, other_item
 from espnet2_ext.corpora.mini_emo_parts import MiniEmoSize, PlannedUtterance, plan_sets
 from espnet2_ext.corpora.mini_emo_song import MELODIES, draw_words
 from espnet2_ext.corpora.mini_emo_song_file import SongJob, sing_file
-from espnet2_ext.corpora.mini_emo_voices import Delivery, Shift, Voice, _limit, deliver
+from espnet2_ext.corpora.mini_emo_voices import Delivery, Shift, Voice, deliver, limited
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
 
 logger = logging.getLogger(__name__)
@@ -145,14 +145,14 @@ class _Plan:
     def _model(self, index: int) -> Voice:
         """Return the voice of a reference."""
         place = index % len(self.voices)
-        return _other(self.voices, place, index) if self.other_voice else self.voices[place]
+        return other_item(self.voices, place, index) if self.other_voice else self.voices[place]
 
     def _reference(self, index: int, emotion: str) -> PlannedUtterance:
         """Return an utterance of the reference's voice with other words than the source."""
         voice = self._model(index)
         numbers = self.sentences[voice.speaker]
         place = index // len(self.voices) % len(numbers)
-        return self.by_key[voice.speaker, _other(numbers, place, 0), emotion]
+        return self.by_key[voice.speaker, other_item(numbers, place, 0), emotion]
 
     def _listed(
         self, index: int, condition: str, emotion: str, prosody: str, what: str
@@ -162,7 +162,7 @@ class _Plan:
         numbers = self.sentences[speaker]
         place = index // len(self.voices) % len(numbers)
         source = self.by_key[speaker, numbers[place], emotion]
-        voice = self.by_key[speaker, _other(numbers, place, 1), "neutral"]
+        voice = self.by_key[speaker, other_item(numbers, place, 1), "neutral"]
         name = f"{condition}-{index:02d}-{source.utterance_id}-to-{what}"
         return ListedConversion(
             name, condition, self._utterance(source), prosody, self._utterance(voice), source.text
@@ -185,8 +185,8 @@ def in_style(delivery: Delivery, style: str) -> Delivery:
     shift, engine = STYLES[style], delivery.engine
     moved = replace(
         engine,
-        rate_wpm=_limit(engine.rate_wpm * shift.rate, RATE_WPM_LIMITS),
-        pitch=_limit(engine.pitch + 50.0 * shift.pitch_octaves, PITCH_LIMITS),
-        pitch_range=_limit(engine.pitch_range * shift.pitch_range, PITCH_LIMITS),
+        rate_wpm=limited(engine.rate_wpm * shift.rate, RATE_WPM_LIMITS),
+        pitch=limited(engine.pitch + 50.0 * shift.pitch_octaves, PITCH_LIMITS),
+        pitch_range=limited(engine.pitch_range * shift.pitch_range, PITCH_LIMITS),
     )
     return replace(delivery, engine=moved, level_db=delivery.level_db + shift.level_db)

@@ -180,12 +180,13 @@ def deliver(voice: Voice, emotion: str, utterance_id: str, seed: int) -> Deliver
     level_db = voice.level_db + strength * shift.level_db + generator.uniform(-1.2, 1.2)
     engine = EspeakSettings(
         voice=f"{voice.accent}+{voice.variant}",
-        rate_wpm=_limit(NEUTRAL_RATE_WPM * rate, RATE_WPM_LIMITS),
-        pitch=_limit(50.0 + 50.0 * octaves, PITCH_LIMITS),
-        pitch_range=_limit(50.0 * pitch_range, PITCH_LIMITS),
+        rate_wpm=limited(NEUTRAL_RATE_WPM * rate, RATE_WPM_LIMITS),
+        pitch=limited(50.0 + 50.0 * octaves, PITCH_LIMITS),
+        pitch_range=limited(50.0 * pitch_range, PITCH_LIMITS),
     )
     return Delivery(engine, voice.engine_rate_hz, NEUTRAL_LEVEL_DB + level_db)
 
 
-def _limit(value: float, limits: tuple[int, int]) -> int:
+def limited(value: float, limits: tuple[int, int]) -> int:
+    """Return the value rounded, and the nearer limit where it lies outside them."""
     return min(max(round(value), limits[0]), limits[1])

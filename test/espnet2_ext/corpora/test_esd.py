@@ -1,11 +1,10 @@
 """ESD on made-up copies with all 35,000 utterances, whole and broken in every way."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from reference.changes import added, changed
 from reference.esd_copy import UTF16, change_transcript, words_of, write_copy
 
 from espnet2_ext.corpora.esd import prepare
@@ -28,30 +27,6 @@ def prepared(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Set
     """Return the sets of the whole copy and where their directories are."""
     folder = tmp_path_factory.mktemp("data")
     return prepare(whole.parent, folder), folder
-
-
-@contextmanager
-def changed(path: Path, content: bytes | None = None) -> Iterator[None]:
-    """Take a file or folder away, or give the file other content, until the block ends."""
-    aside = path.with_name(f".{path.name}.aside")
-    path.rename(aside)
-    if content is not None:
-        path.write_bytes(content)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        aside.rename(path)
-
-
-@contextmanager
-def added(path: Path, content: bytes = b"") -> Iterator[None]:
-    """Have one more file until the block ends."""
-    path.write_bytes(content)
-    try:
-        yield
-    finally:
-        path.unlink()
 
 
 def refused(whole: Path, tmp_path: Path, message: str) -> None:
