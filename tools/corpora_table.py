@@ -19,8 +19,10 @@ HEADER = (
 )
 MARK = " (unconfirmed)"
 
-# A recipe names its parser, or hands its name to common/mixture.sh.
-_PARSER = re.compile(r"\bprepare_([a-z0-9_]+)|^add_corpus ([a-z0-9_]+)", re.MULTILINE)
+# A recipe names its parser, or hands a name to common/mixture.sh or common/open_corpus.sh.
+_PARSER = re.compile(
+    r"\bprepare_([a-z0-9_]+)|^(?:add_corpus|open_corpus) ([a-z0-9_]+)", re.MULTILINE
+)
 
 
 def recipe_directories(egs2: Path) -> list[Path]:

@@ -44,10 +44,16 @@ def test_recipes_are_found_by_the_parsers_they_call(tmp_path: Path):
     write_recipe(
         tmp_path, "both/p2v1", 'add_corpus omg "${OMG}" omg\n  add_corpus lrs3\nprepare_esd'
     )
+    write_recipe(
+        tmp_path,
+        "crema_d/ser1",
+        '# of espnet2_ext.bin.prepare_crema_d\nopen_corpus crema_d CREMA-D "0.6 GB" "$@"\n',
+    )
     write_recipe(tmp_path, "TEMPLATE/p2v1", "prepare_ravdess\n")
     found = {name: paths for name, paths in recipes_by_corpus(tmp_path).items() if paths}
     assert found == {
         "emodb": [Path("emodb/style1")],
+        "crema_d": [Path("crema_d/ser1")],
         **dict.fromkeys(("omg", "esd"), [Path("both/p2v1")]),
     }
 

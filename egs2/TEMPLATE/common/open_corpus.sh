@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Source this in local/data.sh of an open corpus, then call prepare_open_corpus.
+# Source this in local/data.sh of an open corpus, then call open_corpus.
 # shellcheck disable=SC2154  # set by the script that sources this
 . ./path.sh
 . common/log.sh
 
-# prepare_open_corpus NAME TITLE SIZE [OPTION...]: write data/NAME from the copy that --db names, by
+# open_corpus NAME TITLE SIZE [OPTION...]: write data/NAME from the copy that --db names, by
 # espnet2_ext.bin.prepare_NAME, which gets all options but --db and --download. A copy that is not
 # there is downloaded to where --download true is said.
-prepare_open_corpus() {
+open_corpus() {
     local name=$1 title=$2 size=$3 db=downloads/$1 download=false options=()
     shift 3
     while [ $# -gt 0 ]; do

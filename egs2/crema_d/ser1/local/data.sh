@@ -4,4 +4,4 @@
 set -euo pipefail
 
 . common/open_corpus.sh
-prepare_open_corpus crema_d CREMA-D "0.6 GB" "$@"
+open_corpus crema_d CREMA-D "0.6 GB" "$@"

@@ -4,4 +4,4 @@
 set -euo pipefail
 
 . common/open_corpus.sh
-prepare_open_corpus ravdess RAVDESS "0.2 GB" "$@"
+open_corpus ravdess RAVDESS "0.2 GB" "$@"
