@@ -7,7 +7,7 @@ path, the newer path is tried first.
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +56,7 @@ try:
 except ImportError:
     import kaldiio as _ark  # ESPnet 202511
 
-__all__ = ["load_ark_scp", "tacotron2_classes", "write_ark_scp"]
+__all__ = ["load_ark_scp", "tacotron2_classes", "write_ark_scp", "write_ark_scp_rows"]
 
 
 def tacotron2_classes() -> tuple[type, type]:
@@ -75,6 +75,11 @@ def load_ark_scp(path: str | Path) -> Mapping[str, np.ndarray]:
     return _ark.load_scp(str(path))
 
 
+def load_ark_array(path: str, offset: int) -> np.ndarray:
+    """Return the one array of a Kaldi ark that begins at this byte."""
+    return _ark.load_mat(f"{path}:{offset}")
+
+
 def write_ark_scp(path: str | Path, vectors: Mapping[str, np.ndarray]) -> None:
     """Write ``path`` (an ``.scp``) and the ``.ark`` beside it, sorted by key.
 
@@ -82,19 +87,19 @@ def write_ark_scp(path: str | Path, vectors: Mapping[str, np.ndarray]) -> None:
     an scp that exists is complete. The paths inside are as given, not absolute, as
     ESPnet's recipes run in one directory.
     """
-    from espnet2_ext.data.atomic import atomic_open, atomic_path
+    write_ark_scp_rows(path, ((key, vectors[key]) for key in sorted(vectors)))
+
+
+def write_ark_scp_rows(path: str | Path, rows: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Write as ``write_ark_scp`` does what need not be in memory together, sorted by key."""
+    from espnet2_ext.data.atomic import atomic_open
 
     scp_path, ark_path = Path(path), Path(path).with_suffix(".ark")
-    with atomic_path(ark_path) as temporary:
-        index = {}
-        with open(temporary, "wb") as stream:
-            for key in sorted(vectors):
-                stream.write(f"{key} ".encode())
-                index[key] = stream.tell()
-                _write_vector(stream, vectors[key])
-    with atomic_open(scp_path) as stream:
-        for key, offset in index.items():
-            stream.write(f"{key} {ark_path}:{offset}\n")
+    with atomic_open(scp_path) as scp, atomic_open(ark_path, "wb") as ark:
+        for key, vector in rows:
+            ark.write(f"{key} ".encode())
+            scp.write(f"{key} {ark_path}:{ark.tell()}\n")
+            _write_vector(ark, vector)
 
 
 def _write_vector(stream, vector: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 
+from espnet2_ext.data.share import SHARE_HELP, parse_share
 from espnet2_ext.speaker.extract import extract_speaker_vectors
 
 
@@ -17,6 +18,7 @@ def main(cmd: list[str] | None = None) -> None:
     )
     parser.add_argument("--num_workers", type=int, default=1, help="processes; same result")
     parser.add_argument("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
+    parser.add_argument("--share", type=parse_share, help=SHARE_HELP)
     options = parser.parse_args(cmd)
     logging.basicConfig(level="INFO", format="%(asctime)s (%(module)s) %(levelname)s: %(message)s")
     try:

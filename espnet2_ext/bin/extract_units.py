@@ -3,7 +3,8 @@
 import argparse
 import logging
 
-from espnet2_ext.units.extract import extract_units
+from espnet2_ext.data.share import SHARE_HELP, parse_share
+from espnet2_ext.units.extract import encode_share, extract_units
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -15,15 +16,20 @@ def get_parser() -> argparse.ArgumentParser:
     add("--path_or_url", help="checkpoint, where it lies elsewhere than the centroids say")
     add("--num_workers", type=int, default=1, help="processes; the result is the same")
     add("--device", default="cpu", help="torch device of an upstream: cpu, cuda")
+    add("--share", type=parse_share, help=SHARE_HELP)
     return parser
 
 
 def main(cmd: list[str] | None = None) -> None:
     """Parse the options and extract the units."""
     logging.basicConfig(level="INFO", format="%(asctime)s (%(module)s) %(levelname)s: %(message)s")
-    options = get_parser().parse_args(cmd)
+    options = vars(get_parser().parse_args(cmd))
+    share = options.pop("share")
     try:
-        extract_units(**vars(options))
+        if share is None:
+            extract_units(**options)
+        else:
+            encode_share(**options, share=share)
     except (OSError, ValueError) as error:
         raise SystemExit(f"extract_units: {error}") from error
 

@@ -4,6 +4,7 @@ import argparse
 import logging
 
 from espnet2_ext.data.format_wav import format_wav
+from espnet2_ext.data.share import SHARE_HELP, parse_share
 
 
 def main(cmd: list[str] | None = None) -> None:
@@ -12,6 +13,7 @@ def main(cmd: list[str] | None = None) -> None:
     parser.add_argument("--data_dir", required=True, help="data directory to read")
     parser.add_argument("--out_dir", required=True, help="dump directory to write")
     parser.add_argument("--num_workers", type=int, default=1, help="processes")
+    parser.add_argument("--share", type=parse_share, help=SHARE_HELP)
     parser.add_argument(
         "--min_duration_s", type=float, default=0.1, help="shorter utterances are rejected"
     )

@@ -4,6 +4,7 @@ import argparse
 import logging
 
 from espnet2_ext.data.perturb_speed import perturb_speed
+from espnet2_ext.data.share import SHARE_HELP, parse_share
 
 
 def main(cmd: list[str] | None = None) -> None:
@@ -13,6 +14,7 @@ def main(cmd: list[str] | None = None) -> None:
     parser.add_argument("--out_dir", required=True, help="directory for all speeds together")
     parser.add_argument("--factors", nargs="+", required=True, help="such as 0.9 1.0 1.1")
     parser.add_argument("--num_workers", type=int, default=1, help="processes")
+    parser.add_argument("--share", type=parse_share, help=SHARE_HELP)
     options = parser.parse_args(cmd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s")
     # a shell variable that holds all factors may arrive as one quoted argument

@@ -148,7 +148,7 @@ CORPORA: dict[str, Corpus] = {
     "emodb": Corpus(
         name="EmoDB",
         licence="free; read the terms that come with it",
-        how_to_get="the page",
+        how_to_get="bin/download_corpus (0.04 GB), or the page",
         url="http://emodb.bilderbar.info",
         utterances=535,
         hours=0.41,
@@ -158,14 +158,13 @@ CORPORA: dict[str, Corpus] = {
     ),
     "emov_db": Corpus(
         name="EmoV-DB",
-        licence="that of its page",
-        how_to_get="the archives",
+        licence="non-commercial purposes, by LICENSE.md of its authors",
+        how_to_get="bin/download_corpus (18 archives, size not known), or the archives",
         url="https://www.openslr.org/115",
         utterances=6893,
         hours=9.48,
         language="English",
         checks="files by emotion, different sentences by speaker and emotion",
-        unconfirmed=("licence",),
     ),
     "emotion_csv": Corpus(
         name="your own files and a csv",

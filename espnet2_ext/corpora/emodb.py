@@ -13,8 +13,9 @@ files      127    81     46         69       71     62   79       535
 A speaker has 35 to 71 of them, a sentence 49 to 62. The most frequent emotion alone gives an
 accuracy of 23.7 %.
 
-To get it: emodb.bilderbar.info, or version 2.0 in audformat, zenodo.org/records/17651657
-(``emodb_2.0.zip``). Licence: free; read the terms that come with the data.
+To get it: emodb.bilderbar.info, from where `open_emodb` downloads version 1; version 2.0 in
+audformat is on zenodo.org/records/17651657 (``emodb_2.0.zip``). Licence: free; read the terms
+that come with the data.
 
 Traps, and what is done here:
 

@@ -17,7 +17,8 @@ Pairs go from neutral to amused, angry, disgusted and sleepy, where the speaker 
 sentence in both; josh has amused and sleepy alone. There is no happy and no sad.
 
 To get it: openslr.org/115, an archive for each speaker and emotion, such as
-``bea_Amused.tar.gz``. Licence: that of openslr.org/115; nothing of it is passed on here.
+``bea_Amused.tar.gz``, which `open_emov_db` downloads. Licence: LICENSE.md of
+github.com/numediart/EmoV-DB, non-commercial purposes; nothing of it is passed on here.
 
 Traps, and what is done here:
 
@@ -26,7 +27,7 @@ Traps, and what is done here:
   ways, emotions with small or capital letters (``emov_db_names.py``).
 * The README of the corpus lists 7,000 files, the archives hold 6,893.
 * Sentences are those of CMU ARCTIC, but their words are not in the corpus: give
-  ``cmuarctic.data`` (``emov_db_text.py``).
+  ``cmuarctic.data`` (``emov_db_text.py``), which the download brings along.
 * Amused and sleepy speech begins with laughs and yawns, which no text has: word error rates
   and durations count them.
 

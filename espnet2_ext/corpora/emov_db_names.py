@@ -48,7 +48,9 @@ EXPECTED = {
 }
 """Counts of the whole corpus."""
 
-_LAST_SENTENCE = 593
+LAST_SENTENCE = 593
+"""Of set A of CMU ARCTIC; the first is 1."""
+
 _NAME = re.compile(rf"({'|'.join(EMOTIONS)})_\d+[-_]\d+_(\d{{4}})", re.ASCII | re.IGNORECASE)
 
 
@@ -73,7 +75,7 @@ class EmovName(NamedTuple):
 def parse_name(speaker: str, stem: str) -> EmovName | None:
     """Return the parts of a speaker's file, None where EmoV-DB has no such name."""
     match = _NAME.fullmatch(stem)
-    if match is None or not 1 <= int(match[2]) <= _LAST_SENTENCE:
+    if match is None or not 1 <= int(match[2]) <= LAST_SENTENCE:
         return None
     return EmovName(speaker, EMOTIONS[match[1].lower()], int(match[2]), stem)
 

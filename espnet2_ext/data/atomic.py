@@ -45,13 +45,15 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
 
 
-def remove_leftovers(directory: str | Path) -> int:
-    """Remove, at any depth, what a killed writer left beside, and return how many.
+def remove_leftovers(directory: str | Path, *, is_deep: bool = True) -> int:
+    """Remove what a killed writer left beside, at any depth or there alone; return how many.
 
     Only for a directory that no other process is writing to.
     """
     count = 0
-    for folder, _, names in os.walk(directory):
+    for folder, folders, names in os.walk(directory):
+        if not is_deep:
+            folders.clear()
         for name in names:
             if _LEFTOVER.fullmatch(name):
                 os.unlink(os.path.join(folder, name))

@@ -1,15 +1,17 @@
 """Write many audio files so that a killed run goes on where it stopped.
 
-A journal beside the output holds a line for every file: what the source was (size
-and time), what was written (size, samples) or why it was rejected. A later run
-redoes exactly the files for which that no longer holds.
+The files lie in 256 folders, chosen by a hash of the utterance's name. A journal in each
+holds a line for every file: what the source was (size and time), what was written (size,
+samples) or why it was rejected. A later run redoes exactly the files for which that no longer
+holds. A folder is the work of one process, and nobody holds the records of all of them.
 """
 
 import json
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,10 +27,12 @@ from espnet2_ext.data.audio import (
     write_flac,
 )
 from espnet2_ext.data.parallel import parallel_map
+from espnet2_ext.data.share import Share
 
 logger = logging.getLogger(__name__)
 
 _JOURNAL = ".audio_journal.jsonl"
+_NUM_FOLDERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,53 +67,138 @@ class AudioRecord:
         return state is not None and state[0] == self.output_bytes
 
 
+@dataclass
+class AudioOutcome:
+    """What became of the utterances of some folders.
+
+    Attributes:
+        num_samples: of every utterance that has audio now.
+        rejected: the reason of every other.
+        clipped: utterances that reached full scale.
+        already_done: how many files an earlier run had made.
+    """
+
+    num_samples: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    clipped: list[str] = field(default_factory=list)
+    already_done: int = 0
+
+    def add(self, other: "AudioOutcome") -> None:
+        """Take in what became of further folders."""
+        self.num_samples.update(other.num_samples)
+        self.rejected.update(other.rejected)
+        self.clipped += other.clipped
+        self.already_done += other.already_done
+
+    @property
+    def total(self) -> int:
+        """Return the number of utterances."""
+        return len(self.num_samples) + len(self.rejected)
+
+
+def folder_of(utterance_id: str) -> int:
+    """Return which of the 256 folders an utterance belongs to."""
+    return zlib.crc32(utterance_id.encode()) % _NUM_FOLDERS
+
+
+def audio_path(out: Path, utterance_id: str) -> str:
+    """Return where an utterance's flac lies: 256 folders, so that none grows too large."""
+    return str(_folder(out, folder_of(utterance_id)) / f"{utterance_id}.flac")
+
+
+def _folder(out: Path, number: int) -> Path:
+    return out / "audio" / f"{number:02x}"
+
+
 def run_audio_jobs(
-    jobs: Sequence[AudioJob], out: Path, *, description: str, num_workers: int
-) -> dict[str, AudioRecord]:
-    """Return ``{utterance: record}`` in the order of the jobs, after doing what is left to do.
+    utterance_ids: Iterable[str],
+    job_of: Callable[[str], AudioJob],
+    out: Path,
+    *,
+    description: str,
+    num_workers: int,
+    share: Share | None = None,
+) -> AudioOutcome:
+    """Return what became of the utterances, after doing what is left to do.
 
     Args:
-        jobs: the files, with ids that are unique.
-        out: the data directory that they belong to. Its ``wav.scp`` is removed before
+        utterance_ids: unique.
+        job_of: returns the job of an utterance; called when its folder's turn has come.
+        out: the data directory that the files belong to. Its ``wav.scp`` is removed before
             the first file is touched: the directory is not whole until it is back.
         description: stands before the progress bar.
         num_workers: processes.
+        share: look only at the folders of this share.
 
     Raises:
         OSError: an output cannot be written (no space, no permission).
     """
-    remove_leftovers(out)
-    journal = out / _JOURNAL
+    remove_leftovers(out, is_deep=False)
+    members: list[list[str]] = [[] for _ in range(_NUM_FOLDERS)]
+    for utterance_id in utterance_ids:
+        number = folder_of(utterance_id)
+        if share is None or share.has(number):
+            members[number].append(utterance_id)
+
+    def tasks() -> Iterator[tuple[Path, int, list[AudioJob]]]:
+        for number, ids in enumerate(members):
+            if ids:
+                yield out, number, [job_of(utterance_id) for utterance_id in ids]
+
+    outcome = AudioOutcome()
+    for part in parallel_map(
+        _run_folder,
+        tasks(),
+        total=sum(map(len, members)),
+        count=lambda part: part.total,
+        description=description,
+        num_workers=num_workers,
+        start_method="spawn",
+    ):
+        outcome.add(part)
+    if 0 < outcome.already_done < outcome.total:
+        logger.info("%s: %d of %d done before", description, outcome.already_done, outcome.total)
+    return outcome
+
+
+def _run_folder(task: tuple[Path, int, list[AudioJob]]) -> AudioOutcome:
+    """Do what is left of one folder's jobs."""
+    out, number, jobs = task
+    folder = _folder(out, number)
+    remove_leftovers(folder)
+    journal = folder / _JOURNAL
     records = _read_journal(journal)
     waiting = []
     for job in jobs:
         record = records.get(job.utterance_id)
         if record is None or record.job != job or not record.holds():
             waiting.append(job)
-    if waiting and len(waiting) < len(jobs):
-        logger.info("%s: %d of %d done before", description, len(jobs) - len(waiting), len(jobs))
     if waiting:
-        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (out / "wav.scp").unlink(missing_ok=True)
         # Appended line by line: a kill costs the files in flight, no more.
         with open(journal, "a", encoding="utf-8", newline="\n") as stream:
             stream.write("\n")  # ends a line that a kill cut off
-            for record in parallel_map(
-                convert_audio,
-                waiting,
-                description=description,
-                num_workers=num_workers,
-                chunk_size=8,
-                start_method="spawn",
-            ):
-                records[record.job.utterance_id] = record
-                stream.write(_to_line(record))
+            for job in waiting:
+                records[job.utterance_id] = convert_audio(job)
+                stream.write(_to_line(records[job.utterance_id]))
                 stream.flush()
-    result = {job.utterance_id: records[job.utterance_id] for job in jobs}
-    if waiting or len(result) < len(records):
+    if waiting or len(jobs) < len(records):
         with atomic_open(journal) as stream:
-            stream.writelines(map(_to_line, result.values()))
-    return result
+            stream.writelines(_to_line(records[job.utterance_id]) for job in jobs)
+    outcome = AudioOutcome(already_done=len(jobs) - len(waiting))
+    for job in jobs:
+        _add(outcome, records[job.utterance_id])
+    return outcome
+
+
+def _add(outcome: AudioOutcome, record: AudioRecord) -> None:
+    if record.reason is not None:
+        outcome.rejected[record.job.utterance_id] = record.reason
+        return
+    outcome.num_samples[record.job.utterance_id] = record.num_samples
+    if record.clipped:
+        outcome.clipped.append(record.job.utterance_id)
 
 
 def convert_audio(job: AudioJob) -> AudioRecord:

@@ -154,11 +154,11 @@ def validate_data_directory(
             expected = [key for key in keys if key in present or key not in rejected]
         for _ in checked_rows(path / name, expected, iterate_rows(path / name)):
             pass
-    spk2utt = {
-        speaker: utterances.split()
-        for speaker, utterances in read_required(path, "spk2utt").items()
-    }
-    if spk2utt != invert_utt2spk(utt2spk):
+    spk2utt, inverse = read_required(path, "spk2utt"), invert_utt2spk(utt2spk)
+    # A line is split at a time: a second copy of all ids would be large.
+    if spk2utt.keys() != inverse.keys() or any(
+        spk2utt[speaker].split() != utterances for speaker, utterances in inverse.items()
+    ):
         raise DataDirectoryError(
             f"{path}/spk2utt: is not the inverse of utt2spk; write the directory again"
         )

@@ -1,15 +1,16 @@
 """Bring the audio of a data directory into the one form that everything here reads."""
 
 import logging
-import zlib
 from pathlib import Path
 
-from espnet2_ext.data.audio_jobs import AudioJob, AudioRecord, run_audio_jobs
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.audio_jobs import AudioJob, AudioOutcome, audio_path, run_audio_jobs
+from espnet2_ext.data.data_directory import validate_data_directory
 from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
+from espnet2_ext.data.share import Share
 from espnet2_ext.data.table_set import (
     DataDirectoryError,
     iterate_rows,
+    read_required,
     refuse_same,
     table_names,
     write_tables,
@@ -24,6 +25,7 @@ def format_wav(
     *,
     num_workers: int = 1,
     min_duration_s: float = 0.1,
+    share: Share | None = None,
 ) -> int:
     """Write ``out_dir`` with 16 kHz mono flac and all tables; return how many are kept.
 
@@ -37,6 +39,8 @@ def format_wav(
         out_dir: becomes ``dump/raw/<set>``; its path stands in the new ``wav.scp``.
         num_workers: processes; the bytes written do not depend on it.
         min_duration_s: shorter utterances are rejected.
+        share: write only the audio of this share and no tables; a run without it then
+            finds the audio of all shares and writes the tables.
 
     Raises:
         DataDirectoryError: the input breaks a rule, or every utterance was rejected.
@@ -44,13 +48,25 @@ def format_wav(
     source, out = Path(data_dir), Path(out_dir)
     refuse_same(out, [source])
     validate_data_directory(source)
-    tables = read_data_directory(source, names=()).tables
-    jobs = [
-        AudioJob(utterance_id, wav, audio_path(out, utterance_id), min_duration_s=min_duration_s)
-        for utterance_id, wav in tables["wav.scp"].items()
-    ]
-    records = run_audio_jobs(jobs, out, description=f"formatting {source}", num_workers=num_workers)
-    kept = keep_good(out, records, read_rejected(source))
+    wavs = read_required(source, "wav.scp")
+
+    def job_of(utterance_id: str) -> AudioJob:
+        wav, flac = wavs[utterance_id], audio_path(out, utterance_id)
+        return AudioJob(utterance_id, wav, flac, min_duration_s=min_duration_s)
+
+    outcome = run_audio_jobs(
+        wavs,
+        job_of,
+        out,
+        description=f"formatting {source}",
+        num_workers=num_workers,
+        share=share,
+    )
+    kept = outcome.num_samples
+    if share is not None:
+        return len(kept)
+    wavs.clear()  # a large table, no longer needed
+    list_rejected(out, outcome, read_rejected(source))
     others = {
         name: (row for row in iterate_rows(source / name) if row[0] in kept)
         for name in table_names(source)
@@ -58,38 +74,28 @@ def format_wav(
     }
     write_tables(
         out,
-        {key: record.job.output for key, record in kept.items()},
-        {key: tables["utt2spk"][key] for key in kept},
-        others | {"utt2num_samples": [(key, kept[key].num_samples) for key in sorted(kept)]},
+        {key: audio_path(out, key) for key in kept},
+        {key: speaker for key, speaker in read_required(source, "utt2spk").items() if key in kept},
+        others | {"utt2num_samples": ((key, kept[key]) for key in sorted(kept))},
     )
     return len(kept)
 
 
-def audio_path(out: Path, utterance_id: str) -> str:
-    """Return where an utterance's flac lies: 256 folders, so that none grows too large."""
-    shard = zlib.crc32(utterance_id.encode()) & 0xFF
-    return str(out / "audio" / f"{shard:02x}" / f"{utterance_id}.flac")
-
-
-def keep_good(
-    out: Path, records: dict[str, AudioRecord], rejected_before: dict[str, str]
-) -> dict[str, AudioRecord]:
-    """Return the records that are not rejected; write and report the others.
+def list_rejected(out: Path, outcome: AudioOutcome, rejected_before: dict[str, str]) -> None:
+    """Write and report the rejected utterances; report those that are clipped.
 
     Raises:
         DataDirectoryError: none is left.
     """
-    kept = {key: record for key, record in records.items() if record.reason is None}
-    rejected = {key: record.reason for key, record in records.items() if record.reason}
+    rejected = outcome.rejected
     write_rejected(out, rejected_before | rejected)
-    report_rejected(out, rejected, len(records))
-    clipped = [key for key, record in kept.items() if record.clipped]
-    if clipped:
-        logger.info("%s: %d files clipped at full scale, first %s", out, len(clipped), clipped[0])
-    if not kept:
+    report_rejected(out, rejected, outcome.total)
+    if outcome.clipped:
+        number, first = len(outcome.clipped), min(outcome.clipped)
+        logger.info("%s: %d files clipped at full scale, first %s", out, number, first)
+    if not outcome.num_samples:
         utterance_id = min(rejected)
         raise DataDirectoryError(
-            f"{out}: all {len(records)} utterances were rejected, for example {utterance_id}: "
+            f"{out}: all {outcome.total} utterances were rejected, for example {utterance_id}: "
             f"{rejected[utterance_id]}; see rejected.tsv there and check the paths in wav.scp"
         )
-    return kept

@@ -1,15 +1,25 @@
 """Speed perturbation: more speakers and tempi from the same audio ([P2V] IV-B)."""
 
 import logging
-from collections.abc import Container, Iterable, Sequence
+import sys
+from collections.abc import Container, Iterable, Iterator, Sequence
 from fractions import Fraction
+from heapq import merge
 from pathlib import Path
 
-from espnet2_ext.data.audio_jobs import AudioJob, run_audio_jobs
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.format_wav import audio_path, keep_good
+from espnet2_ext.data.audio_jobs import AudioJob, audio_path, run_audio_jobs
+from espnet2_ext.data.data_directory import validate_data_directory
+from espnet2_ext.data.format_wav import list_rejected
 from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table_set import iterate_rows, refuse_same, table_names, write_tables
+from espnet2_ext.data.share import Share
+from espnet2_ext.data.table_set import (
+    DataDirectoryError,
+    iterate_rows,
+    read_required,
+    refuse_same,
+    table_names,
+    write_tables,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +33,7 @@ def perturb_speed(
     factors: Sequence[float | str],
     *,
     num_workers: int = 1,
+    share: Share | None = None,
 ) -> int:
     """Write ``out_dir`` with every utterance at every speed; return their number.
 
@@ -37,40 +48,69 @@ def perturb_speed(
         out_dir: the combined directory; its path stands in the new ``wav.scp``.
         factors: for example (0.9, 1.0, 1.1).
         num_workers: processes; the bytes written do not depend on it.
+        share: write only the audio of this share and no tables, as in ``format_wav``.
 
     Raises:
         ValueError: a factor is not between 0.5 and 2, given twice or no short fraction.
-        DataDirectoryError: the input breaks a rule or has no ``utt2num_samples``.
+        DataDirectoryError: the input breaks a rule, has no ``utt2num_samples``, or holds
+            an utterance at one of these speeds already.
     """
     source, out = Path(data_dir), Path(out_dir)
     speeds = parse_factors(factors)
     refuse_same(out, [source])
     validate_data_directory(source)
-    tables = read_data_directory(source, names=["utt2num_samples"]).tables
-    jobs = []
-    for prefix, speed in speeds.items():
-        for utterance_id, wav in tables["wav.scp"].items():
-            new_id = prefix + utterance_id
-            output = audio_path(out, new_id) if prefix else wav
-            jobs.append(AudioJob(new_id, wav, output, str(speed)))
-    records = run_audio_jobs(
-        jobs, out, description=f"perturbing speed of {source}", num_workers=num_workers
+    read_required(source, "utt2num_samples")
+    wavs = read_required(source, "wav.scp")
+
+    refuse_perturbed(source, wavs, speeds)
+
+    def origin_of(new_id: str) -> tuple[str, str]:
+        return next(
+            (prefix, new_id.removeprefix(prefix))
+            for prefix in speeds
+            if new_id.startswith(prefix) and new_id.removeprefix(prefix) in wavs
+        )
+
+    def job_of(new_id: str) -> AudioJob:
+        prefix, utterance_id = origin_of(new_id)
+        wav = wavs[utterance_id]
+        output = audio_path(out, new_id) if prefix else wav
+        return AudioJob(new_id, wav, output, str(speeds[prefix]))
+
+    outcome = run_audio_jobs(
+        (prefix + utterance_id for prefix in speeds for utterance_id in wavs),
+        job_of,
+        out,
+        description=f"perturbing speed of {source}",
+        num_workers=num_workers,
+        share=share,
     )
-    kept = keep_good(out, records, read_rejected(source))
-    utt2spk = {
-        prefix + key: prefix + speaker
-        for prefix in speeds
-        for key, speaker in tables["utt2spk"].items()
-        if prefix + key in kept
-    }
+    kept = outcome.num_samples
+    if share is not None:
+        return len(kept)
+    list_rejected(out, outcome, read_rejected(source))
+    speakers = read_required(source, "utt2spk")
+    origins = ((key, *origin_of(key)) for key in kept)
+    utt2spk = {key: sys.intern(prefix + speakers[old]) for key, prefix, old in origins}
     others = {name: _prefixed(source / name, speeds, kept) for name in _labels(source)}
     write_tables(
         out,
-        {key: record.job.output for key, record in kept.items()},
+        {key: job_of(key).output for key in kept},
         utt2spk,
-        others | {"utt2num_samples": [(key, kept[key].num_samples) for key in sorted(kept)]},
+        others | {"utt2num_samples": ((key, kept[key]) for key in sorted(kept))},
     )
     return len(kept)
+
+
+def refuse_perturbed(source: Path, wavs: Container[str], prefixes: Iterable[str]) -> None:
+    """Raise a DataDirectoryError where a new id would be that of an utterance that is there."""
+    for prefix in filter(None, prefixes):
+        for utterance_id, _ in iterate_rows(source / "wav.scp"):
+            if prefix + utterance_id in wavs:
+                raise DataDirectoryError(
+                    f"{source}/wav.scp: {prefix}{utterance_id}: is {utterance_id} at that speed "
+                    "already; perturb the directory that has one speed"
+                )
 
 
 def parse_factors(factors: Sequence[float | str]) -> dict[str, Fraction]:
@@ -110,9 +150,12 @@ def _labels(source: Path) -> list[str]:
     return sorted(names - of_audio)
 
 
-def _prefixed(path: Path, prefixes: Iterable[str], kept: Container[str]) -> list[tuple[str, str]]:
-    """Return the rows of a table under every prefix, sorted."""
-    rows = list(iterate_rows(path))
-    return sorted(
-        (prefix + key, value) for prefix in prefixes for key, value in rows if prefix + key in kept
-    )
+def _prefixed(
+    path: Path, prefixes: Iterable[str], kept: Container[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a table under every prefix, sorted as the table is."""
+
+    def under(prefix: str) -> Iterator[tuple[str, str]]:
+        return ((prefix + key, value) for key, value in iterate_rows(path) if prefix + key in kept)
+
+    return merge(*map(under, prefixes))

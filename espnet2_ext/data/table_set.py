@@ -7,6 +7,7 @@ since unit tables grow with the hours of a corpus.
 import filecmp
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -53,9 +54,13 @@ def read_required(path: str | Path, name: str) -> dict[str, str]:
     if not (path / name).is_file():
         raise DataDirectoryError(f"{path / name}: missing; run the stage that writes it")
     try:
-        return read_table(path / name)
+        table = read_table(path / name)
     except ValueError as error:
         raise DataDirectoryError(f"{error}; correct or remove the line") from error
+    if name == "utt2spk":  # few speakers, each in memory once
+        for utterance_id, speaker in table.items():
+            table[utterance_id] = sys.intern(speaker)
+    return table
 
 
 def iterate_rows(path: Path) -> Iterator[tuple[str, str]]:

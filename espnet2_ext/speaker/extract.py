@@ -4,17 +4,19 @@ import hashlib
 import json
 import logging
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from espnet2_ext._compat import write_ark_scp
+from espnet2_ext._compat import write_ark_scp_rows
 from espnet2_ext.data.atomic import atomic_open, atomic_path
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
+from espnet2_ext.data.share import Share
 from espnet2_ext.data.table import read_table
 from espnet2_ext.speaker.encoder import SpeakerEncoder, SpeechBrainSpeakerEncoder
 from espnet2_ext.speaker.model_files import find_model_directory, model_fingerprint
@@ -31,7 +33,12 @@ _encoder: SpeakerEncoder | None = None
 
 
 def extract_speaker_vectors(
-    data_dir: str | Path, source: str, *, num_workers: int = 1, device: str = "cpu"
+    data_dir: str | Path,
+    source: str,
+    *,
+    num_workers: int = 1,
+    device: str = "cpu",
+    share: Share | None = None,
 ) -> int:
     """Write the speaker vector of every utterance and return how many there are.
 
@@ -45,6 +52,8 @@ def extract_speaker_vectors(
         source: see `build_speaker_encoder`.
         num_workers: processes, each with the encoder in its own memory.
         device: ``cpu``, ``cuda`` or ``cuda:<index>``.
+        share: embed only the utterances of this share and write no tables; a run without
+            it then goes on from there.
 
     Raises:
         ValueError: there is no ``wav.scp``, the encoder cannot be had (see
@@ -64,31 +73,36 @@ def extract_speaker_vectors(
     scp.unlink(missing_ok=True)
     parts = _parts_directory(data_dir, origin)
     wavs = sorted(read_table(data_dir / "wav.scp").items())
-    chunks = [wavs[i : i + CHUNK_UTTERANCES] for i in range(0, len(wavs), CHUNK_UTTERANCES)]
-    _compute_parts(parts, chunks, source, num_workers, device)
-    vectors, rejected = _collect(parts, chunks)
+    paths = [parts / f"{index:06d}.npz" for index in range(-(-len(wavs) // CHUNK_UTTERANCES))]
+    _compute_parts(paths, wavs, source, num_workers, device, share)
+    if share is not None:
+        return sum(len(_chunk(wavs, i)) for i in range(len(paths)) if share.has(i))
+    rejected = _reasons(paths, wavs)
     _list_rejected(data_dir, rejected, len(wavs))
-    if not vectors:
+    if len(rejected) == len(wavs):
         shutil.rmtree(parts, ignore_errors=True)  # a rerun reads the audio again
         reason = next(iter(rejected.values()), "wav.scp is empty")
         raise ValueError(f"{data_dir}: no utterance could be embedded ({reason})")
-    write_ark_scp(scp, vectors)
-    with atomic_open(record) as stream:
-        dim = len(next(iter(vectors.values())))
-        json.dump({**origin, "vectors": len(vectors), "dim": dim}, stream, indent=2)
+    write_ark_scp_rows(scp, _vectors(paths, wavs))
+    with np.load(paths[0]) as part, atomic_open(record) as stream:
+        number, dim = len(wavs) - len(rejected), part["vectors"].shape[1]
+        json.dump({**origin, "vectors": number, "dim": dim}, stream, indent=2)
     shutil.rmtree(parts)
-    return len(vectors)
+    return number
 
 
 def _origin(data_dir: Path, source: str) -> dict[str, str]:
     """Return what the vectors depend on; a hub name stands for its content, read offline."""
-    tables = [data_dir / name for name in ("wav.scp", "utt2num_samples")]
-    inputs = "".join(table.read_text(encoding="utf-8") for table in tables if table.is_file())
+    inputs = hashlib.sha256()
+    for table in (data_dir / "wav.scp", data_dir / "utt2num_samples"):
+        if table.is_file():
+            with open(table, "rb") as stream:
+                hashlib.file_digest(stream, lambda: inputs)
     is_local = Path(source).is_dir()
     return {
         "source": str(source),
         "model": model_fingerprint(find_model_directory(source)) if is_local else str(source),
-        "inputs": _digest(inputs),
+        "inputs": inputs.hexdigest()[:16],
         "scale": "length sqrt(dim)",
     }
 
@@ -98,7 +112,7 @@ def _parts_directory(data_dir: Path, origin: dict[str, str]) -> Path:
     parts = data_dir / f".spk_embed_parts_{_digest(json.dumps(origin, sort_keys=True))}"
     for other in data_dir.glob(".spk_embed_parts_*"):
         if other != parts:
-            shutil.rmtree(other)
+            shutil.rmtree(other, ignore_errors=True)  # another share may be at it
     return parts
 
 
@@ -106,32 +120,39 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _chunk(wavs: Sequence[tuple[str, str]], index: int) -> Sequence[tuple[str, str]]:
+    """Return the utterances of a part."""
+    return wavs[index * CHUNK_UTTERANCES : (index + 1) * CHUNK_UTTERANCES]
+
+
 def _compute_parts(
-    parts: Path, chunks: list[list[tuple[str, str]]], source: str, num_workers: int, device: str
+    paths: list[Path],
+    wavs: Sequence[tuple[str, str]],
+    source: str,
+    num_workers: int,
+    device: str,
+    share: Share | None,
 ) -> None:
-    """Write ``parts/<index>.npz`` for every chunk that has none."""
-    jobs = [
-        (path, chunk)
-        for path, chunk in ((_part_path(parts, i), chunk) for i, chunk in enumerate(chunks))
-        if not path.is_file()
+    """Write the parts of the share that are not there."""
+    waiting = [
+        index
+        for index, path in enumerate(paths)
+        if (share is None or share.has(index)) and not path.is_file()
     ]
-    if not jobs:
+    if not waiting:
         return
     with one_thread():
         for _ in parallel_map(
             _embed_chunk,
-            jobs,
-            description=f"speaker vectors of {parts.parent.name} (x{CHUNK_UTTERANCES})",
+            ((paths[index], _chunk(wavs, index)) for index in waiting),
+            total=len(waiting),
+            description=f"speaker vectors of {paths[0].parents[1].name} (x{CHUNK_UTTERANCES})",
             num_workers=num_workers,
             initializer=_load_encoder,
             initializer_arguments=(find_model_directory(source), source, device),
             start_method="spawn",  # torch's threads do not survive a fork
         ):
             pass
-
-
-def _part_path(parts: Path, index: int) -> Path:
-    return parts / f"{index:06d}.npz"
 
 
 def _load_encoder(directory: Path, name: str, device: str) -> None:
@@ -141,7 +162,7 @@ def _load_encoder(directory: Path, name: str, device: str) -> None:
     _encoder = SpeechBrainSpeakerEncoder(directory, name, device)
 
 
-def _embed_chunk(job: tuple[Path, list[tuple[str, str]]]) -> None:
+def _embed_chunk(job: tuple[Path, Sequence[tuple[str, str]]]) -> None:
     """Write one part: vectors (n, dim), and per utterance the reason it has none, or ""."""
     path, chunk = job
     if _encoder is None:
@@ -157,21 +178,27 @@ def _embed_chunk(job: tuple[Path, list[tuple[str, str]]]) -> None:
         np.savez(temporary, vectors=vectors, reasons=np.array(reasons))
 
 
-def _collect(
-    parts: Path, chunks: list[list[tuple[str, str]]]
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return ``{utterance: vector}`` and ``{utterance: reason}`` over all parts."""
-    vectors, rejected = {}, {}
-    for index, chunk in enumerate(chunks):
-        with np.load(_part_path(parts, index), allow_pickle=False) as part:
-            for (utterance, _), vector, reason in zip(
-                chunk, part["vectors"], part["reasons"], strict=True
-            ):
+def _reasons(paths: list[Path], wavs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return ``{utterance: why it has no vector}`` over all parts."""
+    rejected = {}
+    for index, path in enumerate(paths):
+        with np.load(path, allow_pickle=False) as part:
+            for (utterance, _), reason in zip(_chunk(wavs, index), part["reasons"], strict=True):
                 if reason:
                     rejected[utterance] = str(reason)
-                else:
-                    vectors[utterance] = vector
-    return vectors, rejected
+    return rejected
+
+
+def _vectors(
+    paths: list[Path], wavs: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield ``(utterance, vector)`` of those that have one, a part in memory at a time."""
+    for index, path in enumerate(paths):
+        with np.load(path, allow_pickle=False) as part:
+            rows = zip(_chunk(wavs, index), part["vectors"], part["reasons"], strict=True)
+            for (utterance, _), vector, reason in rows:
+                if not reason:
+                    yield utterance, vector
 
 
 def _list_rejected(data_dir: Path, rejected: dict[str, str], total: int) -> None:

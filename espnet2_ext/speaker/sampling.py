@@ -1,9 +1,12 @@
 """Which utterance speaks for the speaker: a different one of the same voice."""
 
 import logging
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+
+from espnet2_ext.speaker.sorted_names import SortedNames
 
 logger = logging.getLogger(__name__)
 
@@ -16,22 +19,23 @@ class SpeakerVectorSampler:
     its pitch is. An utterance whose speaker has no other one gets its own vector; such
     speakers are counted in `single_utterance_speakers` and logged once.
 
-    Vectors are read when drawn (the mapping may be a lazy Kaldi scp): all of a large
-    corpus in every loader process would not fit.
+    Vectors are read when drawn (the mapping may be a `VectorTable`), and what is kept of an
+    utterance is its name and 20 bytes, which loader processes share, see `SortedNames`.
 
     Source: [P2V] III-B, "we input a different audio belonging to the same speaker".
     Deviation: uniform over the speaker's other utterances (not in paper).
 
     Example:
         >>> vectors = {"a-1": np.zeros(2), "a-2": np.ones(2)}
-        >>> sampler = SpeakerVectorSampler({"a-1": "a", "a-2": "a"}, vectors, deterministic=True)
+        >>> pairs = [("a-1", "a"), ("a-2", "a")]
+        >>> sampler = SpeakerVectorSampler(pairs, vectors, deterministic=True)
         >>> sampler.draw("a-1")
         array([1., 1.], dtype=float32)
     """
 
     def __init__(
         self,
-        utt2spk: Mapping[str, str],
+        utt2spk: Iterable[tuple[str, str]],
         vectors: Mapping[str, np.ndarray],
         *,
         deterministic: bool,
@@ -39,31 +43,51 @@ class SpeakerVectorSampler:
         """Index the utterances that have a vector by speaker.
 
         Args:
-            utt2spk: speaker of every utterance that may be asked for.
-            vectors: ``{utterance: (dim,)}``, for instance `load_ark_scp(spk_embed.scp)`.
+            utt2spk: (utterance, speaker) of all that may be asked for, sorted.
+            vectors: ``{utterance: (dim,)}``, which iterates in sorted order.
             deterministic: validation and inference: the next utterance of the speaker in
-                sorted order, from the last to the first, whatever the order of the set.
+                sorted order, from the last to the first.
+
+        Raises:
+            ValueError: ``utt2spk`` is not sorted.
         """
         self.vectors = vectors
         self.deterministic = deterministic
-        self._utt2spk = utt2spk
-        self._utterances: dict[str, list[str]] = {}
-        self._position: dict[str, int] = {}
-        for utterance in sorted(utt2spk):
-            if utterance in vectors:
-                members = self._utterances.setdefault(utt2spk[utterance], [])
-                self._position[utterance] = len(members)
-                members.append(utterance)
-        self.single_utterance_speakers = sorted(
-            speaker for speaker, members in self._utterances.items() if len(members) == 1
-        )
-        if self.single_utterance_speakers:
+        self._speakers: list[str] = []
+        self._speaker_numbers = array("i")
+        self._names = SortedNames(self._read(utt2spk), "utt2spk")
+        # Utterances with a vector, speaker by speaker: those of speaker s stand from
+        # _first[s] to _first[s + 1]; _own says where among them an utterance is.
+        speakers = np.array(self._speaker_numbers, dtype=np.int32)
+        has_vector = np.fromiter(_are_among(self._names, vectors), bool, len(self._names))
+        members = np.flatnonzero(has_vector)
+        self._members = members[np.argsort(speakers[members], kind="stable")].astype(np.int32)
+        speakers = speakers[self._members]
+        self._first = np.searchsorted(speakers, np.arange(len(self._speakers) + 1))
+        self._own = np.full(len(self._names), -1, dtype=np.int32)
+        self._own[self._members] = np.arange(len(members)) - self._first[speakers]
+        self.single_utterance_speakers = self._find_single_utterance_speakers()
+
+    def _read(self, utt2spk: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Yield the utterances and note their speakers."""
+        numbers: dict[str, int] = {}
+        for utterance, speaker in utt2spk:
+            self._speaker_numbers.append(numbers.setdefault(speaker, len(numbers)))
+            yield utterance
+        self._speakers = list(numbers)
+
+    def _find_single_utterance_speakers(self) -> list[str]:
+        """Return them sorted, and log how many there are."""
+        sizes = np.diff(self._first)
+        found = sorted(self._speakers[number] for number in np.flatnonzero(sizes == 1))
+        if found:
             logger.warning(
                 "%d of %d speakers have one utterance with a speaker vector and get their own: %s",
-                len(self.single_utterance_speakers),
-                len(self._utterances),
-                " ".join(self.single_utterance_speakers[:10]),
+                len(found),
+                np.count_nonzero(sizes),
+                " ".join(found[:10]),
             )
+        return found
 
     def choose(self, utterance_id: str, rng: np.random.Generator | None = None) -> str:
         """Return the id of the utterance that speaks for this one's speaker.
@@ -76,27 +100,42 @@ class SpeakerVectorSampler:
             ValueError: the utterance is unknown, its speaker has no vector at all, or a
                 random draw is asked for without ``rng``.
         """
-        speaker = self._utt2spk.get(utterance_id)
-        if speaker is None:
+        number = self._names.find(utterance_id)
+        if number is None:
             raise ValueError(f"{utterance_id}: not in utt2spk; rebuild the data directory")
-        members = self._utterances.get(speaker)
-        if not members:
+        speaker, own = self._speaker_numbers[number], int(self._own[number])
+        first, end = map(int, self._first[speaker : speaker + 2])
+        if first == end:
             raise ValueError(
-                f"{utterance_id}: speaker {speaker} has no vector in spk_embed.scp; see "
-                "rejected.tsv, or extract the vectors again"
+                f"{utterance_id}: speaker {self._speakers[speaker]} has no vector in "
+                "spk_embed.scp; see rejected.tsv, or extract the vectors again"
             )
-        own = self._position.get(utterance_id)
-        if own is not None and len(members) == 1:
+        if own >= 0 and end - first == 1:
             return utterance_id
+        place = self._draw_place(own, end - first, rng)
+        return self._names[int(self._members[first + place])]
+
+    def _draw_place(self, own: int, count: int, rng: np.random.Generator | None) -> int:
+        """Return a place below ``count`` that is not ``own``, which is -1 for none."""
         if self.deterministic:
-            return members[0 if own is None else (own + 1) % len(members)]
+            return (own + 1) % count
         if rng is None:
             raise ValueError("a random draw needs rng, a numpy.random.Generator")
-        if own is None:
-            return members[rng.integers(len(members))]
+        if own < 0:
+            return int(rng.integers(count))
         # A step of 1..n-1 from its own place reaches every other one equally often.
-        return members[(own + rng.integers(1, len(members))) % len(members)]
+        return (own + int(rng.integers(1, count))) % count
 
     def draw(self, utterance_id: str, rng: np.random.Generator | None = None) -> np.ndarray:
         """Return the vector (dim,) float32 of the utterance that `choose` gives."""
         return np.asarray(self.vectors[self.choose(utterance_id, rng)], dtype=np.float32)
+
+
+def _are_among(names: Iterable[str], others: Iterable[str]) -> Iterator[bool]:
+    """Say of each name whether it is among the others; both are sorted."""
+    rest = iter(others)
+    other = next(rest, None)
+    for name in names:
+        while other is not None and other < name:
+            other = next(rest, None)
+        yield other == name

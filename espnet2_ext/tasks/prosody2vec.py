@@ -11,11 +11,12 @@ from espnet2.utils.types import int_or_none, str2bool, str_or_none
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
 from espnet2_ext.prosody2vec.features import HifiGanMel
-from espnet2_ext.prosody2vec.preprocessor import SpeakerVectorPreprocessor
+from espnet2_ext.prosody2vec.preprocessor import shared_preprocessor
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
 from espnet2_ext.tasks.component_options import add_component_options
 from espnet2_ext.tasks.mel_choices import normalize_choices, specaug_choices
+from espnet2_ext.tasks.split_iterators import SplitIterFactory
 from espnet2_ext.tasks.trainer import Prosody2VecTrainer
 from espnet2_ext.tasks.warmup_cosine import WarmupCosineLR
 from espnet2_ext.units.centroids import Centroids
@@ -86,7 +87,25 @@ class Prosody2VecTask(AbsTask):
         if directory is None:
             option = "--train_speaker_dir" if train else "--valid_speaker_dir"
             raise ValueError(f"{option} is needed: a directory with utt2spk and spk_embed.scp")
-        return SpeakerVectorPreprocessor(directory, is_deterministic=not train)
+        return shared_preprocessor(directory, is_deterministic=not train)
+
+    @classmethod
+    def build_multiple_iter_factory(
+        cls, args: argparse.Namespace, distributed_option, mode: str
+    ) -> SplitIterFactory:
+        """Return what reads the training tables part by part (--multiple_iterator true).
+
+        Raises:
+            ValueError: --num_iters_per_epoch leaves no iteration for some parts.
+        """
+        factory = super().build_multiple_iter_factory(args, distributed_option, mode)
+        parts = len(factory.build_funcs)
+        if args.num_iters_per_epoch is not None and args.num_iters_per_epoch < parts:
+            raise ValueError(
+                f"--num_iters_per_epoch {args.num_iters_per_epoch}: fewer than the {parts} parts "
+                "of the training tables, so some would never be read; raise it, or split into fewer"
+            )
+        return SplitIterFactory(factory.build_funcs, factory.seed, factory.shuffle)
 
     @classmethod
     def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:

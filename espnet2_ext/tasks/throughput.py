@@ -122,7 +122,8 @@ class ThroughputReporter(SubReporter):
         if self.iterations_per_epoch is None:
             return float("nan")
         done = (self.epoch - 1) * self.iterations_per_epoch + self.count
-        return self.pace.seconds_for(self.max_epoch * self.iterations_per_epoch - done)
+        # The length of an epoch may be an estimate: see SplitBatches.
+        return self.pace.seconds_for(max(self.max_epoch * self.iterations_per_epoch - done, 0))
 
     def _begin_stretch(self) -> None:
         self._valid_frames = 0

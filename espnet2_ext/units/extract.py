@@ -14,6 +14,7 @@ from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
 from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
+from espnet2_ext.data.share import Share
 from espnet2_ext.units.assign import FrameAssigner
 from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.deduplicate import deduplicate
@@ -22,6 +23,7 @@ from espnet2_ext.units.statistics import DEFINITIONS, UnitStatistics
 from espnet2_ext.units.unit_parts import EncodedUtterance, UnitParts, write_part
 from espnet2_ext.units.worker import (
     built_features,
+    check_wavs,
     data_signature,
     read_wavs,
     start_worker,
@@ -80,23 +82,15 @@ def extract_units(
         FileNotFoundError: there is no ``wav.scp`` or no centroids file.
         ValueError: no utterance is usable, or the features are not those of the centroids.
     """
-    data_dir = Path(data_dir)
-    centroids = Centroids.load(centroids_path)
-    wavs = read_wavs(data_dir)
-    made_by: dict[str, str | int] = {
-        "centroids": centroids.fingerprint,
-        "data": data_signature(data_dir),
-    }
+    data_dir, centroids, made_by = _inputs(data_dir, centroids_path)
     done = _complete(data_dir, centroids.tag, made_by)
     if done is not None:
         logger.info("%s: complete", data_dir / f"units_{centroids.tag}")
         return Extraction(centroids.tag, done["statistics"], done["rejected"], True)
-    checkpoint = path_or_url or centroids.path_or_url
-    features_arguments = (centroids.features, checkpoint, device)
-    centroids.check_features(built_features(*features_arguments))
     progress = RealTimeLog(f"units_{centroids.tag}")
+    features_arguments = (centroids.features, path_or_url or centroids.path_or_url, device)
     parts, num_parts = _encode_all(
-        data_dir, centroids, wavs, made_by, features_arguments, num_workers, progress
+        data_dir, centroids, made_by, features_arguments, num_workers, progress
     )
     statistics, rejected = _write_tables(data_dir, centroids, parts, num_parts, made_by)
     logger.info(
@@ -108,44 +102,72 @@ def extract_units(
     return Extraction(centroids.tag, statistics, rejected, False)
 
 
+def encode_share(
+    data_dir: str | Path,
+    centroids_path: str | Path,
+    share: Share,
+    *,
+    path_or_url: str | None = None,
+    num_workers: int = 1,
+    device: str = "cpu",
+) -> None:
+    """Encode one share of the utterances; ``extract_units`` then goes on from there.
+
+    Arguments and errors are those of ``extract_units``. Tables are not written.
+    """
+    data_dir, centroids, made_by = _inputs(data_dir, centroids_path)
+    if _complete(data_dir, centroids.tag, made_by) is None:
+        progress = RealTimeLog(f"units_{centroids.tag}, share {share}")
+        features_arguments = (centroids.features, path_or_url or centroids.path_or_url, device)
+        _encode_all(data_dir, centroids, made_by, features_arguments, num_workers, progress, share)
+
+
+def _inputs(
+    data_dir: str | Path, centroids_path: str | Path
+) -> tuple[Path, Centroids, dict[str, str | int]]:
+    """Return the directory, the centroids and what says that tables are made of the two."""
+    data_dir, centroids = Path(data_dir), Centroids.load(centroids_path)
+    check_wavs(data_dir)
+    return (
+        data_dir,
+        centroids,
+        {"centroids": centroids.fingerprint, "data": data_signature(data_dir)},
+    )
+
+
 def _encode_all(
     data_dir: Path,
     centroids: Centroids,
-    wavs: dict[str, str],
     made_by: dict[str, str | int],
     features_arguments: tuple[str, str | None, str],
     num_workers: int,
     progress: RealTimeLog,
+    share: Share | None = None,
 ) -> tuple[UnitParts, int]:
     """Encode what no earlier run has; return the parts and how many there are."""
+    centroids.check_features(built_features(*features_arguments))
+    items = sorted(read_wavs(data_dir).items())
     # The split may not depend on num_workers: another run may have another number.
-    size = max(1, min(PART_UTTERANCES, len(wavs) // 64))
-    items = sorted(wavs.items())
-    chunks = [items[start : start + size] for start in range(0, len(items), size)]
-    parts = UnitParts(
-        data_dir / f".units_{centroids.tag}.parts", {**made_by, "part_utterances": size}
-    )
-    pending = [
-        (chunk, parts.path(number))
-        for number, chunk in enumerate(chunks)
-        if not parts.path(number).is_file()
-    ]
-    if len(pending) < len(chunks):
-        logger.info(
-            "%s: %d of %d parts are there", data_dir, len(chunks) - len(pending), len(chunks)
-        )
+    size = max(1, min(PART_UTTERANCES, len(items) // 64))
+    num_parts = -(-len(items) // size)
+    parts = UnitParts(data_dir, centroids.tag, {**made_by, "part_utterances": size})
+    own = [number for number in range(num_parts) if share is None or share.has(number)]
+    pending = [number for number in own if not parts.path(number).is_file()]
+    if len(pending) < len(own):
+        logger.info("%s: %d of %d parts are there", data_dir, len(own) - len(pending), len(own))
     with one_thread():
         for audio_s in parallel_map(
             _encode_part,
-            pending,
-            description=f"units_{centroids.tag}",
+            ((items[part * size : (part + 1) * size], parts.path(part)) for part in pending),
+            total=len(pending),
+            description=f"units_{centroids.tag} (x{size})",
             num_workers=num_workers,
             initializer=_start,
             initializer_arguments=(centroids, features_arguments),
             start_method="spawn",
         ):
             progress.add(audio_s)
-    return parts, len(chunks)
+    return parts, num_parts
 
 
 def _start(centroids: Centroids, features_arguments: tuple[str, str | None, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -26,20 +27,22 @@ class EncodedUtterance:
 class UnitParts:
     """A hidden folder of numbered files, each the utterances of one part, in order.
 
+    Its name holds a hash of what the parts depend on, so that several processes may open it
+    at once; folders of parts made otherwise are removed.
+
     Args:
-        folder: ``.units_<tag>.parts`` in the data directory.
-        made_by: what the parts depend on; parts made otherwise are thrown away.
+        data_dir: the data directory.
+        tag: of the units.
+        made_by: what the parts depend on.
     """
 
-    def __init__(self, folder: Path, made_by: dict[str, str | int]) -> None:
-        self.folder = folder
-        note = folder / "made_by.json"
-        text = json.dumps(made_by, sort_keys=True)
-        if folder.is_dir() and not (note.is_file() and note.read_text(encoding="utf-8") == text):
-            shutil.rmtree(folder)
-        if not folder.is_dir():
-            with atomic_open(note) as stream:
-                stream.write(text)
+    def __init__(self, data_dir: Path, tag: str, made_by: dict[str, str | int]) -> None:
+        digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = data_dir / f".units_{tag}.parts_{digest}"
+        for other in data_dir.glob(f".units_{tag}.parts*"):
+            if other != self.folder:
+                shutil.rmtree(other, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
 
     def path(self, number: int) -> Path:
         """Return the file of a part; that it exists says that it is whole."""

@@ -51,13 +51,17 @@ def read_wavs(data_dir: str | Path) -> dict[str, str]:
         FileNotFoundError: there is no wav.scp.
         ValueError: it is empty.
     """
+    check_wavs(data_dir)
+    return read_table(Path(data_dir) / "wav.scp")
+
+
+def check_wavs(data_dir: str | Path) -> None:
+    """Check that there are utterances; raises as ``read_wavs`` does."""
     path = Path(data_dir) / "wav.scp"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; run the data stages first")
-    wavs = read_table(path)
-    if not wavs:
+    if path.stat().st_size == 0:
         raise ValueError(f"{path}: holds no utterances; check the data stages")
-    return wavs
 
 
 def data_signature(data_dir: str | Path) -> str:
@@ -68,4 +72,5 @@ def data_signature(data_dir: str | Path) -> str:
     """
     path = Path(data_dir) / "utt2num_samples"
     path = path if path.is_file() else Path(data_dir) / "wav.scp"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

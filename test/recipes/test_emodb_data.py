@@ -35,7 +35,7 @@ def test_ser(prepare, tmp_path: Path):
     done = prepare("emodb/ser1", "--db", str(write_emodb(tmp_path / "corpora")))
     assert done.returncode == 0, done.stderr
     assert validate_data_directory(tmp_path / "egs2/emodb/ser1/data/emodb") == 535
-    assert "the data directory is in data/" in done.stdout
+    assert "emodb: written to data/" in done.stdout
 
 
 def test_style(prepare, tmp_path: Path):
@@ -46,8 +46,8 @@ def test_style(prepare, tmp_path: Path):
     assert len(read_conversion_list(tmp_path / "egs2/emodb/style1/data/emodb_style/list.tsv")) == 6
 
 
-def test_style_needs_sources(prepare):
-    done = prepare("emodb/style1", "--db", "somewhere")
+def test_style_needs_sources(prepare, tmp_path: Path):
+    done = prepare("emodb/style1", "--db", str(tmp_path))
     assert done.returncode != 0
     assert "required: --sources" in done.stderr.splitlines()[-1]
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from reference.fake_slurm import write_sbatch
 
 COMMON = Path(__file__).resolve().parents[2] / "egs2/TEMPLATE/common"
 DEADLINE_S = 30.0
@@ -91,22 +92,6 @@ def test_espnet_launch_finds_and_uses_the_launcher(tmp_path):
 
 
 # ---------------------------------------------------------------- slurm
-FAKE_SBATCH = """#!/usr/bin/env bash
-# Runs the batch script at once, for each number of --array, as sbatch --wait would.
-printf '%s\\n' "$@" > sbatch.arguments
-echo 42
-array=
-while [ $# -gt 1 ]; do
-    if [ "$1" = --array ]; then array=${2%%%*}; shift; fi
-    shift
-done
-code=0
-if [ -z "${array}" ]; then bash "$1" || code=$?; fi
-[ -z "${array}" ] || for task in $(seq "${array%-*}" "${array#*-}"); do
-    SLURM_ARRAY_TASK_ID=${task} bash "$1" || code=$?
-done
-exit ${code}
-"""
 CONFIGURATION = """# comment
 command sbatch --export=ALL
 option name=* --job-name $0
@@ -119,10 +104,7 @@ option gpu=* --partition gpu --gres gpu:$0
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a recipe directory in which sbatch is a fake and conf/slurm.conf exists."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "sbatch").write_text(FAKE_SBATCH)
-    (programs / "sbatch").chmod(0o755)
+    programs = write_sbatch(tmp_path / "programs")
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/slurm.conf").write_text(CONFIGURATION)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")

@@ -126,6 +126,30 @@ def test_audio_of_the_same_corpora_is_counted(recipe: Path, corpora: dict, is_co
         assert value_of(options, "data_dirs").split() == parts
 
 
+@pytest.mark.parametrize("corpus", ["lrs3_msp_omg", "open_emo"])
+def test_stage_that_makes_data_anew_does_not_ask_for_it(tmp_path: Path, corpus: str):
+    recipe = write_mixture(tmp_path, corpus)
+    made = recipe / f"data/{corpus}_corpora"
+    command = ["./run.sh", "--python", "fake/python", "--stop_stage", "1"]
+    for corpora in ({"OMG": "/o", "EMODB": "/b"}, {"LRS3": "/l", "CREMA_D": "/c"}):
+        before = made.read_text() if made.exists() else ""
+        if before:
+            warned = run(recipe, "local/corpus_note.sh", **corpora)
+            assert (
+                f"WARNING: data/ was made of {before.strip()}; run stage 1 again" in warned.stderr
+            )
+        done = run(recipe, *command, **corpora)
+        assert (done.returncode, done.stderr) == (0, ""), "no warning"
+        assert made.read_text() != before
+        assert run(recipe, "local/corpus_note.sh", **corpora).stderr == ""
+
+
+def test_note_that_fails_ends_stage_1_and_says_why(recipe: Path):
+    (recipe / "local/corpus_note.sh").write_text("#!/bin/sh\necho WHY >&2\nexit 3\n")
+    done = run(recipe, "local/data.sh", OMG="/o")
+    assert (done.returncode, done.stderr) == (3, "WHY\n") and calls(recipe) == []
+
+
 def test_dry_run_of_a_recipe_without_an_estimate(recipe: Path):
     (recipe / "local/data.sh").write_text("#!/bin/sh\ntouch called\n")
     done = run(recipe, "./run.sh", "--dry_run", "true")

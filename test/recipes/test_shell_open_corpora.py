@@ -11,20 +11,28 @@ from pathlib import Path
 import pytest
 from reference.fake_recipe import EGS2, calls, write_recipe
 
-CORPORA = ("crema_d", "ravdess")
+RECIPES = {
+    "crema_d/ser1": "crema_d",
+    "emodb/ser1": "emodb",
+    "emodb/style1": "emodb_style",
+    "emov_db/evc1": "emov_db",
+    "ravdess/ser1": "ravdess",
+}
+"""The parser that each calls."""
+SIZES = {"crema_d": "0.6 GB", "emodb": "0.04 GB", "emov_db": "18 archives, ", "ravdess": "0.2 GB"}
 
 
-@pytest.fixture(params=CORPORA)
+@pytest.fixture(params=RECIPES)
 def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a recipe directory with the local/data.sh of each corpus in turn."""
+    """Return a recipe directory with the local/data.sh of each recipe in turn."""
     directory = write_recipe(tmp_path, "ser1", ["ser1/ser.sh"])
-    shutil.copy(EGS2 / request.param / "ser1/local/data.sh", directory / "local/data.sh")
-    (directory / "corpus").write_text(request.param)
+    shutil.copy(EGS2 / request.param / "local/data.sh", directory / "local/data.sh")
+    (directory / "recipe").write_text(request.param)
     return directory
 
 
-def run(recipe: Path, *options: str) -> tuple[subprocess.CompletedProcess, str]:
-    """Run local/data.sh and return its result and the name of the corpus."""
+def run(recipe: Path, *options: str) -> tuple[subprocess.CompletedProcess, str, str]:
+    """Run local/data.sh and return its result and the names of the corpus and the parser."""
     (recipe / "calls").unlink(missing_ok=True)
     done = subprocess.run(
         ["local/data.sh", *options],
@@ -34,39 +42,41 @@ def run(recipe: Path, *options: str) -> tuple[subprocess.CompletedProcess, str]:
         text=True,
         timeout=60,
     )
-    return done, (recipe / "corpus").read_text()
+    name = (recipe / "recipe").read_text()
+    return done, name.split("/")[0], RECIPES[name]
 
 
 def test_copy_that_is_there_is_never_downloaded(recipe: Path):
     (recipe / "copy").mkdir()
     for options in ([], ["--download", "true"], ["--download", "false"]):
-        done, corpus = run(recipe, "--db", "copy", *options, "--classes", "6")
+        done, _, parser = run(recipe, "--db", "copy", *options, "--classes", "6")
         assert done.returncode == 0, done.stderr
-        assert calls(recipe) == [f"prepare_{corpus} --db copy --data data --classes 6"]
+        assert calls(recipe) == [f"prepare_{parser} --db copy --data data --classes 6"]
 
 
 def test_download_is_asked_for(recipe: Path):
-    done, corpus = run(recipe)
+    done, corpus, _ = run(recipe)
     assert done.returncode == 2 and calls(recipe) == []
     [line] = done.stderr.splitlines()
     assert f"downloads/{corpus}: is not there; give a copy of " in line
-    assert 'run.sh: --local_data_opts "--download true") to download 0.' in line
+    way = 'say --download true (of run.sh: --local_data_opts "--download true") to download '
+    assert f"{way}{SIZES[corpus]}" in line
 
 
 def test_download(recipe: Path):
     for options, folder in (([], None), (["--db", "x/y"], "x/y")):
-        done, corpus = run(recipe, "--download", "true", *options, "--allow_incomplete")
+        done, corpus, parser = run(recipe, "--download", "true", *options, "--allow_incomplete")
         folder = folder or f"downloads/{corpus}"
         assert done.returncode == 0, done.stderr
         assert calls(recipe) == [
             f"download_corpus --corpus {corpus} --out_dir {folder} --num_workers 8",
-            f"prepare_{corpus} --db {folder} --data data --allow_incomplete",
+            f"prepare_{parser} --db {folder} --data data --allow_incomplete",
         ]
 
 
 def test_failed_download_ends_the_run(recipe: Path):
     (recipe / "fail").write_text("download_corpus")
-    done, _ = run(recipe, "--download", "true")
+    done, _, _ = run(recipe, "--download", "true")
     assert done.returncode == 9 and len(calls(recipe)) == 1
 
 
@@ -79,11 +89,11 @@ def test_failed_download_ends_the_run(recipe: Path):
     ],
 )
 def test_wrong_options(recipe: Path, options: list[str], message: str):
-    done, _ = run(recipe, *options)
+    done, _, _ = run(recipe, *options)
     assert done.returncode != 0 and message in done.stderr and calls(recipe) == []
 
 
 def test_help_needs_no_copy(recipe: Path):
-    done, corpus = run(recipe, "--help")
+    done, corpus, parser = run(recipe, "--help")
     assert done.returncode == 0
-    assert calls(recipe) == [f"prepare_{corpus} --db downloads/{corpus} --data data --help"]
+    assert calls(recipe) == [f"prepare_{parser} --db downloads/{corpus} --data data --help"]

@@ -17,7 +17,8 @@ present() {
 }
 
 # mixture_note MIXTURE NAME:FOLDER...: print which corpora are used. Where there is none, what
-# data/ was made of is printed; where data/ was made of others, that is a warning.
+# data/ was made of is printed; where data/ was made of others, that is a warning, but not to
+# local/data.sh, which makes it anew and says ${making_data} for that.
 mixture_note() {
     local made=data/$1_corpora pair note used=() lacking=()
     for pair in "${@:2}"; do
@@ -29,7 +30,7 @@ mixture_note() {
     else
         note=$(join "${used[@]}")
         if [ ${#lacking[@]} -gt 0 ]; then note+=", without $(join "${lacking[@]}")"; fi
-        if [ -f "${made}" ] && [ "$(cat "${made}")" != "${note}" ]; then
+        if ! "${making_data:-false}" && [ -f "${made}" ] && [ "$(cat "${made}")" != "${note}" ]; then
             echo "$0: WARNING: data/ was made of $(cat "${made}"); run stage 1 again" >&2
         fi
     fi

@@ -4,11 +4,11 @@
 . ./path.sh
 . common/log.sh
 
-# open_corpus NAME TITLE SIZE [OPTION...]: write data/NAME from the copy that --db names, by
+# open_corpus NAME TITLE SIZE [OPTION...]: write data/ from the copy that --db names, by
 # espnet2_ext.bin.prepare_NAME, which gets all options but --db and --download. A copy that is not
-# there is downloaded to where --download true is said.
+# there is downloaded to where --download true is said. ${parser} names another command than NAME.
 open_corpus() {
-    local name=$1 title=$2 size=$3 db=downloads/$1 download=false options=()
+    local name=$1 title=$2 size=$3 db=downloads/$1 download=false command=${parser:-$1} options=()
     shift 3
     while [ $# -gt 0 ]; do
         case "$1" in
@@ -25,8 +25,8 @@ open_corpus() {
         "${python:-python3}" -m espnet2_ext.bin.download_corpus --corpus "${name}" --out_dir "${db}" \
             --num_workers 8
     fi
-    log "${name}: names and wavs; counts are compared with the published ones"
-    "${python:-python3}" -m "espnet2_ext.bin.prepare_${name}" --db "${db}" --data data \
+    log "${command}: names and wavs; counts are compared with the published ones"
+    "${python:-python3}" -m "espnet2_ext.bin.prepare_${command}" --db "${db}" --data data \
         ${options[@]+"${options[@]}"}
-    log "${name}: data directories are in data/ [elapsed=${SECONDS}s]"
+    log "${command}: written to data/ [elapsed=${SECONDS}s]"
 }

@@ -21,6 +21,18 @@ compute() {
     fi
 }
 
+# in_shares LOG NGPU COMMAND...: as compute. On a cluster an array of NJ jobs, each with a share of
+# the utterances, comes before; what is left for the command is to put their results together.
+in_shares() {
+    local log=$1 ngpus=$2
+    shift 2
+    if [ "${cmd_backend}" != local ] && [ "${nj}" -gt 1 ]; then
+        ${train_cmd} --gpu "${ngpus}" JOB=1:"${nj}" "${log%.log}.JOB.log" \
+            "$@" --num_workers 1 --share "JOB/${nj}"
+    fi
+    compute "${log}" "${ngpus}" "$@"
+}
+
 # fingerprint ITEM...: one hash over the contents of the files and the words that are no file.
 fingerprint() {
     local item

@@ -48,6 +48,7 @@ p2v_args=                   # further options of bin/p2v_train
 p2v_tag=                    # name of the experiment; none: from config, units and p2v_args
 p2v_exp=                    # its directory; none: expdir/p2v_TAG
 p2v_stats_dir=              # none: expdir/p2v_stats_16k
+num_splits=1                # parts of the tables in training, which has one in memory (large corpora)
 cached_mels=false           # keep the mels of stage 7 (20 kB/s) and train on them instead of audio
 pretrained_model=           # weights to start from (ESPnet's --init_param)
 ignore_init_mismatch=false  # let them lack or exceed layers
@@ -74,9 +75,11 @@ if [ -z "${RECIPE_SUPERVISED:-}" ]; then
     RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
 fi
 . common/stage.sh
+. common/splits.sh
 if "${dry_run}"; then estimate_only; fi
 
 [ "${audio_format}" = flac ] || die "--audio_format ${audio_format}: only flac is written"
+[[ ${num_splits} =~ ^[1-9][0-9]*$ ]] || die "--num_splits ${num_splits}: a number from 1 on"
 [[ ${fs} =~ ^16(000|k)$ ]] || die "--fs ${fs}: only 16000; audio of any rate is resampled"
 for name in train_set valid_set test_sets p2v_config; do
     [ -n "${!name}" ] || die "--${name} is needed"
@@ -98,30 +101,26 @@ encoder=${speaker_encoder}
 if [ "${encoder}" = train ]; then encoder=${expdir}/speaker_encoder; fi
 device=cpu inference_ngpu=0
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
-if [ -z "${p2v_tag}" ]; then
-    p2v_tag=$(basename "${p2v_config}" .yaml)_${unit_tag}${speed_perturb_factors:+_sp}
-    p2v_tag+=$(echo "${p2v_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
-fi
+tag=$(basename "${p2v_config}" .yaml)_${unit_tag}${speed_perturb_factors:+_sp}
+p2v_tag=${p2v_tag:-${tag}$(echo "${p2v_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")}
 p2v_exp=${p2v_exp:-${expdir}/p2v_${p2v_tag}}
 p2v_stats_dir=${p2v_stats_dir:-${expdir}/p2v_stats_16k${speed_perturb_factors:+_sp}}
-if [ -z "${inference_tag}" ]; then
-    inference_tag=$(basename "${vocoder}")${inference_config:+_$(basename "${inference_config}" .yaml)}
-    inference_tag+=$(echo "${inference_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
-    inference_tag+=_${inference_model%.pth}
-fi
+tag=$(basename "${vocoder}")${inference_config:+_$(basename "${inference_config}" .yaml)}
+tag+=$(echo "${inference_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
+inference_tag=${inference_tag:-${tag}_${inference_model%.pth}}
 
 if begin 1 "data/{${train_set},${valid_set},${test_sets// /,}} by local/data.sh"; then prepare_data; fi
 
 if begin 2 "16 kHz mono flac in ${org}"; then
     for name in "${train_set}" "${valid_set}" "${tests[@]}"; do
-        compute "${logs}/format_wav_${name}.log" 0 "${python}" -m espnet2_ext.bin.format_wav \
+        in_shares "${logs}/format_wav_${name}.log" 0 "${python}" -m espnet2_ext.bin.format_wav \
             --data_dir "data/${name}" --out_dir "${org}/${name}" \
             --min_duration_s "${min_wav_duration}" --num_workers "${nj}"
     done
 fi
 
 if [ -n "${speed_perturb_factors}" ] && begin 3 "speeds ${speed_perturb_factors} in ${org}/${train_sp}"; then
-    compute "${logs}/perturb_speed.log" 0 "${python}" -m espnet2_ext.bin.perturb_speed \
+    in_shares "${logs}/perturb_speed.log" 0 "${python}" -m espnet2_ext.bin.perturb_speed \
         --data_dir "${org}/${train_set}" --out_dir "${org}/${train_sp}" \
         --factors "${factors[@]}" --num_workers "${nj}"
 fi
@@ -134,7 +133,7 @@ if begin 4 "${nclusters} units of ${kmeans_feature}: ${centroids}"; then
         --switch_penalty "${kmeans_switch_penalty}" \
         ${kmeans_path_or_url:+--path_or_url "${kmeans_path_or_url}"} --num_workers "${nj}"
     for name in "${train_sp}" "${valid_set}" "${tests[@]}"; do
-        compute "${logs}/units_${name}.log" "${inference_ngpu}" \
+        in_shares "${logs}/units_${name}.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.extract_units --data_dir "${org}/${name}" \
             --centroids_path "${centroids}" --device "${device}" --num_workers "${nj}" \
             ${kmeans_path_or_url:+--path_or_url "${kmeans_path_or_url}"}
@@ -146,7 +145,7 @@ if begin 5 "speaker vectors of ${encoder}"; then
         "${python}" -m espnet2_ext.bin.train_speaker_encoder --data_dir "${org}/${train_set}" \
         --out_dir "${encoder}" --device "${device}"
     for name in "${train_sp}" "${valid_set}" "${tests[@]}"; do
-        compute "${logs}/speaker_vectors_${name}.log" "${inference_ngpu}" \
+        in_shares "${logs}/speaker_vectors_${name}.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.extract_speaker_vectors --data_dir "${org}/${name}" \
             --source "${encoder}" --device "${device}" --num_workers "${nj}"
     done
@@ -198,8 +197,9 @@ if begin 8 "training in ${p2v_exp}"; then
         "${p2v_stats_dir}/.done")
     if ! is_done "${p2v_exp}" "${print}"; then
         mark_begun "${p2v_exp}" "${print}"
-        train "${p2v_exp}/train.log" "${training[@]}" "${mels[@]}" --resume true --output_dir "${p2v_exp}" \
-            --train_shape_file "${p2v_stats_dir}/train/speech_shape" \
+        training+=("${mels[@]}" --train_shape_file "${p2v_stats_dir}/train/speech_shape")
+        split_tables "${num_splits}" "${p2v_stats_dir}/splits${num_splits}_${unit_tag}${kept[0]:+_mels}" training
+        train "${p2v_exp}/train.log" "${training[@]}" --resume true --output_dir "${p2v_exp}" \
             --valid_shape_file "${p2v_stats_dir}/valid/speech_shape" \
             --normalize_conf "stats_file=${p2v_stats_dir}/train/feats_stats.npz" \
             ${pretrained_model:+--init_param "${pretrained_model}"} \

@@ -24,7 +24,7 @@ TARGETS = ("amused", "angry", "disgusted", "sleepy")
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a whole copy; a test that changes it puts it back."""
-    return write_emov_db(tmp_path_factory.mktemp("emov"))
+    return write_emov_db(tmp_path_factory.mktemp("emov") / "corpora")
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,32 @@ def test_more_chunks_than_are_in_flight():
     assert list(results) == list(range(20, 60))
 
 
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_items_are_taken_when_it_is_their_turn(num_workers):
+    taken = []
+
+    def items():
+        for item in range(100, 200):
+            taken.append(item)
+            yield item
+
+    _set_offset(0)
+    results = parallel_map(
+        _shifted, items(), description="test", num_workers=num_workers, start_method="fork"
+    )
+    assert next(results) == 100
+    assert len(taken) <= 16
+    assert list(results) == list(range(101, 200))
+
+
+def test_a_result_may_count_for_more(capsys):
+    results = parallel_map(
+        len, ["ab", "cdef"], description="test", total=6, count=lambda result: result
+    )
+    assert list(results) == [2, 4]
+    assert "6/6" in capsys.readouterr().err
+
+
 def test_nothing_to_do():
     assert list(parallel_map(_shifted, [], description="test", num_workers=4)) == []
 

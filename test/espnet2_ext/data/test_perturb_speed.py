@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from espnet2_ext.bin import perturb_speed as command
+from espnet2_ext.data import audio_jobs
 from espnet2_ext.data.data_directory import (
     DataDirectoryError,
     read_data_directory,
@@ -145,3 +147,23 @@ def test_prefixes():
         "": "1",
         "sp1.25-": "5/4",
     }
+
+
+def test_shares_and_then_a_run_that_finds_them_done(dump, tmp_path, monkeypatch):
+    perturb_speed(dump, tmp_path / "alone", [0.9, 1.0])
+    for index in (1, 2):
+        options = ["--data_dir", str(dump), "--out_dir", str(tmp_path / "sp"), "--factors", "0.9 1"]
+        command.main([*options, "--share", f"{index}/2"])
+        assert not (tmp_path / "sp/wav.scp").exists()
+    monkeypatch.setattr(audio_jobs, "convert_audio", None)  # would fail if called
+    assert perturb_speed(dump, tmp_path / "sp", [0.9, 1.0]) == 4
+    for name in ("utt2spk", "spk2utt", "utt2emo", "utt2num_samples", "rejected.tsv"):
+        assert (tmp_path / "sp" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+def test_a_perturbed_directory_is_not_perturbed_again(dump, tmp_path):
+    perturb_speed(dump, tmp_path / "sp", [0.9, 1.0])
+    with pytest.raises(DataDirectoryError, match=r"sp0.9-m-1: is m-1 at that speed already"):
+        perturb_speed(tmp_path / "sp", tmp_path / "again", [0.9, 1.0])
+    # Speeds that are not there yet are no conflict.
+    assert perturb_speed(tmp_path / "sp", tmp_path / "again", [1.1]) == 4

@@ -107,6 +107,24 @@ def test_a_killed_run_goes_on_where_it_was(
     assert contents(data_dir) == undisturbed
 
 
+def test_shares_and_then_a_run_that_puts_them_together(
+    make_data: MakeData, encoder_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir = make_data()
+    monkeypatch.setattr(extract, "CHUNK_UTTERANCES", 2)
+    extract_speaker_vectors(data_dir, str(encoder_directory))
+    alone = contents(data_dir)
+    for name in alone:
+        (data_dir / name).unlink()
+    options = ["--data_dir", str(data_dir), "--source", str(encoder_directory)]
+    for index in (2, 1):
+        bin_extract.main([*options, "--share", f"{index}/2"])
+        assert not contents(data_dir)
+    monkeypatch.setattr(extract, "_embed_chunk", None)  # would fail if called
+    assert extract_speaker_vectors(data_dir, str(encoder_directory)) == 6
+    assert contents(data_dir) == alone
+
+
 def test_bad_audio_is_listed_beside_what_other_stages_listed(
     make_data: MakeData, encoder_directory: Path
 ) -> None:

@@ -6,15 +6,15 @@ import pytest
 
 from espnet2_ext.speaker.sampling import SpeakerVectorSampler
 
-UTT2SPK = {
-    "a-3": "a",
-    "a-1": "a",
-    "a-2": "a",
-    "b-1": "b",
-    "sp0.9-a-1": "sp0.9-a",
-    "sp0.9-a-2": "sp0.9-a",
-}
-VECTORS = {utterance: np.full(2, number) for number, utterance in enumerate(sorted(UTT2SPK))}
+UTT2SPK = [
+    ("a-1", "a"),
+    ("a-2", "a"),
+    ("a-3", "a"),
+    ("b-1", "b"),
+    ("sp0.9-a-1", "sp0.9-a"),
+    ("sp0.9-a-2", "sp0.9-a"),
+]
+VECTORS = {utterance: np.full(2, number) for number, (utterance, _) in enumerate(UTT2SPK)}
 
 
 def test_random_draws_are_uniform_over_the_other_utterances() -> None:
@@ -32,11 +32,27 @@ def test_draw_returns_the_vector_as_float32() -> None:
     np.testing.assert_array_equal(vector, VECTORS["a-2"])
 
 
-def test_deterministic_goes_round_in_sorted_order_whatever_the_order_of_the_set() -> None:
-    for utt2spk in (UTT2SPK, dict(reversed(UTT2SPK.items()))):
-        sampler = SpeakerVectorSampler(utt2spk, VECTORS, deterministic=True)
-        chosen = {utterance: sampler.choose(utterance) for utterance in ("a-1", "a-2", "a-3")}
-        assert chosen == {"a-1": "a-2", "a-2": "a-3", "a-3": "a-1"}
+def test_deterministic_goes_round_in_sorted_order() -> None:
+    sampler = SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=True)
+    chosen = {utterance: sampler.choose(utterance) for utterance in ("a-1", "a-2", "a-3")}
+    assert chosen == {"a-1": "a-2", "a-2": "a-3", "a-3": "a-1"}
+
+
+def test_speakers_need_not_stand_together() -> None:
+    """Against a plain search: names that tell nothing of the speaker, some without a vector."""
+    rng = np.random.default_rng(0)
+    utt2spk = [(f"u{number:02d}", f"s{rng.integers(5)}") for number in range(40)]
+    vectors = {utterance: np.zeros(1) for utterance, _ in utt2spk if rng.random() < 0.7}
+    vectors |= {"v": np.zeros(1)}  # of no utterance of the set
+    sampler = SpeakerVectorSampler(utt2spk, vectors, deterministic=True)
+    for utterance, speaker in utt2spk:
+        members = [name for name, of in utt2spk if of == speaker and name in vectors]
+        later = [name for name in members if name > utterance]
+        expected = (later or members)[0] if utterance in vectors else members[0]
+        assert sampler.choose(utterance) == expected, utterance
+        random = SpeakerVectorSampler(utt2spk, vectors, deterministic=False)
+        drawn = {random.choose(utterance, rng) for _ in range(80)}
+        assert drawn == set(members) - {utterance}, utterance
 
 
 def test_a_perturbed_speaker_is_a_speaker_of_its_own() -> None:
@@ -79,5 +95,7 @@ def test_errors_name_the_utterance() -> None:
         sampler.choose("x-1", rng)
     with pytest.raises(ValueError, match="b-1: speaker b has no vector"):
         sampler.choose("b-1", rng)
+    with pytest.raises(ValueError, match="utt2spk: a-1 stands after a-2; sort it"):
+        SpeakerVectorSampler([("a-2", "a"), ("a-1", "a")], VECTORS, deterministic=False)
     with pytest.raises(ValueError, match="needs rng"):
         SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=False).choose("a-1")

@@ -98,6 +98,12 @@ def test_time_left_is_at_the_pace_of_this_process(train, clock):
     assert message.endswith("time_left=6 seconds")
 
 
+def test_time_left_is_never_below_nothing(train):
+    """Where the length of an epoch is an estimate that was too small."""
+    [message] = train(Reporter(epoch=1), iterations_per_epoch=1, max_epoch=1)
+    assert message.endswith("time_left=0 seconds")
+
+
 def test_no_time_left_without_a_length(train):
     [message] = train(Reporter(epoch=1), iterations_per_epoch=None)
     assert "time_left" not in message

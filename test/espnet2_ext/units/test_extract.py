@@ -93,6 +93,22 @@ def test_killed_run_goes_on(data_dir, centroids_path, monkeypatch):
     assert contents(data_dir) == undisturbed
 
 
+def test_shares_and_then_a_run_that_puts_them_together(data_dir, centroids_path, monkeypatch):
+    extract_units(data_dir, centroids_path)
+    alone = contents(data_dir)
+    for name in alone:
+        (data_dir / name).unlink()
+    options = ["--data_dir", str(data_dir), "--centroids_path", str(centroids_path)]
+    for index in (2, 1, 3):
+        command.main([*options, "--share", f"{index}/3"])
+        assert not (data_dir / "units_mfcc_6").exists()
+    monkeypatch.setattr(extract, "_encode", None)  # would fail if called
+    extract_units(data_dir, centroids_path)
+    assert contents(data_dir) == alone
+    command.main([*options, "--share", "1/3"])  # of a task that is repeated later
+    assert contents(data_dir) == alone and not list(data_dir.glob(".units*"))
+
+
 def test_parts_of_other_centroids_are_thrown_away(data_dir, centroids_path, tmp_path, monkeypatch):
     monkeypatch.setattr(extract, "_write_tables", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):

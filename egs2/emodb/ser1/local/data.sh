@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
-# Write data/emodb from a copy of EmoDB: local/data.sh --db DIR
-# All options go to espnet2_ext.bin.prepare_emodb; local/data.sh --help lists them.
+# Write data/emodb from a copy of EmoDB: local/data.sh [--db DIR] [--download true]
+# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare_emodb can be given.
 set -euo pipefail
 
-. ./path.sh
-. common/log.sh
-
-log "emodb: names and wavs; counts are compared with the published ones"
-"${python:-python3}" -m espnet2_ext.bin.prepare_emodb --data data "$@"
-log "emodb: the data directory is in data/ [elapsed=${SECONDS}s]"
+. common/open_corpus.sh
+open_corpus emodb EmoDB "0.04 GB" "$@"

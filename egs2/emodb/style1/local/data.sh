@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Write data/emodb_style/list.tsv: local/data.sh --db EMODB --sources ESD_OR_DATA_DIRECTORY
-# All options go to espnet2_ext.bin.prepare_emodb_style; local/data.sh --help lists them.
+# Write data/emodb_style/list.tsv from a copy of EmoDB and sources:
+#   local/data.sh [--db DIR] [--download true] --sources ESD_OR_DATA_DIRECTORY
+# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare_emodb_style can be
+# given. Only EmoDB can be downloaded.
 set -euo pipefail
 
-. ./path.sh
-. common/log.sh
-
-"${python:-python3}" -m espnet2_ext.bin.prepare_emodb_style --data data "$@"
-log "emodb: the list is in data/ [elapsed=${SECONDS}s]"
+. common/open_corpus.sh
+parser=emodb_style open_corpus emodb EmoDB "0.04 GB" "$@"

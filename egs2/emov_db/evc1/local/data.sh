@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
-# Write data/emov_db_{train,valid,test} from a copy of EmoV-DB: local/data.sh --db DIR
-# All options go to espnet2_ext.bin.prepare_emov_db; local/data.sh --help lists them.
+# Write data/emov_db_{train,valid,test} from a copy of EmoV-DB: local/data.sh [--db DIR] [--download true]
+# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare_emov_db can be given.
 set -euo pipefail
 
-. ./path.sh
-. common/log.sh
-
-log "emov_db: wavs, words and conversion pairs; counts are compared with the published ones"
-"${python:-python3}" -m espnet2_ext.bin.prepare_emov_db --data data "$@"
-log "emov_db: data directories are in data/ [elapsed=${SECONDS}s]"
+. common/open_corpus.sh
+open_corpus emov_db EmoV-DB "18 archives, 9.5 h (of a size that is not known here)" "$@"

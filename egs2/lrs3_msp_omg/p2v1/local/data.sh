@@ -31,7 +31,7 @@ if "${allow_incomplete}"; then options+=(--allow_incomplete); fi
 mapfile -t corpora < <(present "lrs3:${LRS3}" "msp_podcast:${MSP_PODCAST}" \
     "msp_improv:${MSP_IMPROV}" "omg:${OMG}")
 
-note=$(local/corpus_note.sh 2> /dev/null)  # data/ may be of others: it is made anew
+note=$(making_data=true local/corpus_note.sh)
 estimate_cost lrs3_msp_omg "${note}" "${corpora[@]}"
 if "${dry_run}"; then exit 0; fi
 

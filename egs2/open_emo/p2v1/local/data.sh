@@ -37,7 +37,7 @@ if "${allow_incomplete}"; then options+=(--allow_incomplete); fi
 mapfile -t corpora < <(present "crema_d:${CREMA_D}" "ravdess:${RAVDESS}" "emodb:${EMODB}" \
     "emov_db:${EMOV_DB}")
 
-note=$(local/corpus_note.sh 2> /dev/null)  # data/ may be of others: it is made anew
+note=$(making_data=true local/corpus_note.sh)
 estimate_cost open_emo "${note}" "${corpora[@]}"
 if "${dry_run}"; then exit 0; fi
 

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from espnet2_ext._compat import load_ark_scp, write_ark_scp
+from espnet2_ext.speaker.vector_table import VectorTable
+
+VECTORS = {f"a-{number}": np.arange(3) + number for number in range(4)}
+
+
+def test_vectors_are_those_of_the_ark_library(tmp_path: Path) -> None:
+    path = tmp_path / "spk_embed.scp"
+    write_ark_scp(path, VECTORS)
+    table, oracle = VectorTable(path), load_ark_scp(path)
+    assert list(table) == sorted(VECTORS)
+    assert len(table) == 4
+    for utterance, vector in VECTORS.items():
+        assert utterance in table
+        assert table[utterance].dtype == np.float32
+        np.testing.assert_array_equal(table[utterance], vector)
+        np.testing.assert_array_equal(table[utterance], oracle[utterance])
+    assert "a-4" not in table
+    assert 4 not in table
+    with pytest.raises(KeyError, match="a-4"):
+        table["a-4"]
+
+
+def test_several_arks_make_one_table(tmp_path: Path) -> None:
+    (tmp_path / "p:q").mkdir()
+    write_ark_scp(tmp_path / "p:q/x.scp", {"a-1": VECTORS["a-1"], "a-3": VECTORS["a-3"]})
+    write_ark_scp(tmp_path / "y.scp", {"a-2": VECTORS["a-2"]})
+    lines = (tmp_path / "p:q/x.scp").read_text() + (tmp_path / "y.scp").read_text()
+    (tmp_path / "all.scp").write_text("".join(sorted(lines.splitlines(keepends=True))))
+    table = VectorTable(tmp_path / "all.scp")
+    for utterance in ("a-1", "a-2", "a-3"):
+        np.testing.assert_array_equal(table[utterance], VECTORS[utterance])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a-1 x.ark\n", "spk_embed.scp: a-1: expected 'ark:offset', got 'x.ark'"),
+        ("a-1 :7\n", "expected 'ark:offset', got ':7'"),
+        ("a-1 x.ark:7[0:2]\n", "expected 'ark:offset'"),
+        ("a-2 x.ark:7\na-1 x.ark:9\n", "spk_embed.scp: a-1 stands after a-2; sort it by key"),
+    ],
+)
+def test_errors_name_file_and_utterance(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "spk_embed.scp"
+    path.write_text(text)
+    with pytest.raises(ValueError) as caught:
+        VectorTable(path)
+    assert message in str(caught.value)
