@@ -10,7 +10,7 @@ SCRIPTS := .ci/run $(shell find egs2 tools -name '*.sh' -type f -not -path 'tool
 .PHONY: help demo test lint bench clean
 
 help:
-	@echo "make demo    install, pretrain on the generated corpus, recognise, fine-tune, convert: about 45 minutes on 2 cores"
+	@echo "make demo    install, pretrain on the generated corpus, recognise, fine-tune, convert: about 35 minutes on 2 cores"
 	@echo "make test    install with the test tools and run the tests (JOBS=$(JOBS) processes)"
 	@echo "make lint    ruff, mypy on the package, shellcheck on the scripts"
 	@echo "make bench   measure speed and memory: tools/bench/RESULTS.md"

@@ -177,6 +177,10 @@ def _fit_and_refine(
     return replace(centroids, switch_penalty=settings["switch_penalty"])
 
 
+_NAMES = {"data": "the training utterances", "feature_settings": "the settings of the features"}
+"""Settings that are hashes or long, for messages."""
+
+
 def _existing(path: Path, settings: dict[str, Any]) -> Centroids:
     """Return the centroids on disk, or raise ValueError if they were learnt otherwise."""
     centroids = Centroids.load(path)
@@ -184,10 +188,12 @@ def _existing(path: Path, settings: dict[str, Any]) -> Centroids:
     differing = sorted(key for key in settings | learnt if learnt.get(key) != settings.get(key))
     if differing:
         changes = ", ".join(
-            f"{key} {learnt.get(key)!r} not {settings.get(key)!r}" for key in differing
+            _NAMES.get(key) or f"{key} ({learnt.get(key)!r}, now {settings.get(key)!r})"
+            for key in differing
         )
         raise ValueError(
-            f"{path}: was learnt otherwise ({changes}); remove it or write to another path"
+            f"{path}: was learnt otherwise, what differs is {changes}; give another --expdir (of "
+            f"learn_kmeans: --out_path), or remove {path.parent} to learn it anew"
         )
     logger.info("%s: complete, inertia %.4f a frame", path, centroids.inertia)
     return centroids

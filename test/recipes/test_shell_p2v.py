@@ -196,6 +196,14 @@ def test_stages_can_be_chosen(recipe, settings, expected):
     assert unique(calls(recipe)) == names
 
 
+def test_without_test_sets_there_is_nothing_to_evaluate(recipe):
+    result = run(recipe, test_sets="")
+    assert result.returncode == 0, result.stderr
+    expected = [name for name in PREPARATION.split() if not name.endswith(":te")]
+    expected.remove("combine_data")
+    assert unique(calls(recipe)) == [*expected, *TRAINING.split()]
+
+
 def test_speeds_make_a_training_set_of_their_own(recipe):
     (recipe / "dump/raw/tr").rename(recipe / "dump/raw/tr_sp")
     result = run(recipe, speed_perturb_factors="0.9 1.0 1.1", stop_stage="7")

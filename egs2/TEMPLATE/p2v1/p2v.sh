@@ -26,7 +26,7 @@ dry_run=false               # let local/data.sh say what it will cost, and stop 
 ## Data: stages 1 to 3 and 6
 train_set=                  # directory below data/
 valid_set=                  # directory below data/
-test_sets=                  # directories below data/, such as "test_a test_b"
+test_sets=                  # directories below data/, such as "test_a test_b"; none: no stages 9 and 10
 local_data_opts=            # options of local/data.sh
 speed_perturb_factors=      # of the training set, such as "0.9 1.0 1.1"
 audio_format=flac           # in dumpdir; only flac
@@ -81,13 +81,13 @@ if "${dry_run}"; then estimate_only; fi
 [ "${audio_format}" = flac ] || die "--audio_format ${audio_format}: only flac is written"
 [[ ${num_splits} =~ ^[1-9][0-9]*$ ]] || die "--num_splits ${num_splits}: a number from 1 on"
 [[ ${fs} =~ ^16(000|k)$ ]] || die "--fs ${fs}: only 16000; audio of any rate is resampled"
-for name in train_set valid_set test_sets p2v_config; do
+for name in train_set valid_set p2v_config; do
     [ -n "${!name}" ] || die "--${name} is needed"
 done
 [ -f "${p2v_config}" ] || die "--p2v_config ${p2v_config}: no such file"
 if "${skip_data_prep}"; then skip_stages+=" 1 2 3 4 5 6"; fi
 if "${skip_train}"; then skip_stages+=" 7 8"; fi
-if "${skip_eval}"; then skip_stages+=" 9 10"; fi
+if "${skip_eval}" || [ -z "${test_sets}" ]; then skip_stages+=" 9 10"; fi
 
 org=${dumpdir}/org raw=${dumpdir}/raw logs=${dumpdir}/log
 train_sp=${train_set}${speed_perturb_factors:+_sp}

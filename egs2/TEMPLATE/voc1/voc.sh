@@ -78,7 +78,7 @@ fi
 
 if begin 2 "16 kHz mono flac in ${org}"; then
     for name in "${sets[@]}"; do
-        compute "${dumpdir}/log/format_wav_${name}.log" 0 "${python}" -m espnet2_ext.bin.format_wav \
+        in_shares "${dumpdir}/log/format_wav_${name}.log" 0 "${python}" -m espnet2_ext.bin.format_wav \
             --data_dir "data/${name}" --out_dir "${org}/${name}" \
             --min_duration_s "${min_wav_duration}" --num_workers "${nj}"
     done

@@ -50,11 +50,13 @@ def test_complete_file_is_kept(data_dir, tmp_path, monkeypatch):
 
 def test_other_settings_are_an_error_with_a_remedy(data_dir, tmp_path):
     learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
-    with pytest.raises(ValueError, match=r"learnt otherwise \(seed 0 not 7\); remove it"):
+    with pytest.raises(ValueError, match=r"differs is seed \(0, now 7\); give another --expdir"):
         learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK, seed=7)
     wavs = read_table(data_dir / "wav.scp")
     write_table(data_dir / "wav.scp", dict(list(wavs.items())[:5]))
-    with pytest.raises(ValueError, match=r"learnt otherwise \(data "):
+    with pytest.raises(
+        ValueError, match=r"what differs is the training utterances; .* or remove .* to learn it"
+    ):
         learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
 
 
@@ -62,7 +64,7 @@ def test_refined_centroids_are_others(data_dir, tmp_path):
     plain = learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
     refined = learn_kmeans(data_dir, tmp_path / "b.npz", **QUICK, refinement_passes=20)
     assert refined.inertia <= plain.inertia
-    with pytest.raises(ValueError, match=r"refinement_passes 20 not None\); remove it"):
+    with pytest.raises(ValueError, match=r"refinement_passes \(20, now None\); give"):
         learn_kmeans(data_dir, tmp_path / "b.npz", **QUICK)
     with pytest.raises(ValueError, match="refinement passes must not be negative: -1"):
         learn_kmeans(data_dir, tmp_path / "c.npz", **QUICK, refinement_passes=-1)
@@ -97,5 +99,5 @@ def test_command(data_dir, tmp_path):
     quick = "--num_initialisations 1 --max_frames 100 --portion 0.5"
     command.main(f"{options} --num_clusters 3 {quick}".split())
     assert Centroids.load(tmp_path / "a.npz").tag == "mfcc_3"
-    with pytest.raises(SystemExit, match="learn_kmeans: .*num_clusters 3 not 4.*remove it"):
+    with pytest.raises(SystemExit, match=r"learn_kmeans: .*num_clusters \(3, now 4\).*remove"):
         command.main(f"{options} --num_clusters 4 {quick}".split())
