@@ -73,6 +73,6 @@ def test_quick_run_fills_every_group(tmp_path):
 
 def test_a_failure_gives_exit_code_1_and_a_part_is_not_written_as_the_table(monkeypatch, capsys):
     monkeypatch.setattr(bench, "run_all", lambda names, options: ([], {"x": "ValueError: y"}))
-    monkeypatch.setattr(bench, "DEFAULT_OUT", Path("/nonexistent/RESULTS.md"))
+    monkeypatch.setattr(bench.page, "RESULTS", Path("/nonexistent/RESULTS.md"))
     assert bench.main(["--quick"]) == 1
     assert "| **failed** x | ValueError: y |" in capsys.readouterr().out

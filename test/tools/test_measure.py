@@ -4,7 +4,7 @@ import pytest
 
 from tools.bench.goals import GOALS, against
 from tools.bench.measure import Options, Row, interleaved_seconds
-from tools.bench.page import cpu_model, environment, number, render, write
+from tools.bench.page import cpu_model, environment, number, render, write, write_part
 
 
 def test_functions_run_in_turn_and_the_median_is_reported(monkeypatch):
@@ -85,3 +85,20 @@ def test_cpu_model(tmp_path):
     path.write_text("processor : 0\nmodel name\t: Abacus 9\nmodel name\t: Abacus 9\n")
     assert cpu_model(path) == "Abacus 9"
     assert cpu_model(tmp_path / "none")
+
+
+def test_parts_with_commands_of_their_own_stand_below_the_results(tmp_path):
+    results, other = tmp_path / "RESULTS.md", tmp_path / "OTHER.md"
+    write_part(tmp_path / "SCALE.md", "## Scale\n\nold\n")
+    assert not results.exists()
+    write(results, "# Results\n")
+    write_part(tmp_path / "CURVE.md", "## Curve\n")
+    write_part(tmp_path / "SCALE.md", "## Scale\n\nnew\n")
+    parts = [line for line in results.read_text().splitlines() if line and line[0] != "<"]
+    assert parts == ["# Results", "## Curve", "## Scale", "new"]
+    write(results, "# Results again\n")  # of a new run: the parts stay
+    assert results.read_text().count("## Scale") == 1
+    assert results.read_text().startswith("# Results again\n\n<!--")
+    write(other, "# Other\n")
+    write_part(tmp_path / "mine.md", "of a trial\n")
+    assert other.read_text() == "# Other\n" and "trial" not in results.read_text()

@@ -8,7 +8,13 @@ import pytest
 from espnet2_ext.data.data_directory import validate_data_directory
 from espnet2_ext.speaker.encoder import build_speaker_encoder
 from tools.bench import scale, scale_recipe
-from tools.bench.scale_stages import Cost, StageFailed, StageRunner, measure_stages
+from tools.bench.scale_stages import (
+    Cost,
+    StageFailed,
+    StageRunner,
+    measure_mixture,
+    measure_stages,
+)
 
 MEBIBYTES = 100
 
@@ -67,8 +73,21 @@ def test_every_data_stage_is_run_and_measured(tmp_path: Path, monkeypatch: pytes
     assert ran[-1][2][-2:] == ["--stop_stage", "7"]
 
 
+def test_stage_1_of_a_mixture_is_really_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPATH", str(scale_recipe.ROOT))
+    recipe = scale_recipe.write_recipe(tmp_path, 40, 3)
+    costs = measure_mixture(recipe, 40)
+    assert [cost.what for cost in costs] == ["1 combine data", "1 draw sets"]
+    assert all(cost.seconds > 0 and cost.peak_mib > 5 for cost in costs)
+    names = ("mixture_train", "mixture_valid", "mixture_test")
+    assert [validate_data_directory(recipe / "data" / name) for name in names] == [35, 4, 4]
+
+
 def test_page_has_growth_of_time_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     calls = []
+
+    def measure_one(recipe, sources):
+        return [Cost("stage 1", sources, sources, 1.0, 10.0)]
 
     def measure(recipe, sources, nj, splits):
         calls.append(sources)
@@ -77,6 +96,7 @@ def test_page_has_growth_of_time_and_memory(tmp_path: Path, monkeypatch: pytest.
         return [Cost("stage a", sources, 3 * sources, seconds, mebibytes)]
 
     monkeypatch.setattr(scale, "measure_stages", measure)
+    monkeypatch.setattr(scale, "measure_mixture", measure_one)
     monkeypatch.setattr(scale_recipe, "write_recipe", lambda folder, sources: folder)
     options = ["--work_dir", str(tmp_path / "work"), "--out", str(tmp_path / "SCALE.md")]
     (tmp_path / "work").mkdir()
@@ -84,6 +104,7 @@ def test_page_has_growth_of_time_and_memory(tmp_path: Path, monkeypatch: pytest.
     page = (tmp_path / "SCALE.md").read_text()
     assert "| stage | 3,072: s | 6,144: s | time grows with size to the power |" in page
     assert "| stage a | 104.9 | 419.4 | 2.00 | 56 | 62 | 2,048 |" in page
+    assert "| stage 1 | 1.0 | 1.0 | 0.00 | 10 | 10 | 0 |" in page
     assert "Git hash" in page and "Synthetic" in page
     scale.main(["--sources", "1024", "2048", *options])
     assert calls == [1024, 2048]  # not measured again

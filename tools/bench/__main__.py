@@ -15,9 +15,6 @@ from tools.bench import page
 from tools.bench.measure import Options
 from tools.bench.run import MODULES, run_all
 
-DEFAULT_OUT = Path(__file__).with_name("RESULTS.md")
-CURVE = Path(__file__).with_name("CURVE.md")
-
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser."""
@@ -26,7 +23,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: see that all runs")
     parser.add_argument("--only", nargs="+", choices=MODULES, metavar="NAME", default=[])
     parser.add_argument("--repeats", type=int, default=5, help="counted runs of each function")
-    parser.add_argument("--out", type=Path, help=f"page to write; a whole run: {DEFAULT_OUT.name}")
+    parser.add_argument("--out", type=Path, help=f"page to write; a whole run: {page.RESULTS.name}")
     parser.add_argument("--verbose", action="store_true", help="show where a failure came from")
     return parser
 
@@ -40,11 +37,9 @@ def main(cmd: list[str] | None = None) -> int:
     facts = page.environment(options)
     rows, failures = run_all(arguments.only or MODULES, options)
     text = page.render(facts, shlex.join(["python", "-m", "tools.bench", *words]), rows, failures)
-    if CURVE.exists():  # made by its own command, as it takes many minutes
-        text += "\n" + CURVE.read_text()
     out = arguments.out
     if out is None and not (arguments.quick or arguments.only):
-        out = DEFAULT_OUT
+        out = page.RESULTS
     if out is None:
         print(text)
     else:

@@ -196,7 +196,7 @@ def trained_points(training: Training, output_dir: Path, num_pairs: int) -> list
 def main(cmd: list[str] | None = None) -> None:
     """Train, score, write; what is there already is not trained again."""
     from tools.bench.measure import Options
-    from tools.bench.page import environment
+    from tools.bench.page import environment, write_part
 
     parser = argparse.ArgumentParser("python -m tools.bench.curve", description=__doc__)
     parser.add_argument("--data_dir", type=Path, default=RECIPE, help="recipe with its data")
@@ -211,8 +211,7 @@ def main(cmd: list[str] | None = None) -> None:
             output_dir = work_dir / re.sub(r"\W+", "_", training.name)
             points += trained_points(training, output_dir, arguments.num_pairs)
     draw(points, HERE / "curve.png")
-    with atomic_open(HERE / "CURVE.md") as stream:
-        stream.write(render(points, facts, arguments.num_pairs))
+    write_part(HERE / "CURVE.md", render(points, facts, arguments.num_pairs))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.report.environment import environment_records
 from tools.bench.measure import Options, Row
 
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS = ("CURVE.md", "SCALE.md")
+"""Pages that have commands of their own, as these take long."""
+_MARK = "<!-- What follows is made by commands of its own. -->"
 HEADER = ("what", "setting", "value", "unit", "goal", "met", "made of")
 
 
@@ -81,9 +85,23 @@ def render(
 
 
 def write(path: str | Path, page: str) -> None:
-    """Write the page beside and rename it."""
+    """Write the page; below the whole results stand the pages of ``PARTS`` beside them."""
+    path = Path(path)
+    parts = [path.with_name(name) for name in PARTS if path.name == RESULTS.name]
+    texts = [part.read_text().rstrip() for part in parts if part.exists()]
+    if texts:
+        page = "\n\n".join([page.split(_MARK)[0].rstrip(), _MARK, *texts]) + "\n"
     with atomic_open(path) as stream:
         stream.write(page)
+
+
+def write_part(path: Path, part: str) -> None:
+    """Write a page of ``PARTS`` and, where the results stand beside it, these with it."""
+    with atomic_open(path) as stream:
+        stream.write(part)
+    results = path.with_name(RESULTS.name)
+    if path.name in PARTS and results.exists():
+        write(results, results.read_text())
 
 
 def _row(row: Row) -> str:

@@ -10,7 +10,8 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import log
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESP
 from espnet2_ext.data.atomic import atomic_open
 from tools.bench import page, scale_recipe
 from tools.bench.measure import Options
-from tools.bench.scale_stages import Cost, measure_stages
+from tools.bench.scale_stages import Cost, measure_mixture, measure_stages
 
 HERE = Path(__file__).resolve().parent
 SOURCES = (14_000, 56_000, 228_000)
@@ -40,7 +41,7 @@ def render(costs: Sequence[Cost], facts: Mapping[str, str], command: str) -> str
         "Synthetic: a few files of 0.2 to 0.4 s under many names, put through the stages of "
         "egs2/TEMPLATE/p2v1 (mfcc units, a speaker encoder of 8 channels, the smallest model), one "
         "run of each size. The sizes in the table are those of the training set after speed "
-        "perturbation; stage 2 works on a third of them. Memory is the resident peak of the "
+        "perturbation; stages 1 and 2 work on a third of them. Memory is the resident peak of the "
         "largest process of a stage; the last column is its growth between the two largest sizes. "
         "The first row is what it costs to have ids and paths in memory at all.",
         "",
@@ -66,13 +67,22 @@ def _cells(row: Sequence[Cost]) -> list[str]:
     return [*seconds, power, *(f"{cost.peak_mib:,.0f}" for cost in row), slope]
 
 
-def measured(sources: int, work_dir: Path, nj: int, splits: int) -> list[Cost]:
-    """Return the costs at one size, from its file where it was measured before."""
-    cached = work_dir / f"costs_{sources}.json"
+def measured(
+    sources: int, work_dir: Path, name: str, measure: Callable[[Path], list[Cost]]
+) -> list[Cost]:
+    """Return the costs at one size, from their file where they were measured before.
+
+    Args:
+        sources: utterances of the recipe.
+        work_dir: to write to.
+        name: of what is measured, for the file.
+        measure: takes a fresh recipe.
+    """
+    cached = work_dir / f"{name}_{sources}.json"
     if not cached.exists():
         folder = work_dir / f"recipe_{sources}"
         scale_recipe.remove(folder)
-        costs = measure_stages(scale_recipe.write_recipe(folder, sources), sources, nj, splits)
+        costs = measure(scale_recipe.write_recipe(folder, sources))
         scale_recipe.remove(folder)
         with atomic_open(cached) as stream:
             json.dump([vars(cost) for cost in costs], stream)
@@ -98,10 +108,12 @@ def main(cmd: list[str] | None = None) -> None:
     work_dir = arguments.work_dir.resolve()
     costs: list[Cost] = []
     for sources in sorted(arguments.sources):
-        costs += measured(sources, work_dir, arguments.nj, arguments.splits)
+        mixture = partial(measure_mixture, sources=sources)
+        stages = partial(measure_stages, sources=sources, nj=arguments.nj, splits=arguments.splits)
+        costs += measured(sources, work_dir, "mixture", mixture)
+        costs += measured(sources, work_dir, "costs", stages)
     command = shlex.join(["python", "-m", "tools.bench.scale", *words])
-    with atomic_open(arguments.out) as stream:
-        stream.write(render(costs, facts, command))
+    page.write_part(arguments.out, render(costs, facts, command))
     print(f"wrote {arguments.out}")
 
 

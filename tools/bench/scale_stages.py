@@ -92,6 +92,24 @@ class StageRunner:
         print(f"{self.sources:,}: {what}: {seconds:.1f} s, {peak_mib:.0f} MiB", flush=True)
 
 
+def measure_mixture(recipe: Path, sources: int) -> list[Cost]:
+    """Return the cost of what stage 1 of a mixture does with the tables of its corpora.
+
+    Args:
+        recipe: of ``scale_recipe.write_recipe``.
+        sources: utterances of its training set.
+    """
+    runner = StageRunner(recipe, sources)
+    command = [sys.executable, "-m", "espnet2_ext.bin.combine_data", "--out_dir", "data/all"]
+    runner.run("1 combine data", sources, [*command, "--data_dirs", "data/train", "data/test"])
+    command = [sys.executable, "-m", "espnet2_ext.bin.split_pretraining", "--data_dir", "data/all"]
+    # The drawn sets of a small corpus would be most of it.
+    drawn = str(min(500, sources // 10))
+    command += ["--out_data", "data", "--name", "mixture", "--num_valid", drawn]
+    runner.run("1 draw sets", sources, [*command, "--num_test", drawn])
+    return runner.costs
+
+
 def measure_stages(recipe: Path, sources: int, nj: int, splits: int) -> list[Cost]:
     """Return the cost of each data stage, of training's start, and of a second run.
 
