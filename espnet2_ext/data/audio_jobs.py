@@ -6,18 +6,18 @@ samples) or why it was rejected. A later run redoes exactly the files for which 
 holds. A folder is the work of one process, and nobody holds the records of all of them.
 """
 
-import json
 import logging
 import os
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import soundfile
 
-from espnet2_ext.data.atomic import atomic_open, remove_leftovers
+from espnet2_ext.data.atomic import remove_leftovers
 from espnet2_ext.data.audio import (
     SAMPLE_RATE_HZ,
     AudioError,
@@ -26,6 +26,7 @@ from espnet2_ext.data.audio import (
     to_int16,
     write_flac,
 )
+from espnet2_ext.data.journal import Journal
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.share import Share
 
@@ -85,7 +86,8 @@ class AudioOutcome:
 
     def add(self, other: "AudioOutcome") -> None:
         """Take in what became of further folders."""
-        self.num_samples.update(other.num_samples)
+        # Names that came from another process are copies of those that are here.
+        self.num_samples.update((sys.intern(key), n) for key, n in other.num_samples.items())
         self.rejected.update(other.rejected)
         self.clipped += other.clipped
         self.already_done += other.already_done
@@ -166,26 +168,21 @@ def _run_folder(task: tuple[Path, int, list[AudioJob]]) -> AudioOutcome:
     out, number, jobs = task
     folder = _folder(out, number)
     remove_leftovers(folder)
-    journal = folder / _JOURNAL
-    records = _read_journal(journal)
+    journal = Journal(folder / _JOURNAL, lambda record: record.job.utterance_id, _decode)
+    records = journal.read()
     waiting = []
     for job in jobs:
         record = records.get(job.utterance_id)
         if record is None or record.job != job or not record.holds():
             waiting.append(job)
     if waiting:
-        folder.mkdir(parents=True, exist_ok=True)
         (out / "wav.scp").unlink(missing_ok=True)
-        # Appended line by line: a kill costs the files in flight, no more.
-        with open(journal, "a", encoding="utf-8", newline="\n") as stream:
-            stream.write("\n")  # ends a line that a kill cut off
+        with journal.appending() as append:  # a kill costs the files in flight, no more
             for job in waiting:
                 records[job.utterance_id] = convert_audio(job)
-                stream.write(_to_line(records[job.utterance_id]))
-                stream.flush()
+                append(records[job.utterance_id])
     if waiting or len(jobs) < len(records):
-        with atomic_open(journal) as stream:
-            stream.writelines(_to_line(records[job.utterance_id]) for job in jobs)
+        journal.replace(records[job.utterance_id] for job in jobs)
     outcome = AudioOutcome(already_done=len(jobs) - len(waiting))
     for job in jobs:
         _add(outcome, records[job.utterance_id])
@@ -247,23 +244,8 @@ def _measure(path: str) -> int:
     return header.frames
 
 
-def _to_line(record: AudioRecord) -> str:
-    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
-
-
-def _read_journal(path: Path) -> dict[str, AudioRecord]:
-    """Return ``{utterance: record}``; a line cut off by a kill is as if not there."""
-    records: dict[str, AudioRecord] = {}
-    if not path.is_file():
-        return records
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            try:
-                fields = json.loads(line)
-                job = AudioJob(**fields.pop("job"))
-                state = fields.pop("source_state")
-                state = None if state is None else (state[0], state[1])
-                records[job.utterance_id] = AudioRecord(job, state, **fields)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue
-    return records
+def _decode(fields: dict) -> AudioRecord:
+    """Return the record that a line of the journal holds."""
+    job = AudioJob(**fields.pop("job"))
+    state = fields.pop("source_state")
+    return AudioRecord(job, None if state is None else (state[0], state[1]), **fields)

@@ -240,19 +240,18 @@ def subset_data_directory(
     source = Path(source)
     refuse_same(out, [source])
     validate_data_directory(source)
-    tables = read_data_directory(source, names=()).tables
     wanted = set(utterance_ids)
-    for utterance_id in sorted(wanted - tables["wav.scp"].keys()):
+
+    def keep(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        return (row for row in rows if row[0] in wanted)
+
+    wav_scp = dict(keep(iterate_rows(source / "wav.scp")))
+    for utterance_id in sorted(wanted - wav_scp.keys()):
         reason = read_rejected(source).get(utterance_id)
         because = f"rejected ({reason})" if reason else "not there"
         raise DataDirectoryError(
             f"{source}/wav.scp: {utterance_id}: {because}; take it out of the subset"
         )
-
-    def keep(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        return (row for row in rows if row[0] in wanted)
-
+    utt2spk = dict(keep(read_required(source, "utt2spk").items()))
     others = {name: keep(iterate_rows(source / name)) for name in _common_tables(out, [source])}
-    write_tables(
-        out, dict(keep(tables["wav.scp"].items())), dict(keep(tables["utt2spk"].items())), others
-    )
+    write_tables(out, wav_scp, utt2spk, others)

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-from espnet2_ext.data.data_directory import (
-    read_data_directory,
-    subset_data_directory,
-)
+from espnet2_ext.data.data_directory import subset_data_directory
 from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
-from espnet2_ext.data.table_set import DataDirectoryError, refuse_same
+from espnet2_ext.data.table_set import (
+    DataDirectoryError,
+    check_table,
+    iterate_rows,
+    refuse_same,
+)
 
 
 def filter_length(
@@ -32,9 +34,11 @@ def filter_length(
             f"{max_duration_s:g} leave nothing; give 0 <= min <= max"
         )
     refuse_same(out, [source])
-    lengths = read_data_directory(source, names=["utt2num_samples"]).table("utt2num_samples")
-    rejected = {}
-    for utterance_id, num_samples in lengths.items():
+    check_table(source, "utt2num_samples")
+    earlier, rejected = read_rejected(source), {}
+    kept, total = [], 0
+    for utterance_id, num_samples in iterate_rows(source / "utt2num_samples"):
+        total += 1
         if not num_samples.isdecimal():
             raise DataDirectoryError(
                 f"{source}/utt2num_samples: {utterance_id}: {num_samples!r} is not a number of "
@@ -45,14 +49,14 @@ def filter_length(
             rejected[utterance_id] = f"{duration_s:.3f} s, shorter than {min_duration_s:g} s"
         elif duration_s > max_duration_s:
             rejected[utterance_id] = f"{duration_s:.3f} s, longer than {max_duration_s:g} s"
-    earlier = read_rejected(source)
-    kept = lengths.keys() - rejected.keys() - earlier.keys()
+        elif utterance_id not in earlier:
+            kept.append(utterance_id)
     if not kept:
         raise DataDirectoryError(
             f"{source}: no utterance lasts {min_duration_s:g} to {max_duration_s:g} s; "
             "change the limits"
         )
     write_rejected(out, earlier | rejected)
-    report_rejected(out, rejected, len(lengths))
+    report_rejected(out, rejected, total)
     subset_data_directory(source, out, kept)
     return len(kept)

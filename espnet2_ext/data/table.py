@@ -1,5 +1,6 @@
 """Kaldi's text tables: one ``key value`` a line, sorted by key, UTF-8."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from espnet2_ext.data.atomic import atomic_open
 
 def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield ``(key, value)`` line by line, in file order; the value is stripped.
+
+    A key that stands in several tables is in memory once.
 
     Raises:
         FileNotFoundError: the table is not there.
@@ -20,7 +23,7 @@ def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
             value = value.strip()
             if not value or key.split() != [key]:
                 raise ValueError(f"{path}:{number}: expected 'key value', got {line.strip()!r:.80}")
-            yield key, value
+            yield sys.intern(key), value
 
 
 def read_table(path: str | Path) -> dict[str, str]:

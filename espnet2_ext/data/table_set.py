@@ -42,6 +42,14 @@ def table_names(path: str | Path) -> list[str]:
     )
 
 
+def check_table(path: Path, name: str) -> None:
+    """Raise a DataDirectoryError where the directory or its table is missing."""
+    if not path.is_dir():
+        raise DataDirectoryError(f"{path}: no such data directory; run the data stage first")
+    if not (path / name).is_file():
+        raise DataDirectoryError(f"{path / name}: missing; run the stage that writes it")
+
+
 def read_required(path: str | Path, name: str) -> dict[str, str]:
     """Return one table of a data directory as ``{utterance: value}``.
 
@@ -49,10 +57,7 @@ def read_required(path: str | Path, name: str) -> dict[str, str]:
         DataDirectoryError: the directory or table is missing, or a line is malformed.
     """
     path = Path(path)
-    if not path.is_dir():
-        raise DataDirectoryError(f"{path}: no such data directory; run the data stage first")
-    if not (path / name).is_file():
-        raise DataDirectoryError(f"{path / name}: missing; run the stage that writes it")
+    check_table(path, name)
     try:
         table = read_table(path / name)
     except ValueError as error:

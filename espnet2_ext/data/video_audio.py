@@ -7,19 +7,19 @@ the videos for which that no longer holds.
 """
 
 import importlib.util
-import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from espnet2_ext.data.any_audio import read_any_audio
-from espnet2_ext.data.atomic import atomic_open, remove_leftovers
+from espnet2_ext.data.atomic import remove_leftovers
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, AudioError, to_int16, write_flac
 from espnet2_ext.data.audio_jobs import file_state
+from espnet2_ext.data.journal import Journal
 from espnet2_ext.data.parallel import parallel_map
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,8 @@ def extract_audio(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
-    records = _read_journal(out / _JOURNAL)
+    journal = Journal(out / _JOURNAL, lambda record: record.job.source, _decode)
+    records = journal.read()
     waiting = []
     for job in jobs:
         record = records.get(job.source)
@@ -95,9 +96,7 @@ def extract_audio(
     if waiting and len(waiting) < len(jobs):
         logger.info("%s: %d of %d done before", description, len(jobs) - len(waiting), len(jobs))
     if waiting:
-        # Appended line by line: a kill costs the videos in flight, no more.
-        with open(out / _JOURNAL, "a", encoding="utf-8", newline="\n") as stream:
-            stream.write("\n")  # ends a line that a kill cut off
+        with journal.appending() as append:  # a kill costs the videos in flight, no more
             for record in parallel_map(
                 extract_cuts,
                 waiting,
@@ -107,12 +106,10 @@ def extract_audio(
                 start_method="spawn",
             ):
                 records[record.job.source] = record
-                stream.write(_to_line(record))
-                stream.flush()
+                append(record)
     result = [records[job.source] for job in jobs]
     if waiting or len(result) < len(records):
-        with atomic_open(out / _JOURNAL) as stream:
-            stream.writelines(map(_to_line, result))
+        journal.replace(result)
     return {
         cut.output: reason
         for record in result
@@ -155,28 +152,13 @@ def _outside(cut: Cut, duration_s: float, source: str) -> str | None:
     return None
 
 
-def _to_line(record: VideoRecord) -> str:
-    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
-
-
-def _read_journal(path: Path) -> dict[str, VideoRecord]:
-    """Return ``{source: record}``; a line cut off by a kill is as if not there."""
-    records: dict[str, VideoRecord] = {}
-    if not path.is_file():
-        return records
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            try:
-                fields = json.loads(line)
-                cuts = tuple(Cut(**cut) for cut in fields["job"]["cuts"])
-                job = VideoJob(fields["job"]["source"], cuts)
-                state = fields["source_state"]
-                records[job.source] = VideoRecord(
-                    job,
-                    None if state is None else (state[0], state[1]),
-                    tuple(fields["output_bytes"]),
-                    tuple(fields["reasons"]),
-                )
-            except (ValueError, TypeError, KeyError):
-                continue
-    return records
+def _decode(fields: dict) -> VideoRecord:
+    """Return the record that a line of the journal holds."""
+    cuts = tuple(Cut(**cut) for cut in fields["job"]["cuts"])
+    state = fields["source_state"]
+    return VideoRecord(
+        VideoJob(fields["job"]["source"], cuts),
+        None if state is None else (state[0], state[1]),
+        tuple(fields["output_bytes"]),
+        tuple(fields["reasons"]),
+    )
