@@ -44,8 +44,8 @@ def render(costs: Sequence[Cost], facts: Mapping[str, str], command: str) -> str
         "run of each size. The sizes in the table are those of the training set after speed "
         "perturbation; stages 1 and 2 work on a third of them. Memory is the resident peak of the "
         "largest process of a stage; the last column is its growth between the two largest sizes. "
-        "In stages 3 to 5 and 7 that is a worker, which does not grow. The row of wav.scp is what it "
-        "costs to have ids and paths in memory at all.",
+        "In stages 3 to 5 and 7 that is a worker, which does not grow. The row of wav.scp is what "
+        "it costs to have ids and paths in memory at all.",
         "",
         *(f"- {name}: `{value}`" for name, value in facts.items()),
         f"- command: `{command}`",
