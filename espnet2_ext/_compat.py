@@ -56,7 +56,13 @@ try:
 except ImportError:
     import kaldiio as _ark  # ESPnet 202511
 
-__all__ = ["load_ark_scp", "tacotron2_classes", "write_ark_scp", "write_ark_scp_rows"]
+__all__ = [
+    "load_ark_array",
+    "load_ark_scp",
+    "tacotron2_classes",
+    "write_ark_scp",
+    "write_ark_scp_rows",
+]
 
 
 def tacotron2_classes() -> tuple[type, type]:

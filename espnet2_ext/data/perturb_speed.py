@@ -14,6 +14,7 @@ from espnet2_ext.data.rejected import read_rejected
 from espnet2_ext.data.share import Share
 from espnet2_ext.data.table_set import (
     DataDirectoryError,
+    check_table,
     iterate_rows,
     read_required,
     refuse_same,
@@ -59,9 +60,8 @@ def perturb_speed(
     speeds = parse_factors(factors)
     refuse_same(out, [source])
     validate_data_directory(source)
-    read_required(source, "utt2num_samples")
+    check_table(source, "utt2num_samples")
     wavs = read_required(source, "wav.scp")
-
     refuse_perturbed(source, wavs, speeds)
 
     def origin_of(new_id: str) -> tuple[str, str]:

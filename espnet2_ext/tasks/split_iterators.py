@@ -31,6 +31,7 @@ class SplitIterFactory(AbsIterFactory):
         shuffle = self.shuffle if shuffle is None else shuffle
         functions = list(self.build_functions)
         if shuffle:
+            # ESPnet's draw; numpy's types know no lists of functions.
             np.random.RandomState(epoch + self.seed).shuffle(functions)  # type: ignore[arg-type]
         return SplitBatches([_loader_of(function, epoch, shuffle) for function in functions])
 

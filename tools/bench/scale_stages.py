@@ -98,6 +98,9 @@ def measure_mixture(recipe: Path, sources: int) -> list[Cost]:
     Args:
         recipe: of ``scale_recipe.write_recipe``.
         sources: utterances of its training set.
+
+    Raises:
+        StageFailed: see ``StageRunner.run``.
     """
     runner = StageRunner(recipe, sources)
     command = [sys.executable, "-m", "espnet2_ext.bin.combine_data", "--out_dir", "data/all"]
@@ -118,6 +121,9 @@ def measure_stages(recipe: Path, sources: int, nj: int, splits: int) -> list[Cos
         sources: utterances before speed perturbation.
         nj: processes.
         splits: into how many parts the tables are split for training.
+
+    Raises:
+        StageFailed: see ``StageRunner.run``.
     """
     runner = StageRunner(recipe, sources)
     utterances = sources * len(scale_recipe.SPEEDS.split())
