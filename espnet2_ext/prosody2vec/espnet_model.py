@@ -244,7 +244,7 @@ class Prosody2VecModel(AbsESPnetModel):
         if self.training and self.prosody_crop_frames is not None:
             mels, mel_lengths = crop_mels(mels, mel_lengths, self.prosody_crop_frames)
         if self.training and self.prosody_augmentation is not None:
-            # ESPnet's SpecAug works in place on an input without gradient.
+            # espnet_specaug works in place on an input without gradient.
             mels, _ = self.prosody_augmentation(mels.clone(), mel_lengths)
         return self.prosody_encoder(mels, mel_lengths)
 

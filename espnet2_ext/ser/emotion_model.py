@@ -152,7 +152,7 @@ class EmotionModel(AbsESPnetModel):
             if self.crop_frames is not None:
                 mels, mel_lengths = crop_mels(mels, mel_lengths, self.crop_frames)
             if self.augmentation is not None:
-                # ESPnet's SpecAug works in place on an input without gradient.
+                # espnet_specaug works in place on an input without gradient.
                 mels, _ = self.augmentation(mels.clone(), mel_lengths)
         return self.prosody_encoder(mels, mel_lengths)
 
