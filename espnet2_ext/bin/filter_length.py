@@ -11,8 +11,13 @@ def main(cmd: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data_dir", required=True, help="formatted directory to read")
     parser.add_argument("--out_dir", required=True, help="directory to write")
-    parser.add_argument("--min_duration_s", type=float, default=0.1, help="shortest that stays")
-    parser.add_argument("--max_duration_s", type=float, default=20.0, help="longest that stays")
+    for option, default, what in (("min", 0.1, "shortest"), ("max", 20.0, "longest")):
+        parser.add_argument(
+            f"--{option}_duration_s",
+            type=float,
+            default=default,
+            help=f"{what} that stays; not in paper",
+        )
     options = parser.parse_args(cmd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s")
     filter_length(**vars(options))

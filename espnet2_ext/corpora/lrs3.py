@@ -23,7 +23,7 @@ Traps, and what is done here:
 * A talk may be in several splits, so the split is part of the id; ids are never split at
   ``_`` or ``-``, which YouTube ids may hold (``lrs3_release.py``).
 * Clips of pretrain last 12.4 s on average; above 15 s they are cut at pauses. Some texts
-  lack the times of words: such clips stay whole, and p2v.sh's limit of 20 s holds.
+  lack the times of words: such clips stay whole, and p2v.sh's limit of 20 s (not in paper) holds.
 * Texts are not always UTF-8, and hold markers such as ``{LG}`` (``lrs3_text.py``).
 * The lists of validation clips that others use differ, one depends on the order in which
   a machine lists folders: validation is drawn here, seeded, from sorted ids.

@@ -28,7 +28,7 @@ Traps, and what is done here:
 * Splits share YouTube videos and so persons: how many is logged. Speakers are not kept
   apart, as [P2V] does not either.
 * Who speaks is not said: the nine digits of a video id nearly always mean one link.
-* Lengths go from 0.5 to 95 s: p2v.sh leaves out what is above 20 s.
+* Lengths go from 0.5 to 95 s: p2v.sh leaves out what is above 20 s (not in paper).
 
 Source: [P2V] IV-A, Table III.
 """

@@ -8,10 +8,10 @@ class LocationSensitiveAttention(nn.Module):
     """Additive attention that sees where it looked before.
 
     Source: [P2V] III-C (Chorowski et al. 2015) and Table II, rows Query FC, Memory FC,
-    Location Conv1D, Location FC, Weight FC.
-    Deviation: the location convolution is padded to keep the length (Table II prints a
-    padding of 1 for a kernel of 31, which would not), and has two input channels, the
-    last and the accumulated weights, as in Tacotron 2.
+    Location Conv1D (kernel 31, padding 15), Location FC, Weight FC.
+    Deviation: the location convolution sees the last and the accumulated weights, as in
+    NVIDIA's Tacotron 2; not in paper (the last alone in Chorowski et al., the accumulated
+    alone in the paper of Tacotron 2).
 
     Args:
         query_dim: H of the attention LSTM.

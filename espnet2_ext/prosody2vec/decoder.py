@@ -43,8 +43,15 @@ class Prosody2VecDecoder(nn.Module):
     * ``start`` and ``step``: one step at a time, fed by its own output.
 
     Source: [P2V] III-C and Table II, rows Attention LSTM, Decoder.
-    Deviation: a stop logit beside each step (needed to generate), a reduction factor
-    (1 in the paper), and dropout in the prenet as in Tacotron 2; none in paper.
+    Table II gives the attention LSTM 1408 "Channels/Nodes", which is taken for its hidden
+    size, as every other row gives what a layer puts out. It is also 512 + 896 (896 is D), so
+    that it could be the width of an input; what the hidden size is would then not be in paper.
+    Deviation: none of these is in paper. A stop logit beside each step (needed to generate);
+    a reduction factor (1 for the paper's 80 outputs a step); dropout in the prenet, as in
+    Tacotron 2, which has it when generating too; the projection reads the context beside the
+    decoder LSTM, as in Tacotron 2; before the first step all attention is on unit 0 and its
+    vector is the context (both are zero in NVIDIA's Tacotron 2, the attention is even over
+    the units in ESPnet's).
 
     Args:
         encoded_dim: E, width of U2V's output.
@@ -146,7 +153,10 @@ class Prosody2VecDecoder(nn.Module):
         return forced_pass(self, memory, self.prenet(inputs), true_units, energy_steps)
 
     def start(self, memory: Memory) -> DecoderState:
-        """Return the state before the first step: looking at unit 0, all else zero."""
+        """Return the state before the first step: looking at unit 0, all else zero.
+
+        Deviation: not in paper; it is where the speech begins.
+        """
         encoded, shared = memory.encoded, memory.shared
         batch, num_units, _ = encoded.shape
         weights = encoded.new_zeros(batch, num_units)

@@ -30,7 +30,8 @@ class Prosody2VecModel(AbsESPnetModel):
     Args:
         features: waveform to mel.
         normalize: mel to normalised mel and back (ESPnet's GlobalMVN); None for neither.
-        prosody_augmentation: SpecAugment on the prosody encoder's input only; or None.
+        prosody_augmentation: SpecAugment on the prosody encoder's input only (what it is
+            applied to is not in paper); or None.
         unit_encoder: U2V.
         prosody_encoder: see there.
         decoder: see there; its memory is units, speaker and prosody side by side.

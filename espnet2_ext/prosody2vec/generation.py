@@ -20,7 +20,7 @@ class GenerationLimits:
         min_frames_per_unit: no stop before this many mel frames for each unit.
         max_frames_per_unit: an item is cut here, and counted as not stopped.
         max_last_unit_frames: so many mel frames with the attention on the last unit end an
-            item too, counted as not stopped; 40 are 0.64 s, longer than a unit lasts.
+            item too, counted as not stopped; 60 are 0.96 s at a hop of 16 ms.
         backward_units: furthest the attention may move back in a step; None for no limit.
         forward_units: furthest it may move ahead in a step; None for no limit.
     """

@@ -26,7 +26,8 @@ class EmotionModel(AbsESPnetModel):
         num_emotions: K.
         features: waveform to mel.
         normalize: ESPnet's GlobalMVN with the statistics of pretraining; or None.
-        augmentation: SpecAugment on the prosody encoder's input while training; or None.
+        augmentation: SpecAugment on the prosody encoder's input while training (in
+            fine-tuning not in paper); or None.
         prosody_encoder: or None, where an upstream does alone.
         upstream: an upstream to fine-tune; or None, also where a frozen one's vectors
             are given as data.

@@ -40,6 +40,9 @@ def build_frame_features(
 ) -> FrameFeatures:
     """Return the frame features that a text names.
 
+    Source: [P2V] III-A: HuBERT base, pretrained on LibriSpeech (``hubert_base``). Which
+    layer is clustered is not in paper.
+
     Args:
         spec: ``mfcc``, or ``<S3PRL upstream>/<layer>`` such as ``hubert_base/6``. The layer
             counts S3PRL's hidden states: 0 is the input of the first transformer block,

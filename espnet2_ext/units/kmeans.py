@@ -63,7 +63,8 @@ def learn_kmeans(
         num_clusters: k.
         path_or_url: checkpoint of the features, if they need one.
         max_frames: frames sampled uniformly; a million of HuBERT base take 3.3 GB.
-        portion: share of the utterances to look at at all; at full scale 0.1 saves hours.
+        portion: share of the utterances to look at at all; not in paper, at full scale 0.1
+            saves hours.
         max_utterances: upper limit on the utterances to look at.
         num_initialisations: k-means++ starts of which the best is taken.
         refinement_passes: of full-batch k-means over the sample afterwards, see ``refine``.

@@ -27,7 +27,7 @@ train_set=                  # directory below data/
 valid_set=                  # directory below data/
 test_sets=                  # directories below data/ with pairs/same_voice, such as "test_a test_b"
 local_data_opts=            # further options of local/data.sh
-max_wav_duration=20         # seconds; longer ones are left out of training and validation
+max_wav_duration=20         # seconds; longer ones are left out of training and validation; not in paper
 ## References of the conversion: stage 1
 pair_rules="same_voice parallel average"  # whose prosody is taken; the first one is compared most
 num_references=5            # utterances that average takes the mean of

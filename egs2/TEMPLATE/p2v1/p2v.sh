@@ -31,15 +31,15 @@ local_data_opts=            # options of local/data.sh
 speed_perturb_factors=      # of the training set, such as "0.9 1.0 1.1"
 audio_format=flac           # in dumpdir; only flac
 fs=16000                    # sampling rate; only 16000, which HuBERT and the vocoder need
-min_wav_duration=0.1        # seconds; shorter utterances are left out
-max_wav_duration=20         # seconds; longer ones are left out of training and validation
+min_wav_duration=0.1        # seconds; shorter utterances are left out; not in paper
+max_wav_duration=20         # seconds; longer ones are left out of training and validation; not in paper
 ## Units and speakers: stages 4 and 5
-kmeans_feature=hubert_base/6  # mfcc, or S3PRL upstream and layer
+kmeans_feature=hubert_base/6  # mfcc, or S3PRL upstream and layer; not in paper: which layer
 nclusters=100               # how many units
 kmeans_path_or_url=         # checkpoint or directory, for upstreams such as hf_hubert_custom/6
-kmeans_portion=1.0          # share of the training utterances that k-means looks at
-kmeans_max_frames=1000000   # frames of them that are clustered
-kmeans_switch_penalty=0.0   # price of a change of unit, which smooths mfcc units; 0 for HuBERT
+kmeans_portion=1.0          # share of the training utterances that k-means looks at; not in paper
+kmeans_max_frames=1000000   # frames of them that are clustered; not in paper
+kmeans_switch_penalty=0.0   # price of a change of unit, which smooths mfcc units; not in paper: 0 is off
 kmeans_centroids=           # learn none: take this centroids.npz of bin/import_kmeans
 speaker_encoder=speechbrain/spkrec-ecapa-voxceleb  # hub name or directory; train: a small one
 ## Training: stages 7 and 8

@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from speechbrain.nnet.CNN import Conv1d
 
 from espnet2_ext.prosody2vec.ecapa import Res2NetBlock
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder, _normalised
+
+CONF = Path(__file__).resolve().parents[3] / "egs2/TEMPLATE/p2v1/conf"
 
 
 def tiny_encoder(**options: str) -> ProsodyEncoder:
@@ -82,11 +87,26 @@ def test_unknown_normalization():
         tiny_encoder(input_normalization="median")
 
 
-def test_size_of_the_paper():
-    encoder = ProsodyEncoder()
-    parameters = sum(p.numel() for p in encoder.parameters())
-    # facts: 14.6 M with channels 1024 and an aggregation of 1536.
-    assert parameters == pytest.approx(14.6e6, rel=0.02)
+@pytest.mark.parametrize("config", ["train_p2v", "tuning/train_p2v_aggregation3072"])
+def test_sizes_are_those_of_speechbrain(config):
+    """1536 is the ECAPA-TDNN paper's aggregation (14.7 M), 3072 SpeechBrain's published one."""
+    conf = yaml.safe_load((CONF / f"{config}.yaml").read_text())["prosody_encoder_conf"]
+    width = {"train_p2v": 1536, "tuning/train_p2v_aggregation3072": 3072}[config]
+    oracle = ECAPA_TDNN(
+        80,
+        lin_neurons=192,
+        channels=[1024] * 4 + [width],
+        kernel_sizes=[5, 3, 3, 3, 1],
+        dilations=[1, 2, 3, 4, 1],
+        attention_channels=128,
+    )
+    shapes = [
+        sorted(tuple(p.squeeze().shape) for p in network.parameters())
+        for network in (ProsodyEncoder(**conf), oracle)
+    ]
+    assert shapes[0] == shapes[1]
+    weights = sum(p.numel() for p in oracle.parameters())
+    assert weights == {1536: 14_660_416, 3072: 20_767_552}[width]
 
 
 def test_equals_speechbrain_on_one_utterance():
