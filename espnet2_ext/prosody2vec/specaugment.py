@@ -89,7 +89,7 @@ def drawn_mask(
     """
     low, high, sizes = low[:, None], high[:, None], sizes[:, None]
     # torchaudio's mask_along_axis_iid draws real numbers and rounds width and position down
-    # separately, which makes the last position rarer.
+    # separately: start D - width never comes, the one before it half as often as the others.
     width = low + _uniform_below((high - low).clamp(min=1), num_mask)
     width = torch.minimum(width, sizes)
     start = _uniform_below(sizes - width + 1, num_mask)
