@@ -9,6 +9,8 @@ Any audio file does, of any length. Prints seconds and mean F0 of all recordings
 import argparse
 import logging
 
+from espnet2.utils.types import str2bool
+
 from espnet2_ext.report.conversion_figure import conversion_figure
 from espnet2_ext.report.figure_file import save_figure
 from espnet2_ext.tasks.any_conversion import AnyConverter
@@ -27,6 +29,12 @@ def get_parser() -> argparse.ArgumentParser:
     model.add_argument("--speaker_encoder", help="default: that of the training")
     model.add_argument("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
     model.add_argument("--max_segment_s", type=float, default=10.0, help="longer is split")
+    model.add_argument(
+        "--restore_contrast",
+        type=str2bool,
+        metavar="{true,false}",
+        help="give back what MODEL.contrast.json says was lost; default: where that file is",
+    )
     model.add_argument("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
     files = parser.add_argument_group("recordings")
     files.add_argument("--source", required=True, help="whose words")
@@ -43,7 +51,14 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-MODEL_OPTIONS = ("centroids", "speaker_encoder", "vocoder", "max_segment_s", "device")
+MODEL_OPTIONS = (
+    "centroids",
+    "speaker_encoder",
+    "vocoder",
+    "max_segment_s",
+    "restore_contrast",
+    "device",
+)
 
 
 def main(cmd: list[str] | None = None) -> None:

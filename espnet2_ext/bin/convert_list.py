@@ -11,6 +11,8 @@ import argparse
 import logging
 from dataclasses import fields
 
+from espnet2.utils.types import str2bool
+
 from espnet2_ext.tasks.list_conversion import ModelChoice, convert_list
 
 
@@ -28,6 +30,12 @@ def get_parser() -> argparse.ArgumentParser:
     add("--speaker_encoder", help="default: that of the training")
     add("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
     add("--max_segment_s", type=float, default=10.0, help="longer is split at pauses")
+    add(
+        "--restore_contrast",
+        type=str2bool,
+        metavar="{true,false}",
+        help="give back what MODEL.contrast.json says was lost; default: where that file is",
+    )
     add("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
     return parser
 

@@ -102,15 +102,27 @@ class AnyConverter:
         speaker_encoder: str | None = None,
         vocoder: str = "griffin_lim",
         max_segment_s: float = 10.0,
+        restore_contrast: bool | None = None,
         limits: GenerationLimits = GenerationLimits(),
         device: str = "cpu",
     ) -> "AnyConverter":
-        """Return the converter of a trained model, with lost contrast restored if it is known.
+        """Return the converter of a trained model.
 
-        Args: see ``find_trained_files``, ``build_vocoder`` and the class.
+        Args:
+            model_file: see ``find_trained_files``, as for the next three.
+            train_config: see there.
+            centroids: see there.
+            speaker_encoder: see there.
+            vocoder: see ``build_vocoder``.
+            max_segment_s: see the class.
+            restore_contrast: give mels back what ``<model>.contrast.json`` says they lack
+                (contrast.py); not in paper. None does so where that file is.
+            limits: of generation.
+            device: of model, unit upstream and vocoder.
 
         Raises:
-            FileNotFoundError: a file of the model is missing.
+            FileNotFoundError: a file of the model is missing, or its contrast is to be
+                restored and was not measured.
             ValueError: units, speaker vectors or vocoder are not those of the model; one line.
         """
         files = find_trained_files(
@@ -125,7 +137,7 @@ class AnyConverter:
                 f"{files.speaker_encoder}: gives vectors of {speaker.dim} values, the model takes "
                 f"{files.config['speaker_dim']}; give the encoder of the training"
             )
-        converter = _load(files, limits, device)
+        converter = _load(files, limits, device, restore_contrast)
         return cls(converter, unit_encoder, speaker, build_vocoder(vocoder, device), max_segment_s)
 
     def prosody(self, files: Sequence[str | Path]) -> np.ndarray:
@@ -225,8 +237,15 @@ def _check_units(files: TrainedFiles, unit_encoder: UnitEncoderPipeline) -> None
             )
 
 
-def _load(files: TrainedFiles, limits: GenerationLimits, device: str) -> Prosody2VecConverter:
+def _load(
+    files: TrainedFiles, limits: GenerationLimits, device: str, restore_contrast: bool | None
+) -> Prosody2VecConverter:
     """Return the model's converter; its configuration's paths hold in any directory."""
+    if restore_contrast and files.contrast is None:
+        raise FileNotFoundError(
+            f"{files.model_file.with_suffix('.contrast.json')}: missing, so what is to be restored "
+            "is not known; convert pairs with restore_contrast first (p2v.sh, stage 9)"
+        )
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
         yaml.safe_dump(files.config, stream)
         stream.flush()
@@ -239,7 +258,7 @@ def _load(files: TrainedFiles, limits: GenerationLimits, device: str) -> Prosody
             raise ValueError(
                 f"{files.model_file}: not weights of the model in its config.yaml ({reason})"
             ) from error
-    if files.contrast is not None:
+    if files.contrast is not None and restore_contrast is not False:
         converter.contrast = Contrast.load(files.contrast)
         logger.info(f"contrast restored as {files.contrast} says")
     return converter

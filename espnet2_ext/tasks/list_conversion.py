@@ -31,6 +31,7 @@ class ModelChoice:
     speaker_encoder: str | None = None
     vocoder: str = "griffin_lim"
     max_segment_s: float = 10.0
+    restore_contrast: bool | None = None
 
     def fingerprint(self) -> str:
         """Return a hash over the settings and what the files of the model hold.
@@ -44,7 +45,8 @@ class ModelChoice:
             speaker_encoder=self.speaker_encoder,
         )
         held = [_hash(files.model_file), _hash(files.centroids), repr(files.config)]
-        held += [files.speaker_encoder, _hash(files.contrast) if files.contrast else ""]
+        restored = None if self.restore_contrast is False else files.contrast
+        held += [files.speaker_encoder, _hash(restored) if restored else ""]
         settings = asdict(self)
         # Where the weights lie does not matter, what they are does.
         del settings["model_file"]

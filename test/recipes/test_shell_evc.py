@@ -144,6 +144,7 @@ def test_other_judges_are_asked_where_named(recipe):
 def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
     settings = {"test_sets": "te te2", "corpus_note": "synthetic speech", "inference_nj": "3"}
     settings |= {"inference_config": "conf/limits.yaml", "vocoder": "hub/name"}
+    settings["restore_contrast"] = "true"
     (recipe / "dump/raw/te2").mkdir()
     (recipe / "data/te2/pairs").mkdir(parents=True)
     (recipe / "data/te2/pairs/same_voice").symlink_to("../../te/pairs/same_voice")
@@ -169,13 +170,19 @@ def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
     assert calls(recipe) == [], "not asked for"
 
 
-def test_contrast_is_left_where_asked(recipe):
-    result = run(recipe, restore_contrast="false", with_robustness="true")
+@pytest.mark.parametrize(
+    ("settings", "restored"), [({}, "false"), ({"restore_contrast": "true"}, "true")]
+)
+def test_contrast_is_restored_where_asked_and_every_table_says_so(recipe, settings, restored):
+    result = run(recipe, with_robustness="true", **settings)
     assert result.returncode == 0, result.stderr
     conversions = [*options_of(recipe, "p2v_inference"), *options_of(recipe, "robustness")]
     assert len(conversions) == 6
-    assert not any("--contrast_data_dir" in each for each in conversions)
-    assert all("contrast restored: false" in s for s in options_of(recipe, "score_conversion"))
+    given = {"--contrast_data_dir dump/raw/va" in each for each in conversions}
+    assert given == {restored == "true"}
+    tables = [*options_of(recipe, "score_conversion"), *options_of(recipe, "score_intensity")]
+    assert len(tables) == 5, "the robustness study says it itself"
+    assert all(f"contrast restored: {restored}" in value_of(t, "protocol") for t in tables)
     [study] = options_of(recipe, "robustness")
     assert value_of(study, "max_pairs") == "24"
 

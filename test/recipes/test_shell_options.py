@@ -68,6 +68,18 @@ def test_command_line_wins_over_config(script, tmp_path):
     assert run(script, "--foo_bar", "2", "--config", str(config)).stdout == "2|false|filled|kept|"
 
 
+def test_printed_options_are_a_config_of_the_same_options(script, tmp_path):
+    given = ["--foo_bar", "it's 2", "--flag", "true"]
+    printed = run(script, "--print_config", *given)
+    assert printed.returncode == 0
+    config = tmp_path / "config.sh"
+    config.write_text(printed.stdout)
+    assert [line.partition("=")[0] for line in printed.stdout.splitlines()] == [
+        *("foo_bar", "flag", "empty")
+    ]
+    assert run(script, "--config", str(config)).stdout == run(script, *given).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

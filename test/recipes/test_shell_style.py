@@ -87,7 +87,9 @@ def test_all_stages_run_in_order(recipe):
     assert value_of(conversions, "out_dir") == "exp/style_p2v_x/griffin_lim/ta"
     [scores, _] = options_of(recipe, "score_style")
     assert value_of(scores, "table") == "Style transfer: p2v_x (synthetic speech), ta"
-    assert value_of(scores, "protocol") == "data/ta/list.tsv, model p2v_x/best.pth"
+    assert value_of(scores, "protocol") == (
+        "data/ta/list.tsv, model p2v_x/best.pth, contrast restored: false"
+    )
     assert value_of(scores, "f0_method") == "dio"
 
 
@@ -102,6 +104,15 @@ def test_options_of_the_model_go_to_conversion_and_scores(recipe):
             assert value_of(options, "vocoder") == "some/hifigan"
             assert value_of(options, "device") == "cuda"
             assert value_of(options, "out_dir").startswith("exp/style_mine/hifigan/")
+
+
+@pytest.mark.parametrize("restored", ["true", "false"])
+def test_contrast_is_restored_as_asked_and_the_table_says_so(recipe, restored):
+    run(recipe, restore_contrast=restored)
+    for conversion in options_of(recipe, "convert_list"):
+        assert value_of(conversion, "restore_contrast") == restored
+    for scores in options_of(recipe, "score_style"):
+        assert f"contrast restored: {restored}" in value_of(scores, "protocol")
 
 
 def test_a_rerun_scores_nothing_again_unless_conversions_changed(recipe, monkeypatch):

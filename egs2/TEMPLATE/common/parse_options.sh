@@ -4,6 +4,8 @@
 #   --foo-bar VALUE   sets ${foo_bar}, which must exist; --foo_bar is the same
 #   --config FILE     is sourced first, so options of the command line win over it
 #   --help            prints ${help_message} and leaves
+#   --print_config    prints every option with its final value, as a --config FILE has them, and
+#                     leaves
 #
 # A variable that holds true or false takes only these. Parsing stops at the first word that
 # is no option; what is left stays in "$@". The manner is Kaldi's; an error ends the script.
@@ -25,8 +27,10 @@ for ((_index = 1; _index <= $#; _index++)); do
     esac
 done
 
+_print=false
 while [ $# -gt 0 ]; do
     case "$1" in
+        --print_config) _print=true; shift; continue ;;
         --*=*) _parse_error "write '${1%%=*} ${1#*=}' instead of '$1'" ;;
         --*) ;;
         *) break ;;
@@ -45,4 +49,11 @@ while [ $# -gt 0 ]; do
     fi
     shift 2
 done
-unset _name _index _next _file
+if "${_print}"; then
+    # Their names are read from the script itself, as help.sh does.
+    for _name in $(sed -n '/^# options/,/^# end of options/s/^\([a-z][a-z0-9_]*\)=.*/\1/p' "$0"); do
+        printf '%s=%q\n' "${_name}" "${!_name}"
+    done
+    exit 0
+fi
+unset _name _index _next _file _print

@@ -43,7 +43,7 @@ cached_mels=false           # train on kept mels instead of audio
 ## Conversion: stage 5
 inference_model=valid.loss.best.pth  # weights in expdir/evc_TAG
 inference_config=           # file of generation limits
-restore_contrast=true       # stretch mel bands and raise the level by what validation shows to be lost
+restore_contrast=false      # not in paper: stretch mel bands and raise the level by what validation loses
 with_pretrained=true        # convert the first rule's pairs without fine-tuning too
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
 ## Scores: stages 6 and 7
@@ -55,7 +55,7 @@ corpus_note=                # stands in the titles of tables, such as "synthetic
 with_robustness=false       # convert again from damaged units, noise and rooms, each pair 19 times
 robustness_pairs=24         # of the first test set and rule, each of another source while there are some
 # end of options
-help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
+help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data and pairs  2 files of the pretrained model  3 wav, units, speaker vectors  4 fine-tuning
 5 conversion  6 scores  7 intensity scale  8 report  9 robustness, where asked for
@@ -89,7 +89,7 @@ evc_exp=${expdir}/evc_${evc_tag} pretrained=${expdir}/pretrained_${evc_tag}
 inference_tag=$(basename "${vocoder}")${inference_config:+_$(basename "${inference_config}" .yaml)}
 tuned=${evc_exp}/${inference_tag}_${inference_model%.pth} untuned=${pretrained}/${inference_tag}
 title="${evc_tag}${corpus_note:+ (${corpus_note})}" page=(--results_path "${expdir}/results.jsonl")
-device=cpu inference_ngpu=0
+device=cpu inference_ngpu=0 contrast="contrast restored: ${restore_contrast}"
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
 
 # p2v FIRST LAST: stages of p2v.sh with the pretrained model's units, speaker encoder and statistics.
@@ -130,7 +130,7 @@ score() {
         "${python}" -m espnet2_ext.bin.score_conversion --inference_dir "${results}" \
         --data_dir "${raw}/$3" --pairs_dir "${pairs}" --centroids_path "${kmeans_centroids}" \
         --unit_tag "${unit_tag}" "${page[@]}" --table "${title}, $3" --row_name "$5" \
-        --protocol "${pairs}: $(cat "${pairs}/rule"), contrast restored: ${restore_contrast}" \
+        --protocol "${pairs}: $(cat "${pairs}/rule"), ${contrast}" \
         --train_config "$1" --vocoder "${vocoder}" --num_workers "${inference_nj}" --device "${device}" \
         --speaker_encoder "${speaker_encoder}" "${judges[@]}" "${@:6}"
     mark_done "${results}" "${print}"
@@ -191,7 +191,7 @@ if begin 7 "intensity scale"; then
         "${python}" -m espnet2_ext.bin.score_intensity --inference_dir "${tuned}/${name}/intensity" \
             --data_dir "${raw}/${name}" --pairs_dir "${pairs}" "${page[@]}" \
             --table "Intensity: ${title}, ${name}" --num_workers "${inference_nj}" \
-            --protocol "${pairs}: $(cat "${pairs}/rule"); drawn with seed ${pairs_seed}, vocoder ${vocoder}"
+            --protocol "${pairs}: $(cat "${pairs}/rule"); drawn with seed ${pairs_seed}, vocoder ${vocoder}, ${contrast}"
     done
 fi
 

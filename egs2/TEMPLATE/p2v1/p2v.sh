@@ -55,13 +55,13 @@ ignore_init_mismatch=false  # let them lack or exceed layers
 ## Inference and report: stages 9 and 10, for every data/<test set>/pairs/<name>
 inference_model=valid.loss.best.pth  # weights in p2v_exp
 inference_config=           # file of generation limits
-restore_contrast=true       # stretch mel bands and raise the level by what validation shows to be lost
+restore_contrast=false      # not in paper: stretch mel bands and raise the level by what validation loses
 inference_args=             # further options of bin/p2v_inference
 inference_tag=              # name of the results; none: from vocoder, options and model
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
 corpus_note=                # for titles of tables; none: what local/corpus_note.sh says, if there
 # end of options
-help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
+help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data  2 format wav  3 speed perturbation  4 k-means and units  5 speaker vectors
 6 length filter  7 statistics  8 training  9 inference  10 scores and report

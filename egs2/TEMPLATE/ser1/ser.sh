@@ -42,7 +42,7 @@ published=false             # add a table of figures from the literature (IEMOCA
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
 # end of options
 
-help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
+help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data  2 format wav  3 folds and leak check  4 prosody encoder of a P2V model
 5 vectors of a frozen upstream  6 mels  7 training of all folds and seeds  8 scores

@@ -29,6 +29,7 @@ p2v_config=                 # config.yaml of the training; none: beside the weig
 centroids=                  # k-means file; none: that of the training
 speaker_encoder=            # hub name or directory; none: that of the training
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
+restore_contrast=false      # not in paper: as for p2v.sh, by what was measured there for these weights
 max_segment_s=10            # seconds; longer sources are split at pauses
 style_tag=                  # name of the experiment; none: that of the model's directory
 ## Scores and figures: stages 3 and 4
@@ -36,7 +37,7 @@ f0_method=dio               # of the scores: praat, dio or harvest; figures are 
 figures_per_condition=2     # conversions of each condition that are drawn
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
 # end of options
-help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
+help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data and lists  2 conversion  3 scores  4 figures and RESULTS.md
 A stage whose result is complete is left alone; a run that was killed goes on where it was.
@@ -65,7 +66,7 @@ page=(--results_path "${expdir}/results.jsonl")
 model=(--model_file "${p2v_model}" ${p2v_config:+--train_config "${p2v_config}"}
     ${centroids:+--centroids "${centroids}"} ${speaker_encoder:+--speaker_encoder "${speaker_encoder}"}
     --vocoder "${vocoder}")
-device=cpu inference_ngpu=0
+device=cpu inference_ngpu=0 contrast="contrast restored: ${restore_contrast}"
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
 
 if begin 1 "data/{${test_sets// /,}}/list.tsv by local/data.sh"; then
@@ -77,7 +78,8 @@ if begin 2 "conversion in ${results}"; then
     for name in "${tests[@]}"; do
         compute "${results}/${name}/convert.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.convert_list --list "data/${name}/list.tsv" "${model[@]}" \
-            --out_dir "${results}/${name}" --max_segment_s "${max_segment_s}" --device "${device}"
+            --out_dir "${results}/${name}" --max_segment_s "${max_segment_s}" --device "${device}" \
+            --restore_contrast "${restore_contrast}"
     done
 fi
 
@@ -89,7 +91,7 @@ if begin 3 "scores in ${expdir}/results.jsonl"; then
         compute "${results}/${name}/score.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.score_style --list "data/${name}/list.tsv" "${model[@]}" \
             --out_dir "${results}/${name}" "${page[@]}" --table "${title}, ${name}" \
-            --protocol "data/${name}/list.tsv, model ${style_tag}/$(basename "${p2v_model}")" \
+            --protocol "data/${name}/list.tsv, model ${style_tag}/$(basename "${p2v_model}"), ${contrast}" \
             --f0_method "${f0_method}" --num_workers "${inference_nj}" --device "${device}"
         mark_done "${results}/${name}" "${print}"
     done

@@ -38,7 +38,7 @@ inference_model=valid.mel_loss.best.pth  # weights in expdir/voc_TAG
 references=griffin_lim      # other vocoders for the table, such as "griffin_lim owner/name"
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
 # end of options
-help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE]
+help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data  2 format wav  3 length filter  4 training  5 resynthesis and scores
 The result, expdir/voc_TAG, is a --vocoder of p2v.sh, evc.sh and bin/convert.

@@ -2,6 +2,7 @@
 # Emotion recognition on CREMA-D by groups of speakers. ./run.sh --help lists the options.
 #   ./run.sh --db DIR --p2v_model .../valid.loss.best.pth
 # All classes: --ser_set crema_d_6 --local_data_opts "--classes 6" --emotions "neutral angry happy sad disgusted fearful"
+# Settings: the paper's, on a corpus that it does not use
 set -euo pipefail
 
 exec ./ser.sh \

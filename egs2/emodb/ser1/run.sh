@@ -2,6 +2,7 @@
 # Emotion recognition in German on EmoDB: seven emotions, speakers that training did not hear.
 #   ./run.sh --db DIR --p2v_model .../valid.loss.best.pth
 # All options of ser.sh can be given: ./run.sh --help
+# Settings: the paper's, on a corpus that it does not use
 set -euo pipefail
 
 exec ./ser.sh \

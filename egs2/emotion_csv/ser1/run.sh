@@ -2,6 +2,7 @@
 # Emotion recognition on your own recordings, listed in a csv: file,emotion[,speaker,session].
 #   ./run.sh --db my.csv --emotions "calm angry" --p2v_model .../valid.loss.best.pth
 # Without a speaker column add --protocols random:0,1,2; its result holds for known voices only.
+# Settings: the paper's, on a corpus that it does not use
 set -euo pipefail
 
 exec ./ser.sh \

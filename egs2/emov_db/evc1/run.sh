@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Emotional voice conversion on EmoV-DB: ./run.sh --db DIR --p2v_model .../valid.loss.best.pth
 # All options of evc.sh can be given: ./run.sh --help
+# Settings: the paper's, on a corpus that it does not use
 set -euo pipefail
 
 exec ./evc.sh \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Emotion recognition on IEMOCAP, [P2V] IV-C: Tables IV, V and VI. ./run.sh --help lists the options.
 #   ./run.sh --db DIR --p2v_model .../valid.loss.best.pth --units 200
+# Settings: the paper's, [P2V] IV-C
 set -euo pipefail
 
 configs="conf/train_ser_fbank.yaml conf/train_ser_p2v.yaml"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The pretraining of [P2V] IV-B on those of its four corpora that db.sh names. One vocabulary a
 # run: ./run.sh --nclusters 50 (or 100, 200). All options of p2v.sh can be given: ./run.sh --help
+# Settings: the paper's, [P2V] IV-B
 set -euo pipefail
 
 exec ./p2v.sh \

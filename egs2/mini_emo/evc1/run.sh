@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Emotional voice conversion on the ESD-like part of mini_emo, with the model of ../p2v1.
 # All options of evc.sh can be given: ./run.sh --help
+# Settings: ours, for synthetic speech and minutes on a CPU
 set -euo pipefail
 
 exec ./evc.sh \
@@ -10,6 +11,7 @@ exec ./evc.sh \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
     --emotion_model ../ser1/exp/judge/ser_judge \
     --inference_model valid.mel_loss.best.pth \
+    --restore_contrast true \
     --cached_mels true \
     --corpus_note "synthetic speech" \
     --ngpu 0 \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prosody2Vec on a generated corpus: pretraining and emotion conversion in minutes on a CPU.
 # All options of p2v.sh can be given: ./run.sh --help
+# Settings: ours, for synthetic speech and minutes on a CPU
 set -euo pipefail
 
 exec ./p2v.sh \
@@ -12,6 +13,7 @@ exec ./p2v.sh \
     --kmeans_switch_penalty 8 \
     --speaker_encoder train \
     --p2v_config conf/train_p2v_mini.yaml \
+    --restore_contrast true \
     --cached_mels true \
     --corpus_note "synthetic speech" \
     --ngpu 0 \

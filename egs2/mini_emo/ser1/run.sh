@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Emotion recognition on the IEMOCAP-like part of mini_emo, with the model of ../p2v1.
 # All options of ser.sh can be given: ./run.sh --help
+# Settings: ours, for synthetic speech and minutes on a CPU
 set -euo pipefail
 
 # nj 1: for 600 short files further processes would load longer than they work.

@@ -2,6 +2,7 @@
 # Train the recognisers that judge the conversions of ../evc1, on the pretraining part of
 # mini_emo: five folds of voices, whose answers are averaged. Their voices are not those of ../evc1.
 # All options of ser.sh can be given: ./run_judge.sh --help
+# Settings: ours, for synthetic speech and minutes on a CPU
 set -euo pipefail
 
 exec ./ser.sh \

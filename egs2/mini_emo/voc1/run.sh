@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A small HiFi-GAN on the generated speech of mini_emo, for ../evc1 to speak through.
 # All options of voc.sh can be given: ./run.sh --help
+# Settings: ours, for synthetic speech and minutes on a CPU
 set -euo pipefail
 
 exec ./voc.sh \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Pretrain Prosody2Vec on MSP-IMPROV: ./run.sh --local_data_opts "--db DIR"
 # All options of p2v.sh can be given: ./run.sh --help
+# Settings: the paper's, [P2V] IV-B, on one of its four corpora
 set -euo pipefail
 
 exec ./p2v.sh \

@@ -2,6 +2,7 @@
 # Emotion recognition on RAVDESS by groups of speakers. ./run.sh --help lists the options.
 #   ./run.sh --db DIR --p2v_model .../valid.loss.best.pth
 # All classes: --ser_set ravdess_8 --local_data_opts "--classes 8" --emotions "neutral calm happy sad angry fearful disgusted surprised"
+# Settings: the paper's, on a corpus that it does not use
 set -euo pipefail
 
 exec ./ser.sh \

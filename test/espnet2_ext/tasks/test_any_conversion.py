@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from reference.tiny_trained import write_trained_model
 
+from espnet2_ext.prosody2vec.contrast import Contrast
 from espnet2_ext.prosody2vec.converter import ConversionRequest
 from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.tasks.any_conversion import AnyConverter, read_speech
@@ -144,3 +145,19 @@ def test_files_that_are_not_the_models_are_refused(model_file: Path, tmp_path: P
     config.write_text(config.read_text().replace("speaker_dim: 3", "speaker_dim: 192"))
     with pytest.raises(ValueError, match=r"text\.pth: not weights of the model"):
         AnyConverter.from_file(recipe / "exp/p2v/text.pth")
+
+
+def test_contrast_is_restored_as_asked(model_file: Path, tmp_path: Path) -> None:
+    recipe = shutil.copytree(model_file.parents[2], tmp_path / "recipe")
+    weights = recipe / "exp/p2v/best.pth"
+    assert AnyConverter.from_file(weights).converter.contrast is None
+    with pytest.raises(FileNotFoundError, match=r"best\.contrast\.json: missing, so what is to be"):
+        AnyConverter.from_file(weights, restore_contrast=True)
+    Contrast(np.zeros(80), np.zeros(80), np.full(80, 2.0)).save(
+        weights.with_suffix(".contrast.json"), "key"
+    )
+    restored = {
+        asked: AnyConverter.from_file(weights, restore_contrast=asked).converter.contrast
+        for asked in (None, True, False)
+    }
+    assert [asked for asked, contrast in restored.items() if contrast is not None] == [None, True]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,16 @@ def test_another_model_or_setting_starts_anew(tmp_path: Path, model, converter, 
     else:
         weights.with_suffix(".contrast.json").write_text("{}")
     convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    assert len(converter.heard) == 4
+
+
+def test_contrast_that_is_not_restored_changes_nothing(tmp_path: Path, model, converter, listed):
+    model = replace(model, restore_contrast=False)
+    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    Path(model.model_file).with_suffix(".contrast.json").write_text("{}")
+    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    assert len(converter.heard) == 2
+    convert_list(tmp_path / "list.tsv", tmp_path / "out", replace(model, restore_contrast=True))
     assert len(converter.heard) == 4
 
 
