@@ -9,7 +9,14 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser, for documentation tools."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--system", dest="systems", action="append", required=True, metavar="NAME=INFERENCE_DIR")
+    add(
+        "--system",
+        dest="systems",
+        action="append",
+        required=True,
+        metavar="NAME=INFERENCE_DIR",
+        help="the name gets ', contrast restored' where that was done",
+    )
     add("--data_dir", required=True, help="dump directory of all utterances")
     add("--pairs_dir", required=True, help="pairs, targets, conditions")
     add("--out_path", required=True, help="of the manifest")

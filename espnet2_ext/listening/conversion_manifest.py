@@ -1,5 +1,6 @@
 """A manifest from conversions that lie on disk."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +45,8 @@ def conversion_manifest(
 
     Args:
         inference_dirs: names of systems to folders with ``wav.scp`` by pair, as the
-            conversion stage and a baseline give them.
+            conversion stage and a baseline give them. Where ``settings.json`` of that stage
+            says that contrast was restored, so does the name in the manifest.
         data_dir: holds ``wav.scp`` and ``utt2spk`` of sources and targets.
         pairs_dir: holds ``pairs targets conditions``.
         out_path: of the manifest.
@@ -68,7 +70,8 @@ def conversion_manifest(
             f"systems are {list(inference_dirs)}; give at least one, none of them called "
             f"{ZERO_EFFORT} or {TRUE_TARGET}"
         )
-    tables = _Tables(inference_dirs, Path(data_dir), Path(pairs_dir), Path(out_path).parent)
+    named = {_full_name(name, Path(path)): path for name, path in inference_dirs.items()}
+    tables = _Tables(named, Path(data_dir), Path(pairs_dir), Path(out_path).parent)
     tested, spare = tables.choose(num_items, seed)
     if len(spare) < num_practice + num_checks:
         raise ValueError(
@@ -84,6 +87,14 @@ def conversion_manifest(
     checks = spare[num_practice : num_practice + num_checks]
     write_manifest(out_path, [*stimuli, *map(tables.check, checks)])
     return [*stimuli, *map(tables.check, checks)]
+
+
+def _full_name(system: str, inference_dir: Path) -> str:
+    """Return the name under which a system stands in tables: what is not in the paper is said."""
+    settings = inference_dir / "settings.json"
+    if settings.is_file() and json.loads(settings.read_text(encoding="utf-8")).get("contrast"):
+        return f"{system}, contrast restored"
+    return system
 
 
 class _Tables:

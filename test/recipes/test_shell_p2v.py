@@ -256,3 +256,15 @@ def test_settings_of_the_user_are_left_alone():
         check=True,
     )
     assert shown.stdout.split() == ["7", "2000000000"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "restored"), [({}, "false"), ({"restore_contrast": "true"}, "true")]
+)
+def test_contrast_is_restored_where_asked_and_the_table_says_so(recipe, settings, restored):
+    assert run(recipe, **settings).returncode == 0
+    [conversion] = fake_recipe.options_of(recipe, "p2v_inference")
+    directory = "dump/raw/va" if restored == "true" else ""
+    assert fake_recipe.value_of(conversion, "contrast_data_dir") == directory
+    [scores] = fake_recipe.options_of(recipe, "score_conversion")
+    assert f"contrast restored: {restored}" in fake_recipe.value_of(scores, "protocol")

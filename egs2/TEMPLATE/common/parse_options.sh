@@ -51,7 +51,7 @@ while [ $# -gt 0 ]; do
 done
 if "${_print}"; then
     # Their names are read from the script itself, as help.sh does.
-    for _name in $(sed -n '/^# options/,/^# end of options/s/^\([a-z][a-z0-9_]*\)=.*/\1/p' "$0"); do
+    sed -n '/^# options/,/^# end of options/s/^\([a-z][a-z0-9_]*\)=.*/\1/p' "$0" | while read -r _name; do
         printf '%s=%q\n' "${_name}" "${!_name}"
     done
     exit 0

@@ -1,5 +1,6 @@
 """A manifest from conversions."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from itertools import product
@@ -143,3 +144,13 @@ def test_refuses_tables_with_gaps(
     write_table(tmp_path / table, kept or {"other": "x"})
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_system_whose_contrast_was_restored_says_so(
+    make: Callable[..., list], folders: dict[str, Path]
+) -> None:
+    for name, contrast in (("ours", "dump/raw/valid"), ("theirs", None)):
+        settings = folders[f"exp/{name}"] / "settings.json"
+        settings.write_text(json.dumps({"vocoder": "griffin_lim", "contrast": contrast}))
+    systems = {stimulus.system for stimulus in make()}
+    assert systems == {"zero effort", "ours, contrast restored", "theirs", "true target"}

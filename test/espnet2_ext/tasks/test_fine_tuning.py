@@ -13,8 +13,11 @@ import yaml
 from reference.tiny_trained import TINY, write_trained_model
 
 from espnet2_ext.bin import prepare_fine_tuning
+from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
 from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
 
+EGS2 = Path(__file__).resolve().parents[3] / "egs2"
+PAPER, OURS = "conf/train_evc.yaml", "conf/tuning/train_evc_given_alignment.yaml"
 CONFIG = {"optim": "adam", "optim_conf": {"lr": 1.0e-5}, "model_conf": {"stop_weight": 0.5}}
 
 
@@ -119,3 +122,86 @@ def test_a_path_with_blanks_and_a_missing_model_are_one_line(
         prepare(blank, tmp_path)
     with pytest.raises(SystemExit, match="none.pth: no such model"):
         prepare(tmp_path / "none.pth", tmp_path)
+
+
+def fine_tuned(model_file: Path, folder: Path, config: Path) -> tuple[dict, Prosody2VecModel]:
+    """Return options and model of a recipe's fine-tuning, its weights those of pretraining.
+
+    What pretraining had on of ours is on in the pretrained model's configuration.
+    """
+    recipe = shutil.copytree(model_file.parents[2], folder / "p2v1")
+    pretrained = recipe / "exp/p2v/config.yaml"
+    options = yaml.safe_load(pretrained.read_text())
+    options["model_conf"] |= {"forced_alignment_updates": 780, "guided_attention_weight": 0.2}
+    options["model_conf"] |= {"tempo_stretch": 1.3, "prosody_crop_frames": 20}
+    pretrained.write_text(yaml.safe_dump(options))
+    weights = torch.load(recipe / "exp/p2v/best.pth", weights_only=True)
+    weights["updates"] = torch.tensor(800_000)
+    torch.save(weights, recipe / "exp/p2v/best.pth")
+    out = prepare(recipe / "exp/p2v/best.pth", folder, yaml.safe_load(config.read_text()))
+    command = ["--config", str(out / "train.yaml"), "--num_units", "5", "--normalize_conf"]
+    command += [f"stats_file={recipe}/exp/stats/feats_stats.npz"]
+    args = Prosody2VecTask.get_parser().parse_args([*command, "--output_dir", str(folder)])
+    model = Prosody2VecTask.build_model(args)
+    model.load_state_dict(torch.load(out / "model.pth", weights_only=True))
+    return vars(args), model
+
+
+def after_an_update(model: Prosody2VecModel) -> tuple[set[str], set[str]]:
+    """Return which parameters one pass in train mode gave a gradient, and which buffers changed."""
+    torch.manual_seed(0)
+    model.train()
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    lengths = torch.tensor([4, 4])
+    durations = torch.full((2, 4), 10)
+    loss, _, _ = model(
+        torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]]), lengths, durations, lengths,
+        torch.randn(2, 192), torch.randn(2, 12800), torch.tensor([12800, 12800]),
+    )  # fmt: skip
+    loss.backward()
+    moved = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    changed = {name for name, buffer in model.named_buffers() if not buffer.equal(before[name])}
+    return moved, changed
+
+
+@pytest.mark.parametrize("corpus", ["esd", "emov_db"])
+def test_the_papers_fine_tuning_has_nothing_of_ours_whatever_pretraining_had(
+    model_file: Path, tmp_path: Path, corpus: str
+) -> None:
+    args, model = fine_tuned(model_file, tmp_path, EGS2 / corpus / "evc1" / PAPER)
+    assert (args["optim"], args["optim_conf"]["lr"], args["scheduler"]) == ("adam", 1.0e-5, None)
+    assert args["batch_type"] == "sorted"
+    assert (model.tempo_stretch, model.prosody_crop_frames) == (1.0, None)
+    assert model.guided_attention_weight == 0.0
+    assert model.forced_alignment_updates == 0
+    moved, changed = after_an_update(model)
+    assert any("running_mean" in name for name in changed), "batch normalisation learns"
+    assert any("stop" in name for name in moved)
+
+
+@pytest.mark.parametrize("corpus", ["esd", "emov_db"])
+def test_our_fine_tuning_gives_the_alignment_and_leaves_statistics_and_stop_token(
+    model_file: Path, tmp_path: Path, corpus: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args, model = fine_tuned(model_file, tmp_path, EGS2 / corpus / "evc1" / OURS)
+    assert args["batch_type"] == "unsorted"
+    monkeypatch.setattr(model.decoder, "free", None)  # which is not to be called
+    moved, changed = after_an_update(model)
+    assert changed == {"updates"}
+    assert moved and not any("stop" in name for name in moved)
+
+
+@pytest.mark.parametrize("corpus", ["esd", "emov_db"])
+def test_our_fine_tuning_is_the_papers_but_for_four_settings(corpus: str) -> None:
+    paper, ours = (
+        yaml.safe_load((EGS2 / corpus / "evc1" / name).read_text()) for name in (PAPER, OURS)
+    )
+    model_confs = paper.pop("model_conf"), ours.pop("model_conf")
+    assert {name for name in paper.keys() | ours.keys() if paper.get(name) != ours.get(name)} == {
+        "batch_type"
+    }
+    of_paper, of_ours = model_confs
+    assert of_paper.keys() == of_ours.keys()
+    assert {name for name, value in of_paper.items() if of_ours[name] != value} == {
+        *("forced_alignment_updates", "frozen_batch_norm", "stop_weight")
+    }
