@@ -10,7 +10,8 @@ import soundfile
 from espnet2_ext.data.atomic import atomic_path
 
 SAMPLE_RATE_HZ = 16000
-"""The one rate of every model and dump directory here ([P2V] IV-B; HuBERT, ECAPA)."""
+"""The one rate of every model and dump directory here: HuBERT's and ECAPA-TDNN's. [P2V] IV-B does
+not name it, but its 1024 bins are 64 ms long."""
 
 _SHORT_DATA_CHUNK = re.compile(r"data : (\d+) \(should be (\d+)\)")
 _UNKNOWN_LENGTH_BYTES = 0x7FFFF000

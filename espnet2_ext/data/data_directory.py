@@ -2,7 +2,7 @@
 
 A directory holds ``wav.scp``, ``utt2spk`` and ``spk2utt``; every further table
 (``text``, ``utt2emo``, ``units_<tag>``, ``spk_embed.scp`` ...) has exactly the keys
-of ``wav.scp``. All are UTF-8 and sorted by key.
+of ``wav.scp``, less what ``rejected.tsv`` lists. All are UTF-8 and sorted by key.
 """
 
 import logging

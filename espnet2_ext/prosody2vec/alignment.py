@@ -2,7 +2,7 @@
 
 De-duplicated units keep their run lengths, counted in frames of the upstream they
 were clustered from; so the unit under every mel frame is known without training.
-``# not in paper``: DESIGN section 5.
+Not in paper.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Some steps of the attention loop, forward and backward, in place on given tensors.
 
-Nothing here allocates what outlives a step or looks at a value, so the same code runs
-step by step and inside a captured CUDA graph (see cuda_graph.py).
+Nothing here looks at a value, and of what is allocated only the result outlives the call, so
+the same code runs step by step and inside a captured CUDA graph (see graph_steps.py).
 
 Letters: C steps of a chunk, B items, Bp rows allocated for them, U units, E width of the
 encoded units, H of the LSTM, A of the attention, W taps of the location convolution.

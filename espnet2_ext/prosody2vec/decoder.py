@@ -39,7 +39,7 @@ class Prosody2VecDecoder(nn.Module):
 
     * ``free``: the attention finds its way; a loop over steps ([P2V] III-C).
     * ``forced``: the context is the memory at the known unit, so both LSTMs run over
-      whole sequences (not in paper: DESIGN section 5).
+      whole sequences (not in paper).
     * ``start`` and ``step``: one step at a time, fed by its own output.
 
     Source: [P2V] III-C and Table II, rows Attention LSTM, Decoder.

@@ -43,7 +43,8 @@ class Prosody2VecModel(AbsESPnetModel):
             the free pass; 0 in the paper's configuration.
         energy_weight: of the attention's own cross-entropy in the forced pass.
         energy_share: share of steps at which that is computed.
-        energy_steps_max: never at more, so that memory does not grow with the length.
+        energy_steps_max: never at more, so that memory grows with the length and not with
+            its square.
         stop_weight: of the stop loss.
         stop_positive_weight: weight of the last step within the stop loss.
         scheduled_sampling: fields of SamplingSchedule.

@@ -17,8 +17,10 @@ class GenerationLimits:
 
     Attributes:
         stop_threshold: probability of the stop token that ends an item.
-        min_frames_per_unit: no stop before this many mel frames for each unit.
-        max_frames_per_unit: an item is cut here, and counted as not stopped.
+        min_frames_per_unit: no stop before this many mel frames for each unit; in whole
+            steps, rounded down.
+        max_frames_per_unit: an item is cut here, and counted as not stopped; rounded as well,
+            but never to no step at all.
         max_last_unit_frames: so many mel frames with the attention on the last unit end an
             item too, counted as not stopped; 60 are 0.96 s at a hop of 16 ms.
         backward_units: furthest the attention may move back in a step; None for no limit.

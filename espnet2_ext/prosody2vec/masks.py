@@ -1,4 +1,4 @@
-"""Length masks, computed once a batch from tensors (no host synchronisation)."""
+"""Length masks, made of tensors (no host synchronisation)."""
 
 import torch
 

@@ -80,7 +80,7 @@ def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]
 def join_converted(
     segments: Sequence[Segment], convert: Callable[[Segment], np.ndarray]
 ) -> np.ndarray:
-    """Return one waveform (N',): each segment of speech converted, each pause as it was.
+    """Return one waveform (N',): each segment of speech converted, each pause as silence.
 
     Args:
         segments: of ``split_at_pauses``.

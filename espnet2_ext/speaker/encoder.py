@@ -40,6 +40,8 @@ class SpeechBrainSpeakerEncoder:
     batch would make a vector depend on its neighbours.
 
     Source: [P2V] III-B, the 192-d output of the last layer of a pretrained ECAPA-TDNN.
+    Deviation: the paper does not say whose. SpeechBrain's published one was trained on
+    VoxCeleb 1 and 2, the paper's on VoxCeleb2; see ProsodyEncoder for its width.
     """
 
     def __init__(self, directory: str | Path, name: str, device: str = "cpu") -> None:
@@ -81,8 +83,8 @@ def build_speaker_encoder(source: str, device: str = "cpu") -> SpeakerEncoder:
     """Return the encoder of a hub name or of a local SpeechBrain directory.
 
     Args:
-        source: ``speechbrain/spkrec-ecapa-voxceleb`` (the paper's), another hub name,
-            optionally ``@revision``, or a directory.
+        source: ``speechbrain/spkrec-ecapa-voxceleb``, another hub name, optionally
+            ``@revision``, or a directory.
         device: ``cpu``, ``cuda`` or ``cuda:<index>``.
 
     Raises:

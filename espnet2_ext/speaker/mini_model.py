@@ -38,7 +38,7 @@ def build_mini_speaker_model(
 ) -> MiniSpeakerModel:
     """Return the untrained model; torch's generator decides its weights.
 
-    Source: [P2V] III-B and Fig. 2, ECAPA-TDNN with a tenth of the channels.
+    Source: [P2V] III-B and Fig. 2, ECAPA-TDNN, narrower.
     """
     from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN, Classifier
     from speechbrain.processing.features import InputNormalization
@@ -53,7 +53,10 @@ def build_mini_speaker_model(
 
 
 def _architecture(channels: int) -> dict:
-    """Return ECAPA-TDNN's arguments: the paper's layout at another width."""
+    """Return ECAPA-TDNN's arguments: SpeechBrain's published layout at another width.
+
+    Dilations are those of [P2V] III-B and of SpeechBrain, which are the same.
+    """
     return {
         "lin_neurons": VECTOR_DIM,
         "channels": [channels] * 4 + [3 * channels],

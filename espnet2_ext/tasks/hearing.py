@@ -15,7 +15,7 @@ from espnet2_ext.tasks.recogniser_files import RecogniserFiles, find_recognisers
 
 
 class RecogniserPanel:
-    """The mean answer of several recognisers, which errs less than each.
+    """The mean answer of several recognisers.
 
     Args:
         recognisers: of the same emotions.

@@ -210,7 +210,8 @@ def _add_prosody_options(group: argparse._ArgumentGroup) -> None:
         "--prosody_init",
         choices=["pretrained", "random"],
         default="pretrained",
-        help="whether its weights are taken too; random is the FBANK row of Table IV",
+        help="whether its weights are taken too; random is taken for the FBANK row of Table IV,"
+        " of which the paper names no network",
     )
     group.add_argument(
         "--input_normalization",

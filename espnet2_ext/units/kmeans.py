@@ -53,8 +53,9 @@ def learn_kmeans(
     A file that was learnt with the same settings on the same data is returned as it is.
     The same seed gives the same bytes, whatever the number of workers.
 
-    Source: [P2V] IV-B, k-means with 50, 100 or 200 clusters on HuBERT features.
-    Deviation: clusters are learnt on a uniform sample of frames (# not in paper).
+    Source: [P2V] III-A and IV-B, k-means with 50, 100 or 200 clusters on HuBERT features.
+    Deviation: clusters are learnt on a uniform sample of frames, and by mini-batches; not
+    in paper.
 
     Args:
         data_dir: directory with ``wav.scp``.

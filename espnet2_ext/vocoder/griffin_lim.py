@@ -23,7 +23,7 @@ class GriffinLim:
 
     Source: Griffin and Lim, 1984; Perraudin, Balazs and Sondergaard, 2013 (momentum);
     Lee and Seung, 2001 (multiplicative updates).
-    Deviation: [P2V] uses HiFi-GAN only.
+    Deviation: [P2V] names no vocoder.
 
     Args:
         num_iterations: of the phase search.

@@ -18,7 +18,8 @@ PADDING_FRAMES = 5
 class HifiGan:
     """The 16 kHz HiFi-GAN behind the interface of ``Vocoder``.
 
-    Source: [P2V] IV-B (a HiFi-GAN vocoder); Kong, Kim and Bae, 2020.
+    Source: Kong, Kim and Bae, 2020; the published weights are SpeechBrain's.
+    Deviation: [P2V] names no vocoder.
 
     Args:
         source: hub name such as ``speechbrain/tts-hifigan-libritts-16kHz``, which is

@@ -45,7 +45,7 @@ inference_model=valid.loss.best.pth  # weights in expdir/evc_TAG
 inference_config=           # file of generation limits
 restore_contrast=false      # not in paper: stretch mel bands and raise the level by what validation loses
 with_pretrained=true        # convert the first rule's pairs without fine-tuning too
-vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
+vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory; not in paper: which
 ## Scores: stages 6 and 7
 emotion_model=              # recognisers of ser.sh, trained on other voices; none: no emotion accuracy
 asr_model=                  # whisper for the word error rate, such as base (faster-whisper); none: leave it out

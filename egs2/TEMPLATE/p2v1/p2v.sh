@@ -41,7 +41,7 @@ kmeans_portion=1.0          # share of the training utterances that k-means look
 kmeans_max_frames=1000000   # frames of them that are clustered; not in paper
 kmeans_switch_penalty=0.0   # price of a change of unit, which smooths mfcc units; not in paper: 0 is off
 kmeans_centroids=           # learn none: take this centroids.npz of bin/import_kmeans
-speaker_encoder=speechbrain/spkrec-ecapa-voxceleb  # hub name or directory; train: a small one
+speaker_encoder=speechbrain/spkrec-ecapa-voxceleb  # hub name or directory; train: a small one; not in paper: whose
 ## Training: stages 7 and 8
 p2v_config=conf/train_p2v.yaml  # ESPnet configuration
 p2v_args=                   # further options of bin/p2v_train
@@ -58,7 +58,7 @@ inference_config=           # file of generation limits
 restore_contrast=false      # not in paper: stretch mel bands and raise the level by what validation loses
 inference_args=             # further options of bin/p2v_inference
 inference_tag=              # name of the results; none: from vocoder, options and model
-vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
+vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory; not in paper: which
 corpus_note=                # for titles of tables; none: what local/corpus_note.sh says, if there
 # end of options
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
