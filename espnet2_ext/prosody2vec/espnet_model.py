@@ -153,6 +153,8 @@ class Prosody2VecModel(AbsESPnetModel):
             ValueError: neither speech nor feats, or both.
         """
         mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
+        # The part of a batch that DataParallel hands out need not hold the longest utterance.
+        mels = mels[:, : int(mel_lengths.max())]
         stretch = torch.ones(len(mels), device=mels.device)
         if self.training and self.tempo_stretch > 1.0:
             stretch = draw_factors(len(mels), self.tempo_stretch, mels.device)

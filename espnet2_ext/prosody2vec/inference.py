@@ -46,7 +46,7 @@ def convert_pairs(
 ) -> None:
     """Write mel, attention and audio of every pair, and ``generation.tsv`` over all.
 
-    A rerun with the same model, data and settings goes on where the last one ended;
+    A rerun with the same model, tables and settings goes on where the last one ended;
     any other starts anew. Utterances that did not stop, did not consume their units or
     went back are counted in a warning.
 
@@ -76,6 +76,7 @@ def convert_pairs(
     settings = {
         "model": hashlib.sha256(Path(model_file).read_bytes()).hexdigest(),
         "data_dir": str(data_dir),
+        "tables": _hash_of_tables(Path(data_dir), unit_tag),
         "vocoder": f"{vocoder} {vocoder_fingerprint(vocoder)}".rstrip(),
         "limits": asdict(limits),
         "batch_size": batch_size,
@@ -98,6 +99,15 @@ def convert_pairs(
         _generate(converter, pairs, Path(data_dir), unit_tag, output_dir, batch_size)
     _vocode_missing(pairs, output_dir, vocoder, num_workers)
     _write_tables(output_dir, pairs)
+
+
+def _hash_of_tables(data_dir: Path, unit_tag: str) -> str:
+    """Return a hash of what the tables say of units, audio and vectors; those that are there."""
+    digest = hashlib.sha256()
+    for name in (f"units_{unit_tag}", "wav.scp", "utt2num_samples", "spk_embed.scp"):
+        table = data_dir / name
+        digest.update(table.read_bytes() if table.is_file() else b"")
+    return digest.hexdigest()
 
 
 def _check_model(model_file: str | Path, train_config: str | Path | None, vocoder: str) -> None:

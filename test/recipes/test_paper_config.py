@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import yaml
 from reference.fake_recipe import EGS2
+
+from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
 
 CONF = EGS2 / "TEMPLATE/p2v1/conf"
 
@@ -41,6 +44,15 @@ GIVEN = {
     "grad_clip": 1.0,  # IV-B
     "batch_size": 30,  # IV-B
 }
+# Ours, and off where the paper's configuration is claimed.
+OFF = {
+    "model_conf.forced_alignment_updates": 0,
+    "model_conf.guided_attention_weight": 0.0,
+    "model_conf.tempo_stretch": 1.0,
+    "prosody_encoder_conf.input_normalization": "none",
+}
+OFF_BY_DEFAULT = {"prosody_crop_frames": None, "frozen_batch_norm": False}
+"""Arguments of the model that the configuration may leave out."""
 # Its width is given; the key counts in a way that has its own test.
 GIVEN_OTHERWISE = {"specaug_conf.freq_mask_width_range"}
 # Of the computation, not of what is computed.
@@ -86,6 +98,14 @@ def test_what_the_paper_gives_and_what_it_does_not(path: Path) -> None:
         assert NOT_GIVEN.search(said[name]), (
             f"{name} is not in the paper, and its comment is silent"
         )
+
+
+def test_what_is_ours_is_off() -> None:
+    values = dict(leaves(yaml.safe_load((CONF / "train_p2v.yaml").read_text())))
+    assert {name: values[name] for name in OFF} == OFF
+    for name, off in OFF_BY_DEFAULT.items():
+        default = signature(Prosody2VecModel).parameters[name].default
+        assert values.get(f"model_conf.{name}", default) == off
 
 
 def test_the_number_of_updates_is_what_its_comment_says() -> None:

@@ -31,19 +31,70 @@ def test_validation_is_free_also_in_the_forced_phase(make_model, batch):
     assert forced(**batch)[1]["mel_loss"] == free(**batch)[1]["mel_loss"]
 
 
-def test_loss_of_a_batch_is_the_mean_over_frames_of_its_items(make_model, batch):
-    model = make_model().eval()
-    _, stats, _ = model(**batch)
-    total, frames = 0.0, 0
-    for item in range(2):
-        lengths = {k: v[item : item + 1] for k, v in batch.items() if k.endswith("_lengths")}
-        alone = {k: v[item : item + 1] for k, v in batch.items()} | lengths
-        for name in ("speech", "units", "unit_durations"):
-            alone[name] = alone[name][:, : int(lengths[f"{name}_lengths"])]
-        mel_frames = int(alone["speech_lengths"]) // 256 + 1
-        total += model(**alone)[1]["mel_loss"].item() * mel_frames
-        frames += mel_frames
-    assert stats["mel_loss"].item() == pytest.approx(total / frames, abs=1e-5)
+def item_of(batch, item):
+    """Return a batch of one item, as long as that is."""
+    lengths = {k: v[item : item + 1] for k, v in batch.items() if k.endswith("_lengths")}
+    alone = {k: v[item : item + 1] for k, v in batch.items()} | lengths
+    for name in ("speech", "units", "unit_durations"):
+        alone[name] = alone[name][:, : int(lengths[f"{name}_lengths"])]
+    return alone
+
+
+@pytest.mark.parametrize("is_training", [False, True])
+@pytest.mark.parametrize("forced_alignment_updates", [0, 9])
+def test_a_batch_is_the_mean_over_frames_of_its_items(
+    make_model, batch, is_training, forced_alignment_updates
+):
+    """Loss and gradients; of batch normalisation, which sees the batch, the statistics are kept."""
+    model = make_model(
+        guided_attention_weight=0.5,
+        forced_alignment_updates=forced_alignment_updates,
+        energy_share=1.0,  # at all steps, not at some that are drawn
+        frozen_batch_norm=True,
+    ).train(is_training)
+
+    def loss_and_gradients(of_batch):
+        model.zero_grad()
+        loss, stats, _ = model(**of_batch)
+        loss.backward()
+        gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+        return {"loss": loss.detach(), **stats, **gradients}
+
+    frames = batch["speech_lengths"] // 256 + 1
+    whole = loss_and_gradients(batch)
+    items = [loss_and_gradients(item_of(batch, item)) for item in range(2)]
+    for name, value in whole.items():
+        expected = sum(share * item[name] for share, item in zip(frames, items, strict=True))
+        torch.testing.assert_close(
+            value,
+            expected / frames.sum(),
+            atol=2e-5,
+            rtol=1e-3,
+            msg=lambda text, n=name: f"{n}: {text}",
+        )
+
+
+@pytest.mark.parametrize("forced_alignment_updates", [0, 9])
+def test_more_padding_than_needed_changes_nothing(make_model, batch, forced_alignment_updates):
+    """As of a part of a batch that DataParallel hands out without the longest utterance."""
+    results = []
+    for more in (0, 3):
+        model = make_model(
+            2, forced_alignment_updates=forced_alignment_updates, guided_attention_weight=0.5
+        ).train()
+        padded = batch | {
+            name: torch.nn.functional.pad(batch[name], (0, more * width))
+            for name, width in (("speech", 3000), ("units", 1), ("unit_durations", 1))
+        }
+        torch.manual_seed(0)
+        loss, stats, _ = model(**padded)
+        loss.backward()
+        gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        results.append({**stats, **gradients, **dict(model.named_buffers())})
+    for name, value in results[0].items():
+        torch.testing.assert_close(
+            results[1][name], value, atol=1e-5, rtol=1e-4, msg=lambda text, n=name: f"{n}: {text}"
+        )
 
 
 def test_scheduled_sampling_changes_training_only(make_model, batch):

@@ -88,6 +88,15 @@ def test_another_model_starts_anew(options):
     assert (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns != kept
 
 
+def test_other_units_start_anew(options):
+    convert_pairs(**options)
+    before = np.load(options["output_dir"] / "attention/p1.npy").shape[1]
+    units = read_table(options["data_dir"] / "units_x")
+    write_table(options["data_dir"] / "units_x", {**units, "a-1": "1 2 3 4"})
+    convert_pairs(**options)
+    assert np.load(options["output_dir"] / "attention/p1.npy").shape[1] == before + 1
+
+
 def write_vocoder(tmp_path, rate_hz):
     """Write what a HiFi-GAN's folder says of its mel; return the folder."""
     folder = tmp_path / "hifigan"

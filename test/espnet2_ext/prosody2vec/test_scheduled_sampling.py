@@ -51,24 +51,20 @@ def test_parallel_feeds_what_teacher_forcing_said(make_decoder, make_memory):
     torch.testing.assert_close(sampled.mels, decoder.free(memory, fed).mels, atol=1e-9, rtol=0)
 
 
-def test_no_gradient_through_a_fed_frame(make_decoder, make_memory):
-    """The last frame's own gradient is that of a pass fed constants of the same value."""
-    decoder, memory = make_decoder().double(), make_memory(1, 3)
+@pytest.mark.parametrize("run", [sampled_pass, parallel_sampled_pass])
+def test_no_gradient_through_a_fed_frame(make_decoder, make_memory, run):
+    """All gradients are those of a pass that is fed constants of the same value."""
+    decoder, memory = make_decoder().double().train(), make_memory(1, 3)
     inputs = torch.randn(1, 4, 4).double()
+    source = run if run is sampled_pass else lambda *given: decoder.free(*given[1:3])
+    fed = decoder.step_inputs(source(decoder, memory, inputs, 1.0).mels.detach())
     gradients = []
-    for fed in (None, decoder.step_inputs(parallel_first(decoder, memory, inputs))):
+    for output in (run(decoder, memory, inputs, 1.0), decoder.free(memory, fed)):
         decoder.zero_grad()
-        if fed is None:
-            output = parallel_sampled_pass(decoder, memory, inputs, 1.0)
-        else:
-            output = decoder.free(memory, fed)
-        output.mels.sum().backward()
-        gradients.append(decoder.projection.weight.grad.clone())
-    torch.testing.assert_close(*gradients, atol=1e-9, rtol=0)
-
-
-def parallel_first(decoder, memory, inputs):
-    return decoder.free(memory, inputs).mels.detach()
+        (output.mels.square().sum() + output.stop_logits.square().sum()).backward()
+        gradients.append([parameter.grad for parameter in decoder.parameters()])
+    for found, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize(
