@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from espnet2_ext.data.atomic import atomic_open, atomic_path
+from espnet2_ext.data.weights import read_weights
 
 WEIGHTS = "weights.pth"
 STATISTICS = "feats_stats.npz"
@@ -63,7 +64,7 @@ def export_prosody_encoder(
     if (out_dir / CONFIG).is_file():
         if yaml.safe_load((out_dir / CONFIG).read_text(encoding="utf-8"))["sha256"] == digest:
             return
-    state = torch.load(model_file, map_location="cpu", weights_only=True)
+    state = read_weights(model_file)
     weights = {name: value for name, value in state.items() if name.startswith(PART)}
     if not weights:
         raise ValueError(f"{model_file}: holds no {PART}*; it is no Prosody2Vec model")

@@ -69,7 +69,8 @@ def convert_file(
 
     Raises:
         AudioError: a file is no audio.
-        ValueError: a file holds no speech, or interpolate_from is given without intensity.
+        ValueError: a file holds no speech, interpolate_from is given without intensity, or
+            ``out`` is one of the recordings.
     """
     if interpolate_from is not None and intensity is None:
         raise ValueError(
@@ -78,6 +79,9 @@ def convert_file(
         )
     if Path(out).suffix.lower() not in (".wav", ".flac"):
         raise ValueError(f"{out}: only .wav and .flac are written")
+    recordings = [source, *prosody, *(each for each in (speaker, interpolate_from) if each)]
+    if any(Path(out).resolve() == Path(each).resolve() for each in recordings):
+        raise ValueError(f"{out}: is one of the recordings, which would be lost; name another")
     words = read_speech(source, "source")
     vector = converter.prosody(prosody)
     if intensity is not None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from espnet2.tasks.abs_task import AbsTask, scheduler_classes
+from espnet2.tasks.abs_task import scheduler_classes
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
@@ -17,6 +17,7 @@ from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
 from espnet2_ext.tasks.component_options import add_component_options
 from espnet2_ext.tasks.mel_choices import normalize_choices, specaug_choices
 from espnet2_ext.tasks.split_iterators import SplitIterFactory
+from espnet2_ext.tasks.trained_task import TrainedTask
 from espnet2_ext.tasks.trainer import Prosody2VecTrainer
 from espnet2_ext.tasks.warmup_cosine import WarmupCosineLR
 from espnet2_ext.units.centroids import Centroids
@@ -25,7 +26,7 @@ from espnet2_ext.units.centroids import Centroids
 scheduler_classes["warmupcosine"] = WarmupCosineLR
 
 
-class Prosody2VecTask(AbsTask):
+class Prosody2VecTask(TrainedTask):
     """Pretraining by reconstruction ([P2V] III, IV-B)."""
 
     num_optimizers: int = 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from espnet2.tasks.abs_task import AbsTask, optim_classes
+from espnet2.tasks.abs_task import optim_classes
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
@@ -20,12 +20,13 @@ from espnet2_ext.ser.upstream import FineTunedUpstream
 from espnet2_ext.tasks.component_options import add_component_options
 from espnet2_ext.tasks.mel_choices import normalize_choices, specaug_choices
 from espnet2_ext.tasks.ser_trainer import EmotionTrainer
+from espnet2_ext.tasks.trained_task import TrainedTask
 
 EMOTIONS = ("neutral", "happy", "angry", "sad")
 """The four classes of [P2V] IV-C."""
 
 
-class EmotionTask(AbsTask):
+class EmotionTask(TrainedTask):
     """Emotion of an utterance ([P2V] IV-C)."""
 
     num_optimizers: int = 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from espnet2.gan_tts.hifigan import HiFiGANGenerator, HiFiGANMultiScaleMultiPeriodDiscriminator
-from espnet2.tasks.abs_task import AbsTask, optim_classes
+from espnet2.tasks.abs_task import optim_classes
 from espnet2.train.class_choices import ClassChoices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.types import str_or_none
@@ -14,6 +14,7 @@ from espnet2.utils.types import str_or_none
 from espnet2_ext.prosody2vec.features import HifiGanMel
 from espnet2_ext.tasks.component_options import add_component_options
 from espnet2_ext.tasks.safe_gan_trainer import SafeGANTrainer
+from espnet2_ext.tasks.trained_task import TrainedTask
 from espnet2_ext.vocoder.gan_model import VocoderModel
 from espnet2_ext.vocoder.generator import EDGES, build_generator
 from espnet2_ext.vocoder.mel_settings import MelSettings
@@ -21,7 +22,7 @@ from espnet2_ext.vocoder.mel_settings import MelSettings
 logger = logging.getLogger(__name__)
 
 
-class VocoderTask(AbsTask):
+class VocoderTask(TrainedTask):
     """Waveforms from mels by a HiFi-GAN (Kong, Kim and Bae, 2020)."""
 
     num_optimizers: int = 2

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import yaml
 
+from espnet2_ext.data.weights import read_weights
 from espnet2_ext.vocoder.generator import build_generator
 from espnet2_ext.vocoder.interface import check_mel
 from espnet2_ext.vocoder.mel import HOP_SAMPLES
@@ -69,12 +70,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 def _load_weights(generator: torch.nn.Module, files: VocoderFiles) -> None:
     """Load the generator's part of a file of weights."""
     prefix = "generator."
-    try:
-        everything = torch.load(files.weights, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle, zip, runtime and end-of-file errors
-        raise ValueError(
-            f"{files.weights}: damaged, or more than tensors, which is not loaded; copy it again"
-        ) from error
+    everything = read_weights(files.weights)
     weights = {
         name.removeprefix(prefix): value
         for name, value in everything.items()

@@ -98,3 +98,18 @@ def test_summary_gives_seconds_and_pitch(make_pulses: Callable[..., np.ndarray])
     assert float(lines[1][2]) == pytest.approx(150, rel=0.01)
     assert float(lines[2][2]) == pytest.approx(200, rel=0.01)
     assert lines[3][2] == "unvoiced"
+
+
+@pytest.mark.parametrize("lost", ["source", "angry", "voice"])
+def test_a_recording_is_not_overwritten(files: dict[str, Path], lost: str) -> None:
+    out = files[lost].parent / "." / files[lost].name
+    before = files[lost].read_bytes()
+    with pytest.raises(ValueError, match="is one of the recordings"):
+        convert_file(
+            FakeConverter(),
+            source=files["source"],
+            prosody=[files["angry"]],
+            speaker=files["voice"],
+            out=out,
+        )
+    assert files[lost].read_bytes() == before

@@ -1,5 +1,7 @@
 """The task end to end on noise: statistics, training, resuming, loading."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -175,6 +177,43 @@ def test_config_alone_builds_the_model_without_the_centroids(data, trained):
     model, _ = Prosody2VecTask.build_model_from_file(None, trained / "valid.loss.ave.pth")
     assert model.unit_offset_samples == 0
     assert model.unit_encoder.num_units == 5
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pth", "empty.pth"])
+def test_what_is_not_its_weights_is_refused(trained, tmp_path, name):
+    if name == "empty.pth":
+        torch.save({}, tmp_path / name)
+    else:
+        (tmp_path / name).symlink_to(trained / name)
+    with pytest.raises(ValueError, match=name):
+        Prosody2VecTask.build_model_from_file(trained / "config.yaml", tmp_path / name)
+
+
+def test_weights_to_start_from_are_not_run(data, tmp_path):
+    torch.save({"code": Path("x")}, tmp_path / "init.pth")
+    with pytest.raises(ValueError, match=r"init.pth: damaged, or more than tensors"):
+        run(data, tmp_path / "out", "--init_param", tmp_path / "init.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "not the config.yaml of a training"),
+        ("{", "not readable as yaml"),
+        ("{a: 1}", "not the config.yaml of a Prosody2VecTask"),
+    ],
+)
+def test_another_configuration_is_refused(trained, tmp_path, content, message):
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        Prosody2VecTask.build_model_from_file(
+            tmp_path / "config.yaml", trained / "valid.loss.ave.pth"
+        )
+
+
+def test_neither_weights_nor_configuration():
+    with pytest.raises(ValueError, match="is needed"):
+        Prosody2VecTask.build_model_from_file()
 
 
 def test_converter_gives_the_vocoders_mel(trained):

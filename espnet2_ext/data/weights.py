@@ -1,0 +1,90 @@
+"""Are these weights, and of this network? Read without running code, loaded whole or not at all.
+
+ESPnet's own way in (``AbsTask.build_model_from_file``) unpickles whatever the file holds, which
+can run any code, and keeps random values for tensors that the file lacks.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+_SHOWN = 3
+"""Names of tensors in a message."""
+
+_BESIDE_CHECKPOINT = "take the weights beside it, such as valid.loss.best.pth"
+
+
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """Return ``{name: tensor}`` of a weights file, on the CPU; nothing in it is run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: damaged, more than tensors, a training's checkpoint, or empty.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file of weights")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle, zip, runtime and end-of-file errors
+        # ESPnet's checkpoint.pth holds NumPy values beside tensors, which are refused as well.
+        remedy = _BESIDE_CHECKPOINT if path.name == "checkpoint.pth" else "copy it again, or train"
+        raise ValueError(
+            f"{path}: damaged, or more than tensors, which is not loaded; {remedy}"
+        ) from error
+    if isinstance(content, Mapping) and {"model", "optimizers"} <= set(content):
+        raise ValueError(f"{path}: a training's checkpoint, not weights; {_BESIDE_CHECKPOINT}")
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    ):
+        raise ValueError(f"{path}: not weights, which are tensors by name; copy them again")
+    if not content:
+        raise ValueError(f"{path}: holds no weights at all; copy it again, or train")
+    return dict(content)
+
+
+def load_weights(
+    network: nn.Module, weights: Mapping[str, torch.Tensor], path: str | Path, config: str | Path
+) -> None:
+    """Load weights into a network: every tensor of it, and no other.
+
+    Args:
+        network: as the configuration makes it.
+        weights: of ``read_weights``.
+        path: file of the weights, for messages.
+        config: file of the configuration, for messages.
+
+    Raises:
+        ValueError: a tensor is missing, unknown or of another shape; one line says which, what
+            the file may be instead, and what was expected.
+    """
+    expected = network.state_dict()
+    missing = [name for name in expected if name not in weights]
+    unknown = [name for name in weights if name not in expected]
+    if missing and all(name.startswith("module.") for name in weights):
+        raise ValueError(
+            f"{path}: names begin with 'module.', as DistributedDataParallel saves them; take "
+            "the weights that the training wrote, or take the prefix off"
+        )
+    if missing or unknown:
+        parts = [f"lacks {_some(missing)}"] if missing else []
+        parts += [f"has {_some(unknown)} besides"] if unknown else []
+        raise ValueError(
+            f"{path}: weights of another network or a part of one: it {' and '.join(parts)}, "
+            f"where {config} has {len(expected)} tensors; name weights of that training"
+        )
+    for name, value in expected.items():
+        if weights[name].shape != value.shape:
+            raise ValueError(
+                f"{path}: {name} is {tuple(weights[name].shape)}, where {config} makes "
+                f"{tuple(value.shape)}; name weights of that training"
+            )
+    network.load_state_dict(dict(weights))
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return how many they are and the first of them."""
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return f"{len(names)} tensors ({shown})"
