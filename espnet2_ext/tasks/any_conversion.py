@@ -138,6 +138,10 @@ class AnyConverter:
                 f"{files.config['speaker_dim']}; give the encoder of the training"
             )
         converter = _load(files, limits, device, restore_contrast)
+        if converter.contrast is not None and vocoder not in converter.contrast.lost_level_db:
+            logger.warning(
+                f"{files.contrast}: does not know what level {vocoder} loses; left as it is"
+            )
         return cls(converter, unit_encoder, speaker, build_vocoder(vocoder, device), max_segment_s)
 
     def prosody(self, files: Sequence[str | Path]) -> np.ndarray:

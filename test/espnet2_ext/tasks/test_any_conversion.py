@@ -147,7 +147,9 @@ def test_files_that_are_not_the_models_are_refused(model_file: Path, tmp_path: P
         AnyConverter.from_file(recipe / "exp/p2v/text.pth")
 
 
-def test_contrast_is_restored_as_asked(model_file: Path, tmp_path: Path) -> None:
+def test_contrast_is_restored_as_asked(
+    model_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     recipe = shutil.copytree(model_file.parents[2], tmp_path / "recipe")
     weights = recipe / "exp/p2v/best.pth"
     assert AnyConverter.from_file(weights).converter.contrast is None
@@ -161,3 +163,4 @@ def test_contrast_is_restored_as_asked(model_file: Path, tmp_path: Path) -> None
         for asked in (None, True, False)
     }
     assert [asked for asked, contrast in restored.items() if contrast is not None] == [None, True]
+    assert caplog.text.count("does not know what level griffin_lim loses") == 2
