@@ -1,8 +1,10 @@
-"""The blocks of ECAPA-TDNN, with masks, so that padding does not change an embedding."""
+"""The blocks of ECAPA-TDNN, with masks: padding changes no embedding, in training mode either."""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from espnet2_ext.prosody2vec.masked_batch_norm import MaskedBatchNorm1d
 
 
 class TdnnBlock(nn.Module):
@@ -17,11 +19,11 @@ class TdnnBlock(nn.Module):
             dilation=dilation,
             padding=dilation * (kernel_size - 1) // 2,
         )
-        self.norm = nn.BatchNorm1d(out_channels)
+        self.norm = MaskedBatchNorm1d(out_channels)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return the block's output, zero where the mask (B, 1, T) is."""
-        return self.norm(torch.relu(self.convolution(hidden))) * mask
+        return self.norm(torch.relu(self.convolution(hidden)), mask)
 
 
 class Res2NetBlock(nn.Module):
@@ -96,7 +98,7 @@ class AttentiveStatisticsPooling(nn.Module):
             torch.cat([mean, deviation], dim=1), of_utterance, self.tdnn.convolution.bias
         )
         context = torch.relu(F.conv1d(hidden, of_frame) + constant)
-        scores = self.score(torch.tanh(self.tdnn.norm(context) * mask))
+        scores = self.score(torch.tanh(self.tdnn.norm(context, mask)))
         weights = scores.masked_fill(mask == 0, float("-inf")).softmax(dim=2)
         mean, deviation = _weighted_statistics(hidden, weights)
         return torch.cat([mean, deviation], dim=1).squeeze(2)

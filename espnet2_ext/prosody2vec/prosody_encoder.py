@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from espnet2_ext.prosody2vec.ecapa import AttentiveStatisticsPooling, SeRes2Block, TdnnBlock
+from espnet2_ext.prosody2vec.masked_batch_norm import MaskedBatchNorm1d
 from espnet2_ext.prosody2vec.masks import length_mask
 
 InputNormalization = Literal["none", "level", "mean", "mean_variance"]
@@ -21,7 +22,9 @@ class ProsodyEncoder(nn.Module):
     Source: [P2V] III-B and Fig. 2: ECAPA-TDNN, channels 1024, kernel 3, dilations 2 3 4,
     192 dimensions, randomly initialised; "the same as the speaker encoder".
     Deviation: convolutions see zeros past an utterance's end (SpeechBrain's reflect the
-    padded batch), so that in eval mode a batch gives what each utterance gives alone.
+    padded batch) and batch normalisation real frames only (SpeechBrain's the padding too).
+    So padding changes neither vectors nor gradients nor running statistics, in training
+    mode either, and in eval mode a batch gives what each utterance gives alone.
     The aggregation is 1536 wide, as in the ECAPA-TDNN paper, whose 0.87 % equal error rate
     [P2V] III-B quotes; the speaker encoder that is used here, SpeechBrain's published one,
     has 3072 (``conf/tuning/train_p2v_aggregation3072.yaml``). The paper does not say which;
@@ -76,7 +79,7 @@ class ProsodyEncoder(nn.Module):
         )
         self.aggregation = TdnnBlock(len(dilations) * channels, aggregation_channels, 1)
         self.pooling = AttentiveStatisticsPooling(aggregation_channels, attention_channels)
-        self.pooling_norm = nn.BatchNorm1d(2 * aggregation_channels)
+        self.pooling_norm = MaskedBatchNorm1d(2 * aggregation_channels)
         self.projection = nn.Linear(2 * aggregation_channels, output_dim)
 
     def forward(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:

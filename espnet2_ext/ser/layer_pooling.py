@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from espnet2_ext.prosody2vec.masked_batch_norm import MaskedBatchNorm1d
+
 WEIGHTED = "weighted"
 LAST = "last"
 
@@ -32,7 +34,7 @@ class LayerPooling(nn.Module):
     ):
         super().__init__()
         self.output_dim = dim
-        self.norm = nn.BatchNorm1d(dim, affine=False) if standardise else nn.Identity()
+        self.norm = MaskedBatchNorm1d(dim, affine=False) if standardise else nn.Identity()
         self.weights = nn.Parameter(torch.zeros(num_layers)) if layer == WEIGHTED else None
         self.layer = num_layers - 1
         if layer not in (LAST, WEIGHTED):

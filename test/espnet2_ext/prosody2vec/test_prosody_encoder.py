@@ -5,6 +5,7 @@ import torch
 import yaml
 from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from speechbrain.nnet.CNN import Conv1d
+from torch import nn
 
 from espnet2_ext.prosody2vec.ecapa import Res2NetBlock
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder, _normalised
@@ -43,6 +44,26 @@ def test_batch_equals_alone(normalization):
     for item, length in enumerate(lengths.tolist()):
         alone = encoder(mels[item : item + 1, :length], torch.tensor([length]))
         torch.testing.assert_close(embeddings[item], alone[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("normalization", ["none", "level", "mean", "mean_variance"])
+@pytest.mark.parametrize("training", [False, True])
+def test_padding_changes_nothing(training, normalization):
+    """Vectors, statistics and gradients, of batches padded by 0, 1 and 300 more frames."""
+    lengths = torch.tensor([20, 7, 2])
+    mels = torch.randn(3, 20, 6, dtype=torch.float64)
+    results = []
+    for padding in (0, 1, 300):
+        encoder = tiny_encoder(input_normalization=normalization).double().train(training)
+        vectors = encoder(nn.functional.pad(mels, (0, 0, 0, padding), value=4.0), lengths)
+        vectors.sigmoid().square().sum().backward()
+        gradients = {f"grad:{name}": each.grad for name, each in encoder.named_parameters()}
+        results.append({"vectors": vectors, **encoder.state_dict(), **gradients})
+    untouched = tiny_encoder().double().state_dict()["first.norm.running_var"]
+    assert torch.equal(results[0]["first.norm.running_var"], untouched) != training
+    for result in results[1:]:
+        for name, value in results[0].items():
+            torch.testing.assert_close(result[name], value, atol=1e-10, rtol=0)
 
 
 def test_the_level_is_the_mean_of_all_bands_and_frames():
