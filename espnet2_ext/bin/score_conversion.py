@@ -36,7 +36,15 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dnsmos", dest="with_dnsmos", action="store_true", help="needs the package speechmos"
     )
-    parser.add_argument("--f0_method", default="dio", choices=["praat", "dio", "harvest"])
+    parser.add_argument(
+        "--with_published", action="store_true", help="rows of [P2V] Table VII, which are of ESD"
+    )
+    parser.add_argument(
+        "--f0_method",
+        default="dio",
+        choices=["praat", "dio", "harvest"],
+        help="of mean and deviation of F0; F0-RMSE is always by dio",
+    )
     parser.add_argument("--num_workers", type=int, default=1, help="processes; 1 with a GPU")
     parser.add_argument("--device", default="cpu", help="of the unit upstream")
     return parser

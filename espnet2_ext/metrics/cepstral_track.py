@@ -63,8 +63,9 @@ def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> Cepst
     CheapTrick with 1024 bins; mel-cepstrum of order 24, alpha 0.41, without c0.
 
     Source: [P2V] Eq. 5 for 24 coefficients from the first on.
-    Deviation: the paper names no analysis; this is sprocket's, which the authors of its
-        baseline seq2seq-EVC say that they used.
+    Deviation: the paper names no analysis; the mel-cepstrum is sprocket's, which the
+        authors of its baseline seq2seq-EVC say that they used, but F0 is DIO's (sprocket:
+        Harvest between 40 and 700 Hz, twenty times the cost) and there is no high-pass.
 
     Args:
         waveform: not empty.

@@ -29,12 +29,16 @@ class PairScore:
         f0_std_hz: standard deviation of F0 over voiced frames; None when nothing is voiced.
         target_f0_std_hz: of the target.
         f0_std_error_hz: |difference|, as if it were 0 when nothing is voiced.
-        mcd_db: see ``SpectralErrors``, and there for the five that follow.
+        mcd_db: see ``SpectralErrors``, and there for the nine that follow.
         mcd_truncated_db: frame by frame.
         mcd_espnet_db: by ESPnet's definition.
-        f0_rmse_hz: over all frames.
-        f0_rmse_voiced_hz: over frames voiced in both.
-        log_f0_rmse: over frames voiced in both.
+        f0_rmse_paper_hz: over all frames of the shorter, frame by frame.
+        f0_rmse_padded_hz: over all frames of the longer, frame by frame.
+        f0_rmse_dtw_hz: over all frames of MCD's path.
+        f0_rmse_voiced_hz: over frames of that path voiced in both.
+        log_f0_rmse: over frames of that path voiced in both.
+        num_frames_paper: frames of ``f0_rmse_paper_hz``.
+        num_frames_padded: frames of ``f0_rmse_padded_hz``.
         unit_error_rate: against the source's units.
         forward_share: see ``AttentionPath``.
         consumed_share: see ``AttentionPath``.
@@ -70,9 +74,13 @@ class PairScore:
     mcd_db: float | None = None
     mcd_truncated_db: float | None = None
     mcd_espnet_db: float | None = None
-    f0_rmse_hz: float | None = None
+    f0_rmse_paper_hz: float | None = None
+    f0_rmse_padded_hz: float | None = None
+    f0_rmse_dtw_hz: float | None = None
     f0_rmse_voiced_hz: float | None = None
     log_f0_rmse: float | None = None
+    num_frames_paper: float | None = None
+    num_frames_padded: float | None = None
     unit_error_rate: float | None = None
     forward_share: float | None = None
     consumed_share: float | None = None

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.metrics.cepstral_track import CepstralTrack
-from espnet2_ext.metrics.f0_rmse import f0_rmse_all_frames_hz, f0_rmse_voiced_hz, log_f0_rmse
+from espnet2_ext.metrics.f0_rmse import (
+    f0_rmse_all_frames_hz,
+    f0_rmse_voiced_hz,
+    log_f0_rmse,
+    pair_frame_by_frame,
+)
 from espnet2_ext.metrics.mel_cepstral_distortion import aligned_frames, track_distortion_db
 
 Tracks = dict[str, CepstralTrack]
@@ -24,21 +29,30 @@ class SpectralErrors:
         mcd_db: definition ``paper``, warped.
         mcd_truncated_db: definition ``paper``, frame by frame to the shorter's end.
         mcd_espnet_db: definition ``espnet``, warped.
-        f0_rmse_hz: over all frames of the path of ``mcd_db``, unvoiced ones as 0 Hz.
+        f0_rmse_paper_hz: definition ``paper`` of ``f0_rmse.py``: frame by frame to the
+            shorter's end, unvoiced ones as 0 Hz.
+        f0_rmse_padded_hz: the same to the longer's end.
+        f0_rmse_dtw_hz: over all frames of the path of ``mcd_db``, unvoiced ones as 0 Hz.
         f0_rmse_voiced_hz: over frames of that path voiced in both.
         log_f0_rmse: over frames of that path voiced in both, natural logarithm.
+        num_frames_paper: frames of 5 ms that ``f0_rmse_paper_hz`` is over.
+        num_frames_padded: frames that ``f0_rmse_padded_hz`` is over.
     """
 
     mcd_db: float
     mcd_truncated_db: float
     mcd_espnet_db: float
-    f0_rmse_hz: float
+    f0_rmse_paper_hz: float
+    f0_rmse_padded_hz: float
+    f0_rmse_dtw_hz: float
     f0_rmse_voiced_hz: float | None
     log_f0_rmse: float | None
+    num_frames_paper: int
+    num_frames_padded: int
 
 
 def spectral_errors(tracks: Tracks, target: Tracks) -> SpectralErrors:
-    """Return the figures of an utterance against its target, all on one alignment.
+    """Return the figures of an utterance against its target.
 
     Args:
         tracks: ``paper`` and ``espnet`` of the utterance.
@@ -50,14 +64,20 @@ def spectral_errors(tracks: Tracks, target: Tracks) -> SpectralErrors:
     shorter = aligned_frames(paper, target_paper, "truncated")
     espnet_path = aligned_frames(espnet, target_espnet)
     assert paper.f0_hz is not None and target_paper.f0_hz is not None
-    f0_hz, target_f0_hz = paper.f0_hz[path[:, 0]], target_paper.f0_hz[path[:, 1]]
+    cut = pair_frame_by_frame(paper.f0_hz, target_paper.f0_hz)
+    padded = pair_frame_by_frame(paper.f0_hz, target_paper.f0_hz, end="longer")
+    warped = paper.f0_hz[path[:, 0]], target_paper.f0_hz[path[:, 1]]
     return SpectralErrors(
         mcd_db=track_distortion_db(paper, target_paper, path),
         mcd_truncated_db=track_distortion_db(paper, target_paper, shorter),
         mcd_espnet_db=track_distortion_db(espnet, target_espnet, espnet_path),
-        f0_rmse_hz=f0_rmse_all_frames_hz(f0_hz, target_f0_hz),
-        f0_rmse_voiced_hz=f0_rmse_voiced_hz(f0_hz, target_f0_hz),
-        log_f0_rmse=log_f0_rmse(f0_hz, target_f0_hz),
+        f0_rmse_paper_hz=f0_rmse_all_frames_hz(*cut),
+        f0_rmse_padded_hz=f0_rmse_all_frames_hz(*padded),
+        f0_rmse_dtw_hz=f0_rmse_all_frames_hz(*warped),
+        f0_rmse_voiced_hz=f0_rmse_voiced_hz(*warped),
+        log_f0_rmse=log_f0_rmse(*warped),
+        num_frames_paper=len(cut[0]),
+        num_frames_padded=len(padded[0]),
     )
 
 

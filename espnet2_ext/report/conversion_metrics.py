@@ -3,16 +3,26 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from espnet2_ext.metrics.f0 import describe_f0
 from espnet2_ext.metrics.pair_score import PairScore
 
-F0_ANALYSIS = "F0 by DIO and StoneMask every 5 ms between 60 and 500 Hz"
+F0_ANALYSIS = describe_f0("dio")
+"""Of MCD and F0-RMSE, whichever method the means of F0 are by."""
 PAPER_ANALYSIS = (
-    f"WORLD envelope every 5 ms ({F0_ANALYSIS}, CheapTrick), mel-cepstrum of order 24, "
-    "alpha 0.41, c0 left out, no deltas"
+    f"WORLD envelope every 5 ms by CheapTrick, mel-cepstrum of order 24, alpha 0.41, c0 left "
+    f"out, no deltas; {F0_ANALYSIS}"
 )
 PAPER_PATH = (
     "exact DTW without weights or slope limits over the frames above -20 dB of the mean power "
     "of each utterance"
+)
+_F0_RMSE_FRAME_BY_FRAME = (
+    "[P2V] Eq. 6: entire utterance, voiced and unvoiced frames, frame by frame from the start "
+    "without alignment"
+)
+_F0_RMSE_COMMON = (
+    f"unvoiced frames are 0 Hz; {F0_ANALYSIS}, which the paper does not state; root mean square "
+    "error of each pair, then the mean over pairs."
 )
 
 
@@ -43,24 +53,36 @@ def _is_unvoiced(score: PairScore) -> float | None:
     return float(score.f0_hz is None)
 
 
-METRICS = (
-    Metric(
-        "F0-mean error",
-        lambda score: score.f0_error_percent,
-        "%",
-        "lower",
-        "|difference of mean F0 over voiced frames| in percent of the true target's, mean over "
-        "pairs; F0 as in espnet2_ext/metrics/f0.py by the method the protocol names; an "
-        "utterance without a voiced frame counts as 100 %.",
-    ),
-    Metric(
-        "F0-std error",
-        lambda score: score.f0_std_error_hz,
-        "Hz",
-        "lower",
-        "|difference of the standard deviation of F0 over voiced frames to the true target's|, "
-        "mean over pairs; 0 Hz for an utterance without a voiced frame; F0 as for F0-mean error.",
-    ),
+def conversion_metrics(f0_method: str = "dio") -> tuple[Metric, ...]:
+    """Return the columns of a table of conversions in their order.
+
+    Args:
+        f0_method: by which mean and deviation of F0 were measured, see ``f0_contour``; the
+            other columns that need F0 are always by DIO.
+    """
+    f0 = describe_f0(f0_method)
+    return (
+        Metric(
+            "F0-mean error",
+            lambda score: score.f0_error_percent,
+            "%",
+            "lower",
+            "|difference of mean F0 over voiced frames| in percent of the true target's, mean "
+            f"over pairs; {f0}; an utterance without a voiced frame counts as 100 %.",
+        ),
+        Metric(
+            "F0-std error",
+            lambda score: score.f0_std_error_hz,
+            "Hz",
+            "lower",
+            "|difference of the standard deviation of F0 over voiced frames to the true "
+            f"target's|, mean over pairs; {f0}; 0 Hz for an utterance without a voiced frame.",
+        ),
+        *_COLUMNS,
+    )
+
+
+_COLUMNS = (
     Metric(
         "duration error",
         lambda score: score.duration_error_percent,
@@ -102,28 +124,64 @@ METRICS = (
         "c0 among the 24 coefficients, so that loudness counts; DTW over all frames.",
     ),
     Metric(
-        "F0-RMSE",
-        lambda score: score.f0_rmse_hz,
+        "F0-RMSE, paper",
+        lambda score: score.f0_rmse_paper_hz,
         "Hz",
         "lower",
-        "root mean square error in Hz over all frames, unvoiced ones as 0 Hz; "
-        f"{F0_ANALYSIS}; paired by the path of MCD: {PAPER_PATH}; mean over pairs.",
+        f"definition 'paper', {_F0_RMSE_FRAME_BY_FRAME}, to the end of the shorter; "
+        f"{_F0_RMSE_COMMON}",
+    ),
+    Metric(
+        "F0-RMSE, padded",
+        lambda score: score.f0_rmse_padded_hz,
+        "Hz",
+        "lower",
+        f"definition 'padded', {_F0_RMSE_FRAME_BY_FRAME}, to the end of the longer, the shorter "
+        f"at 0 Hz after its own end; {_F0_RMSE_COMMON} The paper does not say which of "
+        "'paper' and 'padded' it means.",
+    ),
+    Metric(
+        "F0 frames, paper",
+        lambda score: score.num_frames_paper,
+        "count",
+        "",
+        "frames of 5 ms that 'F0-RMSE, paper' is over, of all pairs together.",
+        is_count=True,
+    ),
+    Metric(
+        "F0 frames, padded",
+        lambda score: score.num_frames_padded,
+        "count",
+        "",
+        "frames of 5 ms that 'F0-RMSE, padded' is over, of all pairs together.",
+        is_count=True,
+    ),
+    Metric(
+        "F0-RMSE, DTW",
+        lambda score: score.f0_rmse_dtw_hz,
+        "Hz",
+        "lower",
+        "definition 'dtw', not the paper's: [P2V] Eq. 6 over the voiced and unvoiced frames on the "
+        f"path of MCD, {PAPER_PATH}, so that pauses and many unvoiced frames are left out; "
+        f"{_F0_RMSE_COMMON}",
     ),
     Metric(
         "F0-RMSE, voiced",
         lambda score: score.f0_rmse_voiced_hz,
         "Hz",
         "lower",
-        "the same over frames voiced in both; where there are none, F0 counts as 0 Hz on the "
-        "target's voiced frames.",
+        f"definition 'voiced': as 'dtw', frames voiced in both only; {_F0_RMSE_COMMON} Where no "
+        "frame is, F0 counts as 0 Hz on the target's voiced frames.",
     ),
     Metric(
         "log-F0 RMSE",
         lambda score: score.log_f0_rmse,
         "",
         "lower",
-        "the same of the natural logarithm (0.058 is a semitone), frames voiced in both; where "
-        "there are none, ln(500 / 60) = 2.12.",
+        "root mean square error of the natural logarithm of F0 (0.058 is a semitone) over the "
+        f"frames of 'F0-RMSE, voiced'; {F0_ANALYSIS}; per pair, then the mean over pairs; where "
+        "no frame is voiced in both, ln(500 / 60) = 2.12. The formula of ESPnet's "
+        "evaluate_f0.py, which takes Harvest between 40 and 800 Hz every 16 ms and FastDTW.",
     ),
     Metric(
         "forward",

@@ -13,11 +13,12 @@ from espnet2_ext.metrics.conversion import (
     score_conversions,
 )
 from espnet2_ext.metrics.pair_score import PairScore
-from espnet2_ext.report.conversion_metrics import METRICS
+from espnet2_ext.report.conversion_metrics import Metric, conversion_metrics
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.hearing_metrics import HEARING_METRICS
 from espnet2_ext.report.judges import Judges
 from espnet2_ext.report.mean_record import mean_record
+from espnet2_ext.report.published_evc import add_published
 from espnet2_ext.report.results import Record, append_records
 from espnet2_ext.report.training_settings import scheduled_sampling_text
 
@@ -44,6 +45,7 @@ def report_scores(
     speaker_encoder: str | None = None,
     whisper_model: str | None = None,
     with_dnsmos: bool = False,
+    with_published: bool = False,
     num_workers: int = 1,
     device: str = "cpu",
 ) -> None:
@@ -70,6 +72,7 @@ def report_scores(
         whisper_model: name or path, see ``whisper_transcriber``; None for no word error
             rate, which needs ``text`` in ``data_dir``.
         with_dnsmos: also ask for DNSMOS.
+        with_published: also the rows of [P2V] Table VII, which are of ESD.
         num_workers: processes.
         device: of the upstream, of a HiFi-GAN and of what is asked.
 
@@ -98,19 +101,31 @@ def report_scores(
     settings += "".join(f"; {each}" for each in heard_by)
     if train_config is not None:
         settings += f", {scheduled_sampling_text(train_config)}"
-    records = summarise_scores(scores, table=table, protocol=settings, commit=git_commit())
+    records = summarise_scores(
+        scores, table=table, protocol=settings, commit=git_commit(), f0_method=f0_method
+    )
+    if with_published:
+        records = add_published(records, table)
     append_records(results_path, [*environment_records(device), *records])
 
 
 def summarise_scores(
-    scores: Sequence[PairScore], *, table: str, protocol: str, commit: str
+    scores: Sequence[PairScore], *, table: str, protocol: str, commit: str, f0_method: str = "dio"
 ) -> list[Record]:
     """Return the records over all pairs, then rows of zero effort and conversions by condition.
+
+    Args:
+        scores: of all rows.
+        table: title.
+        protocol: see ``Record``.
+        commit: of the code.
+        f0_method: by which the scores' mean F0 was measured.
 
     Raises:
         ValueError: a value is there for some pairs of a row but not for all.
     """
-    records = _summarise(scores, table, protocol, commit)
+    metrics = (*conversion_metrics(f0_method), *HEARING_METRICS)
+    records = _summarise(metrics, scores, table, protocol, commit)
     conditions = sorted({score.condition for score in scores})
     for condition in conditions if len(conditions) > 1 else ():
         chosen = [
@@ -118,18 +133,24 @@ def summarise_scores(
             for score in scores
             if score.condition == condition and score.row not in ROWS_POOLED_ONLY
         ]
-        records += _summarise(chosen, table, protocol, commit)
+        records += _summarise(metrics, chosen, table, protocol, commit)
     return records
 
 
-def _summarise(scores: Iterable[PairScore], table: str, protocol: str, commit: str) -> list[Record]:
+def _summarise(
+    metrics: Sequence[Metric],
+    scores: Iterable[PairScore],
+    table: str,
+    protocol: str,
+    commit: str,
+) -> list[Record]:
     """Return one record for each row and metric that the row has."""
     rows: dict[str, list[PairScore]] = {}
     for score in scores:
         rows.setdefault(score.row, []).append(score)
     records = []
     # Metric by metric, so that columns appear in this order whichever row comes first.
-    for metric in (*METRICS, *HEARING_METRICS):
+    for metric in metrics:
         for row, of_row in rows.items():
             values = [metric.value(score) for score in of_row]
             present = np.array([value for value in values if value is not None])

@@ -9,6 +9,7 @@ import numpy as np
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.data.table import read_table
 from espnet2_ext.metrics.bootstrap import bootstrap_interval
+from espnet2_ext.metrics.f0 import describe_f0
 from espnet2_ext.metrics.intensity import Trend, trend
 from espnet2_ext.metrics.prosody_measures import ProsodyMeasures, measure_prosody
 from espnet2_ext.prosody2vec.pair_rules import SCALE
@@ -37,8 +38,9 @@ MEASURES = (
     Measure("duration", "s", lambda m: m.duration_s),
 )
 MEAN_DEFINITION = (
-    "mean over pairs; F0 over voiced frames by DIO, 0 Hz where nothing is voiced; level is the "
-    "mean power of the 20 ms frames within 30 dB of the strongest; duration in seconds."
+    f"mean over pairs; F0 over voiced frames, 0 Hz where nothing is voiced, {describe_f0('dio')}; "
+    "level is the mean power of the 20 ms frames within 30 dB of the strongest; duration in "
+    "seconds."
 )
 CORRELATION_DEFINITION = (
     "Spearman's rank correlation of the intensity and this measure over the scale, a pair at a "

@@ -9,6 +9,7 @@ chance.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from espnet2_ext.metrics.f0 import describe_f0
 from espnet2_ext.metrics.probes import INVERSE_PENALTY, RIDGE_PENALTY, ProbeScore
 from espnet2_ext.report.probe_scores import (
     CONTENT,
@@ -41,10 +42,14 @@ _RIDGE = (
     "Pearson r between what ridge regression reads from the vector, of voices (and shared "
     "sentences) not trained on, both less the mean of the training part, and"
 )
+_F0 = f"; {describe_f0('dio')}"
 _MEASURES = {
-    F0_MEAN: (f"{_RIDGE} the mean F0 over voiced frames in semitones, which is voice too.", ""),
-    F0_IN_VOICE: (f"{_RIDGE} that mean less its mean over the voice's utterances.", "higher"),
-    F0_RANGE: (f"{_RIDGE} the 5th to 95th percentile of F0 in semitones.", "higher"),
+    F0_MEAN: (
+        f"{_RIDGE} the mean F0 over voiced frames in semitones, which is voice too{_F0}.",
+        "",
+    ),
+    F0_IN_VOICE: (f"{_RIDGE} that mean less its mean over the voice's utterances{_F0}.", "higher"),
+    F0_RANGE: (f"{_RIDGE} the 5th to 95th percentile of F0 in semitones{_F0}.", "higher"),
     RATE: (f"{_RIDGE} de-duplicated units a second of audio.", "higher"),
     LEVEL: (f"{_RIDGE} the power of the active frames in dB.", "higher"),
 }

@@ -94,9 +94,9 @@ def _score_table(records: list[Record]) -> list[str]:
     def row(group: list[Record]) -> str:
         mark = f" ({protocols.index(group[0].protocol) + 1})" if len(protocols) > 1 else ""
         cells = {record.metric: record for record in group}
-        most = max(record.n for record in group)
+        most = max((record.n for record in group if record.n is not None), default=None)
         values = [_cell(cells[metric], most) if metric in cells else MISSING for metric in metrics]
-        return _line([group[0].row + mark, str(most), *values])
+        return _line([group[0].row + mark, MISSING if most is None else str(most), *values])
 
     rows = _group(records, lambda record: (record.row, record.protocol), row)
     lines = [_line(header), "|---|" + "---:|" * (len(header) - 1), *rows]
@@ -133,10 +133,10 @@ def _metric_title(record: Record) -> str:
     return f"{record.metric}{ARROWS[record.better]}{unit}"
 
 
-def _cell(record: Record, row_n: int) -> str:
+def _cell(record: Record, row_n: int | None) -> str:
     """Return value and interval; n too where it is not that of the row."""
     digits = DECIMALS.get(record.unit, 3)
     text = str(record.value) if isinstance(record.value, str) else f"{record.value:.{digits}f}"
     if record.low is not None and record.high is not None and record.low < record.high:
         text += f" [{record.low:.{digits}f}, {record.high:.{digits}f}]"
-    return text if record.n == row_n else f"{text} (n = {record.n})"
+    return text if record.n in (row_n, None) else f"{text} (n = {record.n})"

@@ -24,7 +24,7 @@ class Record:
         metric: what was measured.
         value: the mean, or a text.
         unit: ``%``, ``dB``, ``share``, ``count``, ``text``, ``path``; "" for a plain number.
-        n: utterances that the value stands for.
+        n: utterances that the value stands for; None where a publication does not say.
         definition: of the metric, one sentence.
         protocol: data, lists and settings of the evaluation.
         commit: of the code; "" if unknown.
@@ -38,7 +38,7 @@ class Record:
     metric: str
     value: float | str
     unit: str
-    n: int
+    n: int | None
     definition: str
     protocol: str
     commit: str
@@ -48,7 +48,7 @@ class Record:
 
     def __post_init__(self) -> None:
         """Raises: ValueError for a value that is not finite, or no utterances."""
-        if self.n < 1:
+        if self.n is not None and self.n < 1:
             raise ValueError(f"{self.table}, {self.row}, {self.metric}: n is {self.n}")
         for number in (self.value, self.low, self.high):
             if isinstance(number, float) and not math.isfinite(number):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from espnet2_ext.data.conversion_list import read_conversion_list
+from espnet2_ext.metrics.f0 import describe_f0
 from espnet2_ext.metrics.style_measures import measure_recordings
 from espnet2_ext.metrics.style_scores import (
     ROWS,
@@ -45,9 +46,9 @@ def _of(group: str, name: str) -> Callable[[StyleScore], float | None]:
 
 _F0_MEAN = (
     "of mean F0 over voiced frames, in percent of the {}'s; 100 % for a recording without a "
-    "voiced frame; F0 as in espnet2_ext/metrics/f0.py by the method the protocol names"
+    "voiced frame; "
 )
-_F0_STD = "of the standard deviation of F0 over voiced frames to the {}'s"
+_F0_STD = "of the standard deviation of F0 over voiced frames to the {}'s; "
 _TEMPO = (
     "of seconds a unit, in percent of the {}'s: the length of each recording over the number of "
     "its own de-duplicated units, silences included"
@@ -73,28 +74,45 @@ def _from_source(name: str, field: str, unit: str, text: str) -> StyleMetric:
     return StyleMetric(f"{name} from source", _of("from_source", field), unit, "", definition)
 
 
-METRICS = (
-    _to_reference("F0 mean", "f0_percent", "%", _F0_MEAN),
-    _to_reference("F0 std", "f0_std_hz", "Hz", _F0_STD),
-    _to_reference("tempo", "unit_s_percent", "%", _TEMPO),
-    _to_reference("energy", "level_db", "dB", _ENERGY),
-    _from_source("F0 mean", "f0_percent", "%", _F0_MEAN),
-    _from_source("F0 std", "f0_std_hz", "Hz", _F0_STD),
-    _from_source("tempo", "unit_s_percent", "%", _TEMPO),
-    _from_source("length", "length_percent", "%", _LENGTH),
-    _from_source("energy", "level_db", "dB", _ENERGY),
-    StyleMetric(
-        "contour correlation",
-        lambda score: score.contour_correlation,
-        "",
-        "higher",
-        "Pearson correlation with the reference's F0 contour in semitones: frames over 9 semitones "
-        "off the median left out, running median of 55 ms, each from its first to its last voiced "
-        "frame, bridged where unvoiced, stretched linearly to the same length; 0 without a voiced "
-        "frame. Words differ, so only a sung melody, or pitch that falls as it does in every "
-        "statement, can correlate for a reason; 'other reference' is what contours of the "
-        "condition share without one.",
-    ),
+_CONTOUR = (
+    "Pearson correlation with the reference's F0 contour in semitones: {}; frames over 9 semitones "
+    "off the median left out, running median of 55 ms, each from its first to its last voiced "
+    "frame, bridged where unvoiced, stretched linearly to the same length; 0 without a voiced "
+    "frame. Words differ, so only a sung melody, or pitch that falls as it does in every "
+    "statement, can correlate for a reason; 'other reference' is what contours of the "
+    "condition share without one."
+)
+
+
+def style_metrics(f0_method: str = "dio") -> tuple[StyleMetric, ...]:
+    """Return the columns in their order.
+
+    Args:
+        f0_method: by which F0 was measured, see ``f0_contour``.
+    """
+    f0 = describe_f0(f0_method)
+    return (
+        _to_reference("F0 mean", "f0_percent", "%", _F0_MEAN + f0),
+        _to_reference("F0 std", "f0_std_hz", "Hz", _F0_STD + f0),
+        _to_reference("tempo", "unit_s_percent", "%", _TEMPO),
+        _to_reference("energy", "level_db", "dB", _ENERGY),
+        _from_source("F0 mean", "f0_percent", "%", _F0_MEAN + f0),
+        _from_source("F0 std", "f0_std_hz", "Hz", _F0_STD + f0),
+        _from_source("tempo", "unit_s_percent", "%", _TEMPO),
+        _from_source("length", "length_percent", "%", _LENGTH),
+        _from_source("energy", "level_db", "dB", _ENERGY),
+        StyleMetric(
+            "contour correlation",
+            lambda score: score.contour_correlation,
+            "",
+            "higher",
+            _CONTOUR.format(f0),
+        ),
+        *_OTHERS,
+    )
+
+
+_OTHERS = (
     StyleMetric(
         "unit error rate",
         lambda score: score.unit_error_rate,
@@ -176,16 +194,25 @@ def report_style_scores(
     scores = score_style(conversions, wavs, cut, measures)
     write_style_scores(Path(out_dir) / SCORES, scores)
     settings = f"{protocol}, vocoder {vocoder}, F0 by {f0_method}"
-    records = summarise_style(scores, table=table, protocol=settings, commit=git_commit())
+    records = summarise_style(
+        scores, table=table, protocol=settings, commit=git_commit(), f0_method=f0_method
+    )
     append_records(results_path, [*environment_records(device), *records], replace_tables=[table])
 
 
 def summarise_style(
-    scores: Sequence[StyleScore], *, table: str, protocol: str, commit: str
+    scores: Sequence[StyleScore], *, table: str, protocol: str, commit: str, f0_method: str = "dio"
 ) -> list[Record]:
     """Return a record for each condition, row and metric that the row has.
 
     Conditions stand in the order of the scores, rows in that of ROWS.
+
+    Args:
+        scores: of all rows.
+        table: title.
+        protocol: see ``Record``.
+        commit: of the code.
+        f0_method: by which F0 was measured.
 
     Raises:
         ValueError: a value is there for some conversions of a row but not for all.
@@ -195,9 +222,10 @@ def summarise_style(
         for condition in dict.fromkeys(score.condition for score in scores)
         for row in ROWS
     }
+    metrics = style_metrics(f0_method)
     records = []
     # Metric by metric, so that columns appear in this order whichever row comes first.
-    for metric in METRICS:
+    for metric in metrics:
         for (condition, row), of_row in rows.items():
             values = [metric.value(score) for score in of_row]
             present = np.array([value for value in values if value is not None])
@@ -211,5 +239,5 @@ def summarise_style(
                 )
             records.append(mean_record(metric, present, table, name, protocol, commit))
     order = [f"{condition}, {row}" for condition, row in rows]
-    first = {metric.name: number for number, metric in enumerate(METRICS)}
+    first = {metric.name: number for number, metric in enumerate(metrics)}
     return sorted(records, key=lambda each: (order.index(each.row), first[each.metric]))

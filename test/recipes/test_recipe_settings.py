@@ -139,3 +139,9 @@ def test_what_is_ours_is_on_where_settings_are_ours() -> None:
         name: training_of(fine_tuning).model_conf[name] for name in ("frozen_batch_norm",)
     }
     assert [name for name, off in MODEL_OURS.items() if on[name] == off] == []
+
+
+def test_figures_of_the_papers_table_7_stand_beside_results_of_its_corpus_only() -> None:
+    evc = [each for each in SCRIPTS if each.parent.name == "evc1"]
+    shown = [name_of(each) for each in evc if options_of(each)["published"] == "true"]
+    assert shown == ["esd/evc1/run.sh"]

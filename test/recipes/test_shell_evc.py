@@ -109,6 +109,15 @@ def test_every_rule_is_converted_and_scored_under_its_name(recipe):
     assert "rule of intensity" in value_of(scale, "protocol")
 
 
+def test_the_papers_table_is_asked_for_once(recipe):
+    run(recipe)
+    assert not any("--with_published" in each for each in options_of(recipe, "score_conversion"))
+    run(recipe, stage="6", stop_stage="6", published="true")
+    [scored] = options_of(recipe, "score_conversion")
+    assert scored.endswith(" --with_published")
+    assert value_of(scored, "row_name") == "converted, same_voice"
+
+
 def test_pairs_are_derived_as_asked(recipe):
     settings = {"num_references": "3", "intensities": "0 2", "intensity_pairs": "4"}
     run(recipe, stop_stage="1", pairs_seed="9", db="/corpus", local_data_opts="--x y", **settings)

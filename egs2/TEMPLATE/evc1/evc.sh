@@ -50,6 +50,7 @@ vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory; not in pape
 emotion_model=              # recognisers of ser.sh, trained on other voices; none: no emotion accuracy
 asr_model=                  # whisper for the word error rate, such as base (faster-whisper); none: leave it out
 dnsmos=false                # guess the quality that listeners would hear (package speechmos)
+published=false             # the rows of [P2V] Table VII beside ours (ESD)
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
 ## Robustness: stage 9
 with_robustness=false       # convert again from damaged units, noise and rooms, each pair 19 times
@@ -122,9 +123,10 @@ if "${dnsmos}"; then judges+=(--dnsmos); fi
 
 # score CONFIG RESULTS SET RULE ROW [OPTION...]: score the conversions of a rule under a name.
 score() {
-    local results=$2/$3/$4 pairs=data/$3/pairs/$4 print
-    print=$(fingerprint "${results}/settings.json" "${title}" "${kmeans_centroids}" "${judges[@]}" "$5" \
-        "${pairs}"/*)
+    # What columns says changes with the columns, so that scores which lack some are made again.
+    local results=$2/$3/$4 pairs=data/$3/pairs/$4 columns="F0-RMSE, padded" print
+    print=$(fingerprint "${results}/settings.json" "${title}" "${kmeans_centroids}" "${judges[@]}" "${@:5}" \
+        "${columns}" "${pairs}"/*)
     if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then return; fi
     compute "${results}/score.log" "${inference_ngpu}" \
         "${python}" -m espnet2_ext.bin.score_conversion --inference_dir "${results}" \
@@ -174,8 +176,12 @@ fi
 if begin 6 "scores in ${expdir}/results.jsonl"; then
     for name in "${tests[@]}"; do
         for rule in "${rules[@]}"; do
-            others=() # zero effort and resynthesis are the same for every rule
-            if [ "${rule}" != "${rules[0]}" ]; then others=(--without_reference_rows); fi
+            others=() # zero effort, resynthesis and the paper's rows are the same for every rule
+            if [ "${rule}" != "${rules[0]}" ]; then
+                others=(--without_reference_rows)
+            elif "${published}"; then
+                others=(--with_published)
+            fi
             score "${evc_exp}/config.yaml" "${tuned}" "${name}" "${rule}" "converted, ${rule}" "${others[@]}"
         done
         if "${with_pretrained}"; then

@@ -9,4 +9,5 @@ exec ./evc.sh \
     --valid_set esd_valid \
     --test_sets esd_test \
     --intensity_pairs 100 \
+    --published true \
     "$@"

@@ -60,6 +60,9 @@ def test_frames_are_compared_with_the_targets(conversion_files, fake_units: None
     assert scores["converted", "a"].f0_rmse_voiced_hz == pytest.approx(20.0, abs=2.0)
     assert scores["converted", "a"].log_f0_rmse == pytest.approx(np.log(200 / 180), abs=0.01)
     assert scores["wrong sentence", "a"].mcd_db is None
+    # 0.3 and 0.4 s, a frame every 5 ms from 0 on.
+    assert scores["converted", "a"].num_frames_paper == 61
+    assert scores["converted", "a"].num_frames_padded == 81
 
 
 def test_spread_of_f0_is_compared(conversion_files, fake_units: None) -> None:
@@ -118,7 +121,8 @@ def test_a_conversion_without_voice_is_wrong_and_not_left_out(
     row = score(conversion_files)["converted", "a"]
     assert row.f0_hz is None
     assert row.f0_error_percent == 100.0
-    assert row.f0_rmse_hz == pytest.approx(200.0, rel=0.1)  # Most frames are voiced, at 200 Hz.
+    assert row.f0_rmse_dtw_hz == pytest.approx(200.0, rel=0.1)  # Most are voiced, at 200 Hz.
+    assert row.f0_rmse_paper_hz == pytest.approx(200.0, rel=0.1)
     assert row.f0_rmse_voiced_hz == pytest.approx(200.0, rel=0.05)
     assert row.log_f0_rmse == pytest.approx(np.log(500 / 60))
     assert row.f0_std_error_hz == row.target_f0_std_hz

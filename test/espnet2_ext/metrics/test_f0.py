@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import pyworld
 
-from espnet2_ext.metrics.f0 import F0Contour, f0_contour
+from espnet2_ext.metrics.f0 import F0Contour, describe_f0, f0_contour
 
 METHODS = ["praat", "dio", "harvest"]
 TOLERANCE = 0.01
@@ -52,6 +53,36 @@ def test_second_pass_drops_what_lies_far_above(make_pulses: Callable[..., np.nda
     assert contour.f0_hz.max() < 175.0
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("f0_hz", [45.0, 600.0])
+def test_nothing_is_found_outside_the_limits_of_the_description(
+    method: str, f0_hz: float, make_pulses: Callable[..., np.ndarray]
+) -> None:
+    """ESPnet's limits, 40 and 800 Hz, would find both."""
+    assert "every 5 ms between 60 and 500 Hz" in describe_f0(method)
+    f0 = f0_contour(make_pulses(f0_hz, 0.5), method).f0_hz
+    assert not np.isclose(f0, f0_hz, rtol=TOLERANCE).any()
+
+
+def test_the_description_of_dio_is_what_is_called(
+    monkeypatch: pytest.MonkeyPatch, make_pulses: Callable[..., np.ndarray]
+) -> None:
+    given = {}
+
+    def dio(waveform: np.ndarray, rate_hz: int, floor_hz: float, ceiling_hz: float, **options):
+        given.update(options, floor=floor_hz, ceiling=ceiling_hz)
+        return np.zeros(1), np.zeros(1)
+
+    monkeypatch.setattr(pyworld, "dio", dio)
+    f0_contour(make_pulses(150.0, 0.2), "dio")
+    assert describe_f0("dio") == (
+        "F0 by WORLD's DIO every {frame_period:g} ms between {floor:g} and {ceiling:g} Hz "
+        "({channels_in_octave:g} channels an octave, allowed range {allowed_range:g}, no "
+        "downsampling), refined by StoneMask"
+    ).format(**given)
+
+
 def test_refuses_an_unknown_method() -> None:
-    with pytest.raises(ValueError, match="expected one of praat, dio, harvest"):
-        f0_contour(np.zeros(8000), "yin")
+    for function in (lambda: f0_contour(np.zeros(8000), "yin"), lambda: describe_f0("yin")):
+        with pytest.raises(ValueError, match="expected one of praat, dio, harvest"):
+            function()

@@ -5,7 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.f0_rmse import f0_rmse_all_frames_hz, f0_rmse_voiced_hz, log_f0_rmse
+from espnet2_ext.metrics.f0_rmse import (
+    f0_rmse_all_frames_hz,
+    f0_rmse_voiced_hz,
+    log_f0_rmse,
+    pair_frame_by_frame,
+)
 
 F0 = np.array([0.0, 100.0, 120.0, 0.0])
 TARGET = np.array([0.0, 103.0, 0.0, 50.0])
@@ -14,6 +19,27 @@ TARGET = np.array([0.0, 103.0, 0.0, 50.0])
 def test_all_frames_count_unvoiced_ones_as_zero() -> None:
     # 0, 3, 120 and 50: (9 + 14400 + 2500) / 4.
     assert f0_rmse_all_frames_hz(F0, TARGET) == pytest.approx(np.sqrt(16909.0 / 4.0))
+
+
+LONGER = np.array([0.0, 103.0, 0.0, 50.0, 0.0, 80.0])
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_unequal_lengths_frame_by_frame(is_swapped: bool) -> None:
+    pair = (LONGER, F0) if is_swapped else (F0, LONGER)
+    cut = pair_frame_by_frame(*pair)
+    assert [len(f0_hz) for f0_hz in cut] == [4, 4]
+    assert f0_rmse_all_frames_hz(*cut) == pytest.approx(np.sqrt(16909.0 / 4.0))
+    padded = pair_frame_by_frame(*pair, end="longer")
+    assert [len(f0_hz) for f0_hz in padded] == [6, 6]
+    # Two more frames: 0 and 80 against what is unvoiced because it has ended.
+    assert f0_rmse_all_frames_hz(*padded) == pytest.approx(np.sqrt((16909.0 + 6400.0) / 6.0))
+
+
+def test_equal_lengths_are_left_as_they_are() -> None:
+    for end in ("shorter", "longer"):
+        pair = pair_frame_by_frame(F0, TARGET, end)
+        assert np.array_equal(pair, (F0, TARGET))
 
 
 def test_voiced_frames_are_those_voiced_in_both() -> None:

@@ -8,7 +8,12 @@ import pytest
 from espnet2_ext.metrics import spectral_errors as module
 from espnet2_ext.metrics.cepstral_track import CepstralTrack, espnet_track, paper_track
 from espnet2_ext.metrics.mel_cepstral_distortion import mel_cepstral_distortion
-from espnet2_ext.metrics.spectral_errors import Tracks, compare_tracks, spectral_errors
+from espnet2_ext.metrics.spectral_errors import (
+    SpectralErrors,
+    Tracks,
+    compare_tracks,
+    spectral_errors,
+)
 
 ONE_DB = np.log(10.0) / 10.0 / np.sqrt(2.0)
 """Difference of a coefficient that makes 1 dB."""
@@ -32,7 +37,13 @@ def test_all_figures_by_hand() -> None:
     assert errors.mcd_db == pytest.approx(2.0 / 3.0)
     assert errors.mcd_truncated_db == pytest.approx((9.0 + 5.0) / 2.0)
     assert errors.mcd_espnet_db == pytest.approx(3.0)
-    assert errors.f0_rmse_hz == pytest.approx(np.sqrt((10**2 + 20**2 + 90**2) / 3.0))
+    # Frame by frame 100 and 0 stand against 0 and 110, then nothing against 120 and 90.
+    assert errors.f0_rmse_paper_hz == pytest.approx(np.sqrt((100**2 + 110**2) / 2.0))
+    assert errors.f0_rmse_padded_hz == pytest.approx(
+        np.sqrt((100**2 + 110**2 + 120**2 + 90**2) / 4.0)
+    )
+    assert (errors.num_frames_paper, errors.num_frames_padded) == (2, 4)
+    assert errors.f0_rmse_dtw_hz == pytest.approx(np.sqrt((10**2 + 20**2 + 90**2) / 3.0))
     assert errors.f0_rmse_voiced_hz == pytest.approx(np.sqrt((10**2 + 20**2) / 2.0))
     logs = np.log([1.1, 1.2])
     assert errors.log_f0_rmse == pytest.approx(np.sqrt(np.mean(logs**2)))
@@ -45,6 +56,53 @@ def test_of_waveforms_it_is_the_distortion(make_pulses: Callable[..., np.ndarray
     assert errors.mcd_db == mel_cepstral_distortion(*waves)
     assert errors.mcd_truncated_db == mel_cepstral_distortion(*waves, alignment="truncated")
     assert errors.mcd_espnet_db == mel_cepstral_distortion(*waves, "espnet")
+
+
+@pytest.fixture
+def half_voiced(make_pulses: Callable[..., np.ndarray]) -> Callable[[float], np.ndarray]:
+    """Return a factory: pulses of 150 Hz for 0.4 s, then silence of so many seconds."""
+
+    def make(silence_s: float, f0_hz: float = 150.0) -> np.ndarray:
+        silence = np.zeros(int(16000 * silence_s), dtype=np.float32)
+        return np.concatenate([make_pulses(f0_hz, 0.4), silence])
+
+    return make
+
+
+def errors_of(*waves: np.ndarray) -> SpectralErrors:
+    tracks = [{"paper": paper_track(wave), "espnet": espnet_track(wave)} for wave in waves]
+    return spectral_errors(*tracks)
+
+
+def test_the_papers_f0_error_counts_the_frames_that_warping_leaves_out(half_voiced) -> None:
+    """Silence that both have is correct, and counts: the mean square goes with its length."""
+    short = errors_of(half_voiced(0.1), half_voiced(0.1, 200.0))
+    long = errors_of(half_voiced(0.4), half_voiced(0.4, 200.0))
+    assert (short.num_frames_paper, long.num_frames_paper) == (101, 161)
+    share = np.sqrt(101.0 / 161.0)
+    assert long.f0_rmse_paper_hz == pytest.approx(share * short.f0_rmse_paper_hz, rel=0.01)
+    # Along the path of MCD there is no silence.
+    assert long.f0_rmse_dtw_hz == pytest.approx(short.f0_rmse_dtw_hz, rel=0.01)
+
+
+def test_the_papers_f0_error_is_not_aligned(half_voiced) -> None:
+    """The same sound later is a large error frame by frame, and none after warping."""
+    early = half_voiced(0.4)
+    late = np.concatenate([early[6400:], early[:6400]])
+    errors = errors_of(early, late)
+    assert errors.num_frames_paper == errors.num_frames_padded == 161
+    # 150 Hz against 0 in all frames but a few around the edge.
+    assert errors.f0_rmse_paper_hz == pytest.approx(150.0, rel=0.1)
+    assert errors.f0_rmse_dtw_hz < 40.0
+    assert errors.f0_rmse_voiced_hz < 5.0
+
+
+def test_padding_compares_the_rest_with_silence(half_voiced) -> None:
+    errors = errors_of(half_voiced(0.0), half_voiced(0.4))
+    assert (errors.num_frames_paper, errors.num_frames_padded) == (81, 161)
+    # The rest is silent in both: as many errors over more frames.
+    share = np.sqrt(81.0 / 161.0)
+    assert errors.f0_rmse_padded_hz == pytest.approx(share * errors.f0_rmse_paper_hz)
 
 
 def test_processes_agree_and_keep_the_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,17 @@ import pytest
 from espnet2_ext.bin import score_conversion
 from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.pair_score import PairScore, read_scores
-from espnet2_ext.report.conversion_metrics import METRICS
+from espnet2_ext.report.conversion_metrics import conversion_metrics
 from espnet2_ext.report.conversion_results import report_scores, summarise_scores
 from espnet2_ext.report.results import Record, read_records
+
+F0_RMSE = {
+    "F0-RMSE, paper": "without alignment, to the end of the shorter",
+    "F0-RMSE, padded": "without alignment, to the end of the longer",
+    "F0-RMSE, DTW": "on the path of MCD, exact DTW",
+    "F0-RMSE, voiced": "frames voiced in both only",
+}
+"""Column to what its definition must say."""
 
 
 def make_score(pair: str, condition: str, error: float, **values: float | None) -> PairScore:
@@ -59,15 +67,66 @@ def test_every_column_states_its_definition(conversion_files, fake_units: None, 
     report_scores(**arguments(conversion_files, tmp_path))
     records = read_records(tmp_path / "results.jsonl")
     found = {r.metric: r for r in records if r.row == "converted"}
-    assert found.keys() == {metric.name for metric in METRICS}
+    assert found.keys() == {metric.name for metric in conversion_metrics()}
     for name in ("MCD", "MCD, not warped"):
         assert "definition 'paper'" in found[name].definition
         assert found[name].definition.count("order 24, alpha 0.41, c0 left out") == 1
     assert "exact DTW" in found["MCD"].definition
     assert "from the start to the end of the shorter" in found["MCD, not warped"].definition
     assert "definition 'espnet'" in found["MCD, ESPnet"].definition
-    assert found["F0-RMSE"].unit == "Hz"
-    assert all(found[name].low is not None for name in ("MCD", "F0-RMSE", "log-F0 RMSE"))
+    for name, definition in F0_RMSE.items():
+        assert found[name].unit == "Hz" and found[name].low is not None
+        assert definition in found[name].definition
+        assert "root mean square error of each pair, then the mean" in found[name].definition
+    assert "without alignment" not in found["F0-RMSE, DTW"].definition
+    assert all(found[name].low is not None for name in ("MCD", "log-F0 RMSE"))
+
+
+@pytest.mark.parametrize(
+    ("method", "tracker"), [("dio", "WORLD's DIO"), ("praat", "Praat's"), ("harvest", "Harvest")]
+)
+def test_every_column_of_f0_states_tracker_and_limits(method: str, tracker: str) -> None:
+    columns = {
+        metric.name: metric.definition
+        for metric in conversion_metrics(method)
+        if "F0" in metric.name and not metric.is_count
+    }
+    assert len(columns) == 7
+    for name, definition in columns.items():
+        assert "every 5 ms between 60 and 500 Hz" in definition, name
+        # Paths and envelopes are DIO's whatever the means are by.
+        assert (tracker if name in ("F0-mean error", "F0-std error") else "DIO") in definition
+
+
+def test_both_numbers_of_frames_are_told(conversion_files, fake_units: None, tmp_path) -> None:
+    report_scores(**arguments(conversion_files, tmp_path))
+    records = read_records(tmp_path / "results.jsonl")
+    found = {(r.row, r.metric): r for r in records}
+    # 0.3 for 0.4 s and 0.9 for 0.75 s, a frame every 5 ms from 0 on.
+    for metric, frames in (("F0 frames, paper", 61 + 151), ("F0 frames, padded", 81 + 181)):
+        count = found["converted", metric]
+        assert (count.value, count.n, count.unit, count.low) == (frames, 2, "count", None)
+    assert found["converted, neutral-sad", "F0 frames, padded"].value == 181
+
+
+def test_the_papers_table_stands_beside_ours_where_asked(
+    conversion_files, fake_units: None, tmp_path
+) -> None:
+    options = arguments(conversion_files, tmp_path)
+    report_scores(**options)
+    assert not any(" in [P2V]" in r.row for r in read_records(tmp_path / "results.jsonl"))
+    (tmp_path / "results.jsonl").unlink()
+    command = [part for key, value in options.items() for part in (f"--{key}", value)]
+    score_conversion.main([*command, "--with_published"])
+    records = read_records(tmp_path / "results.jsonl")
+    shown = [r for r in records if r.row == "Emovox [34] in [P2V]"]
+    assert [(r.metric, r.value, r.table) for r in shown] == [
+        ("published MCD", 6.38, "Conversion (synthetic)"),
+        ("published F0-RMSE", 52.23, "Conversion (synthetic)"),
+    ]
+    columns = list(dict.fromkeys(r.metric for r in records if r.table == shown[0].table))
+    assert columns[columns.index("MCD") + 1] == "published MCD"
+    assert columns[columns.index("F0-RMSE, padded") + 1] == "published F0-RMSE"
 
 
 @pytest.mark.parametrize("row", ["zero effort", "converted", "resynthesis"])
@@ -75,7 +134,7 @@ def test_these_rows_have_all_errors(conversion_files, fake_units: None, tmp_path
     report_scores(**arguments(conversion_files, tmp_path))
     records = read_records(tmp_path / "results.jsonl")
     found = {r.metric for r in records if r.row == row}
-    assert found >= {"F0-std error", "MCD", "MCD, not warped", "MCD, ESPnet", "F0-RMSE"}
+    assert found >= {"F0-std error", "MCD", "MCD, not warped", "MCD, ESPnet", *F0_RMSE}
 
 
 def test_metrics_a_row_does_not_have_are_left_out() -> None:

@@ -39,6 +39,13 @@ def test_table_of_rows_by_metrics(tmp_path: Path) -> None:
     assert "- *stopped*: ended." in lines
 
 
+def test_figures_of_others_may_stand_for_an_unknown_number(tmp_path: Path) -> None:
+    published = replace(ERROR, row="others", value=6.4, n=None, low=None, high=None)
+    text = render(tmp_path, [ERROR, published])
+    assert "| zero effort | 12 | 21.8 [20.0, 24.0] |" in text
+    assert "| others | – | 6.4 |" in text
+
+
 def test_protocols_are_told_apart(tmp_path: Path) -> None:
     text = render(tmp_path, [ERROR, replace(ERROR, protocol="other voice", value=8.0)])
     assert "| zero effort (1) | 12 | 21.8" in text

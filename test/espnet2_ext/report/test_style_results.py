@@ -17,8 +17,8 @@ from espnet2_ext.report.render import render_results
 from espnet2_ext.report.results import PATH, read_records
 from espnet2_ext.report.style_figures import report_style_figures
 from espnet2_ext.report.style_results import (
-    METRICS,
     report_style_scores,
+    style_metrics,
     summarise_style,
 )
 
@@ -55,12 +55,22 @@ def test_means_counts_and_intervals_by_hand():
     }
     of_row = {m: r.value for (row, m), r in records.items() if row == "singing, converted"}
     assert of_row == pytest.approx(expected)
-    assert list(of_row) == [metric.name for metric in METRICS]
+    assert list(of_row) == [metric.name for metric in style_metrics()]
     length = records["singing, converted", "length from source"]
     assert (length.low, length.high, length.n) == (25.0, 75.0, 2)
     assert records["singing, converted", "unvoiced"].low is None
     others = {metric for row, metric in records if row == "singing, other reference"}
     assert others == {"contour correlation"}
+
+
+@pytest.mark.parametrize(("method", "tracker"), [("dio", "WORLD's DIO"), ("praat", "Praat's")])
+def test_columns_of_f0_state_tracker_and_limits(method: str, tracker: str):
+    records = summarise_style(SCORES, table="t", protocol="p", commit="c", f0_method=method)
+    f0 = {r.metric: r.definition for r in records if r.metric[:2] == "F0" or "contour" in r.metric}
+    assert len(f0) == 5
+    for definition in f0.values():
+        assert tracker in definition and "between 60 and 500 Hz" in definition
+        assert "{" not in definition
 
 
 def test_conditions_stand_apart_in_the_order_of_the_list():
