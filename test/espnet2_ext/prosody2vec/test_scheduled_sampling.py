@@ -55,6 +55,8 @@ def test_parallel_feeds_what_teacher_forcing_said(make_decoder, make_memory):
 def test_no_gradient_through_a_fed_frame(make_decoder, make_memory, run):
     """All gradients are those of a pass that is fed constants of the same value."""
     decoder, memory = make_decoder().double().train(), make_memory(1, 3)
+    # Frames so large that they open the prenet's few rectifiers.
+    torch.nn.init.normal_(decoder.projection.bias, std=5.0)
     inputs = torch.randn(1, 4, 4).double()
     source = run if run is sampled_pass else lambda *given: decoder.free(*given[1:3])
     fed = decoder.step_inputs(source(decoder, memory, inputs, 1.0).mels.detach())
@@ -63,6 +65,7 @@ def test_no_gradient_through_a_fed_frame(make_decoder, make_memory, run):
         decoder.zero_grad()
         (output.mels.square().sum() + output.stop_logits.square().sum()).backward()
         gradients.append([parameter.grad for parameter in decoder.parameters()])
+    assert decoder.prenet.first.weight.grad.abs().sum() > 0
     for found, expected in zip(*gradients, strict=True):
         torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
 
