@@ -51,7 +51,7 @@ class Contrast:
 
     @classmethod
     def between(cls, generated: np.ndarray, true: np.ndarray) -> "Contrast":
-        """Return the contrast that turns mean and variance of one into the other's.
+        """Return what turns the mean of one and, if smaller, the variance into the other's.
 
         Args:
             generated: (T, M) frames, of many utterances together.
