@@ -84,6 +84,8 @@ def test_printed_options_are_a_config_of_the_same_options(script, tmp_path):
     ("arguments", "message"),
     [
         (["--unknown", "1"], "unknown option --unknown"),
+        (["--HOME", "1"], "unknown option --HOME"),
+        (["--inner", "1"], "unknown option --inner"),
         (["--foo_bar"], "--foo_bar needs a value"),
         (["--flag", "yes"], "--flag takes true or false, not 'yes'"),
         (["--foo_bar=2"], "write '--foo_bar 2' instead"),

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Source this after setting every option variable to its default, then `. parse_options.sh`:
 #
-#   --foo-bar VALUE   sets ${foo_bar}, which must exist; --foo_bar is the same
+#   --foo-bar VALUE   sets ${foo_bar}; --foo_bar is the same. It must stand between the lines
+#                     "# options" and "# end of options" of the script, as help.sh reads them
 #   --config FILE     is sourced first, so options of the command line win over it
 #   --help            prints ${help_message} and leaves
 #   --print_config    prints every option with its final value, as a --config FILE has them, and
@@ -40,7 +41,9 @@ while [ $# -gt 0 ]; do
     _name=${_name//-/_}
     if [ "${_name}" != config ]; then
         [[ ${_name} =~ ^[a-zA-Z][a-zA-Z0-9_]*$ ]] || _parse_error "$1 is no option"
-        [ -n "${!_name+set}" ] || _parse_error "unknown option $1"
+        # Any variable that is set would do otherwise: --HOME, or one of the script's own.
+        sed -n '/^# options/,/^# end of options/p' "$0" | grep -q "^${_name}=" \
+            || _parse_error "unknown option $1"
         case "${!_name}" in
             true|false)
                 case "$2" in true|false) ;; *) _parse_error "$1 takes true or false, not '$2'" ;; esac ;;
