@@ -7,11 +7,12 @@ RECOGNITION := egs2/mini_emo/ser1
 CONVERSION := egs2/mini_emo/evc1
 SCRIPTS := .ci/run $(shell find egs2 tools -name '*.sh' -type f -not -path 'tools/venv*' -not -path '*/exp/*')
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test test-other lint bench clean
 
 help:
 	@echo "make demo    install, pretrain on the generated corpus, recognise, fine-tune, convert: about 35 minutes on 2 cores"
 	@echo "make test    install with the test tools and run the tests (JOBS=$(JOBS) processes)"
+	@echo "make test-other  part of the tests with the other ESPnet (Python 3.12), in tools/venv312"
 	@echo "make lint    ruff, mypy on the package, shellcheck on the scripts"
 	@echo "make bench   measure speed and memory: tools/bench/RESULTS.md"
 	@echo "make clean   remove caches and what the demo made; the environment in tools/venv stays"
@@ -32,6 +33,9 @@ demo:
 test:
 	tools/setup.sh --dev
 	$(ACTIVATE) && OMP_NUM_THREADS=1 python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+test-other:
+	tools/test_other_espnet.sh $(JOBS)
 
 lint:
 	tools/setup.sh --dev

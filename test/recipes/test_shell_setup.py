@@ -9,12 +9,13 @@ import re
 import runpy
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ("demo", "test", "lint", "bench", "clean", "help")
+TARGETS = ("demo", "test", "test-other", "lint", "bench", "clean", "help")
 
 FAKE_PYTHON = """#!/usr/bin/env bash
 case "$*" in
@@ -31,8 +32,9 @@ esac
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, monkeypatch) -> Path:
     """Return a copy of what setup.sh reads, with a stand-in interpreter."""
+    monkeypatch.delenv("ESPNET2_EXT_PYTHON", raising=False)
     tree = tmp_path / "checkout"
     (tree / "tools").mkdir(parents=True)
     names = ("setup.sh", "activate_python.sh", "check_install.py")
@@ -271,3 +273,27 @@ def test_constraints_pin_every_requirement_of_setup_py(monkeypatch):
         lines = (ROOT / f"tools/constraints-py{version}.txt").read_text().splitlines()
         pinned = {line.split("==")[0] for line in lines if "==" in line}
         assert names - absent - pinned == set()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tools").glob("constraints-*.txt")), ids=str)
+def test_no_constraints_file_pins_a_package_twice(path):
+    lines = path.read_text().splitlines()
+    # pip takes "-", "_", "." and case in names as equal.
+    names = [re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines if "==" in line]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_another_interpreter_can_be_named_for_one_call(checkout):
+    """As tools/test_other_espnet.sh does; what setup.sh chose stays chosen."""
+    other = checkout / "elsewhere/bin/python"
+    other.parent.mkdir(parents=True)
+    shutil.copy(checkout / "python", other)
+    result = subprocess.run(
+        ["bash", "-c", ". tools/activate_python.sh; echo $PATH"],
+        cwd=checkout,
+        env={**os.environ, "ESPNET2_EXT_PYTHON": str(other)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout.startswith(f"{other.parent}:")
