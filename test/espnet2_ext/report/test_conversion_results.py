@@ -1,5 +1,7 @@
 """From scores to records."""
 
+import json
+
 import pytest
 
 from espnet2_ext.bin import score_conversion
@@ -7,6 +9,7 @@ from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.pair_score import PairScore, read_scores
 from espnet2_ext.report.conversion_metrics import conversion_metrics
 from espnet2_ext.report.conversion_results import report_scores, summarise_scores
+from espnet2_ext.report.render import render_results
 from espnet2_ext.report.results import Record, read_records
 
 F0_RMSE = {
@@ -135,6 +138,22 @@ def test_these_rows_have_all_errors(conversion_files, fake_units: None, tmp_path
     records = read_records(tmp_path / "results.jsonl")
     found = {r.metric for r in records if r.row == row}
     assert found >= {"F0-std error", "MCD", "MCD, not warped", "MCD, ESPnet", *F0_RMSE}
+
+
+def test_a_kept_column_of_an_older_name_stays_beside_the_new_ones(
+    conversion_files, fake_units: None, tmp_path
+) -> None:
+    """Before, F0-RMSE was what is now called F0-RMSE, DTW; its row keeps its own definition."""
+    old = {"table": "Conversion (synthetic)", "row": "converted", "metric": "F0-RMSE", "n": 2}
+    old |= {"value": 77.0, "unit": "Hz", "definition": "along MCD's path.", "better": "lower"}
+    old |= {"protocol": "older", "commit": "abc", "low": None, "high": None}
+    (tmp_path / "results.jsonl").write_text(json.dumps(old) + "\n")
+    report_scores(**arguments(conversion_files, tmp_path))
+    render_results(tmp_path / "results.jsonl", tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert "| converted (1) | 2 | 77.0 | –" in text
+    assert "- *F0-RMSE*: along MCD's path." in text
+    assert "- *F0-RMSE, paper*: definition 'paper'" in text
 
 
 def test_metrics_a_row_does_not_have_are_left_out() -> None:
