@@ -53,7 +53,7 @@ WEIGHTS = [
         "tts-hifigan-libritts-16kHz",
         "hub",
         "models--speechbrain--tts-hifigan-libritts-16kHz",
-        "vocoder hifigan",
+        "vocoder speechbrain/tts-hifigan-libritts-16kHz",
     ),
 ]
 Row = tuple[str, str, str]

@@ -136,7 +136,8 @@ def _divided(
     """Return for each system the items that this listener hears by it.
 
     Item r of an emotion goes to system (r + listener) mod S: S listeners in a row hear
-    every item by every system once, and each hears every emotion by every system.
+    every item by every system once, and where an emotion has S items or more each of them
+    hears it by every system.
     """
     # Without the listener, or the square would fall apart.
     shuffled = [items[i] for i in np.random.default_rng(seed).permutation(len(items))]

@@ -26,7 +26,8 @@ def contour_correlation(first: F0Contour, second: F0Contour) -> float:
         second: any length.
 
     Returns:
-        -1 to 1; 0 if one of them is flat, has no voiced frame, or jumps octaves half of the time.
+        -1 to 1; 0 if one of them is flat, has no voiced frame, or lies in two halves that are
+        more than 18 semitones apart.
     """
     one, other = _shape(first), _shape(second)
     if one is None or other is None:

@@ -15,7 +15,7 @@ stop_stage=10000            # last stage
 skip_stages=                # stages to leave out, such as "3 7"
 ngpu=1                      # GPUs of a node for training; 0 trains on the CPU
 num_nodes=1                 # nodes for training; above 1 needs cmd_backend=slurm
-nj=32                       # processes of stages 1 and 3
+nj=32                       # processes of stages 1, 3 and 4 (statistics)
 inference_nj=32             # processes of stages 5 to 7 and 9
 gpu_inference=false         # a GPU for HuBERT, speaker vectors, conversion and scores
 dumpdir=dump                # formatted audio, units and vectors

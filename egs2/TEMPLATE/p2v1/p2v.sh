@@ -16,7 +16,7 @@ skip_train=false            # leave out stages 7 and 8
 skip_eval=false             # leave out stages 9 and 10
 ngpu=1                      # GPUs of a node for training; 0 trains on the CPU
 num_nodes=1                 # nodes for training; above 1 needs cmd_backend=slurm
-nj=32                       # processes of stages 2 to 7
+nj=32                       # processes of stages 1 to 7
 inference_nj=32             # processes of stages 9 and 10
 gpu_inference=false         # a GPU for HuBERT, speaker vectors and inference
 dumpdir=dump                # formatted audio, units and vectors

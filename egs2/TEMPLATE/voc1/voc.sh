@@ -15,7 +15,7 @@ skip_stages=                # stages to leave out, such as "1 5"
 skip_data_prep=false        # leave out stages 1 to 3: dumpdir/raw of p2v.sh or evc.sh is there
 ngpu=1                      # GPUs of a node for training; 0 trains on the CPU
 num_nodes=1                 # nodes for training; above 1 needs cmd_backend=slurm
-nj=32                       # processes of stage 2
+nj=32                       # processes of stages 1 and 2
 inference_nj=32             # processes of stage 5
 gpu_inference=false         # a GPU for stage 5
 dumpdir=dump                # formatted audio; below a recipe, all templates can share one
