@@ -1,4 +1,4 @@
-"""Leave out utterances that are too short or too long; they go to ``rejected.tsv``."""
+"""Leave out utterances too short, too long or without voice; they go to ``rejected.tsv``."""
 
 import argparse
 import logging
@@ -18,6 +18,11 @@ def main(cmd: list[str] | None = None) -> None:
             default=default,
             help=f"{what} that stays; not in paper",
         )
+    parser.add_argument(
+        "--speaker_dir",
+        help="training set, where a validation set is filtered: what stays has another utterance "
+        "of its speaker in one of the two (default: not asked for)",
+    )
     options = parser.parse_args(cmd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s")
     filter_length(**vars(options))

@@ -22,6 +22,10 @@ def get_parser() -> argparse.ArgumentParser:
         "--contrast_data_dir",
         help="validation set on which lost contrast is measured; none: leave it",
     )
+    parser.add_argument(
+        "--contrast_speaker_dir",
+        help="training set: its utterances give validation speakers their voice there too",
+    )
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--num_workers", type=int, default=1, help="processes of the vocoder")
     parser.add_argument("--ngpu", type=int, default=0)

@@ -25,6 +25,7 @@ def main(cmd: list[str] | None = None) -> None:
     add("--noises", nargs="*", default=["white", "babble"], choices=["white", "babble"])
     add("--max_pairs", type=int, help="taken evenly over conditions; default: all")
     add("--contrast_data_dir", help="as for p2v_inference; none: leave mels as generated")
+    add("--contrast_speaker_dir", help="as for p2v_inference")
     add("--inference_config", help="yaml of generation limits")
     add("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
     add("--results_path", required=True, help="exp/results.jsonl")

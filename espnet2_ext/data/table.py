@@ -26,6 +26,23 @@ def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
             yield sys.intern(key), value
 
 
+def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield the rows as `iterate_table` does, so that sorted tables can be walked side by side.
+
+    Raises:
+        ValueError: see there; or a key is not greater than the one before it.
+    """
+    previous = ""
+    for key, value in iterate_table(path):
+        if key <= previous:
+            raise ValueError(
+                f"{path}: {key} stands after {previous}; sort it by key, as LC_ALL=C sort does, "
+                "and leave out what stands twice"
+            )
+        yield key, value
+        previous = key
+
+
 def read_table(path: str | Path) -> dict[str, str]:
     """Return ``{key: value}`` in file order; the value is the rest of the line, stripped.
 

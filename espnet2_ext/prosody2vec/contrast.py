@@ -3,7 +3,8 @@
 Where a model is unsure it says the mean, so its spectra are flatter than speech: peaks too
 low, valleys too high. The voice then sounds quiet and muffled, and a pitch tracker may
 find no pitch in it. How much is lost is measured once, on validation utterances that are
-generated from their own units and prosody, and every band is stretched about its mean by
+generated from their own units and prosody with the voice of another utterance of their
+speaker, as in training, and every band is stretched about its mean by
 the factor that restores its variance. What a vocoder then makes is still quieter than
 speech, because frames that do not fit together cancel: that level, one number a model and
 vocoder, is measured on the same utterances and given back too.
@@ -15,19 +16,19 @@ synthesis (Toda and Tokuda 2007), here as one gain a band and model, not an utte
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.table import read_int_table, read_table
 from espnet2_ext.metrics.energy import speech_level_db
 from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
+from espnet2_ext.speaker.sampling import SpeakerVectorSampler
 from espnet2_ext.vocoder import Vocoder
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ def model_contrast(
     unit_tag: str,
     vocoder: Vocoder,
     *,
+    speaker_dir: str | Path | None = None,
     max_utterances: int = 64,
     max_vocoded: int = 24,
     batch_size: int = 16,
@@ -114,23 +116,28 @@ def model_contrast(
     Args:
         converter: of the model; its contrast is set to the one that is returned.
         model_file: its weights.
-        data_dir: validation set: wav.scp, units_<tag> and spk_embed.scp.
+        data_dir: validation set: wav.scp, utt2spk, units_<tag> and spk_embed.scp.
         unit_tag: which units.
         vocoder: whose loss of level is measured.
+        speaker_dir: training set, with utt2spk and spk_embed.scp, whose utterances give
+            voices too. An utterance whose speaker has no other one in either is left out.
         max_utterances: how many are generated, taken evenly from the list.
         max_vocoded: how many of these are made audible for the level.
         batch_size: generated at a time.
 
     Raises:
-        ValueError: the directory has no utterances.
+        ValueError: the directory has no utterances, or no speaker has another one.
         FileNotFoundError: it lacks a table.
     """
     model_file, data_dir = Path(model_file), Path(data_dir)
     units = read_int_table(data_dir / f"units_{unit_tag}")
     if not units:
         raise ValueError(f"{data_dir}/units_{unit_tag}: no utterances to measure the contrast on")
-    names = list(units)[:: -(-len(units) // max_utterances)]
-    described = repr((str(data_dir), names, max_vocoded))
+    sampler = SpeakerVectorSampler.from_directory(data_dir, speaker_dir, deterministic=True)
+    usable = _with_another_voice(sampler, list(units), data_dir, speaker_dir)
+    names = usable[:: -(-len(usable) // max_utterances)]
+    voices = {name: sampler.choose(name) for name in names}
+    described = repr((str(data_dir), voices, max_vocoded))
     key = hashlib.sha256(model_file.read_bytes() + described.encode()).hexdigest()
     path = model_file.with_suffix(".contrast.json")
     known: dict[str, float] = {}
@@ -139,9 +146,13 @@ def model_contrast(
         known = dict(converter.contrast.lost_level_db)
         if vocoder.name in known:
             return converter.contrast
-    converter.contrast = _measured(
-        converter, data_dir, {name: units[name] for name in names}, vocoder, max_vocoded, batch_size
-    )
+    wavs = read_table(data_dir / "wav.scp")
+    waveforms = [read_audio(wavs[name]) for name in names]
+    requests = [
+        ConversionRequest(np.array(units[name]), waveform, sampler.draw(name))
+        for name, waveform in zip(names, waveforms, strict=True)
+    ]
+    converter.contrast = _measured(converter, requests, waveforms, vocoder, max_vocoded, batch_size)
     converter.contrast.lost_level_db.update(known)
     converter.contrast.save(path, key)
     logger.info(
@@ -152,21 +163,38 @@ def model_contrast(
     return converter.contrast
 
 
+def _with_another_voice(
+    sampler: SpeakerVectorSampler, names: Sequence[str], data_dir: Path, speaker_dir: object
+) -> list[str]:
+    """Return the utterances that another one of their speaker can give the voice; log the rest.
+
+    Raises:
+        ValueError: there are none.
+    """
+    alone = [name for name in names if sampler.choose(name) == name]
+    where = f"{data_dir} and {speaker_dir}" if speaker_dir else str(data_dir)
+    if len(alone) == len(names):
+        raise ValueError(
+            f"{data_dir}: no speaker has two utterances in {where}, so none has another's voice "
+            "to measure the contrast with; name the training set (--contrast_speaker_dir)"
+        )
+    if alone:
+        logger.warning(
+            f"contrast: {len(alone)} of {len(names)} utterances are left out, the only ones of "
+            f"their speakers in {where}: {' '.join(alone[:10])}"
+        )
+    return [name for name in names if sampler.choose(name) != name]
+
+
 def _measured(
     converter: Prosody2VecConverter,
-    data_dir: Path,
-    units: Mapping[str, Sequence[int]],
+    requests: Sequence[ConversionRequest],
+    waveforms: Sequence[np.ndarray],
     vocoder: Vocoder,
     max_vocoded: int,
     batch_size: int,
 ) -> Contrast:
     """Return the contrast over some utterances and what the vocoder loses after it."""
-    wavs, vectors = read_table(data_dir / "wav.scp"), load_ark_scp(data_dir / "spk_embed.scp")
-    waveforms = [read_audio(wavs[name]) for name in units]
-    requests = [
-        ConversionRequest(np.array(units[name]), waveform, np.asarray(vectors[name]))
-        for name, waveform in zip(units, waveforms, strict=True)
-    ]
     generated = [
         item.mel
         for start in range(0, len(requests), batch_size)
@@ -176,7 +204,7 @@ def _measured(
         np.concatenate([mel.cpu().numpy() for mel in generated]),
         np.concatenate([converter.normalised_mel(waveform) for waveform in waveforms]),
     )
-    some = slice(None, None, -(-len(units) // max_vocoded))
+    some = slice(None, None, -(-len(requests) // max_vocoded))
     mels = [converter.denormalize(mel) for mel in generated[some]]
     level_db = lost_level_db(mels, waveforms[some], vocoder)
     return replace(contrast, lost_level_db={vocoder.name: level_db})

@@ -43,6 +43,7 @@ def convert_pairs(
     num_workers: int = 1,
     device: str = "cpu",
     contrast_data_dir: str | Path | None = None,
+    contrast_speaker_dir: str | Path | None = None,
 ) -> None:
     """Write mel, attention and audio of every pair, and ``generation.tsv`` over all.
 
@@ -64,6 +65,7 @@ def convert_pairs(
         device: of the model.
         contrast_data_dir: validation set on which the lost contrast is measured, to be
             restored (see contrast.py); None leaves mels as generated.
+        contrast_speaker_dir: training set, whose utterances give voices there too.
 
     Raises:
         FileNotFoundError: a file of the model or a table is missing.
@@ -81,8 +83,14 @@ def convert_pairs(
         "limits": asdict(limits),
         "batch_size": batch_size,
         "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
-        "contrast": str(contrast_data_dir) if contrast_data_dir else None,
+        "contrast": None,
     }
+    if contrast_data_dir:
+        settings["contrast"] = [
+            str(contrast_data_dir),
+            str(contrast_speaker_dir or ""),
+            _hash_of_tables(Path(contrast_data_dir), unit_tag),
+        ]
     _start_anew_if_changed(output_dir, pairs, settings)
     if not all(_record_path(output_dir, pair).exists() for pair in pairs):
         converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
@@ -94,6 +102,7 @@ def convert_pairs(
                 contrast_data_dir,
                 unit_tag,
                 build_vocoder(vocoder, device),
+                speaker_dir=contrast_speaker_dir or None,
                 batch_size=batch_size,
             )
         _generate(converter, pairs, Path(data_dir), unit_tag, output_dir, batch_size)

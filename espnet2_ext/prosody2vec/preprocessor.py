@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet2_ext.data.table import iterate_table
 from espnet2_ext.speaker.sampling import SpeakerVectorSampler
-from espnet2_ext.speaker.vector_table import VectorTable
 
 
 class SpeakerVectorPreprocessor:
@@ -15,19 +13,24 @@ class SpeakerVectorPreprocessor:
 
     Source: [P2V] III-B: "we input a different audio belonging to the same speaker".
     While training, the draw uses numpy's global generator, which ESPnet seeds by epoch
-    and worker: every epoch draws anew, and a resumed run draws as an undisturbed one.
+    and worker: every epoch draws anew, and a resumed run draws as an undisturbed one. In
+    validation an utterance has the same vector in every epoch.
 
     Args:
-        directory: holds ``utt2spk`` and ``spk_embed.scp``.
-        is_deterministic: True in validation and inference.
+        directory: holds ``utt2spk`` and ``spk_embed.scp`` of the examples.
+        is_deterministic: True in validation.
+        other_directory: the same tables of a set whose utterances speak for these speakers
+            too: in validation, the training set. None draws from ``directory`` alone.
     """
 
-    def __init__(self, directory: str | Path, is_deterministic: bool):
-        utt2spk, vectors = _tables(directory)
-        self.sampler = SpeakerVectorSampler(
-            iterate_table(utt2spk),
-            VectorTable(vectors),
-            deterministic=is_deterministic,
+    def __init__(
+        self,
+        directory: str | Path,
+        is_deterministic: bool,
+        other_directory: str | Path | None = None,
+    ):
+        self.sampler = SpeakerVectorSampler.from_directory(
+            directory, other_directory, deterministic=is_deterministic
         )
         self.is_deterministic = is_deterministic
 
@@ -40,22 +43,24 @@ class SpeakerVectorPreprocessor:
         return data
 
 
-def shared_preprocessor(directory: str | Path, is_deterministic: bool) -> SpeakerVectorPreprocessor:
+def shared_preprocessor(
+    directory: str | Path, is_deterministic: bool, other_directory: str | Path | None = None
+) -> SpeakerVectorPreprocessor:
     """Return the preprocessor of a directory: the same one as long as its tables are the same.
 
     ESPnet asks for one at each split of the training tables in each epoch.
     """
-    stats = [table.stat() for table in _tables(directory)]
+    folders = tuple(Path(each) for each in (directory, other_directory) if each is not None)
+    stats = [(folder / name).stat() for folder in folders for name in ("utt2spk", "spk_embed.scp")]
     version = tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
-    return _built(Path(directory), is_deterministic, version)
+    return _built(is_deterministic, version, *folders)
 
 
 @lru_cache(maxsize=2)  # of training and of validation
 def _built(
-    directory: Path, is_deterministic: bool, version: tuple[tuple[int, ...], ...]
+    is_deterministic: bool,
+    version: tuple[tuple[int, ...], ...],
+    directory: Path,
+    other: Path | None = None,
 ) -> SpeakerVectorPreprocessor:
-    return SpeakerVectorPreprocessor(directory, is_deterministic)
-
-
-def _tables(directory: str | Path) -> tuple[Path, Path]:
-    return Path(directory) / "utt2spk", Path(directory) / "spk_embed.scp"
+    return SpeakerVectorPreprocessor(directory, is_deterministic, other)

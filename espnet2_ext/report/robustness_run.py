@@ -35,6 +35,7 @@ class ConversionSettings:
     centroids_path: str | Path
     train_config: str | Path | None = None
     contrast_data_dir: str | Path | None = None
+    contrast_speaker_dir: str | Path | None = None
     vocoder: str = "griffin_lim"
     limits: GenerationLimits = GenerationLimits()
     seed: int = 0
@@ -52,7 +53,7 @@ class ConversionSettings:
             "data_dir": str(study.path),
             "units": _digest(repr((study.unit_tag, clean)).encode()),
             "pairs": _digest(repr(tables).encode()),
-            "contrast": str(self.contrast_data_dir or ""),
+            "contrast": [str(self.contrast_data_dir or ""), str(self.contrast_speaker_dir or "")],
             "vocoder": self.vocoder,
             "limits": asdict(self.limits),
             "seed": self.seed,
@@ -123,6 +124,7 @@ class ConditionRunner:
             num_workers=settings.num_workers,
             device=settings.device,
             contrast_data_dir=settings.contrast_data_dir,
+            contrast_speaker_dir=settings.contrast_speaker_dir,
         )
         score_conversions(
             folder / "conversion",

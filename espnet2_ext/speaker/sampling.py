@@ -1,12 +1,17 @@
 """Which utterance speaks for the speaker: a different one of the same voice."""
 
 import logging
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
+from pathlib import Path
 
 import numpy as np
 
+from espnet2_ext.data.table import iterate_sorted_table
 from espnet2_ext.speaker.sorted_names import SortedNames
+from espnet2_ext.speaker.vector_table import VectorTable
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +28,8 @@ class SpeakerVectorSampler:
     utterance is its name and 20 bytes, which loader processes share, see `SortedNames`.
 
     Source: [P2V] III-B, "we input a different audio belonging to the same speaker".
-    Deviation: uniform over the speaker's other utterances (not in paper).
+    Deviation: uniform over the speaker's other utterances, and the own vector for a speaker
+    of one utterance (not in paper).
 
     Example:
         >>> vectors = {"a-1": np.zeros(2), "a-2": np.ones(2)}
@@ -45,8 +51,10 @@ class SpeakerVectorSampler:
         Args:
             utt2spk: (utterance, speaker) of all that may be asked for, sorted.
             vectors: ``{utterance: (dim,)}``, which iterates in sorted order.
-            deterministic: validation and inference: the next utterance of the speaker in
-                sorted order, from the last to the first.
+            deterministic: for validation: which other utterance it is depends on the name
+                of the utterance alone, by a checksum, so that it is the same in every epoch
+                and run. The next one in sorted order would not do: in many corpora, as in
+                ESD, it is of the same emotion, which an utterance drawn in training is not.
 
         Raises:
             ValueError: ``utt2spk`` is not sorted.
@@ -67,6 +75,35 @@ class SpeakerVectorSampler:
         self._own = np.full(len(self._names), -1, dtype=np.int32)
         self._own[self._members] = np.arange(len(members)) - self._first[speakers]
         self.single_utterance_speakers = self._find_single_utterance_speakers()
+
+    @classmethod
+    def from_directory(
+        cls, directory: str | Path, other: str | Path | None = None, *, deterministic: bool
+    ) -> "SpeakerVectorSampler":
+        """Return the sampler of a set whose vectors are drawn from it and from another set.
+
+        Few of 500 validation utterances share their speaker with another one of them; their
+        speakers' other utterances are in the training set. Of that set only what the
+        speakers of the first say is kept. An utterance of both sets counts once.
+
+        Args:
+            directory: the set of the utterances that are asked for: ``utt2spk`` and
+                ``spk_embed.scp``, sorted.
+            other: the other set, with the same tables; None draws from the first alone.
+            deterministic: see the class.
+
+        Raises:
+            FileNotFoundError: a table is missing.
+            ValueError: a table is malformed or not sorted, or an utterance is of one speaker
+                in one set and of another in the other.
+        """
+        first, second = Path(directory), None if other is None else Path(other)
+        if second is None:
+            vectors = VectorTable(first / "spk_embed.scp")
+        else:
+            names = (utterance for utterance, _ in _utt2spk(first, second))
+            vectors = VectorTable(first / "spk_embed.scp", second / "spk_embed.scp", among=names)
+        return cls(_utt2spk(first, second), vectors, deterministic=deterministic)
 
     def _read(self, utt2spk: Iterable[tuple[str, str]]) -> Iterator[str]:
         """Yield the utterances and note their speakers."""
@@ -112,19 +149,16 @@ class SpeakerVectorSampler:
             )
         if own >= 0 and end - first == 1:
             return utterance_id
-        place = self._draw_place(own, end - first, rng)
-        return self._names[int(self._members[first + place])]
-
-    def _draw_place(self, own: int, count: int, rng: np.random.Generator | None) -> int:
-        """Return a place below ``count`` that is not ``own``, which is -1 for none."""
+        others = end - first - (own >= 0)
         if self.deterministic:
-            return (own + 1) % count
-        if rng is None:
+            drawn = zlib.crc32(utterance_id.encode()) % others
+        elif rng is not None:
+            drawn = int(rng.integers(others))
+        else:
             raise ValueError("a random draw needs rng, a numpy.random.Generator")
-        if own < 0:
-            return int(rng.integers(count))
         # A step of 1..n-1 from its own place reaches every other one equally often.
-        return (own + int(rng.integers(1, count))) % count
+        place = (own + 1 + drawn) % (end - first)
+        return self._names[int(self._members[first + place])]
 
     def draw(self, utterance_id: str, rng: np.random.Generator | None = None) -> np.ndarray:
         """Return the vector (dim,) float32 of the utterance that `choose` gives."""
@@ -139,3 +173,27 @@ def _are_among(names: Iterable[str], others: Iterable[str]) -> Iterator[bool]:
         while other is not None and other < name:
             other = next(rest, None)
         yield other == name
+
+
+def _utt2spk(directory: Path, other: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield (utterance, speaker) of a set and, of its speakers, of the other one; sorted.
+
+    Raises:
+        ValueError: an utterance is of one speaker here and of another there.
+    """
+    rows = iterate_sorted_table(directory / "utt2spk")
+    if other is None:
+        yield from rows
+        return
+    speakers = {speaker for _, speaker in iterate_sorted_table(directory / "utt2spk")}
+    theirs = (row for row in iterate_sorted_table(other / "utt2spk") if row[1] in speakers)
+    previous = ("", "")
+    for row in merge(rows, theirs):
+        if row[0] != previous[0]:
+            yield row
+        elif row != previous:
+            raise ValueError(
+                f"{row[0]}: of speaker {previous[1]} and of {row[1]} in {directory}/utt2spk and "
+                f"{other}/utt2spk; rename the utterance in one of them"
+            )
+        previous = row

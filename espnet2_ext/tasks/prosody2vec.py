@@ -51,7 +51,7 @@ class Prosody2VecTask(TrainedTask):
             "--valid_speaker_dir",
             type=str_or_none,
             default=None,
-            help="the same of the validation set",
+            help="the same of the validation set, whose vectors are drawn from both",
         )
         group.add_argument(
             "--use_preprocessor",
@@ -84,11 +84,13 @@ class Prosody2VecTask(TrainedTask):
         """Return the drawing of speaker vectors; none where statistics are collected."""
         if not args.use_preprocessor or args.collect_stats:
             return None
-        directory = args.train_speaker_dir if train else args.valid_speaker_dir
+        directory, other = args.train_speaker_dir, None
+        if not train:
+            directory, other = args.valid_speaker_dir, args.train_speaker_dir
         if directory is None:
             option = "--train_speaker_dir" if train else "--valid_speaker_dir"
             raise ValueError(f"{option} is needed: a directory with utt2spk and spk_embed.scp")
-        return shared_preprocessor(directory, is_deterministic=not train)
+        return shared_preprocessor(directory, not train, other)
 
     @classmethod
     def build_multiple_iter_factory(

@@ -171,7 +171,8 @@ def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
         " --pairs_dir data/te/pairs/same_voice --unit_tag hub_6_7"
         " --centroids_path their/centroids.npz --max_pairs 36"
         f" --out_dir {results}/robustness --device cpu --vocoder hub/name --num_workers 3"
-        " --contrast_data_dir dump/raw/va --inference_config conf/limits.yaml"
+        " --contrast_data_dir dump/raw/va --contrast_speaker_dir dump/raw/tr"
+        " --inference_config conf/limits.yaml"
         " --results_path exp/results.jsonl"
         " --table Robustness: train_evc (synthetic speech), te, same_voice"
     )

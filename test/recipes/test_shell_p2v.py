@@ -215,6 +215,25 @@ def test_speeds_make_a_training_set_of_their_own(recipe):
     assert "--train_speaker_dir dump/raw/tr_sp" in arguments
 
 
+@pytest.mark.parametrize(("speeds", "train"), [("", "tr"), ("0.9 1.0 1.1", "tr_sp")])
+def test_voices_of_validation_are_looked_for_in_the_training_set(recipe, speeds, train):
+    (recipe / "dump/raw/tr").rename(recipe / "dump/raw" / train)
+    settings = {"p2v_exp": "exp/p2v_train_tiny_hubert_base_6_100", "restore_contrast": "true"}
+    result = run(recipe, speed_perturb_factors=speeds, **settings)
+    assert result.returncode == 0, result.stderr
+    trained, validated = fake_recipe.options_of(recipe, "filter_length")
+    assert f"--out_dir dump/raw/{train} " in trained
+    assert "--speaker_dir" not in trained, "in training a voice may be an utterance's own"
+    assert "--out_dir dump/raw/va " in validated
+    assert fake_recipe.value_of(validated, "speaker_dir") == f"dump/raw/{train}"
+    [training] = fake_recipe.options_of(recipe, "launch")
+    assert fake_recipe.value_of(training, "train_speaker_dir") == f"dump/raw/{train}"
+    assert fake_recipe.value_of(training, "valid_speaker_dir") == "dump/raw/va"
+    [conversion] = fake_recipe.options_of(recipe, "p2v_inference")
+    assert fake_recipe.value_of(conversion, "contrast_data_dir") == "dump/raw/va"
+    assert fake_recipe.value_of(conversion, "contrast_speaker_dir") == f"dump/raw/{train}"
+
+
 def test_a_speaker_encoder_is_trained_where_asked(recipe):
     run(recipe, speaker_encoder="train", stage="5", stop_stage="5")
     assert calls(recipe)[:2] == ["train_speaker_encoder:tr", "extract_speaker_vectors:tr"]

@@ -106,7 +106,9 @@ p2v() {
 
 # What all conversions have in common.
 converting=(--vocoder "${vocoder}" --num_workers "${inference_nj}")
-if "${restore_contrast}"; then converting+=(--contrast_data_dir "${raw}/${valid_set}"); fi
+if "${restore_contrast}"; then
+    converting+=(--contrast_data_dir "${raw}/${valid_set}" --contrast_speaker_dir "${raw}/${train_set}")
+fi
 if [ -n "${inference_config}" ]; then converting+=(--inference_config "${inference_config}"); fi
 
 # convert WEIGHTS CONFIG RESULTS SET RULE: convert the pairs of a rule.

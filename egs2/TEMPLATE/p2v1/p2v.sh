@@ -91,10 +91,9 @@ if "${skip_eval}" || [ -z "${test_sets}" ]; then skip_stages+=" 9 10"; fi
 
 org=${dumpdir}/org raw=${dumpdir}/raw logs=${dumpdir}/log
 train_sp=${train_set}${speed_perturb_factors:+_sp}
-# shellcheck disable=SC2206  # lists of names
-tests=(${test_sets}) factors=(${speed_perturb_factors})
-# shellcheck disable=SC2206  # lists of options
-extra_training=(${p2v_args}) extra_inference=(${inference_args})
+# shellcheck disable=SC2206  # lists of names and of options
+tests=(${test_sets}) factors=(${speed_perturb_factors}) voices=() \
+    extra_training=(${p2v_args}) extra_inference=(${inference_args})
 unit_tag=${kmeans_feature//\//_}_${nclusters}
 centroids=${kmeans_centroids:-${expdir}/kmeans/${unit_tag}/centroids.npz}
 encoder=${speaker_encoder}
@@ -155,7 +154,8 @@ if begin 6 "utterances of ${min_wav_duration} to ${max_wav_duration} s in ${raw}
     for name in "${train_sp}" "${valid_set}"; do
         "${python}" -m espnet2_ext.bin.filter_length --data_dir "${org}/${name}" \
             --out_dir "${raw}/${name}" --min_duration_s "${min_wav_duration}" \
-            --max_duration_s "${max_wav_duration}"
+            --max_duration_s "${max_wav_duration}" "${voices[@]}"
+        voices=(--speaker_dir "${raw}/${train_sp}")  # validation hears another utterance of the speaker
     done
     for name in "${tests[@]}"; do  # nothing is left out of a test
         "${python}" -m espnet2_ext.bin.combine_data --out_dir "${raw}/${name}" --data_dirs "${org}/${name}"
@@ -213,9 +213,9 @@ if begin 9 "conversion of data/*/pairs in ${p2v_exp}/${inference_tag}"; then
         results=${p2v_exp}/${inference_tag}/${entry}
         compute "${results}/inference.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.p2v_inference --model_file "${p2v_exp}/${inference_model}" \
-            --train_config "${p2v_exp}/config.yaml" --data_dir "${raw}/${entry%/*}" \
-            --unit_tag "${unit_tag}" --pairs_dir "data/${entry/\///pairs/}" --output_dir "${results}" \
-            --vocoder "${vocoder}" --ngpu "${inference_ngpu}" --num_workers "${inference_nj}" \
+            --train_config "${p2v_exp}/config.yaml" --data_dir "${raw}/${entry%/*}" --unit_tag "${unit_tag}" \
+            --pairs_dir "data/${entry/\///pairs/}" --output_dir "${results}" --vocoder "${vocoder}" \
+            --ngpu "${inference_ngpu}" --num_workers "${inference_nj}" --contrast_speaker_dir "${raw}/${train_sp}" \
             --contrast_data_dir "$("${restore_contrast}" && echo "${raw}/${valid_set}")" \
             ${inference_config:+--inference_config "${inference_config}"} "${extra_inference[@]}"
     done

@@ -24,7 +24,12 @@ def test_from_data_to_filtered_dump(tmp_path, make_wav, monkeypatch, capsys):
     capsys.readouterr()
     validate_data.main(["--data_dir", "dump/short", "--check_audio", "--num_workers", "1"])
     assert capsys.readouterr().out == "dump/short: 4 utterances, every rule kept\n"
+    write_data_directory("dump/other", [Utterance("a-2", "a", "x.wav")])
     assert list(read_table("dump/short/wav.scp")) == ["a-1", "b-1", "sp1.1-a-1", "sp1.1-b-1"]
+    filter_length.main(
+        ["--data_dir", "dump/all", "--out_dir", "dump/valid", "--speaker_dir", "dump/other"]
+    )
+    assert list(read_table("dump/valid/wav.scp")) == ["a-1"]
 
 
 @pytest.mark.parametrize(

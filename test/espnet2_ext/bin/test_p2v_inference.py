@@ -29,6 +29,7 @@ def test_options_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "output_dir": "out",
         "vocoder": "griffin_lim",
         "contrast_data_dir": None,
+        "contrast_speaker_dir": None,
         "batch_size": 16,
         "num_workers": 1,
         "limits": GenerationLimits(),

@@ -38,6 +38,63 @@ def test_limits_belong_to_what_stays(dump, tmp_path, caplog):
     assert "2 of 4 utterances rejected" in caplog.text
 
 
+@pytest.fixture
+def train(tmp_path):
+    """A training set: speaker a at two speeds, and b at another speed only."""
+    ids = ("a-3", "sp0.9-a-3", "sp0.9-b-3")
+    utterances = [Utterance(key, key.rpartition("-")[0], "x.flac") for key in ids]
+    write_data_directory(tmp_path / "train", utterances)
+    return tmp_path / "train"
+
+
+def test_whose_speaker_has_no_other_utterance_is_left_out(dump, train, tmp_path, caplog):
+    out = tmp_path / "out"
+    limits = {"min_duration_s": 0.5, "max_duration_s": 2}
+    assert filter_length(dump, out, **limits, speaker_dir=train) == 1
+    assert list(read_table(out / "units_x")) == ["a-2"]
+    reason = f"no other utterance of the speaker here or in {train} gives the voice"
+    assert read_rejected(out)["b-1"] == reason
+    assert "b-2" in read_rejected(out), "too long, and so no other utterance"
+    message = f"{dump}: 1 of 2 speakers have one utterance in it and {train} together"
+    assert [m for m in caplog.messages if message in m] == [f"{message}, and are left out: b"]
+    assert "3 of 4 utterances rejected" in caplog.text
+    # Within the limits both are each other's.
+    limits["max_duration_s"] = 3
+    assert filter_length(dump, out, **limits, speaker_dir=train) == 3
+    assert "b-1" not in read_rejected(out)
+
+
+def test_the_first_ten_such_speakers_are_named(tmp_path, train, caplog):
+    ids = [f"c{number:02d}-1" for number in range(12)] + ["a-1"]
+    write_data_directory(tmp_path / "many", [Utterance(key, key[:-2], "x.flac") for key in ids])
+    write_table(tmp_path / "many" / "utt2num_samples", dict.fromkeys(ids, 16000))
+    limits = {"min_duration_s": 0, "max_duration_s": 2}
+    assert filter_length(tmp_path / "many", tmp_path / "out", **limits, speaker_dir=train) == 1
+    [line] = [message for message in caplog.messages if "are left out" in message]
+    assert line.endswith("left out: " + " ".join(f"c{number:02d}" for number in range(10)))
+    assert "12 of 13 speakers" in line
+
+
+def test_utterances_of_both_sets_are_counted_and_are_no_other_one(dump, tmp_path, caplog):
+    ids = ["a-2", "b-1", "b-3"]
+    write_data_directory(tmp_path / "train", [Utterance(key, key[0], "x.flac") for key in ids])
+    limits = {"min_duration_s": 0.5, "max_duration_s": 2, "speaker_dir": tmp_path / "train"}
+    assert filter_length(dump, tmp_path / "out", **limits) == 1
+    assert list(read_table(tmp_path / "out/wav.scp")) == ["b-1"]
+    assert f"{dump}: 2 of its utterances stand in {tmp_path / 'train'} too" in caplog.text
+
+
+def test_a_set_of_strangers_is_an_error(dump, tmp_path):
+    write_data_directory(tmp_path / "train", [Utterance("c-1", "c", "x.flac")])
+    limits = {"min_duration_s": 0.5, "max_duration_s": 2, "speaker_dir": tmp_path / "train"}
+    with pytest.raises(DataDirectoryError, match="no speaker has another utterance .* must hold 1"):
+        filter_length(dump, tmp_path / "out", **limits)
+    assert not (tmp_path / "out").exists()
+    limits["speaker_dir"] = tmp_path / "none"
+    with pytest.raises(DataDirectoryError, match="none: no such data directory"):
+        filter_length(dump, tmp_path / "out", **limits)
+
+
 def test_a_second_filter_adds_to_the_list(dump, tmp_path):
     filter_length(dump, tmp_path / "one", min_duration_s=0, max_duration_s=2)
     filter_length(tmp_path / "one", tmp_path / "two", min_duration_s=0.5, max_duration_s=2)

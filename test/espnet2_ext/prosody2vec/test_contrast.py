@@ -45,6 +45,7 @@ def data_dir(tmp_path):
     for path in wavs.values():
         soundfile.write(path, 0.1 * generator.standard_normal(4000), 16000)
     write_table(tmp_path / "wav.scp", wavs)
+    write_table(tmp_path / "utt2spk", dict.fromkeys(wavs, "a"))
     write_table(tmp_path / "units_x", {"a-1": "1 2 3", "a-2": "4 5"})
     write_ark_scp(tmp_path / "spk_embed.scp", {name: np.ones(3) for name in wavs})
     (tmp_path / "best.pth").write_bytes(b"weights")
@@ -93,6 +94,56 @@ def test_is_measured_once_for_a_model_and_vocoder(converter, data_dir, monkeypat
     path.write_bytes(b"other weights")
     with pytest.raises(TypeError):
         model_contrast(converter, path, data_dir, "x", quiet)
+
+
+@pytest.fixture
+def sets(data_dir, tmp_path):
+    """Return the set with a speaker of one utterance more, and the others of its speakers."""
+    write_table(data_dir / "utt2spk", {"a-1": "a", "a-2": "b"})
+    write_ark_scp(data_dir / "spk_embed.scp", {"a-1": np.full(3, 1), "a-2": np.full(3, 2)})
+    train = tmp_path / "train"
+    train.mkdir()
+    write_table(train / "utt2spk", {"a-3": "a", "c-1": "c"})
+    write_ark_scp(train / "spk_embed.scp", {"a-3": np.full(3, 3), "c-1": np.full(3, 4)})
+    return data_dir, train
+
+
+def voices_of(converter, monkeypatch):
+    """Return a list that gets the speaker vectors that are asked for."""
+    asked, generate = [], converter.generate
+
+    def spy(requests):
+        asked.extend(request.speaker_embedding.tolist() for request in requests)
+        return generate(requests)
+
+    monkeypatch.setattr(converter, "generate", spy)
+    return asked
+
+
+def test_another_utterance_gives_the_voice(converter, sets, monkeypatch, caplog):
+    data_dir, train = sets
+    asked, path = voices_of(converter, monkeypatch), data_dir / "best.pth"
+    model_contrast(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
+    assert asked == [[3, 3, 3]], "of the training set; b has no other utterance"
+    message = f"1 of 2 utterances are left out, the only ones of their speakers in {data_dir} and"
+    assert f"{message} {train}: a-2" in caplog.text
+    model_contrast(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
+    assert len(asked) == 1, "is kept"
+    write_table(train / "utt2spk", {"a-3": "a", "c-1": "b"})
+    model_contrast(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
+    assert asked[1:] == [[3, 3, 3], [4, 4, 4]], "measured again, as voices are others"
+
+
+def test_within_the_set_each_gives_the_other_its_voice(converter, data_dir, monkeypatch):
+    write_ark_scp(data_dir / "spk_embed.scp", {"a-1": np.full(3, 1), "a-2": np.full(3, 2)})
+    asked = voices_of(converter, monkeypatch)
+    model_contrast(converter, data_dir / "best.pth", data_dir, "x", Quiet())
+    assert asked == [[2, 2, 2], [1, 1, 1]]
+
+
+def test_no_voice_for_any(converter, sets):
+    with pytest.raises(ValueError, match="has two utterances.*--contrast_speaker_dir"):
+        model_contrast(converter, sets[0] / "best.pth", sets[0], "x", Quiet())
 
 
 def test_no_utterances(converter, data_dir):

@@ -29,11 +29,34 @@ def test_training_draws_by_numpys_seed(speakers: Path) -> None:
     assert draws() == first
 
 
-def test_validation_takes_the_next(speakers: Path) -> None:
+def test_validation_takes_the_same_one_in_every_epoch(speakers: Path) -> None:
     preprocess = SpeakerVectorPreprocessor(speakers, is_deterministic=True)
     data = preprocess("a-2", {"units": np.ones(1)})
     assert list(data) == ["units", "speaker_embedding"]
-    np.testing.assert_array_equal(data["speaker_embedding"], [0])
+    assert data["speaker_embedding"] in ([0], [1])
+    resumed = SpeakerVectorPreprocessor(speakers, is_deterministic=True)
+    for each in (preprocess, resumed):
+        again = each("a-2", {})["speaker_embedding"]
+        np.testing.assert_array_equal(again, data["speaker_embedding"])
+
+
+def test_validation_takes_one_of_the_training_set(speakers: Path, tmp_path: Path) -> None:
+    valid = tmp_path / "valid"
+    valid.mkdir()
+    write_table(valid / "utt2spk", {"a-9": "a"})
+    write_ark_scp(valid / "spk_embed.scp", {"a-9": [9]})
+    preprocess = shared_preprocessor(valid, True, speakers)
+    assert preprocess("a-9", {})["speaker_embedding"] in ([0], [1], [2])
+    assert shared_preprocessor(valid, True, speakers) is preprocess
+    assert shared_preprocessor(valid, True) is not preprocess
+    np.testing.assert_array_equal(
+        shared_preprocessor(valid, True)("a-9", {})["speaker_embedding"], [9]
+    )
+    preprocess = shared_preprocessor(valid, True, speakers)
+    write_table(speakers / "utt2spk", {"a-1": "a"})
+    other = shared_preprocessor(valid, True, speakers)
+    assert other is not preprocess, "the training set's tables have changed"
+    np.testing.assert_array_equal(other("a-9", {})["speaker_embedding"], [1])
 
 
 def test_one_is_shared_until_its_tables_change(speakers: Path) -> None:

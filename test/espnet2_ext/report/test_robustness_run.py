@@ -115,6 +115,7 @@ def test_a_begun_condition_goes_on(
         {"seed": 1},
         {"vocoder": "./hifigan"},
         {"contrast_data_dir": "dump/valid"},
+        {"contrast_speaker_dir": "dump/train"},
         {"limits": GenerationLimits(max_frames_per_unit=6.0)},
     ],
 )

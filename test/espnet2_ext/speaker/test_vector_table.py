@@ -37,6 +37,23 @@ def test_several_arks_make_one_table(tmp_path: Path) -> None:
         np.testing.assert_array_equal(table[utterance], VECTORS[utterance])
 
 
+def test_several_tables_of_which_some_utterances_are_kept(tmp_path: Path) -> None:
+    ones = {name: np.ones(1) for name in ("a-1", "a-2", "c-1")}
+    twos = {name: np.full(1, 2.0) for name in ("a-2", "a-3", "b-1")}
+    for name, vectors in (("x", ones), ("y", twos)):
+        write_ark_scp(tmp_path / f"{name}.scp", vectors)
+    tables = (tmp_path / "x.scp", tmp_path / "y.scp")
+    expected = {"a-1": 1, "a-2": 1, "a-3": 2, "b-1": 2, "c-1": 1}
+    table = VectorTable(*tables)
+    assert {name: vector.item() for name, vector in table.items()} == expected
+    kept = ["a-2", "a-25", "b-1"]
+    assert list(VectorTable(*tables, among=kept)) == ["a-2", "b-1"]
+    assert list(VectorTable(*tables, among=[])) == []
+    (tmp_path / "y.scp").write_text("a-3 y.ark:9\na-2 y.ark:5\n")
+    with pytest.raises(ValueError, match="y.scp: a-2 stands after a-3; sort it"):
+        VectorTable(*tables, among=["c-1"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

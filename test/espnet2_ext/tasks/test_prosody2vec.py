@@ -1,5 +1,6 @@
 """The task end to end on noise: statistics, training, resuming, loading."""
 
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import soundfile
 import torch
 import yaml
 
-from espnet2_ext._compat import write_ark_scp
+from espnet2_ext._compat import load_ark_scp, write_ark_scp
 from espnet2_ext.data.table import write_table
 from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
 from espnet2_ext.prosody2vec.generation import GenerationLimits
@@ -245,6 +246,22 @@ def test_errors_name_the_option(data):
         run(data, "bad", "--centroids", "none")
     with pytest.raises(ValueError, match="--train_speaker_dir is needed"):
         run(data, "bad", "--train_speaker_dir", "none", "--max_epoch", "1")
+
+
+def test_validation_draws_from_the_training_set_too(data, tmp_path):
+    """One utterance of each speaker in validation, as with [P2V] IV-B's random draw."""
+    write_table(tmp_path / "utt2spk", {"a-0": "a", "b-1": "b"})
+    write_ark_scp(tmp_path / "spk_embed.scp", {"a-0": np.full(3, 7), "b-1": np.full(3, 8)})
+    folders = {"train_speaker_dir": str(data), "valid_speaker_dir": str(tmp_path)}
+    args = Namespace(use_preprocessor=True, collect_stats=False, **folders)
+    preprocess = Prosody2VecTask.build_preprocess_fn(args, train=False)
+    vectors = load_ark_scp(data / "spk_embed.scp")
+    for utterance, others in (("a-0", ("a-2", "a-4")), ("b-1", ("b-3",))):
+        vector = preprocess(utterance, {})["speaker_embedding"]
+        assert any(np.allclose(vector, vectors[other]) for other in others), utterance
+    trained_on = Prosody2VecTask.build_preprocess_fn(args, train=True)
+    with pytest.raises(ValueError, match="x-1: not in utt2spk"):
+        trained_on("x-1", {})
 
 
 def test_files_of_equal_weights_are_equal(data, trained):
