@@ -100,6 +100,20 @@ def test_what_the_paper_gives_and_what_it_does_not(path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "path", sorted((EGS2 / "TEMPLATE/evc1/conf").rglob("*.yaml")), ids=lambda p: p.name
+)
+def test_of_fine_tuning_the_paper_gives_the_rate_alone(path: Path) -> None:
+    text = path.read_text()
+    values, said = dict(leaves(yaml.safe_load(text))), comments(text)
+    given = {"optim_conf.lr": 1.0e-5, "scheduler": None}  # IV-D
+    assert {name: values[name] for name in given} == given
+    for name in values.keys() - given.keys() - TECHNICAL:
+        assert NOT_GIVEN.search(said[name]), (
+            f"{name} is not in the paper, and its comment is silent"
+        )
+
+
 def test_what_is_ours_is_off() -> None:
     values = dict(leaves(yaml.safe_load((CONF / "train_p2v.yaml").read_text())))
     assert {name: values[name] for name in OFF} == OFF
