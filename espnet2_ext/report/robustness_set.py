@@ -75,28 +75,40 @@ def choose_pairs(
     for name, table in tables.items():
         _check_has(pairs_dir / name, table, tables["pairs"])
     number = min(len(tables["pairs"]), max_pairs or len(tables["pairs"]))
-    chosen = _spread(tables["conditions"], sorted(tables["pairs"]), number)
+    sources = {pair: value.split()[0] for pair, value in tables["pairs"].items()}
+    chosen = _spread(tables["conditions"], dict(sorted(sources.items())), number)
     for name, table in tables.items():
         write_table(output_dir / name, {pair: table[pair] for pair in chosen})
     if (pairs_dir / WRONG_SENTENCE).is_file():
         wrong = read_table(pairs_dir / WRONG_SENTENCE)
-        sources = {tables["pairs"][pair].split()[0] for pair in chosen}
-        write_table(output_dir / WRONG_SENTENCE, {s: wrong[s] for s in sources & wrong.keys()})
+        heads = {sources[pair] for pair in chosen}
+        write_table(output_dir / WRONG_SENTENCE, {s: wrong[s] for s in heads & wrong.keys()})
     return number, len(tables["pairs"])
 
 
-def _spread(conditions: Mapping[str, str], pairs: list[str], number: int) -> list[str]:
-    """Return some of the pairs, see ``choose_pairs``."""
+def _spread(conditions: Mapping[str, str], sources: Mapping[str, str], number: int) -> list[str]:
+    """Return some of the pairs, see ``choose_pairs``; ``sources`` has all of them, sorted."""
     lists: dict[str, list[str]] = {}
-    for pair in pairs:
+    for pair in sources:
         lists.setdefault(conditions[pair], []).append(pair)
     in_turn = list(lists.values())
-    chosen = {}
+    can_differ = number <= len(set(sources.values()))
+    distinct = sources if can_differ else {pair: pair for pair in sources}
+    chosen: dict[str, str] = {}  # by what no two of them share
+
+    def take_first(pairs: Iterable[str]) -> None:
+        new = next((pair for pair in pairs if distinct[pair] not in chosen), None)
+        if new is not None:
+            chosen[distinct[new]] = new
+
     for place in range(number):
         of_condition = in_turn[place % len(in_turn)]
-        chosen[of_condition[(2 * place + 1) * len(of_condition) // (2 * number)]] = True
-    # A condition with few pairs gives the same one twice; others fill its place.
-    return sorted([*chosen, *(pair for pair in pairs if pair not in chosen)][:number])
+        first = (2 * place + 1) * len(of_condition) // (2 * number)
+        take_first([*of_condition[first:], *of_condition[:first]])
+    # A condition with few pairs may have no further one; others fill its place.
+    while len(chosen) < number:
+        take_first(sources)
+    return sorted(chosen.values())
 
 
 def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -> StudySet:

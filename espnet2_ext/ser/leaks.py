@@ -2,7 +2,8 @@
 
 Compared are train with test, validation with test, train with validation, and
 pretraining with test and validation, by id, audio file, samples (where asked),
-speaker, session, dialogue and sentence. What a data directory does not know is
+speaker, sentence and, but for pretraining, session and dialogue, whose names say
+nothing across corpora. What a data directory does not know is
 reported as unchecked: silence never means that all is well.
 """
 

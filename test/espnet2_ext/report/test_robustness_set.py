@@ -57,6 +57,23 @@ def test_as_many_sources_as_there_are(voices: int, sentences: int, tmp_path: Pat
     assert len({source[:2] for source in sources}) == voices
 
 
+def test_no_source_is_shared_where_conditions_lack_some(tmp_path: Path) -> None:
+    """As in EmoV-DB: not every source has every emotion, so equal places are other sources."""
+    lacking = {"amused": 3, "angry": 4, "sleepy": 7}
+    conditions, pairs = {}, {}
+    for number in range(30):
+        for emotion, every in lacking.items():
+            if number % every:
+                conditions[f"{number:02}-{emotion}"] = emotion
+                pairs[f"{number:02}-{emotion}"] = f"{number:02} other"
+    write_pairs(tmp_path / "all", conditions)
+    write_table(tmp_path / "all/pairs", pairs)
+    for count in range(1, 30):  # 0 is in no condition
+        choose_pairs(tmp_path / "all", tmp_path / "few", count)
+        chosen = read_table(tmp_path / "few/pairs")
+        assert len({value.split()[0] for value in chosen.values()}) == len(chosen) == count
+
+
 def test_mixed_prosody_is_taken_along(files: StudyFiles, tmp_path: Path) -> None:
     mixes = {"p1": "a-4 0.5 c-1 0.5", "p2": "b-4 1.0", "p3": "b-4 0.5 a-4 0.5"}
     write_table(files.pairs_dir / "prosody_mix", mixes)
