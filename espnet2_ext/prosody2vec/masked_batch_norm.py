@@ -14,14 +14,16 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
     output, gradients and running statistics; the state dict is the same too. How far a
     batch is padded, and over how many processes it is spread, then changes nothing
     beyond rounding. Statistics are computed in float32 at least, under autocast too, and
-    without waiting for a GPU.
+    without waiting for a GPU. Where no frame is padding, one process on a CPU uses
+    PyTorch's own kernels, which are faster.
 
     In training mode and with more than one process in torch.distributed's default group,
     the sums are reduced over them, twice in a forward and once in a backward pass. So all
     processes must run each forward pass in training mode together, and each backward pass
     (as DistributedDataParallel wants anyway): a process that leaves one out makes the
     others wait. ESPnet's trainer stops all of them when the first has no batch left. Eval
-    mode, which is also that of frozen layers, never waits for another process.
+    mode, which is also that of frozen layers, never waits for another process. The threads
+    of ``nn.DataParallel`` each see their own part of a batch, as with ``nn.BatchNorm1d``.
 
     Source: Ioffe and Szegedy 2015, Algorithm 1. Deviation: SpeechBrain's ECAPA-TDNN, as
     most, counts the padding.
@@ -37,16 +39,16 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
             mask: (B, 1, T), 1 at real frames and 0 at the others; None where all are real.
 
         Raises:
-            ValueError: while training, a single frame in all: its variance says nothing.
+            ValueError: while training, a single frame, which has no variance; or another
+                number of dimensions.
         """
         from_batch = self.training or self.running_mean is None
         shared = self.training and _num_processes() > 1
-        if not from_batch or (mask is None and not shared):
+        single = hidden.numel() == self.num_features
+        if not from_batch or ((_all_real(mask) or single) and not shared):
             normalised = super().forward(hidden)
             return normalised if mask is None else normalised * mask
         self._check_input_dim(hidden)
-        if hidden.numel() == self.num_features and not shared:
-            raise ValueError(f"a batch of one frame {tuple(hidden.shape)} has no variance")
         frames = hidden if hidden.dim() == 3 else hidden[:, :, None]
         if mask is None:
             mask = frames.new_ones(len(frames), 1, frames.size(2))
@@ -55,7 +57,7 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         )
         if self.training and self.running_mean is not None:
             self._update(count, mean, variance)
-        return normalised.view(hidden.shape)
+        return normalised.reshape(hidden.shape)
 
     @torch.no_grad()
     def _update(self, count: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> None:
@@ -112,7 +114,7 @@ class _Normalise(torch.autograd.Function):
                 scale *= weight
             normalised = centred.mul_(scale[:, None])
             if bias is not None:
-                normalised.addcmul_(mask, bias[:, None])
+                normalised.add_(bias[:, None]).mul_(mask)
         ctx.save_for_backward(frames, mask, weight, count, mean, variance)
         ctx.eps, ctx.shared = eps, shared
         ctx.mark_non_differentiable(count, mean, variance)
@@ -124,29 +126,20 @@ class _Normalise(torch.autograd.Function):
         """Return the gradients of frames, weight and bias."""
         frames, mask, weight, count, mean, variance = ctx.saved_tensors
         with torch.autocast(frames.device.type, enabled=False):
-            frames_ = frames.to(mean.dtype)
-            # As if mean and variance were given ...
-            of_frames, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-                gradient * mask,
-                frames_,
-                weight,
-                mean,
-                variance,
-                None,
-                None,
-                False,
-                ctx.eps,
-                [True, True, True],
+            values = frames.to(mean.dtype)
+            gradient = gradient * mask
+            _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+                *(gradient, values, weight, mean, variance, None, None, False, ctx.eps),
+                [False, True, True],
             )
-            # ... and what reaches a frame through those of all processes.
-            to_mean, to_deviation = (
-                _over_processes(torch.cat([of_bias, of_weight]), ctx.shared) / count
-            ).chunk(2)
+            # A process's frames move the mean and the variance of all.
+            sums = _over_processes(torch.cat([of_bias, of_weight]), ctx.shared)
+            to_mean, to_deviation = (sums / count).chunk(2)
             inverse = (variance + ctx.eps).rsqrt_()
             scale = inverse if weight is None else inverse * weight
-            slope = -scale * inverse * to_deviation
-            of_frames.addcmul_(frames_, slope[:, None])
-            of_frames.add_((-scale * to_mean - slope * mean)[:, None]).mul_(mask)
+            slope = scale * inverse * to_deviation
+            of_frames = gradient.mul_(scale[:, None]).sub_(values * slope[:, None])
+            of_frames.sub_((scale * to_mean - slope * mean)[:, None]).mul_(mask)
         needed = ctx.needs_input_grad
         return (
             of_frames.to(frames.dtype),
@@ -156,6 +149,11 @@ class _Normalise(torch.autograd.Function):
             None,
             None,
         )
+
+
+def _all_real(mask: torch.Tensor | None) -> bool:
+    """Return whether no frame is padding; False where looking would mean waiting for a GPU."""
+    return mask is None or (mask.device.type == "cpu" and bool(mask.all()))
 
 
 def _num_processes() -> int:

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -22,6 +23,21 @@ def test_batch_equals_alone_even_while_training():
         alone = encoder(units[item : item + 1, :length], torch.tensor([length]))
         torch.testing.assert_close(encoded[item, :length], alone[0], atol=1e-6, rtol=0)
         assert (encoded[item, length:] == 0).all()
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_padding_changes_no_gradient(training):
+    lengths, results = torch.tensor([5, 2, 1]), []
+    for padding in (0, 7):
+        torch.manual_seed(0)
+        encoder = UnitEncoder(9, 6, 3, 3, 4, dropout=0.0).double().train(training)
+        units = torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 8, 8], [8, 8, 8, 8, 8]])
+        encoded = encoder(torch.nn.functional.pad(units, (0, padding), value=3), lengths)
+        encoded.square().sum().backward()
+        assert (encoded[:, 5:] == 0).all()
+        results.append([encoded[:, :5], *(each.grad for each in encoder.parameters())])
+    for padded, plain in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(padded, plain, atol=1e-12, rtol=0)
 
 
 def test_both_directions_equal_pytorchs_packed_lstm():

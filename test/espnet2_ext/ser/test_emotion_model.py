@@ -103,6 +103,23 @@ def test_a_batch_gives_what_each_gives_alone(make_model, batch, kind, width):
     assert (logits[0] - logits[1]).abs().max() > 1e-4, "utterances are told apart"
 
 
+@pytest.mark.parametrize("kind", ["prosody", "prosody+frozen"])
+def test_padding_changes_no_training(make_model, batch, kept, kind):
+    """Loss, gradients and running statistics, of a batch padded by 0 and by 300 frames."""
+    results = []
+    for padding in (0, 300):
+        model = make_model(kind).train()
+        feats = torch.nn.functional.pad(kept["feats"], (0, 0, 0, padding))
+        loss, stats, _ = model(**{**kept, "feats": feats})
+        loss.sum().backward()
+        gradients = {name: each.grad for name, each in model.named_parameters()}
+        results.append({**stats, **gradients, **dict(model.named_buffers())})
+    for name, value in results[0].items():
+        torch.testing.assert_close(
+            results[1][name], value, atol=1e-5, rtol=1e-4, msg=lambda text, n=name: f"{n}: {text}"
+        )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_part_learns(make_model, batch, kind):
     model = make_model(kind).train()
