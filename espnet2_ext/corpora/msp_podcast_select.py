@@ -3,7 +3,8 @@
 Some speakers were never identified. What is done with them is a choice:
 
 =========  ==========================================================================
-alone      each such utterance is a speaker of its own and gives its own voice
+alone      each such utterance is a speaker of its own and gives its own voice in training;
+           p2v.sh leaves it out of validation
 podcast    those of one podcast are one speaker, though host and guests may be mixed
 drop       they are left out
 =========  ==========================================================================

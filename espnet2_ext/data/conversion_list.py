@@ -1,7 +1,8 @@
 """A list of recordings to convert: one line each, with what gives words, prosody and voice.
 
 Tab-separated, its first line names the columns: ``name condition source prosody`` and, where
-wanted, ``speaker`` and ``text``. An empty speaker is the source's own voice.
+wanted, ``speaker`` and ``text``. Where speaker is empty, the source
+gives its own voice; in training another utterance of the speaker gives it.
 """
 
 import re

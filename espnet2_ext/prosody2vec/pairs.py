@@ -44,8 +44,9 @@ class Pair:
 def read_pairs(path: str | Path) -> list[Pair]:
     """Return the pairs of a table ``pair_id source prosody [speaker]``, sorted by id.
 
-    Without a third utterance the source speaks for its own voice. A table ``prosody_mix``
-    beside it is read too.
+    Without a third utterance the source speaks for its own voice, which an utterance never
+    does in training ([P2V] III-B); every list that this project writes has a third one. A
+    table ``prosody_mix`` beside it is read too.
 
     Raises:
         ValueError: a line has fewer than two or more than three utterances, or the mixes

@@ -62,7 +62,8 @@ def convert_file(
         source: file whose words are said.
         prosody: files whose prosody is taken; of several, their average.
         out: audio file to write, .wav or .flac.
-        speaker: file whose voice is taken; None takes the source's.
+        speaker: file whose voice is taken. None takes the source's, whose vector tells of its
+            prosody too; in training it was that of another utterance ([P2V] III-B).
         intensity: 0 to 1 leads from the neutral prosody to that of ``prosody``, above 1
             beyond it; None is 1.
         interpolate_from: file that gives the neutral prosody; None takes the source's.

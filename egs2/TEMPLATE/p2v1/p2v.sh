@@ -64,7 +64,7 @@ corpus_note=                # for titles of tables; none: what local/corpus_note
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data  2 format wav  3 speed perturbation  4 k-means and units  5 speaker vectors
-6 length filter  7 statistics  8 training  9 inference  10 scores and report
+6 length filter, voices of validation  7 statistics  8 training  9 inference  10 scores and report
 A stage whose result is complete is left alone; a run that was killed goes on where it was.
 $(options_help "$0")"
 . common/parse_options.sh
