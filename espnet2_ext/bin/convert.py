@@ -41,7 +41,9 @@ def get_parser() -> argparse.ArgumentParser:
     files.add_argument(
         "--prosody", required=True, nargs="+", action="extend", help="whose prosody; mean of many"
     )
-    files.add_argument("--speaker", help="whose voice: another recording, as in training; default: source")
+    files.add_argument(
+        "--speaker", help="whose voice: another recording, as in training; default: source"
+    )
     files.add_argument(
         "--intensity", type=float, help="0 neutral, 1 as --prosody (default), 2 more"
     )
