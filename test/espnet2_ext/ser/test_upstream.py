@@ -71,7 +71,10 @@ def test_values_are_the_means_of_each_hidden_state(upstream, hubert):
             )
 
 
-def test_eval_gives_a_batch_what_it_gives_each_alone(upstream):
+@pytest.mark.parametrize("is_training", [False, True])
+def test_a_batch_gives_what_each_gives_alone(upstream, is_training):
+    """Without dropout and masks, which would differ: parts of the upstream stay in eval mode."""
+    upstream.training = is_training
     speech = noise(LENGTHS)
     with torch.no_grad():
         together = upstream(speech, LENGTHS)
@@ -111,7 +114,7 @@ def test_gradients_reach_the_transformer_and_the_convolutions_only_if_asked(
     assert any(".feature_extractor." in name for name in moved) == train_feature_extractor
 
 
-def test_training_takes_the_batch_at_once_and_leaves_the_padding_out(known):
+def test_training_takes_a_batch_at_once_where_padding_is_masked(known):
     lengths = torch.tensor([3200, 1600])
     means = known.train()(noise(lengths), lengths)
     assert known.upstream.seen == ((2, 3200), [3200, 1600])
