@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.ser.prepare_folds import format_folds, prepare_folds
+from espnet2_ext.ser.prepare_folds import SUPERB_LISTS, format_folds, prepare_folds
 from espnet2_ext.ser.protocols import PROTOCOLS
 
 
@@ -18,7 +18,18 @@ def main(cmd: list[str] | None = None) -> None:
     parser.add_argument("--max_train", type=int, help="keep so many training utterances a fold")
     parser.add_argument("--folds_csv", help="of protocol given: utterance,fold or utterance,part")
     parser.add_argument(
-        "--pretraining_data_dirs", nargs="*", default=[], help="all that pretraining used"
+        "--superb_lists",
+        default=SUPERB_LISTS,
+        help="of protocol superb: S3PRL's downstream/emotion/meta_data; fetched where not there",
+    )
+    parser.add_argument(
+        "--pretrained_model", help="weights, whose config.yaml names the data of pretraining"
+    )
+    parser.add_argument(
+        "--pretraining_data_dirs",
+        nargs="*",
+        default=[],
+        help="all that pretraining used; none: what the model's config.yaml names",
     )
     parser.add_argument(
         "--allow", nargs="*", default=[], help="declare overlaps: pretraining/test:sentence ..."

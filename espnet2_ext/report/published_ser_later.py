@@ -16,9 +16,10 @@ from espnet2_ext.report.published_ser import (
 from espnet2_ext.report.results import Record
 
 VALIDATION_SHARE = "superb"
-"""Leave one session out with 20 % of the other sessions for validation."""
+"""Leave one session out with 20 % of the other sessions for validation; who draws which is not
+always said."""
 EMOBOX = "emobox"
-"""The same, with EmoBox's draw."""
+"""Leave one session out; of the epoch that EmoBox's figure is of it says nothing."""
 OTHER = "other"
 """None of ours; the note says which. Not comparable with any of our tables."""
 

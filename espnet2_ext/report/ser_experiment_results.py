@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,7 +19,8 @@ from espnet2_ext.report.ser_comparison import comparison_records
 from espnet2_ext.report.ser_fold import FoldResult
 from espnet2_ext.report.ser_results import ser_records
 from espnet2_ext.report.ser_systems import SystemScores
-from espnet2_ext.ser.fold_run import FoldRun, RunResult
+from espnet2_ext.ser.fold_run import LAST, FoldRun, RunResult
+from espnet2_ext.ser.pretraining_data import pretraining_status
 from espnet2_ext.tasks.ser_experiment import ProtocolRuns, System, list_runs
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ SELECTIONS = {
     "acc": "epoch of the best validation WA",
     "ua": "epoch of the best validation UA",
     "loss": "epoch of the lowest validation loss",
+    LAST: "last epoch, the protocol validating on nothing",
 }
 
 
@@ -103,16 +106,30 @@ def collect_system(
     """
     settings = yaml.safe_load(system.config.read_text(encoding="utf-8")) or {}
     criterion = settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
-    declared = "; ".join(protocol.folds.leak_check)
+    if not any(fold.valid for fold in protocol.folds.folds):
+        criterion = LAST
+    runs, lists = list_runs([system], [protocol], expdir, emotions), protocol.folds
+    deviation = lists.deviation and f"deviation: {lists.deviation}"
     return SystemScores(
         name=_comment(system.config, "row", units) or system.tag,
-        protocol=protocol.folds.protocol,
-        folds=[_fold(run) for run in list_runs([system], [protocol], expdir, emotions)],
+        protocol=lists.protocol,
+        folds=[_fold(run) for run in runs],
         selection=SELECTIONS[criterion],
-        train_limit=protocol.folds.max_train,
+        train_limit=lists.max_train,
         paper_system=_comment(system.config, "paper row", units),
-        notes="; ".join(part for part in (notes, declared) if part),
+        notes="; ".join(part for part in (notes, deviation, *lists.leak_check) if part),
+        pretraining=pretraining_status(
+            settings | _trained_with(runs[0]),
+            checked=lists.pretraining_checked,
+            model_sha256=lists.model_sha256,
+        ),
     )
+
+
+def _trained_with(run: FoldRun) -> dict[str, Any]:
+    """Return the options of a training, defaults and those of the command line included."""
+    path = run.directory / "config.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _comment(config: Path, key: str, units: str) -> str | None:

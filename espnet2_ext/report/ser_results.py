@@ -26,14 +26,19 @@ _LEAK = (
     "with works that choose so, not a result."
 )
 
+_PRETRAINING = (
+    "whether utterances, speakers, files and sentences of the system's pretraining were compared "
+    "with those of test and validation; not checked: it may have heard them."
+)
+
 _ACCURACIES = {"WA": (weighted_accuracy, _WA), "UA": (unweighted_accuracy, _UA)}
 
 
 @dataclass(frozen=True)
 class _Value:
-    """A cell: percent, the ends of its interval, and utterances it stands for."""
+    """A cell: percent or words, the ends of its interval, and utterances it stands for."""
 
-    percent: float
+    percent: float | str
     n: int
     low: float | None = None
     high: float | None = None
@@ -47,6 +52,8 @@ def ser_records(
     utt2spk: Mapping[str, str] | None = None,
 ) -> list[Record]:
     """Return one record for each system and column that it has; accuracies in percent.
+
+    The last column says in words whether pretraining data were compared with the lists.
 
     ``WA std`` and ``UA std`` are left out for a single fold and seed, the paper's
     columns where the paper has no figure, the test-selected ones where those
@@ -76,7 +83,7 @@ def ser_records(
             row=system.name,
             metric=metric,
             value=cell.percent,
-            unit="%",
+            unit="" if isinstance(cell.percent, str) else "%",
             n=cell.n,
             definition=definition,
             protocol=system.protocol_text(),
@@ -106,6 +113,7 @@ def _definitions(drawn: str) -> dict[str, tuple[str, str]]:
     for name in _ACCURACIES:
         # No arrow: nobody shall try to raise these.
         columns[_leak_name(name)] = (f"{name} {_LEAK}", "")
+    columns["pretraining data"] = (_PRETRAINING, "")
     return columns
 
 
@@ -141,6 +149,8 @@ def _values(system: SystemScores, utt2spk: Mapping[str, str] | None) -> dict[str
         for name, percent in (("paper WA", paper.wa), ("paper UA", paper.ua)):
             if percent is not None:
                 values[name] = _Value(percent, paper.num_utterances)
+    if system.pretraining:
+        values["pretraining data"] = _Value(system.pretraining, n)
     return values
 
 

@@ -25,6 +25,8 @@ class SystemScores:
         train_limit: utterances that training was cut to; None for none.
         paper_system: the same system in the paper's tables, see ``paper_score``.
         notes: what else the protocol must say: corpus, declared overlaps.
+        pretraining: whether its pretraining data were compared with the lists, see
+            ``pretraining_status``; empty where nobody asked.
     """
 
     name: str
@@ -34,6 +36,7 @@ class SystemScores:
     train_limit: int | None = None
     paper_system: str | None = None
     notes: str = ""
+    pretraining: str = ""
 
     def __post_init__(self) -> None:
         """Check that means over folds and seeds compare like with like.

@@ -6,6 +6,7 @@ from functools import partial
 from espnet2_ext.ser.attributes import Utterances, speakers_unknown
 from espnet2_ext.ser.draw import drawn_order
 from espnet2_ext.ser.protocols import Protocol
+from espnet2_ext.ser.superb_lists import SuperbSplit
 
 Groups = dict[str, list[str]]
 
@@ -75,13 +76,28 @@ def _utterance_groups(labels: Mapping[str, str], seed: int, num_folds: int) -> G
 
 
 def validation_rule(
-    protocol: Protocol, utterances: Utterances, groups: Groups, seed: int
+    protocol: Protocol,
+    utterances: Utterances,
+    groups: Groups,
+    seed: int,
+    superb: Mapping[str, SuperbSplit] | None = None,
 ) -> Validation:
     """Return the rule that chooses the validation list of a fold.
+
+    Args:
+        protocol: see there.
+        utterances: by id.
+        groups: what each fold tests.
+        seed: of what is drawn.
+        superb: of ``superb``, by session.
 
     Raises:
         ValueError: too few groups, or sessions that are not pairs where they must be.
     """
+    if protocol.valid_by == "nothing":
+        return _nothing
+    if superb is not None:
+        return partial(_superb, groups, superb)
     if protocol.valid_by == "share":
         return partial(_drawn_share, groups, seed, protocol.valid_share)
     if len(groups) < 3:
@@ -96,11 +112,46 @@ def validation_rule(
     return partial(_partner, groups, _partners(protocol.name, utterances))
 
 
+def _nothing(fold: str, tested: str) -> tuple[list[str], str]:
+    return [], "nothing"
+
+
+def _others(groups: Groups, tested: str) -> list[str]:
+    """Return the utterances of all groups but the tested one."""
+    return [key for name, members in groups.items() if name != tested for key in members]
+
+
+def _superb(
+    groups: Groups, splits: Mapping[str, SuperbSplit], fold: str, tested: str
+) -> tuple[list[str], str]:
+    """Return S3PRL's validation list of a session; its turns are ours without the speaker.
+
+    Raises:
+        ValueError: the session is none of IEMOCAP's, or has other utterances.
+    """
+    if tested not in splits:
+        raise ValueError(
+            f"superb: session {tested} is none of {', '.join(splits)}: the published lists are of "
+            "IEMOCAP; use protocol loso_share"
+        )
+    published = {*splits[tested].train, *splits[tested].valid}
+    ours = {key.partition("-")[2]: key for key in _others(groups, tested)}
+    different = published ^ ours.keys()
+    if different:
+        raise ValueError(
+            f"superb: {fold}: {len(published - ours.keys())} of {len(published)} published turns "
+            f"are not in the data, {len(ours.keys() - published)} of the data are not published, "
+            f"such as {min(different)}; prepare IEMOCAP with 4 classes, or use protocol loso_share"
+        )
+    valid = [ours[turn] for turn in splits[tested].valid]
+    return valid, f"{len(valid)} utterances of the others, as S3PRL splits them"
+
+
 def _drawn_share(
     groups: Groups, seed: int, share: float, fold: str, tested: str
 ) -> tuple[list[str], str]:
-    rest = [key for name, members in groups.items() if name != tested for key in members]
-    # The training part is rounded down, as in s3prl's expert of the task.
+    rest = _others(groups, tested)
+    # The training part is rounded down, as S3PRL does.
     num_valid = len(rest) - int((1 - share) * len(rest))
     chosen = drawn_order(rest, seed, fold, "validation utterances")[:num_valid]
     return chosen, f"{num_valid} drawn utterances of the others"

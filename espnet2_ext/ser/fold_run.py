@@ -14,6 +14,7 @@ from espnet2_ext.data.table import read_table, write_table
 from espnet2_ext.ser.splits import Fold
 
 RESULT = "result.json"
+LAST = "last"
 FINGERPRINT = "lists/fingerprint"
 
 
@@ -125,7 +126,8 @@ class FoldRun:
             options += ["--train_data_path_and_name_and_type", table]
             options += ["--valid_data_path_and_name_and_type", table]
         options += ["--train_shape_file", str(lists / "train_shape")]
-        options += ["--valid_shape_file", str(lists / "valid_shape")]
+        if self.fold.valid:
+            options += ["--valid_shape_file", str(lists / "valid_shape")]
         options += ["--test_key_file", str(lists / "test"), "--emotions", *self.emotions]
         options += ["--seed", str(self.seed), "--ngpu", str(ngpu), "--resume", "true"]
         if data.prosody_encoder_dir is not None and uses_prosody:
@@ -133,7 +135,8 @@ class FoldRun:
         if self.balanced:
             weights = ",".join(f"{weight:.6f}" for weight in self.class_weights())
             options += ["--model_conf", f"class_weights=[{weights}]"]
-        return [*options, *self.extra]
+        # Behind the user's options: nothing can tell when to stop early.
+        return [*options, *self.extra, *([] if self.fold.valid else ["--patience", "none"])]
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,8 @@ class RunResult:
         fold_hash: of its lists.
         seed: of the training.
         num_train: utterances trained on.
-        criterion: validation measure that chose the epoch.
+        criterion: validation measure that chose the epoch; `LAST` where there was no
+            validation and the last one was taken.
         epoch: chosen by it.
         test_selected_epoch: the same measure's choice on the test set.
     """

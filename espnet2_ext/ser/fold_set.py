@@ -33,6 +33,9 @@ class FoldSet:
         leak_check: lines of `check_folds`.
         folds: the lists.
         labels: ``{utterance: emotion}`` of every utterance in them.
+        pretraining_checked: whether they were compared with all data of a pretraining.
+        model_sha256: of the weights whose pretraining that was; empty where directories
+            were named without a model.
     """
 
     protocol: str
@@ -46,6 +49,8 @@ class FoldSet:
     leak_check: tuple[str, ...]
     folds: tuple[Fold, ...]
     labels: Mapping[str, str]
+    pretraining_checked: bool = False
+    model_sha256: str = ""
 
     @property
     def hash(self) -> str:

@@ -6,7 +6,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,10 @@ def _to_json(fold_set: FoldSet) -> dict[str, object]:
         "emotions": list(fold_set.emotions),
         "declared": [asdict(allowance) for allowance in fold_set.declared],
         "leak_check": list(fold_set.leak_check),
+        "pretraining": {
+            "checked": fold_set.pretraining_checked,
+            "model_sha256": fold_set.model_sha256,
+        },
         "hash": fold_set.hash,
         "folds": [_fold_to_json(fold, fold_set.labels) for fold in fold_set.folds],
     }
@@ -109,12 +113,13 @@ def read_folds(directory: str | Path, labels: Mapping[str, str]) -> FoldSet:
         raise FileNotFoundError(f"{summary}: no such file; run ser_folds first")
     try:
         stored = json.loads(summary.read_text(encoding="utf-8"))
+        stored.setdefault("pretraining", _pretraining_before(stored["leak_check"]))
         fold_set = _from_json(stored)
         entries = [
             (fold["name"], fold["description"], {part: fold[part]["sha256"] for part in PARTS})
             for fold in stored["folds"]
         ]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{summary}: not written by ser_folds ({reason}); run it again") from error
     folds = []
@@ -139,7 +144,15 @@ def _from_json(stored: Mapping[str, Any]) -> FoldSet:
         leak_check=tuple(stored["leak_check"]),
         folds=(),
         labels={},
+        pretraining_checked=stored["pretraining"]["checked"],
+        model_sha256=stored["pretraining"]["model_sha256"],
     )
+
+
+def _pretraining_before(leak_check: Sequence[str]) -> dict[str, object]:
+    """Return what a ``folds.json`` of earlier versions says of pretraining, in a line alone."""
+    unchecked = any(line.startswith("unchecked: pretraining") for line in leak_check)
+    return {"checked": not unchecked, "model_sha256": ""}
 
 
 def _read_list(path: Path, expected: str, labels: Mapping[str, str]) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ _PLURALS = {
     "sentence": "sentences",
 }
 
+NOT_NAMED = "no data directories of it were named"
+"""Why pretraining is unchecked where nobody said anything of it."""
+
 Index = Mapping[str, Sequence[str]]
 """From the value of an attribute to the utterances that have it."""
 
@@ -72,6 +75,7 @@ def check_folds(
     attributes: Attributes,
     allowances: Iterable[Allowance],
     pretraining: Sequence[Attributes] = (),
+    pretraining_unknown: str = "",
 ) -> list[str]:
     """Return what to print beside a result: declared overlaps, their size, what is unchecked.
 
@@ -80,6 +84,7 @@ def check_folds(
         attributes: of the data directory that the folds are made of.
         allowances: overlaps that the protocol, or the user, declares.
         pretraining: attributes of each data directory that pretraining used.
+        pretraining_unknown: why those are not all that it used; empty where they are.
 
     Raises:
         LeakError: an overlap that is not declared; the first of the first such fold.
@@ -95,9 +100,15 @@ def check_folds(
                     message = _message(between, attribute, left, right, overlap)
                     raise LeakError(f"{attributes.name}: {fold.name}: {message}")
                 found.setdefault((between, attribute), []).append(overlap)
-    return _declared_lines(declared.values(), found) + _other_lines(
-        found, declared, attributes, pretraining
-    )
+    lines = _declared_lines(declared.values(), found)
+    lines += _other_lines(found, declared, attributes, pretraining)
+    if pretraining:
+        lines.append(f"pretraining: {', '.join(source.name for source in pretraining)}")
+    else:
+        pretraining_unknown = pretraining_unknown or NOT_NAMED
+    if pretraining_unknown:
+        lines.append(f"unchecked: pretraining ({pretraining_unknown})")
+    return lines
 
 
 def find_overlap(left: Index, right: Index) -> Overlap:
@@ -199,6 +210,4 @@ def _other_lines(
         reasons = [f"{name} ({source.lacking[name]})" for name in names if name in source.lacking]
         if reasons:
             lines.append(f"unchecked in {source.name}: {', '.join(reasons)}")
-    if not pretraining:
-        lines.append("unchecked: pretraining (no data directories of it were named)")
     return lines

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from espnet2_ext.data.data_directory import validate_data_directory
@@ -9,9 +10,13 @@ from espnet2_ext.ser.attributes import Utterances, attributes_of, labels_of, rea
 from espnet2_ext.ser.audio_content import content_digests
 from espnet2_ext.ser.fold_set import FoldSet, fold_hash, short_hash
 from espnet2_ext.ser.folds import write_folds
-from espnet2_ext.ser.leaks import check_folds
+from espnet2_ext.ser.leaks import NOT_NAMED, check_folds
+from espnet2_ext.ser.pretraining_data import PretrainingData, find_pretraining_data
 from espnet2_ext.ser.protocols import Allowance, Protocol, get_protocol, parse_allowance
 from espnet2_ext.ser.splits import Fold, make_folds
+from espnet2_ext.ser.superb_lists import read_superb
+
+SUPERB_LISTS = "downloads/superb_lists"
 
 
 def prepare_folds(
@@ -23,6 +28,8 @@ def prepare_folds(
     num_folds: int | None = None,
     max_train: int | None = None,
     folds_csv: str | Path | None = None,
+    superb_lists: str | Path = SUPERB_LISTS,
+    pretrained_model: str | Path | None = None,
     pretraining_data_dirs: Sequence[str | Path] = (),
     allow: Sequence[str] = (),
     compare_content: bool = False,
@@ -34,8 +41,11 @@ def prepare_folds(
         protocol: name in `espnet2_ext.ser.protocols.PROTOCOLS`.
         out_dir: gets a folder of the protocol; None for ``<data_dir>/folds``.
         seed, num_folds, max_train, folds_csv: see `make_folds`.
+        superb_lists: folder of the published lists, which the protocol ``superb`` alone
+            reads and fetches where they are not, see `read_superb`.
+        pretrained_model: weights, whose config.yaml names the data of pretraining.
         pretraining_data_dirs: every data directory that pretraining used, validation
-            included: it chose the checkpoint.
+            included: it chose the checkpoint. None: those that the model's files name.
         allow: overlaps to declare beside the protocol's, see `parse_allowance`.
         compare_content: compare the samples of files of equal length, too.
 
@@ -49,20 +59,42 @@ def prepare_folds(
     validate_data_directory(data_dir)
     utterances = read_utterances(data_dir)
     folds = make_folds(
-        rules, utterances, seed=seed, num_folds=num_folds, max_train=max_train, folds_csv=folds_csv
+        rules,
+        utterances,
+        seed=seed,
+        num_folds=num_folds,
+        max_train=max_train,
+        folds_csv=folds_csv,
+        superb=read_superb(superb_lists) if rules.valid_by == "superb" else None,
     )
-    before = {str(path): read_utterances(path) for path in pretraining_data_dirs}
+    pretraining = _pretraining(pretrained_model, pretraining_data_dirs)
+    before = {path: read_utterances(path) for path in pretraining.directories}
     digests = content_digests(utterances, [*before.values()]) if compare_content else None
     lines = check_folds(
         folds,
         attributes_of(str(data_dir), utterances, digests),
         declared.values(),
         [attributes_of(name, group, digests) for name, group in before.items()],
+        pretraining.unknown,
     )
-    fold_set = _fold_set(rules, folds, utterances, tuple(declared.values()), lines, seed, max_train)
+    fold_set = replace(
+        _fold_set(rules, folds, utterances, tuple(declared.values()), lines, seed, max_train),
+        pretraining_checked=not pretraining.unknown,
+        model_sha256=pretraining.sha256,
+    )
     out = Path(data_dir) / "folds" if out_dir is None else Path(out_dir)
     write_folds(out / rules.name, fold_set)
     return fold_set
+
+
+def _pretraining(model: str | Path | None, directories: Sequence[str | Path]) -> PretrainingData:
+    """Return the data to compare with; directories that the user names are taken for all."""
+    found = PretrainingData((), NOT_NAMED, "")
+    if model is not None:
+        found = find_pretraining_data(model)
+    if directories:
+        return PretrainingData(tuple(map(str, directories)), "", found.sha256)
+    return found
 
 
 def _fold_set(

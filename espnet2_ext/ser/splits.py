@@ -16,6 +16,7 @@ from espnet2_ext.ser.fold_groups import (
 )
 from espnet2_ext.ser.given_folds import PARTS, UNUSED, read_given
 from espnet2_ext.ser.protocols import Protocol
+from espnet2_ext.ser.superb_lists import SuperbSplit
 
 NUM_FOLDS = 5
 """Of protocols that draw their groups, unless told."""
@@ -28,7 +29,7 @@ class Fold:
     Attributes:
         name: ``fold_<i>``, from 1.
         train: utterance ids.
-        valid: utterance ids.
+        valid: utterance ids; none where the protocol validates on nothing.
         test: utterance ids.
         description: who is tested and who validates, and the size of a subset.
     """
@@ -53,6 +54,7 @@ def make_folds(
     num_folds: int | None = None,
     max_train: int | None = None,
     folds_csv: str | Path | None = None,
+    superb: Mapping[str, SuperbSplit] | None = None,
 ) -> list[Fold]:
     """Return the folds; the same arguments give the same folds, in whatever order they come.
 
@@ -64,6 +66,7 @@ def make_folds(
         max_train: keep so many training utterances of each fold, emotions in
             proportion; None for all. Validation and test stay whole.
         folds_csv: of the protocol ``given``, see `read_given`.
+        superb: of the protocol ``superb``, see `read_superb`.
 
     Raises:
         ValueError: an option does not belong to the protocol, the utterances lack what
@@ -71,15 +74,17 @@ def make_folds(
     """
     labels = labels_of(utterances)
     _check_options(protocol, num_folds, max_train, folds_csv)
+    if (protocol.valid_by == "superb") != (superb is not None):
+        raise ValueError(f"{protocol.name}: protocol 'superb' and its published lists go together")
     if folds_csv is not None:
         column, values = read_given(folds_csv, utterances)
         folds = _given(column, values)
     else:
         groups = test_groups(protocol, utterances, labels, seed, num_folds or NUM_FOLDS)
         folds = _leave_out(
-            protocol.name, groups, validation_rule(protocol, utterances, groups, seed)
+            protocol.name, groups, validation_rule(protocol, utterances, groups, seed, superb)
         )
-    return [_limited(protocol.name, fold, labels, seed, max_train) for fold in folds]
+    return [_limited(protocol, fold, labels, seed, max_train) for fold in folds]
 
 
 def _check_options(
@@ -129,11 +134,12 @@ def _given(column: str, values: Mapping[str, str]) -> list[Fold]:
 
 
 def _limited(
-    protocol: str, fold: Fold, labels: Mapping[str, str], seed: int, max_train: int | None
+    rules: Protocol, fold: Fold, labels: Mapping[str, str], seed: int, max_train: int | None
 ) -> Fold:
     """Return the fold with at most ``max_train`` training utterances, after a check."""
+    protocol = rules.name
     for part, ids in fold.parts.items():
-        if not ids:
+        if not ids and not (part == "valid" and rules.valid_by == "nothing"):
             raise ValueError(f"{protocol} {fold.name}: {part} is empty; use another protocol")
     trained = {labels[key] for key in fold.train}
     for key in fold.test + fold.valid:

@@ -11,11 +11,12 @@ from pathlib import Path
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.metrics.ser import score_emotions
 from espnet2_ext.metrics.ser_predictions import read_predictions
-from espnet2_ext.ser.fold_run import FoldRun, RunResult, SerData
+from espnet2_ext.ser.fold_run import LAST, FoldRun, RunResult, SerData
 
 logger = logging.getLogger(__name__)
 
-LEFT_OVER = ("checkpoint.pth", "latest.pth")
+LATEST = "latest.pth"
+LEFT_OVER = ("checkpoint.pth", LATEST)
 """What resuming needs and a finished training does not."""
 
 _data: SerData | None = None
@@ -126,18 +127,19 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
     """Return the epoch that the validation set chooses, and that the test set would.
 
     The measure is the first ``best_model_criterion`` of the configuration; ``loss`` is
-    not known of the test set, whose choice then goes by the weighted accuracy.
+    not known of the test set, whose choice then goes by the weighted accuracy. Where a fold
+    validates on nothing the last epoch is the result.
 
     Raises:
         ValueError: there are no predictions of the chosen epoch.
     """
     criterion = run.settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
-    link = run.directory / f"valid.{criterion}.best.pth"
-    epoch = int(os.readlink(link).split("epoch")[0])
     scores = {
         int(path.name.split(".")[1].removesuffix("ep")): _measure(path, criterion)
         for path in (run.directory / "predictions").glob("test.*ep.tsv")
     }
+    link = run.directory / (f"valid.{criterion}.best.pth" if run.fold.valid else LATEST)
+    epoch = int(os.readlink(link).split("epoch")[0])
     if epoch not in scores:
         raise ValueError(f"{run.directory}: no predictions of epoch {epoch}; train it anew")
     # Of epochs with the same score the first, as ESPnet chooses on the validation set.
@@ -148,7 +150,7 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
         fold_hash=run.fold_hash,
         seed=run.seed,
         num_train=len(run.fold.train),
-        criterion=criterion,
+        criterion=criterion if run.fold.valid else LAST,
         epoch=epoch,
         test_selected_epoch=best,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from espnet2_ext.data.table import read_table
-from espnet2_ext.ser.fold_run import RESULT, RunResult
+from espnet2_ext.ser.fold_run import LAST, RESULT, RunResult
 
 LISTS = ("train", "valid")
 
@@ -59,6 +59,8 @@ def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
     for result in sorted(path.rglob(RESULT)):
         done = RunResult.read(result.parent)
         weights = sorted(result.parent.glob("valid.*.best.pth"))
+        if done is not None and done.criterion == LAST:
+            weights = [result.parent / f"{done.epoch}epoch.pth"]
         if done is None or not weights:
             continue
         chosen = [file for file in weights if file.name == f"valid.{done.criterion}.best.pth"]

@@ -2,12 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from espnet2.iterators.abs_iter_factory import AbsIterFactory
 from espnet2.tasks.abs_task import optim_classes
 from espnet2.train.collate_fn import CommonCollateFn
+from espnet2.train.distributed_utils import DistributedOption
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet2_ext.prosody2vec.features import HifiGanMel
@@ -24,6 +26,14 @@ from espnet2_ext.tasks.trained_task import TrainedTask
 
 EMOTIONS = ("neutral", "happy", "angry", "sad")
 """The four classes of [P2V] IV-C."""
+
+
+class NoBatches(AbsIterFactory):
+    """Batches of a protocol that validates on nothing."""
+
+    def build_iter(self, epoch: int, shuffle: bool | None = None) -> Iterator:
+        """Return an empty iterator."""
+        return iter(())
 
 
 class EmotionTask(TrainedTask):
@@ -91,6 +101,19 @@ class EmotionTask(TrainedTask):
             # A function in a class would be called with the class.
             trainer.test_batches = staticmethod(test_batches)  # type: ignore[assignment]
         super().main_worker(args)
+
+    @classmethod
+    def build_iter_factory(
+        cls,
+        args: argparse.Namespace,
+        distributed_option: DistributedOption,
+        mode: str,
+        kwargs: dict | None = None,
+    ) -> AbsIterFactory:
+        """Return ESPnet's; for validation without ``--valid_shape_file`` one without batches."""
+        if mode == "valid" and not args.valid_shape_file:
+            return NoBatches()
+        return super().build_iter_factory(args, distributed_option, mode, kwargs)
 
     @classmethod
     def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:

@@ -34,7 +34,7 @@ class EmotionTrainer(SafeTrainer):
     def validate_one_epoch(  # type: ignore[override]
         cls, model, iterator, reporter, options, distributed_option
     ) -> None:
-        """Report loss, accuracy and unweighted accuracy of the validation set.
+        """Report loss, accuracy and unweighted accuracy of the validation set, if there is one.
 
         Raises:
             ValueError: several processes share one training, whose parts of the
@@ -59,7 +59,7 @@ class EmotionTrainer(SafeTrainer):
             pending[0]["ua"] = torch.tensor(accuracy)
             reporter.register(*pending)
             reporter.next()
-        cls._write("valid", predictions, reporter, options)
+            cls._write("valid", predictions, reporter, options)
         if cls.test_batches is not None:
             tested: list[Prediction] = []
             for utterance_ids, batch in cls.test_batches():

@@ -15,6 +15,8 @@ from reference.recipe_copy import (
     run_to_the_end,
 )
 
+from espnet2_ext.data.data_directory import write_data_directory
+from espnet2_ext.data.utterance import Utterance
 from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
 
 SYSTEMS = ("fbank", "p2v", "upstream", "fusion")
@@ -28,8 +30,13 @@ SIZES = {
 }
 
 
-def make_pretrained(directory: Path) -> Path:
-    """Write what p2v.sh would leave of a model, as far as a recogniser looks at it."""
+def make_pretrained(directory: Path, data: str = "pretraining") -> Path:
+    """Write what p2v.sh would leave of a model, as far as a recogniser looks at it.
+
+    Args:
+        directory: of the experiment.
+        data: data directory that it was trained on.
+    """
     directory.mkdir(parents=True)
     encoder = ProsodyEncoder(**SIZES)
     state = {f"prosody_encoder.{name}": value for name, value in encoder.state_dict().items()}
@@ -40,6 +47,8 @@ def make_pretrained(directory: Path) -> Path:
         "features_conf": {},
         "prosody_encoder_conf": SIZES,
         "normalize_conf": {"stats_file": str(directory / "stats.npz")},
+        "train_speaker_dir": data,
+        "valid_speaker_dir": data,
     }
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
     return directory / "valid.loss.best.pth"
@@ -50,6 +59,7 @@ def recipe(tmp_path: Path) -> Path:
     """Return a copy of the recipe that shares the templates and the environment."""
     directory = copy_recipe(tmp_path, "ser1")
     make_pretrained(tmp_path / "p2v")
+    write_data_directory(tmp_path / "pretraining", [Utterance("p-1", "p", "p.wav")])
     for system in SYSTEMS:
         path = directory / f"conf/train_ser_{system}.yaml"
         row = path.read_text().splitlines()[0]
@@ -65,7 +75,7 @@ def command(recipe: Path, *options: str) -> list[str]:
         "./run.sh",
         *corpus_options(iemocap_utterances=50),
         *("--p2v_model", str(recipe.parents[2] / "p2v/valid.loss.best.pth")),
-        *("--pretraining_data", "", "--protocols", "loso:0", "--max_train", "20"),
+        *("--protocols", "loso:0", "--max_train", "20"),
         *("--nj", "1", "--train_nj", "1"),
         *options,
     ]
@@ -85,6 +95,12 @@ def test_all_stages_and_a_rerun(recipe):
     assert {"WA", "UA", "macro-F1", "test-selected (leaks) UA"} <= metrics
     report = (recipe / "exp/RESULTS.md").read_text()
     assert "synthetic" in report and "Prosody2Vec against FBANK" in report
+    assert {r["row"]: r["value"] for r in records if r["metric"] == "pretraining data"} == {
+        "FBANK (random prosody encoder)": "none",
+        "Prosody2Vec": "checked",
+        "tiny HuBERT (random weights, frozen)": "not checked",
+        "tiny HuBERT + Prosody2Vec": "Prosody2Vec checked, upstream not checked",
+    }
 
     trained = modification_times(list(recipe.glob("exp/ser_*/**/result.json")))
     run_to_the_end(recipe, command(recipe))
@@ -93,8 +109,35 @@ def test_all_stages_and_a_rerun(recipe):
 
 
 def test_a_test_speaker_in_pretraining_stops_the_run_with_one_line(recipe):
-    options = ("--stop_stage", "3", "--pretraining_data", "data/mini_emo_iemocap")
-    done = subprocess.run(command(recipe, *options), cwd=recipe, capture_output=True, text=True)
-    assert done.returncode != 0
-    last = [line for line in done.stderr.splitlines() if line.strip()][-1]
-    assert "pretraining" in last and "mini_emo_iemocap" in last
+    """Whether the user names the directory or only the model, whose files name it."""
+    directory = recipe / "data/mini_emo_iemocap"
+    make_pretrained(recipe.parents[2] / "other", str(directory))
+    model = str(recipe.parents[2] / "other/valid.loss.best.pth")
+    for stage, named in (
+        ("1", ("--pretraining_data", "data/mini_emo_iemocap")),
+        ("3", ("--p2v_model", model)),
+    ):
+        options = (*named, "--stage", stage, "--stop_stage", "3")
+        done = subprocess.run(command(recipe, *options), cwd=recipe, capture_output=True, text=True)
+        assert done.returncode != 0
+        last = [line for line in done.stderr.splitlines() if line.strip()][-1]
+        assert "utterance" in last and "is in pretraining (data/mini_emo_iemocap)" in last
+        assert not (directory / "folds").exists()
+
+
+def test_judges_may_have_heard_their_voices_in_pretraining_and_say_so(recipe):
+    make_pretrained(recipe.parents[2] / "other", str(recipe / "data/mini_emo_train"))
+    model = str(recipe.parents[2] / "other/valid.loss.best.pth")
+    # Four voices do not make the recipe's five folds of voices.
+    judges = ["./run_judge.sh", *corpus_options(utterances_per_voice=8), "--p2v_model", model]
+    judges += ["--protocols", "random:0", "--stop_stage", "3", "--nj", "1"]
+    run_to_the_end(recipe, judges)
+    folds = json.loads((recipe / "data/mini_emo_train/folds/random/folds.json").read_text())
+    assert folds["pretraining"]["checked"]
+    assert any(
+        line.startswith("utterances shared by pretraining and test: 100.0 % of test")
+        for line in folds["leak_check"]
+    )
+    judges += ["--stage", "3", "--allow", ""]
+    done = subprocess.run(judges, cwd=recipe, capture_output=True, text=True)
+    assert done.returncode != 0 and "is in pretraining" in done.stderr

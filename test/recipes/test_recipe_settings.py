@@ -145,3 +145,28 @@ def test_figures_of_the_papers_table_7_stand_beside_results_of_its_corpus_only()
     evc = [each for each in SCRIPTS if each.parent.name == "evc1"]
     shown = [name_of(each) for each in evc if options_of(each)["published"] == "true"]
     assert shown == ["esd/evc1/run.sh"]
+
+
+@pytest.mark.parametrize(
+    "script", [each for each in SCRIPTS if each.parent.name == "ser1"], ids=name_of
+)
+def test_pretraining_overlaps_are_declared_only_where_they_are_explained(script: Path) -> None:
+    """A declared overlap stops no run: README names every recipe that declares one.
+
+    No recipe names directories of pretraining: ser.sh then takes those that the model's
+    files name, see test_shell_ser.py, and where there are none the row says so.
+    """
+    options = options_of(script)
+    declared = set(options["allow"].split())
+    expected = {
+        "iemocap/ser1/run.sh": {"pretraining/test:sentence", "pretraining/valid:sentence"},
+        "mini_emo/ser1/run_judge.sh": {
+            f"pretraining/{part}:{name}"
+            for part in ("test", "valid")
+            for name in ("utterance", "speaker", "sentence")
+        },
+    }
+    assert declared == expected.get(name_of(script), set())
+    assert options["pretraining_data"] == ""
+    readme = (script.parent / "README.md").read_text()
+    assert not declared or "declare" in readme

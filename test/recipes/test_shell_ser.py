@@ -73,7 +73,8 @@ def test_data_and_folds(recipe):
     assert formatted == "--data_dir data/tiny --out_dir dump/raw/tiny --num_workers 2"
     assert options_of(recipe, "ser_folds") == [
         f"--data_dir dump/raw/tiny --out_dir data/tiny/folds --protocol {protocol} --seed 4"
-        " --max_train 20 --pretraining_data_dirs x/train x/valid --allow train/test:sentence a/b:c"
+        " --max_train 20 --superb_lists downloads/superb_lists"
+        " --pretraining_data_dirs x/train x/valid --allow train/test:sentence a/b:c"
         for protocol in ("loso", "lospko")
     ]
 
@@ -81,7 +82,15 @@ def test_data_and_folds(recipe):
 def test_folds_without_further_options(recipe):
     run(recipe, stage="3", stop_stage="3", protocols="loso")
     [options] = options_of(recipe, "ser_folds")
-    assert options.endswith("--protocol loso --seed 0")
+    assert options.endswith("--protocol loso --seed 0 --superb_lists downloads/superb_lists")
+
+
+def test_pretraining_of_the_model_is_checked_without_being_named(recipe):
+    settings = {"p2v_model": "../p2v1/best.pth", "superb_lists": "x/meta_data"}
+    run(recipe, stage="3", stop_stage="3", protocols="superb:0", **settings)
+    [options] = options_of(recipe, "ser_folds")
+    expected = "--superb_lists x/meta_data --pretrained_model ../p2v1/best.pth"
+    assert options.endswith(f"--protocol superb --seed 0 {expected}")
 
 
 @pytest.mark.parametrize(("ngpu", "device"), [("0", "cpu"), ("2", "cuda")])

@@ -26,8 +26,9 @@ emotions="neutral happy angry sad"  # classes in their order
 protocols="loso:0 lospko:0"  # NAME:SEED,SEED of bin/ser_folds --help; seeds are of the training
 folds_seed=0                # of everything that a protocol draws
 max_train=                  # cut each training list to so many utterances
-pretraining_data=           # data directories of pretraining: their overlap with tests is a leak
-allow=                      # overlaps to accept and print, such as "train-test:sentence"
+superb_lists=downloads/superb_lists  # S3PRL's lists for protocol superb (downstream/emotion/meta_data)
+pretraining_data=           # all data directories of pretraining; none: those that p2v_model's files name
+allow=                      # overlaps to accept and print, such as "pretraining/test:sentence"
 ## Model: stages 4 to 7
 p2v_model=                  # weights of p2v.sh; none: only systems that need none
 upstream=                   # frozen S3PRL upstream whose vectors are cached; none: none
@@ -93,6 +94,7 @@ if begin 3 "folds and leak check in ${folds}"; then
     for protocol in "${protocol_list[@]}"; do
         "${python}" -m espnet2_ext.bin.ser_folds --data_dir "${raw}" --out_dir "${folds}" \
             --protocol "${protocol%%:*}" --seed "${folds_seed}" ${max_train:+--max_train "${max_train}"} \
+            --superb_lists "${superb_lists}" ${p2v_model:+--pretrained_model "${p2v_model}"} \
             ${before[@]:+--pretraining_data_dirs "${before[@]}"} ${allowed[@]:+--allow "${allowed[@]}"}
     done
 fi

@@ -8,7 +8,6 @@ set -euo pipefail
 exec ./ser.sh \
     --ser_set mini_emo_iemocap \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
-    --pretraining_data "../p2v1/data/mini_emo_train ../p2v1/data/mini_emo_valid" \
     --upstream hf_hubert_custom \
     --upstream_path downloads/tiny_hubert \
     --protocols "loso:0,1,2 lospko:0" \

@@ -1,6 +1,7 @@
 """From the files that trainings leave to tables; their predictions are written by hand."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from reference.ser_examples import predictions
 from espnet2_ext.bin import ser_score
 from espnet2_ext.data.table import write_table
 from espnet2_ext.metrics.ser_predictions import read_predictions, write_predictions
+from espnet2_ext.report.render import render_results
 from espnet2_ext.report.results import read_records
 from espnet2_ext.report.ser_experiment_results import _pair, collect_system, report_experiment
 from espnet2_ext.ser.fold_run import RunResult
@@ -117,6 +119,57 @@ def test_table_by_hand(report, root: Path) -> None:
     stored = read_records(root / "exp/results.jsonl")
     assert [record for record in stored if record.table != "Environment"] == records
     assert any(record.table == "Environment" for record in stored)
+
+
+def test_a_row_says_that_its_pretraining_was_not_checked(report, root: Path) -> None:
+    (root / "train_ser_fbank.yaml").write_text("prosody_init: random\n")
+    found = cells(report(), "Emotion (synthetic), tiny_train20")
+    assert found["Prosody2Vec", "pretraining data"] == "not checked"
+    assert found["fbank", "pretraining data"] == "none"
+    render_results(root / "exp/results.jsonl", root / "exp/RESULTS.md")
+    lines = (root / "exp/RESULTS.md").read_text().splitlines()
+    [row] = [line for line in lines if line.startswith("| Prosody2Vec") and "not checked" in line]
+    assert row.endswith("| not checked |")
+
+
+def test_a_row_says_that_its_pretraining_was_checked(report, root, systems, runs) -> None:
+    """By what it was trained with, not by its configuration alone."""
+    path = root / "folds/tiny/folds.json"
+    stored = json.loads(path.read_text())
+    stored["pretraining"] = {"checked": True, "model_sha256": "abc"}
+    path.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n")
+    (root / "encoder").mkdir()
+    (root / "encoder/config.yaml").write_text("sha256: abc\n")
+    protocols = read_protocols(root / "folds", ["tiny:0"], root / "data/utt2emo")
+
+    def said(**options):
+        for run in runs:
+            (run.directory / "config.yaml").write_text(json.dumps(options))
+        return collect_system(systems[0], protocols[0], root / "exp", EMOTIONS).pretraining
+
+    encoder = {"prosody_encoder_dir": f"{root}/encoder"}
+    assert said(**encoder) == "checked"
+    assert said(**encoder, upstream="wavlm") == "Prosody2Vec checked, upstream not checked"
+    assert said(**encoder, prosody_init="random") == "none"
+    (root / "encoder/config.yaml").write_text("sha256: other\n")
+    assert said(**encoder) == "not checked"
+
+
+def test_a_protocol_that_validates_on_nothing_says_which_epoch_it_is(root, systems, runs) -> None:
+    labels = {name: LABELS[name] for name in (*OF["z"], *OF["x"], *OF["y"])}
+    folds = tuple(replace(fold, valid=()) for fold in FOLDS)
+    deviation = "nobody says which epoch"
+    write_folds(
+        root / "folds/none",
+        FoldSet("none", "", "", deviation, 0, 20, EMOTIONS, (), CHECK, folds, labels),
+    )
+    [protocol] = read_protocols(root / "folds", ["none:0"], root / "data/utt2emo")
+    for run, done in zip(list_runs(systems, [protocol], root / "exp", EMOTIONS), runs, strict=True):
+        shutil.copytree(done.directory, run.directory)
+        write_result(run, epoch=2, test_selected=1, criterion="last")
+    scores = collect_system(systems[0], protocol, root / "exp", EMOTIONS)
+    assert scores.selection == "last epoch, the protocol validating on nothing"
+    assert f"; deviation: {deviation}; {CHECK[0]}" in scores.protocol_text()
 
 
 def test_names_of_rows_tell_the_vocabulary(report, root: Path) -> None:

@@ -110,6 +110,18 @@ def test_options_of_the_task(make_run, data, tmp_path):
     assert "--prosody_encoder_dir" not in no_encoder
 
 
+def test_a_fold_that_validates_on_nothing(make_run, data, tmp_path):
+    run = make_run(fold=replace(FOLD, valid=()), extra=("--patience", "3"))
+    command = run.command(data, ngpu=0)
+    assert values(command, "--valid_shape_file") == []
+    # The last one counts; ESPnet would look for a validation measure.
+    assert values(command, "--patience") == ["3", "none"]
+    assert tables(command, data) == ["utt2emo,emotion,text", "feats.scp,feats,npy"]
+    assert values(make_run(extra=("--patience", "3")).command(data, 0), "--patience") == ["3"]
+    run.write_lists(data)
+    assert (tmp_path / "exp/lists/valid_shape").read_text() == ""
+
+
 def test_class_weights_by_hand(make_run, data):
     """Of 4 utterances 1 is happy and 3 are sad: 4 / (2 x 1) and 4 / (2 x 3)."""
     run = make_run(balanced=True)

@@ -27,6 +27,8 @@ SET = FoldSet(
     leak_check=("nothing shared",),
     folds=(FOLD, SECOND),
     labels=LABELS,
+    pretraining_checked=True,
+    model_sha256="abc",
 )
 # As in test_fold_set.py
 TRAIN = "e4daea09961514249883b4baaea5a68830f1fedcde03ffacdb2b05eeb3a4c1a0"
@@ -53,7 +55,7 @@ def test_files(written):
     stored = json.loads((written / "folds.json").read_text(encoding="utf-8"))
     assert list(stored) == [
         "protocol", "description", "source", "deviation", "seed", "max_train", "emotions",
-        "declared", "leak_check", "hash", "folds",
+        "declared", "leak_check", "pretraining", "hash", "folds",
     ]  # fmt: skip
     assert stored["declared"] == [
         {"between": "train/test", "attribute": "sentence", "reason": "scripted, \u00fc"}
@@ -72,6 +74,30 @@ def test_files(written):
 def test_read_returns_what_was_written(written):
     assert read_folds(written, LABELS) == SET
     assert read_folds(written, LABELS | {"d-1": "sad"}) == SET
+
+
+def test_a_list_may_be_empty(tmp_path):
+    """Of a protocol that validates on nothing."""
+    labels = {key: LABELS[key] for key in FOLD.train + FOLD.test}
+    without = replace(SET, folds=(replace(FOLD, valid=()),), labels=labels)
+    write_folds(tmp_path / "x", without)
+    assert (tmp_path / "x/fold_1/valid").read_text() == ""
+    assert read_folds(tmp_path / "x", LABELS) == without
+
+
+@pytest.mark.parametrize(
+    ("line", "checked"),
+    [("unchecked: pretraining (no data directories of it were named)", False), ("nothing", True)],
+)
+def test_a_summary_of_before_says_in_its_lines_whether_pretraining_was_checked(
+    written, line, checked
+):
+    stored = json.loads((written / "folds.json").read_text(encoding="utf-8"))
+    del stored["pretraining"]
+    stored["leak_check"] = [line]
+    (written / "folds.json").write_text(json.dumps(stored))
+    found = read_folds(written, LABELS)
+    assert (found.pretraining_checked, found.model_sha256) == (checked, "")
 
 
 def test_writing_the_same_again_touches_nothing(written, caplog):

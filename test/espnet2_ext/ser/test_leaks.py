@@ -60,13 +60,35 @@ def test_leave_one_session_out_says_what_was_compared(utterances):
         "nothing shared by pretraining/valid: utterance, audio, speaker, sentence",
         "unchecked in data/x: content (not asked for)",
         "unchecked in data/p0: content (not asked for)",
+        "pretraining: data/p0",
     ]
 
 
-@pytest.mark.parametrize("name", ["lospko", "superb", "emobox", "random"])
+@pytest.mark.parametrize("name", ["lospko", "emobox", "loso_share", "random"])
 def test_other_protocols_pass(name, utterances):
     lines = check(name, utterances)
     assert lines[-1] == "unchecked: pretraining (no data directories of it were named)"
+
+
+def test_pretraining_that_is_known_in_part_is_unchecked(utterances):
+    attributes = attributes_of("data/x", utterances)
+    sources = [attributes_of("data/p", OTHERS)]
+    allowances = PROTOCOLS["lospko"].allowances
+    folds = make_folds(PROTOCOLS["lospko"], utterances)
+    lines = check_folds(folds, attributes, allowances, sources, "data/q is not there")
+    assert lines[-2:] == ["pretraining: data/p", "unchecked: pretraining (data/q is not there)"]
+    lines = check_folds(folds, attributes, allowances, [], "data/q is not there")
+    assert lines[-1] == "unchecked: pretraining (data/q is not there)"
+
+
+def test_nothing_is_said_of_a_list_that_a_protocol_does_not_have(utterances):
+    lines = check("emobox", utterances, [OTHERS])
+    assert lines[0].startswith("sentences shared by train and test: 0.0 % of test (declared: ")
+    assert [line.partition(":")[0] for line in lines[1:3]] == [
+        "nothing shared by train/test",
+        "nothing shared by pretraining/test",
+    ]
+    assert "valid" not in " ".join(lines)
 
 
 def test_speaker_folds_refuse_sessions_that_they_cut(utterances, change):
@@ -207,10 +229,11 @@ def test_what_is_not_known_is_said(change):
     plain = of(Utterance("p-1", "p", "p.wav"))
     lines = check("random", change(text=None, session=None, dialogue="d"), [plain])
     assert not any(line.startswith(("sentences", "sessions")) for line in lines)
-    assert lines[-2:] == [
+    assert lines[-3:] == [
         "unchecked in data/x: content (not asked for), session (no utt2session, or nothing in it), "
         "sentence (no text, or nothing in it)",
         "unchecked in data/p0: content (not asked for), sentence (no text, or nothing in it)",
+        "pretraining: data/p0",
     ]
     assert "nothing shared by pretraining/test: utterance, audio, speaker" in lines
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -33,7 +34,7 @@ def test_what_is_written_is_what_is_read(data_dir):
 
 
 def test_folds_inside_a_data_directory_break_nothing(data_dir):
-    for protocol in ("loso", "superb"):
+    for protocol in ("loso", "emobox", "loso_share"):
         prepare_folds(data_dir, protocol)
     assert validate_data_directory(data_dir) == 80
 
@@ -83,6 +84,66 @@ def test_a_leak_writes_nothing_and_can_be_declared(data_dir, pretraining_dir):
     stored = json.loads((data_dir / "folds" / "loso" / "folds.json").read_text())
     assert stored["leak_check"] == list(fold_set.leak_check)
     assert len(stored["declared"]) == 5
+
+
+@pytest.fixture
+def model(tmp_path, pretraining_dir):
+    """Return weights whose config.yaml names the pretraining directory twice."""
+    folder = tmp_path / "exp/p2v"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(
+        "train_speaker_dir: pretraining\nvalid_speaker_dir: pretraining\n"
+    )
+    (folder / "valid.loss.best.pth").write_bytes(b"weights")
+    return folder / "valid.loss.best.pth"
+
+
+SENTENCES = ("pretraining/test:sentence", "pretraining/valid:sentence")
+
+
+def test_a_models_own_pretraining_data_are_compared(data_dir, model):
+    with pytest.raises(LeakError, match=r"is in pretraining \(.*pretraining\) \(p-1\) and in"):
+        prepare_folds(data_dir, "loso", pretrained_model=model)
+    fold_set = prepare_folds(data_dir, "loso", pretrained_model=model, allow=SENTENCES)
+    assert fold_set.pretraining_checked
+    assert fold_set.model_sha256 == hashlib.sha256(b"weights").hexdigest()
+    assert fold_set.leak_check[-1].startswith("pretraining: ")
+    assert fold_set.leak_check[-1].endswith("pretraining")
+    labels = labels_of(read_utterances(data_dir))
+    assert read_folds(data_dir / "folds" / "loso", labels) == fold_set
+
+
+def test_pretraining_data_that_are_gone_are_unchecked_unless_named(
+    data_dir, model, pretraining_dir, tmp_path
+):
+    pretraining_dir.rename(tmp_path / "elsewhere")
+    fold_set = prepare_folds(data_dir, "loso", pretrained_model=model)
+    assert not fold_set.pretraining_checked
+    assert "unchecked: pretraining (pretraining, which " in fold_set.leak_check[-1]
+    assert format_folds(fold_set).endswith("names, is not there)")
+    named = {"pretraining_data_dirs": [tmp_path / "elsewhere"], "allow": SENTENCES}
+    fold_set = prepare_folds(data_dir, "loso", pretrained_model=model, **named)
+    assert fold_set.pretraining_checked and fold_set.model_sha256
+    assert fold_set.leak_check[-1] == f"pretraining: {tmp_path}/elsewhere"
+
+
+def test_without_a_model_or_directories_pretraining_is_unchecked(data_dir):
+    fold_set = prepare_folds(data_dir, "loso")
+    assert not fold_set.pretraining_checked and fold_set.model_sha256 == ""
+    assert fold_set.leak_check[-1] == (
+        "unchecked: pretraining (no data directories of it were named)"
+    )
+
+
+def test_superb_reads_its_lists(data_dir, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "espnet2_ext.ser.prepare_folds.read_superb", lambda path: asked.append(path)
+    )
+    with pytest.raises(ValueError, match="superb: protocol 'superb' and its published lists go"):
+        prepare_folds(data_dir, "superb", superb_lists=tmp_path)
+    prepare_folds(data_dir, "emobox", superb_lists=tmp_path)
+    assert asked == [tmp_path]
 
 
 def test_content_is_compared_where_asked(tmp_path, utterances, make_wav):

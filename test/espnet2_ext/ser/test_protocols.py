@@ -24,7 +24,8 @@ OF_TRAINING_SESSIONS = {f"train/valid:{name}" for name in ("speaker", "session",
         ("loso", SENTENCES),
         ("lospko", SENTENCES | {"valid/test:session", "valid/test:dialogue"}),
         ("superb", SENTENCES | OF_TRAINING_SESSIONS),
-        ("emobox", SENTENCES | OF_TRAINING_SESSIONS),
+        ("emobox", {"train/test:sentence"}),
+        ("loso_share", SENTENCES | OF_TRAINING_SESSIONS),
         ("speakers", SENTENCES),
         (
             "random",
@@ -49,7 +50,7 @@ def test_no_protocol_allows_an_utterance_twice_or_anything_of_pretraining():
 
 def test_protocols_by_name():
     assert set(PROTOCOLS) == {
-        "loso", "lospko", "superb", "emobox", "speakers", "random", "given",
+        "loso", "lospko", "superb", "emobox", "loso_share", "speakers", "random", "given",
     }  # fmt: skip
     assert get_protocol("lospko") is PROTOCOLS["lospko"]
     assert all(protocol.description and protocol.source for protocol in PROTOCOLS.values())

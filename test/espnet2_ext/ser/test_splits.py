@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 
 from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.ser.fold_set import fold_hash
 from espnet2_ext.ser.protocols import PROTOCOLS
 from espnet2_ext.ser.splits import make_folds
 
@@ -16,7 +17,8 @@ def traits(ids, utterances, attribute):
     return {getattr(utterances[key], attribute) for key in ids}
 
 
-ALL = ["loso", "lospko", "superb", "emobox", "speakers", "random"]
+ALL = ["loso", "lospko", "emobox", "loso_share", "speakers", "random"]
+"""Protocols of any corpus; for superb see test_superb_lists.py."""
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -26,8 +28,9 @@ def test_every_utterance_is_tested_once_and_stands_once_in_a_fold(name, utteranc
     for number, fold in enumerate(folds, start=1):
         assert fold.name == f"fold_{number}"
         assert sorted(fold.train + fold.valid + fold.test) == sorted(utterances)
-        for ids in fold.parts.values():
-            assert ids and list(ids) == sorted(ids)
+        for part, ids in fold.parts.items():
+            assert bool(ids) == ((name, part) != ("emobox", "valid"))
+            assert list(ids) == sorted(ids)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -37,7 +40,7 @@ def test_the_order_of_the_utterances_does_not_matter(name, utterances):
     assert folds_of(name, dict(shuffled), seed=3) == folds_of(name, utterances, seed=3)
 
 
-@pytest.mark.parametrize("name", ["loso", "superb", "emobox", "speakers", "random"])
+@pytest.mark.parametrize("name", ["loso", "loso_share", "speakers", "random"])
 def test_another_seed_gives_other_folds(name, utterances):
     assert len({tuple(folds_of(name, utterances, seed=seed)) for seed in range(6)}) > 3
 
@@ -73,18 +76,30 @@ def test_leave_one_speaker_out(utterances):
     assert folds_of("lospko", utterances, seed=7) == folds
 
 
-def test_superb_draws_a_fifth_of_the_other_sessions(utterances):
-    folds = folds_of("superb", utterances)
+def test_a_fifth_of_the_other_sessions(utterances):
+    folds = folds_of("loso_share", utterances)
     for number, fold in enumerate(folds, start=1):
         assert traits(fold.test, utterances, "session") == {f"Ses0{number}"}
         assert len(fold.train) == 51  # int(0.8 * 64)
         assert len(fold.valid) == 13
-    # Both test a session and draw a fifth: one data set under two names.
-    assert folds_of("emobox", utterances) == folds
+    # Golden: what superb and emobox drew before their lists were those of S3PRL and EmoBox.
+    labels = {key: utterance.emotion for key, utterance in utterances.items()}
+    assert [fold_hash(fold, labels)[:8] for fold in folds] == [
+        "1ee4b0d9", "b9eba61d", "0b5b78f0", "55f89fca", "d27a7a4b",
+    ]  # fmt: skip
 
 
-def test_superb_sizes_of_iemocap():
-    # Utterances of the five sessions; s3prl takes int(0.8 * n) of the others to train.
+def test_emobox_trains_on_all_other_sessions(utterances):
+    folds = folds_of("emobox", utterances)
+    assert folds == folds_of("emobox", utterances, seed=3)
+    for number, fold in enumerate(folds, start=1):
+        assert traits(fold.test, utterances, "session") == {f"Ses0{number}"}
+        assert (len(fold.train), fold.valid, len(fold.test)) == (64, (), 16)
+        assert fold.description == f"test Ses0{number}; valid nothing"
+
+
+def test_sizes_of_iemocap():
+    # Utterances of the five sessions; int(0.8 * n) of the others train, as SUPERB has it.
     sizes = {"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241}
     corpus = {
         f"{session}-{index}": Utterance(
@@ -93,12 +108,16 @@ def test_superb_sizes_of_iemocap():
         for session, size in sizes.items()
         for index in range(size)
     }
-    found = [
-        (len(fold.train), len(fold.valid), len(fold.test)) for fold in folds_of("superb", corpus)
-    ]
-    assert found == [
+
+    def found(name):
+        return [tuple(len(ids) for ids in fold.parts.values()) for fold in folds_of(name, corpus)]
+
+    assert found("loso_share") == [
         (3556, 890, 1085), (3606, 902, 1023), (3504, 876, 1151), (3600, 900, 1031),
         (3432, 858, 1241),
+    ]  # fmt: skip
+    assert found("emobox") == [
+        (4446, 0, 1085), (4508, 0, 1023), (4380, 0, 1151), (4500, 0, 1031), (4290, 0, 1241),
     ]  # fmt: skip
 
 
@@ -210,7 +229,7 @@ def test_options_that_do_not_fit(name, options, message, utterances):
         folds_of(name, utterances, **options)
 
 
-@pytest.mark.parametrize("name", ["loso", "lospko", "superb"])
+@pytest.mark.parametrize("name", ["loso", "lospko", "emobox", "loso_share"])
 def test_sessions_must_be_known(name, change):
     with pytest.raises(ValueError, match=f"{name}: .*: has no session; the data.*utt2session"):
         folds_of(name, change("3f-0", session=None))
@@ -221,8 +240,9 @@ def test_sessions_must_be_enough_and_pairs(utterances, change):
     with pytest.raises(ValueError, match="loso: .* at least 3 of session; the data have 2"):
         folds_of("loso", two)
     one = {key: value for key, value in utterances.items() if key[0] == "1"}
-    with pytest.raises(ValueError, match="superb fold_1: train is empty"):
-        folds_of("superb", one)
+    for name in ("emobox", "loso_share"):
+        with pytest.raises(ValueError, match=f"{name} fold_1: train is empty"):
+            folds_of(name, one)
     three = change("1f-0", speaker="1x")
     with pytest.raises(ValueError, match="session Ses01 has the speakers 1f, 1m, 1x; it needs two"):
         folds_of("lospko", three)

@@ -30,6 +30,7 @@ from espnet2_ext.ser.fold_run import RunResult
 from espnet2_ext.ser.upstream_vectors import cache_upstream_vectors
 from espnet2_ext.tasks import fold_training
 from espnet2_ext.tasks.fold_training import train_folds
+from espnet2_ext.tasks.recogniser_files import find_recognisers
 from espnet2_ext.tasks.ser import EmotionTask
 from espnet2_ext.tasks.ser_inference import EmotionRecogniser
 from espnet2_ext.tasks.ser_trainer import EmotionTrainer
@@ -235,6 +236,42 @@ def test_the_test_set_has_no_part_in_training_and_selection(root, data, finished
         texts = [(r.directory / valid).read_text() for r in (run, finished[0])]
         assert texts[0] == texts[1]
     assert_equal_weights(weights(run, 2), weights(finished[0], 2))
+
+
+def test_a_fold_that_validates_on_nothing_trains_to_the_last_epoch(
+    root, data, finished, monkeypatch
+):
+    """Also where it is killed between, and with early stopping in its configuration."""
+    system = write_config(root, "none", patience=1)
+    [run, _] = tiny_runs(root, system, expdir="no_validation")
+    run = replace(run, fold=replace(run.fold, valid=()), fold_hash="other")
+    train, epochs = EmotionTrainer.train_one_epoch, []
+
+    def fail_in_the_second(**options):
+        epochs.append(options["reporter"].get_epoch())
+        if epochs == [1, 2]:
+            raise OSError("killed")
+        return train(**options)
+
+    monkeypatch.setattr(EmotionTrainer, "train_one_epoch", fail_in_the_second)
+    with pytest.raises(RuntimeError, match="killed"):
+        train_folds([run], data)
+    assert train_folds([run], data) == 1
+    assert epochs == [1, 2, 2]
+    result = RunResult.read(run.directory)
+    assert (result.criterion, result.epoch) == ("last", 2)
+    assert {path.name for path in (run.directory / "predictions").iterdir()} == {
+        "test.1ep.tsv", "test.2ep.tsv",
+    }  # fmt: skip
+    # Validation has no part in training: the lists to train on are those of the finished run.
+    assert_equal_weights(weights(run, 2), weights(finished[0], 2))
+    assert not list(run.directory.glob("valid.*"))
+    [files] = find_recognisers(run.directory)
+    assert files.model_file == run.directory / "2epoch.pth"
+    assert files.config["init_param"] == [
+        f"{root}/encoder/weights.pth:prosody_encoder:prosody_encoder"
+    ], "what pretraining_status takes for no other weights"
+    EmotionRecogniser(files.model_file)
 
 
 def inputs(root, name):

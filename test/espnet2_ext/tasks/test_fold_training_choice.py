@@ -1,5 +1,7 @@
 """The choice of the epoch, from predictions written by hand."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from reference.ser_examples import predictions
@@ -65,6 +67,15 @@ def test_another_test_set_changes_only_the_choice_that_is_called_a_leak(make_run
 
 def test_without_a_criterion_it_is_the_accuracy(make_run):
     assert choose_epochs(make_run("acc", settings={}), "").criterion == "acc"
+
+
+def test_a_fold_that_validates_on_nothing_takes_the_last_epoch(make_run):
+    run = make_run(epoch=1)
+    run = replace(run, fold=replace(run.fold, valid=()))
+    (run.directory / "latest.pth").symlink_to("10epoch.pth")
+    result = choose_epochs(run, "")
+    assert (result.criterion, result.epoch) == ("last", 10)
+    assert result.test_selected_epoch == 2, "by the measure of the configuration"
 
 
 def test_no_predictions_of_the_chosen_epoch(make_run):

@@ -53,6 +53,18 @@ def test_a_folder_means_all_finished_trainings_in_it(recipe: Path) -> None:
         ]
 
 
+def test_a_training_without_validation_has_the_weights_of_its_last_epoch(recipe: Path) -> None:
+    run = recipe / "exp/ser_p2v/loso/fold_2/seed_0"
+    for link in run.glob("valid.*.best.pth"):
+        link.unlink()
+    write_table(run / "lists/valid_shape", {})
+    (run / "7epoch.pth").write_text("")
+    (run / "result.json").write_text(json.dumps(DONE | {"criterion": "last", "epoch": 7}))
+    [files] = find_recognisers(run)
+    assert files.model_file == run / "7epoch.pth"
+    assert files.voices() == {"a"}
+
+
 def test_a_file_is_itself_and_its_paths_hold_anywhere(recipe: Path, monkeypatch) -> None:
     for directory, path in ((recipe.parent, recipe.name), (recipe / "exp", "..")):
         monkeypatch.chdir(directory)
