@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from espnet2_ext.listening.crossed_bootstrap import crossed_interval
 from espnet2_ext.listening.key import ListeningTest
 from espnet2_ext.listening.krippendorff import NOMINAL, ORDINAL, krippendorff_alpha
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, TEST
 from espnet2_ext.listening.results import Answer, ListenerResult
+from espnet2_ext.metrics.statistics import crossed_interval
 
 ScoredAnswer = tuple[int, Answer]
 """Number of the listener, and what was answered."""

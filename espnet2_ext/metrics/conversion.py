@@ -184,6 +184,8 @@ def _score_pair(
             pair.condition,
             pair.source,
             pair.target,
+            pair.speaker,
+            pair.sentence,
             unit_error_rate=unit_error_rate(conversions.units[pair.source], units or ()),
             **(errors(job) if job is not None else {}),
             **others,

@@ -20,6 +20,8 @@ class ConversionPair:
         wrong: utterance of other words, None where the list has none.
         emotion: of the target; None where the data have no emotions.
         converted_wav: path of the result.
+        speaker: of the source; "" where the data do not say.
+        sentence: what the source says; the same.
         attention: ``forward_share consumed_share stopped looped`` of the result.
     """
 
@@ -30,6 +32,8 @@ class ConversionPair:
     wrong: str | None
     emotion: str | None
     converted_wav: str
+    speaker: str
+    sentence: str
     attention: dict[str, float]
 
 
@@ -62,7 +66,7 @@ def read_conversion_set(
     Args:
         inference_dir: holds ``wav.scp`` and ``generation.tsv``.
         data_dir: holds ``wav.scp`` and ``units_<tag>`` of sources and targets and, where
-            known, ``utt2emo``.
+            known, ``utt2emo utt2spk text``.
         pairs_dir: holds ``pairs targets conditions`` and, where known, ``wrong_sentence``.
         unit_tag: which units.
 
@@ -88,6 +92,8 @@ def read_conversion_set(
     units = read_int_table(data_dir / f"units_{unit_tag}")
     _check_has(data_dir / f"units_{unit_tag}", units, [*spoken, *wrong.values()])
     emotions = _read_where_known(data_dir / "utt2emo")
+    speakers = _read_where_known(data_dir / "utt2spk")
+    texts = _read_where_known(data_dir / "text")
     wavs = read_table(data_dir / "wav.scp")
     _check_has(data_dir / "wav.scp", wavs, spoken)
     pairs = [
@@ -99,6 +105,8 @@ def read_conversion_set(
             wrong.get(sources[pair]),
             emotions.get(targets[pair]),
             converted[pair],
+            speakers.get(sources[pair], ""),
+            " ".join(texts.get(sources[pair], "").casefold().split()),
             {name: float(generation[pair][name]) for name in ATTENTION_COLUMNS},
         )
         for pair in sorted(sources)

@@ -7,7 +7,7 @@ import numpy as np
 
 from espnet2_ext.metrics.dnsmos import LOWEST, Dnsmos
 from espnet2_ext.metrics.speaker_similarity import speaker_similarity
-from espnet2_ext.metrics.word_error_rate import word_error_rate
+from espnet2_ext.metrics.word_error_rate import spoken_words, word_error_rate
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def own_fields(
         fields = {"emotion_right": 0.0, "emotion_probability": 0.0}
     if target.words is not None:
         fields["word_error_rate"] = word_error_rate([text or ""], [heard.words or ""])
+        fields["num_words"] = float(len(spoken_words(text or "")))
     if target.quality is not None:
         quality = heard.quality or Dnsmos(LOWEST, LOWEST, LOWEST, LOWEST)
         fields |= {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.metrics.statistics import Crossing
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,9 @@ class PairScore:
         condition: for instance ``neutral-angry``.
         source: utterance whose units are said.
         target: what a perfect conversion would be.
+        speaker: of the source.
+        sentence: what the source says; like ``speaker`` only to tell which scores have it in
+            common.
         f0_hz: mean F0; None when nothing is voiced.
         target_f0_hz: of the target.
         f0_error_percent: |difference| in percent of the target, 100 when nothing is voiced.
@@ -48,6 +52,7 @@ class PairScore:
         emotion_probability: of the target's emotion, by the same recogniser.
         speaker_cosine: of the speaker vectors of this and the target.
         word_error_rate: of what a speech recogniser hears, against the text.
+        num_words: of that text.
         dnsmos: see ``Dnsmos.overall``, and there for the three that follow.
         dnsmos_signal: of the speech.
         dnsmos_background: of the noise.
@@ -59,6 +64,8 @@ class PairScore:
     condition: str
     source: str
     target: str
+    speaker: str = ""
+    sentence: str = ""
     f0_hz: float | None = None
     target_f0_hz: float | None = None
     f0_error_percent: float | None = None
@@ -90,6 +97,7 @@ class PairScore:
     emotion_probability: float | None = None
     speaker_cosine: float | None = None
     word_error_rate: float | None = None
+    num_words: float | None = None
     dnsmos: float | None = None
     dnsmos_signal: float | None = None
     dnsmos_background: float | None = None
@@ -97,7 +105,18 @@ class PairScore:
 
 
 COLUMNS = [field.name for field in fields(PairScore)]
-NUM_TEXT_COLUMNS = 5
+NUM_TEXT_COLUMNS = 7
+
+
+def crossing(scores: Iterable[PairScore]) -> Crossing:
+    """Return which scores share a speaker and which a sentence; see ``speakers_and_sentences``."""
+    scores = list(scores)
+    return Crossing(
+        [score.speaker or score.source for score in scores],
+        [score.sentence or score.source for score in scores],
+        "speakers" if any(score.speaker for score in scores) else "sources",
+        "sentences" if any(score.sentence for score in scores) else "sources",
+    )
 
 
 def write_scores(path: str | Path, scores: Iterable[PairScore]) -> None:

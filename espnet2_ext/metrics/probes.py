@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from espnet2_ext.data.one_thread import one_thread
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.held_out import Names, NotMeasurable, held_out_splits
+from espnet2_ext.metrics.statistics import crossed_interval
 
 MAX_FOLDS = 5
 INVERSE_PENALTY = 0.1
@@ -29,7 +29,7 @@ class ProbeScore:
 
     Attributes:
         accuracy: mean over classes of the share that is read right, 0..1.
-        low: lower end of its 95 % interval, bootstrap over utterances.
+        low: lower end of its 95 % interval, drawn over the groups of both kinds.
         high: upper end.
         chance: 1 / classes, what guessing gives.
         n: utterances scored.
@@ -121,7 +121,8 @@ def linear_probe(
             )
             predicted[test] = model.fit(vectors[train], codes[train]).predict(vectors[test])
             folds += 1
-    return _probe_score(codes, predicted, folds)
+    columns = np.arange(len(codes)) if other_groups is None else np.asarray(other_groups)
+    return _probe_score(codes, predicted, folds, np.asarray(groups), columns)
 
 
 def ridge_correlation(
@@ -207,7 +208,9 @@ def _checked(
     return vectors
 
 
-def _probe_score(codes: np.ndarray, predicted: np.ndarray, folds: int) -> ProbeScore:
+def _probe_score(
+    codes: np.ndarray, predicted: np.ndarray, folds: int, rows: np.ndarray, columns: np.ndarray
+) -> ProbeScore:
     """Return the score of the utterances with a prediction, which is -1 where there is none."""
     scored = predicted >= 0
     classes, positions, sizes = np.unique(codes[scored], return_inverse=True, return_counts=True)
@@ -217,7 +220,7 @@ def _probe_score(codes: np.ndarray, predicted: np.ndarray, folds: int) -> ProbeS
     right = predicted[scored] == codes[scored]
     # Weights make the mean over utterances the mean over classes.
     values = right * (n / (len(classes) * sizes[positions]))
-    low, high = bootstrap_interval(values)
+    low, high = crossed_interval(values, rows[scored].tolist(), columns[scored].tolist())
     return ProbeScore(
         accuracy=float(values.mean()),
         low=low,

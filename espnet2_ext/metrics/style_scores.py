@@ -32,6 +32,8 @@ class StyleScore:
         unit_error_rate: against the source's units.
         unvoiced: 1 if it has no voiced frame, else 0.
         cut: 1 if the model found no end, else 0; of conversions only.
+        source: recording whose words are said.
+        reference: recording whose prosody is taken.
     """
 
     row: str
@@ -43,6 +45,8 @@ class StyleScore:
     unit_error_rate: float | None = None
     unvoiced: float | None = None
     cut: float | None = None
+    source: str = ""
+    reference: str = ""
 
 
 def jobs_of(conversions: Sequence[ListedConversion], wavs: Mapping[str, str]) -> list[MeasureJob]:
@@ -107,7 +111,12 @@ def score_style(
             )
             scores.append(
                 StyleScore(
-                    OTHER_REFERENCE, each.name, each.condition, contour_correlation=correlation
+                    OTHER_REFERENCE,
+                    each.name,
+                    each.condition,
+                    contour_correlation=correlation,
+                    source=each.source,
+                    reference=each.prosody,
                 )
             )
         scores.append(_resynthesis(each, measures))
@@ -132,6 +141,8 @@ def _compare(
         unit_error_rate(source.units, recording.units),
         float(recording.f0_hz is None),
         cut,
+        conversion.source,
+        conversion.prosody,
     )
 
 
@@ -150,6 +161,8 @@ def _resynthesis(
         contour_correlation(spoken.contour, reference.contour),
         unit_error_rate(source_units, measures[MeasureJob(conversion.source, True)].units),
         float(spoken.f0_hz is None),
+        source=conversion.source,
+        reference=conversion.prosody,
     )
 
 

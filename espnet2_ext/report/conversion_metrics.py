@@ -37,6 +37,7 @@ class Metric:
         better: see ``Record``.
         definition: one sentence.
         is_count: the sum is told instead of the mean, and no interval.
+        weight: of a pair in the mean; None for 1.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Metric:
     better: str
     definition: str
     is_count: bool = False
+    weight: Callable[[PairScore], float] | None = None
 
 
 def _is_unvoiced(score: PairScore) -> float | None:

@@ -12,7 +12,7 @@ from espnet2_ext.metrics.conversion import (
     WRONG_SENTENCE,
     score_conversions,
 )
-from espnet2_ext.metrics.pair_score import PairScore
+from espnet2_ext.metrics.pair_score import PairScore, crossing
 from espnet2_ext.report.conversion_metrics import Metric, conversion_metrics
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.hearing_metrics import HEARING_METRICS
@@ -154,6 +154,7 @@ def _summarise(
         for row, of_row in rows.items():
             values = [metric.value(score) for score in of_row]
             present = np.array([value for value in values if value is not None])
+            weights = None if metric.weight is None else np.array([*map(metric.weight, of_row)])
             if len(present) == 0:
                 continue
             if len(present) < len(values):
@@ -161,5 +162,9 @@ def _summarise(
                     f"{table}, {row}: {metric.name} is missing for "
                     f"{len(values) - len(present)} of {len(values)} pairs"
                 )
-            records.append(mean_record(metric, present, table, row, protocol, commit))
+            records.append(
+                mean_record(
+                    metric, present, crossing(of_row), table, row, protocol, commit, weights
+                )
+            )
     return records

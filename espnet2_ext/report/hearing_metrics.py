@@ -38,7 +38,8 @@ HEARING_METRICS = (
         "lower",
         "edits between the words that the speech recogniser named in the protocol hears and those "
         "of the text, per word of the text, without case and punctuation, Chinese and Japanese "
-        "by character; mean over utterances. Its own errors are in the row of the true target.",
+        "by character; all utterances together. Its own errors are in the row of the true target.",
+        weight=lambda score: score.num_words or 0.0,
     ),
     Metric(
         "DNSMOS",

@@ -8,10 +8,10 @@ import numpy as np
 
 from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.data.table import read_table
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.f0 import describe_f0
 from espnet2_ext.metrics.intensity import Trend, trend
 from espnet2_ext.metrics.prosody_measures import ProsodyMeasures, measure_prosody
+from espnet2_ext.metrics.statistics import Crossing, read_speakers_and_sentences
 from espnet2_ext.prosody2vec.pair_rules import SCALE
 from espnet2_ext.prosody2vec.pairs import PAIRS, read_pairs
 from espnet2_ext.report.environment import git_commit
@@ -55,10 +55,12 @@ STEPS_DEFINITION = (
 
 @dataclass(frozen=True)
 class ScaledPair:
-    """One pair along its scale: everything measured."""
+    """One pair along its scale: who says what, and everything measured."""
 
     pair_id: str
     condition: str
+    speaker: str
+    sentence: str
     by_intensity: dict[float, ProsodyMeasures]
     source: ProsodyMeasures
     target: ProsodyMeasures
@@ -138,15 +140,22 @@ def measure_scale(
     by_parent: dict[str, dict[float, str]] = {}
     for name, (parent, intensity) in scale.items():
         by_parent.setdefault(parent, {})[float(intensity)] = name
+    parents = sorted(by_parent.items())
+    spoken = [pairs[min(names.values())].source for _, names in parents]
+    shared = read_speakers_and_sentences(data_dir, spoken)
     return [
         ScaledPair(
             parent,
             conditions[min(names.values())],
+            str(speaker),
+            str(sentence),
             {a: measured[converted[name]] for a, name in sorted(names.items())},
             measured[wavs[pairs[min(names.values())].source]],
             measured[wavs[targets[min(names.values())]]],
         )
-        for parent, names in sorted(by_parent.items())
+        for (parent, names), speaker, sentence in zip(
+            parents, shared.rows, shared.columns, strict=True
+        )
     ]
 
 
@@ -166,12 +175,14 @@ def summarise_scale(
         unit: str,
         definition: str,
         better: str,
+        pairs: Sequence[ScaledPair],
     ) -> Record:
+        shared = Crossing([pair.speaker for pair in pairs], [pair.sentence for pair in pairs])
         array = np.asarray(values, dtype=np.float64)
-        low, high = (round(end, 6) for end in bootstrap_interval(array))
+        low, high = (round(end, 6) for end in shared.interval(array))
         value = round(float(array.mean()), 6)
         where = (title, row, metric, value, unit, len(array), definition, protocol, commit)
-        return Record(*where, low=low, high=high, better=better)
+        return Record(*where, low=low, high=high, better=better, drawn=shared.text())
 
     records = []
     for condition, pairs in by_condition.items():
@@ -184,7 +195,16 @@ def summarise_scale(
                 values = [measure.value(each) for each in measured]
                 row = f"{condition}, {stage}"
                 records.append(
-                    record(table, row, measure.name, values, measure.unit, MEAN_DEFINITION, "")
+                    record(
+                        table,
+                        row,
+                        measure.name,
+                        values,
+                        measure.unit,
+                        MEAN_DEFINITION,
+                        "",
+                        pairs,
+                    )
                 )
     for row, pairs in {"all": list(scaled), **by_condition}.items():
         for measure in MEASURES:
@@ -194,5 +214,7 @@ def summarise_scale(
                 ("right steps", "share", [t.right_steps for t in trends], STEPS_DEFINITION),
             ):
                 metric, title = f"{measure.name}: {what}", f"{table}: trends"
-                records.append(record(title, row, metric, values, unit, definition, "higher"))
+                records.append(
+                    record(title, row, metric, values, unit, definition, "higher", pairs)
+                )
     return records

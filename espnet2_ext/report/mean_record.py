@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
+from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.report.results import Record
 
 
@@ -24,20 +24,29 @@ class Column(Protocol):
 
 
 def mean_record(
-    column: Column, values: np.ndarray, table: str, row: str, protocol: str, commit: str
+    column: Column,
+    values: np.ndarray,
+    crossing: Crossing,
+    table: str,
+    row: str,
+    protocol: str,
+    commit: str,
+    weights: np.ndarray | None = None,
 ) -> Record:
-    """Return the mean of the values with its bootstrap interval, or the sum of a count.
+    """Return the mean of the values with its interval, or the sum of a count.
 
     Args:
         column: heads the values.
         values: (n,), none missing.
+        crossing: which of them share a speaker, and which a sentence.
         table: see ``Record``, as are the others.
         row: see there.
         protocol: see there.
         commit: see there.
+        weights: (n,) of the values in the mean; None for 1.
     """
-    low, high = (None, None) if column.is_count else bootstrap_interval(values)
-    value = values.sum() if column.is_count else values.mean()
+    low, high = (None, None) if column.is_count else crossing.interval(values, weights)
+    value = values.sum() if column.is_count else np.average(values, weights=weights)
     return Record(
         table=table,
         row=row,
@@ -51,4 +60,5 @@ def mean_record(
         low=None if low is None else round(low, 6),
         high=None if high is None else round(high, 6),
         better=column.better,
+        drawn="" if column.is_count else crossing.text(),
     )

@@ -78,6 +78,7 @@ def probe_scores(data: ProbeSet, seed: int = 0) -> Scores[ProbeScore]:
         found.scores[name] = scores
         score = next(iter(scores.values()))
         note = f"{name}: {score.classes} classes, {task.held_out} held out, {score.folds} folds"
+        note += f", intervals drawn over {task.held_out}"
         if score.left_out:
             note += f", {score.left_out} utterances left out whose label training lacks"
         found.notes.append(note)

@@ -101,8 +101,11 @@ def _score_table(records: list[Record]) -> list[str]:
     rows = _group(records, lambda record: (record.row, record.protocol), row)
     lines = [_line(header), "|---|" + "---:|" * (len(header) - 1), *rows]
     for number, protocol in enumerate(protocols, start=1):
-        if protocol:
-            lines += ["", (f"({number}) " if len(protocols) > 1 else "") + f"Protocol: {protocol}."]
+        drawn = dict.fromkeys(r.drawn for r in records if r.protocol == protocol and r.drawn)
+        intervals = f" 95 % intervals over {'; '.join(drawn)}." if drawn else ""
+        if protocol or intervals:
+            mark = f"({number}) " if len(protocols) > 1 else ""
+            lines += ["", f"{mark}Protocol: {protocol}.{intervals}"]
     commits = list(dict.fromkeys(record.commit for record in records if record.commit))
     return [*lines, "", f"Code: {', '.join(commits)}."] if commits else lines
 
@@ -120,8 +123,9 @@ def _definitions(records: Sequence[Record]) -> list[str]:
     ]
     if any(record.low is not None for record in records):
         lines.append(
-            "In brackets: 95 % interval of the mean, bootstrap over utterances where the"
-            " definition says nothing else."
+            "In brackets: 95 % interval of the mean, percentile bootstrap. What is drawn with"
+            " replacement stands beneath the table, speakers and sentences each for itself"
+            " (pigeonhole bootstrap); of few speakers intervals are still rather too narrow."
         )
     scores = [record for record in records if record.unit not in (TEXT, PATH)]
     definitions = dict.fromkeys((r.metric, r.definition) for r in scores if r.definition)

@@ -31,6 +31,8 @@ class Record:
         low: lower end of the interval, if there is one.
         high: upper end.
         better: ``lower``, ``higher`` or "".
+        drawn: what the interval is drawn over, for instance ``10 speakers and 50 sentences``;
+            "" where there is none, or where the definition says it.
     """
 
     table: str
@@ -45,6 +47,7 @@ class Record:
     low: float | None = None
     high: float | None = None
     better: str = ""
+    drawn: str = ""
 
     def __post_init__(self) -> None:
         """Raises: ValueError for a value that is not finite, or no utterances."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
-from espnet2_ext.metrics.pair_score import PairScore
+from espnet2_ext.metrics.pair_score import PairScore, crossing
 from espnet2_ext.report.conversion_results import summarise_scores
 from espnet2_ext.report.results import Record
 from espnet2_ext.report.robustness_conditions import CLEAN, Condition
@@ -64,17 +63,18 @@ def robustness_records(
         raise ValueError(f"{table}: no result of the clean source to compare with")
     scores = [score for result in results for score in result.scores]
     records = summarise_scores(scores, table=table, protocol=protocol, commit=commit)
-    clean_rates = _output_error_rates(clean)
+    clean_rates = _error_rates(clean)
     for metric in (INPUT_ERROR_RATE, ABOVE_CLEAN):
         for result in results:
-            rates = _output_error_rates(result)
+            rates = _error_rates(result)
             if rates.keys() != clean_rates.keys():
                 raise ValueError(f"{table}, {result.condition.row}: other pairs than the clean row")
             values = {
-                INPUT_ERROR_RATE: list(result.input_error_rates.values()),
+                INPUT_ERROR_RATE: [result.input_error_rates[pair] for pair in rates],
                 ABOVE_CLEAN: [rates[pair] - clean_rates[pair] for pair in rates],
             }[metric]
-            low, high = bootstrap_interval(values)
+            shared = crossing(_conversions(result)[pair] for pair in rates)
+            low, high = shared.interval(values)
             records.append(
                 Record(
                     table=table,
@@ -89,15 +89,21 @@ def robustness_records(
                     low=round(low, 6),
                     high=round(high, 6),
                     better="lower",
+                    drawn=shared.text(),
                 )
             )
     return records
 
 
-def _output_error_rates(result: ConditionResult) -> dict[str, float]:
+def _conversions(result: ConditionResult) -> dict[str, PairScore]:
+    """Return pair to the score of its conversion."""
+    return {s.pair_id: s for s in result.scores if s.row == result.condition.row}
+
+
+def _error_rates(result: ConditionResult) -> dict[str, float]:
     """Return pair to the unit error rate of its conversion."""
     return {
-        score.pair_id: score.unit_error_rate
-        for score in result.scores
-        if score.row == result.condition.row and score.unit_error_rate is not None
+        pair: score.unit_error_rate
+        for pair, score in _conversions(result).items()
+        if score.unit_error_rate is not None
     }

@@ -8,6 +8,7 @@ import numpy as np
 
 from espnet2_ext.data.conversion_list import read_conversion_list
 from espnet2_ext.metrics.f0 import describe_f0
+from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.metrics.style_measures import measure_recordings
 from espnet2_ext.metrics.style_scores import (
     ROWS,
@@ -237,7 +238,13 @@ def summarise_style(
                     f"{table}, {name}: {metric.name} is missing for "
                     f"{len(values) - len(present)} of {len(values)} conversions"
                 )
-            records.append(mean_record(metric, present, table, name, protocol, commit))
+            shared = Crossing(
+                [score.source or score.name for score in of_row],
+                [score.reference or score.name for score in of_row],
+                "sources",
+                "references",
+            )
+            records.append(mean_record(metric, present, shared, table, name, protocol, commit))
     order = [f"{condition}, {row}" for condition, row in rows]
     first = {metric.name: number for number, metric in enumerate(metrics)}
     return sorted(records, key=lambda each: (order.index(each.row), first[each.metric]))

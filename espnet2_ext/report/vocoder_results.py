@@ -11,8 +11,8 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.data_directory import read_data_directory
 from espnet2_ext.data.parallel import parallel_map
 from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.resynthesis import ResynthesisScore, score_resynthesis_files
+from espnet2_ext.metrics.statistics import Crossing, read_speakers_and_sentences
 from espnet2_ext.report.environment import environment_records, git_commit
 from espnet2_ext.report.results import Record, append_records
 from espnet2_ext.vocoder import build_vocoder
@@ -89,6 +89,7 @@ def report_vocoders(
         build_vocoder(spec, device)  # what is none ends here, with nothing done
     output_dir = Path(output_dir)
     wavs = read_data_directory(data_dir, names=[]).table("wav.scp")
+    shared = read_speakers_and_sentences(data_dir, wavs)
     mel_scp = _write_mels(wavs, output_dir, num_workers)
     records = environment_records(device)
     for row, spec in rows.items():
@@ -98,7 +99,7 @@ def report_vocoders(
         scores = score_resynthesis_files([(made[key], wavs[key]) for key in wavs], num_workers)
         scores_by_key = dict(zip(wavs, scores, strict=True))
         _write_scores(folder / "scores.tsv", scores_by_key)
-        found = _records(scores, table, row, f"{protocol}; vocoder {spec}")
+        found = _records(scores, shared, table, row, f"{protocol}; vocoder {spec}")
         logger.info("%s: %s", row, ", ".join(f"{r.metric} {r.value:.3f} {r.unit}" for r in found))
         records += found
     append_records(results_path, records, replace_tables=[table])
@@ -140,13 +141,13 @@ def _write_scores(path: Path, scores: Mapping[str, ResynthesisScore]) -> None:
 
 
 def _records(
-    scores: Sequence[ResynthesisScore], table: str, row: str, protocol: str
+    scores: Sequence[ResynthesisScore], shared: Crossing, table: str, row: str, protocol: str
 ) -> list[Record]:
-    """Return a record for each metric: the mean and its bootstrap interval."""
+    """Return a record for each metric: the mean and its interval."""
     commit, records = git_commit(), []
     for name, metric, unit, definition in METRICS:
         values = np.array([getattr(score, name) for score in scores])
-        low, high = bootstrap_interval(values)
+        low, high = shared.interval(values)
         records.append(
             Record(
                 table=table,
@@ -161,6 +162,7 @@ def _records(
                 low=low,
                 high=high,
                 better="lower",
+                drawn=shared.text(),
             )
         )
     return records

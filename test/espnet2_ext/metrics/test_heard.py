@@ -31,6 +31,7 @@ def test_words_and_quality_are_of_the_utterance_alone() -> None:
     asked = Heard(words="one two", quality=Dnsmos(1.5, 1.5, 1.5, 1.5))
     heard = Heard(words="One, three four", quality=Dnsmos(3.0, 3.5, 4.0, 3.25))
     expected = {
+        "num_words": 2.0,
         "word_error_rate": 1.0,  # One of two words otherwise, one too many.
         "dnsmos": 3.0,
         "dnsmos_signal": 3.5,

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.metrics.pair_score import PairScore, read_scores, write_scores
+from espnet2_ext.metrics.pair_score import PairScore, crossing, read_scores, write_scores
 
 SCORES = [
-    PairScore("converted", "a", "neutral-sad", "s", "t", f0_hz=150.5, stopped=1.0),
+    PairScore(
+        "converted", "a", "neutral-sad", "s", "t", "him", "so it is", f0_hz=150.5, stopped=1.0
+    ),
     PairScore("wrong sentence", "a", "neutral-sad", "s", "t", unit_error_rate=0.125),
 ]
 
@@ -18,7 +20,7 @@ def test_reads_what_it_wrote(tmp_path: Path) -> None:
     assert read_scores(path) == SCORES
     lines = path.read_text().splitlines()
     assert len(lines) == 3
-    assert lines[1].startswith("converted\ta\tneutral-sad\ts\tt\t150.5\t\t")
+    assert lines[1].startswith("converted\ta\tneutral-sad\ts\tt\thim\tso it is\t150.5\t\t")
 
 
 def test_none_is_an_empty_field_and_not_zero(tmp_path: Path) -> None:
@@ -39,3 +41,10 @@ def test_refuses_half_a_line(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "converted\tb\n")
     with pytest.raises(ValueError, match="scores.tsv:4: 2 fields"):
         read_scores(path)
+
+
+def test_which_scores_share_speaker_and_sentence() -> None:
+    known = crossing(SCORES[:1] * 2)
+    assert (known.rows, known.columns) == (["him"] * 2, ["so it is"] * 2)
+    assert crossing(SCORES[1:]).rows == crossing(SCORES[1:]).columns == ["s"]
+    assert crossing(SCORES[1:]).text() == "1 source (not drawn)"

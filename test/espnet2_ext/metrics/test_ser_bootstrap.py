@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.ser import macro_f1, unweighted_accuracy, weighted_accuracy
 from espnet2_ext.metrics.ser_bootstrap import (
     bootstrap_score,
     grouped_confusions,
     paired_bootstrap,
 )
+from espnet2_ext.metrics.statistics import crossed_interval
 
 CLASSES = ("angry", "happy", "sad")
 
@@ -40,7 +40,10 @@ def test_of_wa_over_utterances_is_the_interval_of_a_mean() -> None:
     labels, predicted = draw_predictions(0, 300, 0.7)
     counts = grouped_confusions(labels, predicted, CLASSES)
     low, high = bootstrap_score(counts, weighted_accuracy, num_resamples=8000)
-    expected = bootstrap_interval(labels == predicted, num_resamples=8000)
+    alone = range(len(labels))
+    expected = crossed_interval(
+        labels == predicted, alone, ["same"] * len(labels), num_resamples=8000
+    )
     assert (low, high) == pytest.approx(expected, abs=0.005)
 
 

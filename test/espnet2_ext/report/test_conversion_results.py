@@ -5,8 +5,8 @@ import json
 import pytest
 
 from espnet2_ext.bin import score_conversion
-from espnet2_ext.metrics.bootstrap import bootstrap_interval
 from espnet2_ext.metrics.pair_score import PairScore, read_scores
+from espnet2_ext.metrics.statistics import crossed_interval
 from espnet2_ext.report.conversion_metrics import conversion_metrics
 from espnet2_ext.report.conversion_results import report_scores, summarise_scores
 from espnet2_ext.report.render import render_results
@@ -21,8 +21,10 @@ F0_RMSE = {
 """Column to what its definition must say."""
 
 
-def make_score(pair: str, condition: str, error: float, **values: float | None) -> PairScore:
-    fields = {"f0_hz": 100.0, **values}
+def make_score(pair: str, condition: str, error: float, **values: float | str | None) -> PairScore:
+    """Three speakers say two sentences."""
+    fields = {"f0_hz": 100.0, "speaker": f"of {pair}", "sentence": "xyx"["abc".index(pair)]}
+    fields |= values
     return PairScore("converted", pair, condition, "s", "t", f0_error_percent=error, **fields)
 
 
@@ -41,7 +43,8 @@ def test_means_over_all_pairs_and_over_each_condition() -> None:
     pooled = records["T", "converted", "F0-mean error"]
     assert (pooled.value, pooled.n, pooled.unit, pooled.better) == (30.0, 3, "%", "lower")
     assert (pooled.protocol, pooled.commit) == ("P", "C")
-    assert (pooled.low, pooled.high) == bootstrap_interval([10.0, 20.0, 60.0])
+    assert (pooled.low, pooled.high) == crossed_interval([10.0, 20.0, 60.0], "abc", "xyx")
+    assert pooled.drawn == "3 speakers and 2 sentences"
     assert records["T", "converted, sad", "F0-mean error"].value == 15.0
     assert records["T", "converted, angry", "F0-mean error"].n == 1
     rows = list(dict.fromkeys(row for _, row, _ in records))
@@ -217,3 +220,11 @@ def test_an_error_is_one_line(conversion_files, tmp_path) -> None:
     command = [part for key, value in options.items() for part in (f"--{key}", value)]
     with pytest.raises(SystemExit, match="score_conversion: .*units_none"):
         score_conversion.main(command)
+
+
+def test_a_word_error_rate_is_errors_over_words_of_all_together() -> None:
+    scores = [
+        make_score("a", "sad", 1.0, word_error_rate=0.5, num_words=6.0),
+        make_score("b", "sad", 1.0, word_error_rate=1.0, num_words=2.0),
+    ]
+    assert summarise(scores)["T", "converted", "word error rate"].value == 5 / 8

@@ -89,7 +89,7 @@ def test_the_word_error_rate_is_a_column(score, packages: None, conversion_files
     }
     record = found["converted", "word error rate"]
     assert record.protocol.endswith("; words by faster-whisper, model tiny")
-    assert "mean over utterances" in record.definition and record.better == "lower"
+    assert "all utterances together" in record.definition and record.better == "lower"
     assert not values(found, "DNSMOS")
     kept = read_scores(conversion_files.inference_dir / "scores.tsv")
     assert {score.pair_id: score.word_error_rate for score in kept if score.row == "converted"} == {

@@ -36,9 +36,10 @@ def test_rows_and_columns(make_probe_set: Callable[..., ProbeSet]) -> None:
     assert [probes[number].better for number in (0, 5, 10)] == ["higher", "lower", "lower"]
     assert probes[0].protocol == (
         "parallel by hand; "
-        "emotion probe: 2 classes, speakers and sentences held out, 20 folds; "
-        "speaker probe: 5 classes, sentences held out, 4 folds; "
-        "content probe: 4 classes, speakers held out, 5 folds; "
+        "emotion probe: 2 classes, speakers and sentences held out, 20 folds, "
+        "intervals drawn over speakers and sentences; "
+        "speaker probe: 5 classes, sentences held out, 4 folds, intervals drawn over sentences; "
+        "content probe: 4 classes, speakers held out, 5 folds, intervals drawn over speakers; "
         "logistic regression on standardised vectors, C = 0.1, classes balanced, seed 0"
     )
     correlations = [record for record in records if record.unit == ""]

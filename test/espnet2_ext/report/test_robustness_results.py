@@ -14,7 +14,7 @@ CLEAN, DAMAGED = Condition("clean"), Condition("replaced", 0.2)
 
 def result(condition: Condition, rates: dict[str, float], given: float) -> ConditionResult:
     scores = [
-        PairScore(condition.row, pair, "", "s", "t", duration_error_percent=10.0,
+        PairScore(condition.row, pair, "", pair, "t", duration_error_percent=10.0,
                   unit_error_rate=rate)
         for pair, rate in rates.items()
     ]  # fmt: skip
