@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import yaml
@@ -257,11 +256,9 @@ def _load(
             converter = Prosody2VecConverter.from_file(
                 files.model_file, stream.name, limits, device
             )
-        except (RuntimeError, UnpicklingError, EOFError) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise ValueError(
-                f"{files.model_file}: not weights of the model in its config.yaml ({reason})"
-            ) from error
+        except ValueError as error:
+            # The configuration that was read is a copy with absolute paths.
+            raise ValueError(str(error).replace(stream.name, "its config.yaml")) from error
     if files.contrast is not None and restore_contrast is not False:
         converter.contrast = Contrast.load(files.contrast)
         logger.info(f"contrast restored as {files.contrast} says")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from reference.tiny_trained import write_trained_model
 
 from espnet2_ext.prosody2vec.contrast import Contrast
@@ -143,8 +144,11 @@ def test_files_that_are_not_the_models_are_refused(model_file: Path, tmp_path: P
         AnyConverter.from_file(recipe / "exp/p2v/best.pth")
     (recipe / "exp/p2v/text.pth").write_text("no weights")
     config.write_text(config.read_text().replace("speaker_dim: 3", "speaker_dim: 192"))
-    with pytest.raises(ValueError, match=r"text\.pth: not weights of the model"):
+    with pytest.raises(ValueError, match=r"text\.pth: damaged, or more than tensors"):
         AnyConverter.from_file(recipe / "exp/p2v/text.pth")
+    torch.save({"a": torch.zeros(1)}, recipe / "exp/p2v/other.pth")
+    with pytest.raises(ValueError, match=r"other\.pth: .* where its config.yaml has"):
+        AnyConverter.from_file(recipe / "exp/p2v/other.pth")
 
 
 def test_contrast_is_restored_as_asked(
