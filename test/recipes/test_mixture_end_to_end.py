@@ -16,6 +16,7 @@ from reference.recipe_copy import copy_recipe, modification_times, run_to_the_en
 
 from espnet2_ext.data.data_directory import validate_data_directory
 from espnet2_ext.data.table import read_table
+from espnet2_ext.speaker.sampling import SpeakerVectorSampler
 
 pytestmark = pytest.mark.slow
 # More than the smallest corpus has: what is drawn is drawn from all of it together.
@@ -115,6 +116,19 @@ def check_sets(recipe: Path, corpora: set[str]) -> None:
         with contextlib.chdir(recipe):  # where the audio is, is written from there
             assert validate_data_directory(directory, check_audio=True) == expected
         assert (directory / "units_mfcc_10").is_file() and (directory / "spk_embed.scp").is_file()
+    check_voices(raw / "lrs3_msp_omg_valid", raw / "lrs3_msp_omg_train_sp")
+
+
+def check_voices(valid: Path, train: Path) -> None:
+    """Check that other utterances give validation its voices, and that training has to help."""
+    speakers = read_table(valid / "utt2spk")
+    assert len(set(speakers.values())) < len(speakers), "not all are alone in the set"
+    sampler = SpeakerVectorSampler.from_directory(valid, train, deterministic=True)
+    chosen = {utterance: sampler.choose(utterance) for utterance in speakers}
+    assert [utterance for utterance, other in chosen.items() if other == utterance] == []
+    assert set(chosen.values()) - set(speakers), "some are of training"
+    known = speakers | read_table(train / "utt2spk")
+    assert {key: known[other] for key, other in chosen.items()} == speakers
 
 
 def results(recipe: Path) -> list[dict]:
