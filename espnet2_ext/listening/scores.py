@@ -9,7 +9,7 @@ from espnet2_ext.listening.key import ListeningTest
 from espnet2_ext.listening.krippendorff import NOMINAL, ORDINAL, krippendorff_alpha
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, TEST
 from espnet2_ext.listening.results import Answer, ListenerResult
-from espnet2_ext.metrics.statistics import crossed_interval
+from espnet2_ext.metrics.statistics import Crossing, crossed_interval
 
 ScoredAnswer = tuple[int, Answer]
 """Number of the listener, and what was answered."""
@@ -26,6 +26,7 @@ class SystemScore:
         low: lower end of the 95 % interval over listeners and items.
         high: upper end.
         counts: (answers,) how often each was given, in the order of the choices.
+        drawn: what the interval is drawn over, in words.
     """
 
     system: str
@@ -34,6 +35,7 @@ class SystemScore:
     low: float
     high: float
     counts: np.ndarray
+    drawn: str = ""
 
     @property
     def number(self) -> int:
@@ -142,7 +144,9 @@ def _score(
     items = [(answer.trial.target_emotion, answer.trial.item) for _, answer in given]
     low, high = crossed_interval(values, listeners, items, seed=seed)
     counts = [sum(answer.answer == choice for _, answer in given) for choice in choices]
-    return SystemScore(system, target_emotion, float(np.mean(values)), low, high, np.array(counts))
+    drawn = Crossing(listeners, items, "listeners", "items").text()
+    mean = float(np.mean(values))
+    return SystemScore(system, target_emotion, mean, low, high, np.array(counts), drawn)
 
 
 def _value(answer: Answer) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet2_ext.data.table import read_int_table, read_table
+from espnet2_ext.ser.attributes import normalise_sentence
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ConversionPair:
         emotion: of the target; None where the data have no emotions.
         converted_wav: path of the result.
         speaker: of the source; "" where the data do not say.
-        sentence: what the source says; the same.
+        sentence: words that the source says, see ``normalise_sentence``; the same.
         attention: ``forward_share consumed_share stopped looped`` of the result.
     """
 
@@ -106,7 +107,7 @@ def read_conversion_set(
             emotions.get(targets[pair]),
             converted[pair],
             speakers.get(sources[pair], ""),
-            " ".join(texts.get(sources[pair], "").casefold().split()),
+            normalise_sentence(texts.get(sources[pair], "")) or "",
             {name: float(generation[pair][name]) for name in ATTENTION_COLUMNS},
         )
         for pair in sorted(sources)

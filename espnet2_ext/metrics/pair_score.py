@@ -113,7 +113,8 @@ def crossing(scores: Iterable[PairScore]) -> Crossing:
     scores = list(scores)
     return Crossing(
         [score.speaker or score.source for score in scores],
-        [score.sentence or score.source for score in scores],
+        # No sentence is called like an utterance: normalised words hold no line break.
+        [score.sentence or f"\n{score.source}" for score in scores],
         "speakers" if any(score.speaker for score in scores) else "sources",
         "sentences" if any(score.sentence for score in scores) else "sources",
     )

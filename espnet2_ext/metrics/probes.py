@@ -12,7 +12,7 @@ import numpy as np
 
 from espnet2_ext.data.one_thread import one_thread
 from espnet2_ext.metrics.held_out import Names, NotMeasurable, held_out_splits
-from espnet2_ext.metrics.statistics import crossed_interval
+from espnet2_ext.metrics.statistics import Crossing
 
 MAX_FOLDS = 5
 INVERSE_PENALTY = 0.1
@@ -29,8 +29,9 @@ class ProbeScore:
 
     Attributes:
         accuracy: mean over classes of the share that is read right, 0..1.
-        low: lower end of its 95 % interval, drawn over the groups of both kinds.
+        low: lower end of its 95 % interval, see ``crossed_interval``.
         high: upper end.
+        drawn: what the interval is drawn over, in words.
         chance: 1 / classes, what guessing gives.
         n: utterances scored.
         left_out: further ones, whose label was not in the training part of their fold.
@@ -41,6 +42,7 @@ class ProbeScore:
     accuracy: float
     low: float
     high: float
+    drawn: str
     chance: float
     n: int
     left_out: int
@@ -72,6 +74,7 @@ def linear_probe(
     groups: Names,
     other_groups: Names | None = None,
     *,
+    crossing: Crossing | None = None,
     max_folds: int = MAX_FOLDS,
     seed: int = 0,
 ) -> ProbeScore:
@@ -87,6 +90,7 @@ def linear_probe(
         labels: (n,) what to read.
         groups: (n,) for instance speakers.
         other_groups: (n,) for instance sentences; None for one grouping.
+        crossing: what the interval is drawn over; None for the groups held out.
         max_folds: of each grouping.
         seed: of the draw of folds.
 
@@ -121,8 +125,11 @@ def linear_probe(
             )
             predicted[test] = model.fit(vectors[train], codes[train]).predict(vectors[test])
             folds += 1
-    columns = np.arange(len(codes)) if other_groups is None else np.asarray(other_groups)
-    return _probe_score(codes, predicted, folds, np.asarray(groups), columns)
+    if crossing is None:
+        others = groups if other_groups is None else other_groups
+        rows, columns = (np.asarray(names).tolist() for names in (groups, others))
+        crossing = Crossing(rows, columns, "groups", "groups")
+    return _probe_score(codes, predicted, folds, crossing)
 
 
 def ridge_correlation(
@@ -209,7 +216,7 @@ def _checked(
 
 
 def _probe_score(
-    codes: np.ndarray, predicted: np.ndarray, folds: int, rows: np.ndarray, columns: np.ndarray
+    codes: np.ndarray, predicted: np.ndarray, folds: int, crossing: Crossing
 ) -> ProbeScore:
     """Return the score of the utterances with a prediction, which is -1 where there is none."""
     scored = predicted >= 0
@@ -219,12 +226,14 @@ def _probe_score(
     n = int(scored.sum())
     right = predicted[scored] == codes[scored]
     # Weights make the mean over utterances the mean over classes.
-    values = right * (n / (len(classes) * sizes[positions]))
-    low, high = crossed_interval(values, rows[scored].tolist(), columns[scored].tolist())
+    weights = 1.0 / (len(classes) * sizes[positions])
+    shared = crossing.at(scored)
+    low, high = shared.interval(right, weights)
     return ProbeScore(
-        accuracy=float(values.mean()),
+        accuracy=float(np.average(right, weights=weights)),
         low=low,
-        high=min(1.0, high),
+        high=high,
+        drawn=shared.text(),
         chance=1.0 / len(classes),
         n=n,
         left_out=int((~scored).sum()),

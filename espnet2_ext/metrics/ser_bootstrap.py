@@ -2,10 +2,11 @@
 
 What is drawn is a group: an utterance with the predictions of all its training seeds,
 or a speaker with all utterances. Groups are drawn, not predictions, because two seeds
-on one utterance, or two utterances of one speaker, are not two independent trials.
+on one utterance, or two utterances of one speaker, are not two independent trials. Where
+speakers say the same sentences, as in acted corpora, both are drawn, see ``statistics.py``.
 
-The intervals speak of other test utterances (or speakers) for the recognisers at hand,
-not of recognisers trained anew.
+The intervals speak of other test utterances (or speakers and sentences) for the recognisers
+at hand, not of recognisers trained anew.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from espnet2_ext.metrics.ser import class_indices
+from espnet2_ext.metrics.statistics import NUM_RESAMPLES, Crossing, resampled_sums
 
 Score = Callable[[np.ndarray], np.ndarray]
 """From confusions (R, K, K) to scores (R,), see ``metrics/ser.py``."""
-NUM_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def bootstrap_score(
     confusions: np.ndarray,
     score: Score,
     *,
+    crossing: Crossing | None = None,
     confidence: float = 0.95,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
@@ -84,15 +86,17 @@ def bootstrap_score(
     Args:
         confusions: (G, K, K), see `grouped_confusions`.
         score: of summed confusions.
+        crossing: of the groups, (G,); None draws groups.
         confidence: mass inside the interval.
-        num_resamples: samples of G groups drawn with replacement.
-        seed: the same confusions in any order and seed give the same interval.
+        num_resamples: samples drawn with replacement.
+        seed: the same confusions and seed give the same interval, without a crossing in any
+            order.
 
     Raises:
         ValueError: a confidence outside (0, 1), a group without any prediction.
     """
     _check(confusions, confidence)
-    scores = score(_resampled(confusions, num_resamples, seed))
+    scores = score(_resampled(confusions, crossing, num_resamples, seed))
     return _interval(scores, confidence)
 
 
@@ -101,6 +105,7 @@ def paired_bootstrap(
     confusions_b: np.ndarray,
     score: Score,
     *,
+    crossing: Crossing | None = None,
     confidence: float = 0.95,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
@@ -111,6 +116,7 @@ def paired_bootstrap(
         confusions_a: (G, K, K) of A, see `grouped_confusions`.
         confusions_b: (G, K, K) of B over the same groups.
         score: see `bootstrap_score`.
+        crossing: see there.
         confidence: see there.
         num_resamples: see there.
         seed: see there.
@@ -126,7 +132,8 @@ def paired_bootstrap(
             "the two systems do not have the same groups with the same reference emotions; "
             "test both on the same utterances"
         )
-    drawn = _resampled(np.stack([confusions_a, confusions_b], axis=1), num_resamples, seed)
+    both = np.stack([confusions_a, confusions_b], axis=1)
+    drawn = _resampled(both, crossing, num_resamples, seed)
     differences = score(drawn[:, 0]) - score(drawn[:, 1])
     rarer = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = _interval(differences, confidence)
@@ -135,7 +142,7 @@ def paired_bootstrap(
         low=low,
         high=high,
         # One more than counted: of finitely many resamples none may say "impossible".
-        p_value=min(1.0, 2.0 * (float(rarer) + 1.0) / (num_resamples + 1.0)),
+        p_value=min(1.0, 2.0 * (float(rarer) + 1.0) / (len(differences) + 1.0)),
     )
 
 
@@ -146,12 +153,23 @@ def _check(confusions: np.ndarray, confidence: float) -> None:
         raise ValueError("an interval needs groups of at least one prediction each")
 
 
-def _resampled(counts: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:
+def _resampled(
+    counts: np.ndarray, crossing: Crossing | None, num_resamples: int, seed: int
+) -> np.ndarray:
     """Return the sums of G groups drawn with replacement, (R, ...) from (G, ...).
 
-    Groups with the same counts are drawn as one kind, by how many there are: thousands
-    of utterances are few kinds.
+    Without a crossing, groups with the same counts are drawn as one kind, by how many there
+    are: thousands of utterances are few kinds. With one, R is less where draws hold nothing.
     """
+    if crossing is not None:
+        sums = resampled_sums(
+            counts.reshape(len(counts), -1),
+            crossing.rows,
+            crossing.columns,
+            num_resamples=num_resamples,
+            seed=seed,
+        )
+        return sums[sums.any(axis=1)].reshape(-1, *counts.shape[1:])
     kinds, how_many = np.unique(counts.reshape(len(counts), -1), axis=0, return_counts=True)
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(len(counts), how_many / len(counts), size=num_resamples)

@@ -117,7 +117,7 @@ def score_records(
         records.append(
             Record(
                 table, row, NAMES[kind], mean, unit, number, DEFINITIONS[kind], protocol, commit,
-                low, high, "higher",
+                low, high, "higher", score.drawn,
             )
         )  # fmt: skip
         for answer, count in zip(test.answers(kind), score.counts, strict=True):

@@ -58,13 +58,14 @@ _MEASURES = {
 
 @dataclass(frozen=True)
 class _Cell:
-    """A value, its unit, the utterances it stands for, and the ends of its interval."""
+    """A value, its unit, utterances it stands for, ends of its interval and what that draws."""
 
     value: float
     unit: str
     n: int
     low: float | None = None
     high: float | None = None
+    drawn: str = ""
 
 
 def probe_records(
@@ -127,7 +128,7 @@ def records_text(records: Sequence[Record]) -> str:
 
 def _accuracy(score: ProbeScore) -> _Cell:
     percent = [round(100.0 * value, 6) for value in (score.accuracy, score.low, score.high)]
-    return _Cell(percent[0], "%", score.n, percent[1], percent[2])
+    return _Cell(percent[0], "%", score.n, percent[1], percent[2], score.drawn)
 
 
 def _chance(score: ProbeScore) -> _Cell:
@@ -158,6 +159,7 @@ def _column(
             low=cell.low,
             high=cell.high,
             better=text[1],
+            drawn=cell.drawn,
         )
         for kind, cell in cells
     ]

@@ -13,6 +13,7 @@ from espnet2_ext.metrics.probes import (
     linear_probe,
     ridge_correlation,
 )
+from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.report.probe_set import ProbeSet
 
 logger = logging.getLogger(__name__)
@@ -63,12 +64,19 @@ def probe_scores(data: ProbeSet, seed: int = 0) -> Scores[ProbeScore]:
         ValueError: a vector is not finite.
     """
     found: Scores[ProbeScore] = Scores({}, [])
+    sentences = "sentences" if data.has_words.any() else "utterances"
+    crossing = Crossing(data.speakers.tolist(), data.sentences.tolist(), column_name=sentences)
     for name in PROBES:
         try:
             task = _task(data, name)
             scores = {
                 kind: linear_probe(
-                    vectors[task.chosen], task.labels, task.groups, task.other_groups, seed=seed
+                    vectors[task.chosen],
+                    task.labels,
+                    task.groups,
+                    task.other_groups,
+                    crossing=crossing.at(task.chosen),
+                    seed=seed,
                 )
                 for kind, vectors in data.vectors.items()
             }
@@ -78,7 +86,6 @@ def probe_scores(data: ProbeSet, seed: int = 0) -> Scores[ProbeScore]:
         found.scores[name] = scores
         score = next(iter(scores.values()))
         note = f"{name}: {score.classes} classes, {task.held_out} held out, {score.folds} folds"
-        note += f", intervals drawn over {task.held_out}"
         if score.left_out:
             note += f", {score.left_out} utterances left out whose label training lacks"
         found.notes.append(note)

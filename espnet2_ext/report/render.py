@@ -101,13 +101,29 @@ def _score_table(records: list[Record]) -> list[str]:
     rows = _group(records, lambda record: (record.row, record.protocol), row)
     lines = [_line(header), "|---|" + "---:|" * (len(header) - 1), *rows]
     for number, protocol in enumerate(protocols, start=1):
-        drawn = dict.fromkeys(r.drawn for r in records if r.protocol == protocol and r.drawn)
-        intervals = f" 95 % intervals over {'; '.join(drawn)}." if drawn else ""
+        drawn = _drawn([record for record in records if record.protocol == protocol])
+        intervals = f" 95 % intervals over {drawn}." if drawn else ""
         if protocol or intervals:
             mark = f"({number}) " if len(protocols) > 1 else ""
             lines += ["", f"{mark}Protocol: {protocol}.{intervals}"]
     commits = list(dict.fromkeys(record.commit for record in records if record.commit))
     return [*lines, "", f"Code: {', '.join(commits)}."] if commits else lines
+
+
+def _drawn(records: Sequence[Record]) -> str:
+    """Return what intervals are drawn over, with columns or else rows where these differ."""
+    drawn = list(dict.fromkeys(record.drawn for record in records if record.drawn))
+    if len(drawn) < 2:
+        return "".join(drawn)
+    by_metric, by_row = (
+        {text: list(dict.fromkeys(key(r) for r in records if r.drawn == text)) for text in drawn}
+        for key in (lambda record: record.metric, lambda record: record.row)
+    )
+    for names in (by_metric, by_row):
+        listed = [name for of_text in names.values() for name in of_text]
+        if len(listed) == len(set(listed)):
+            return "; ".join(f"{text} ({', '.join(names[text])})" for text in drawn)
+    return "; ".join(drawn)
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -125,8 +141,14 @@ def _definitions(records: Sequence[Record]) -> list[str]:
         lines.append(
             "In brackets: 95 % interval of the mean, percentile bootstrap. What is drawn with"
             " replacement stands beneath the table, speakers and sentences each for itself"
-            " (pigeonhole bootstrap); of few speakers intervals are still rather too narrow."
+            " (pigeonhole bootstrap), sentences of one speaker alone within that speaker; of few"
+            " speakers intervals are still rather too narrow."
         )
+        if any(record.low is not None and not record.drawn for record in records):
+            lines[-1] += (
+                " Where neither that nor the definition says what was drawn, the figures are of an"
+                " older version, which drew utterances as if they were independent."
+            )
     scores = [record for record in records if record.unit not in (TEXT, PATH)]
     definitions = dict.fromkeys((r.metric, r.definition) for r in scores if r.definition)
     return [*lines, "", *(f"- *{metric}*: {text}" for metric, text in definitions)]

@@ -32,7 +32,7 @@ class Record:
         high: upper end.
         better: ``lower``, ``higher`` or "".
         drawn: what the interval is drawn over, for instance ``10 speakers and 50 sentences``;
-            "" where there is none, or where the definition says it.
+            "" where there is none, and in records that older versions wrote.
     """
 
     table: str

@@ -102,5 +102,5 @@ def _run_all(runner: ConditionRunner, conditions: Sequence[Condition]) -> list[C
 def _figure_record(title: str, figure: Path, results_path: Path) -> Record:
     """Return the record that makes the page show the figure."""
     value = os.path.relpath(figure.resolve(), results_path.resolve().parent)
-    caption = "Worse to the right; bars are 95 % intervals over pairs, dotted what went in."
+    caption = "Worse to the right; bars are 95 % intervals as in the table, dotted what went in."
     return Record(title, "robustness", "metrics", Path(value).as_posix(), PATH, 1, caption, "", "")

@@ -73,7 +73,8 @@ def robustness_records(
                 INPUT_ERROR_RATE: [result.input_error_rates[pair] for pair in rates],
                 ABOVE_CLEAN: [rates[pair] - clean_rates[pair] for pair in rates],
             }[metric]
-            shared = crossing(_conversions(result)[pair] for pair in rates)
+            converted = _conversions(result)
+            shared = crossing(converted[pair] for pair in rates)
             low, high = shared.interval(values)
             records.append(
                 Record(

@@ -14,7 +14,7 @@ from espnet2_ext.metrics.ser_statistics import (
     sign_flip_test,
 )
 from espnet2_ext.report.results import Record
-from espnet2_ext.report.ser_systems import SystemScores
+from espnet2_ext.report.ser_systems import SystemScores, what_is_drawn
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def comparison_records(
     table: str,
     commit: str,
     utt2spk: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> list[Record]:
     """Return a row ``A against B`` for each pair; differences are A less B.
 
@@ -80,13 +81,14 @@ def comparison_records(
         table: title; says ``synthetic`` where the data are.
         commit: of the code.
         utt2spk: draws whole speakers in the bootstrap; None draws utterances.
+        texts: of utterances; with ``utt2spk`` draws speakers and sentences, each for itself.
 
     Raises:
         ValueError: the two have other protocols, folds, seeds, test lists or emotions,
             a pair stands twice, or an utterance has no speaker.
     """
-    drawn = "utterances" if utt2spk is None else "speakers"
-    rows = {(a.name, b.name, _protocol(a, b)): _values(a, b, utt2spk) for a, b in pairs}
+    drawn = what_is_drawn(utt2spk, texts)
+    rows = {(a.name, b.name, _protocol(a, b)): _values(a, b, utt2spk, texts) for a, b in pairs}
     if len(rows) < len(pairs):
         raise ValueError(f"{table}: two systems are compared twice; give each pair once")
     return [
@@ -94,14 +96,15 @@ def comparison_records(
             table=table,
             row=f"{a.name} against {b.name}",
             metric=metric,
-            value=values[metric][0],
+            value=values[metric].value,
             unit=column.unit,
             n=a.num_utterances,
             definition=column.definition.format(drawn=drawn),
             protocol=_protocol(a, b),
             commit=commit,
-            low=values[metric][1],
-            high=values[metric][2],
+            low=values[metric].low,
+            high=values[metric].high,
+            drawn=values[metric].drawn,
         )
         for metric, column in _COLUMNS.items()
         for (a, b), values in zip(pairs, rows.values())
@@ -115,33 +118,44 @@ def _protocol(a: SystemScores, b: SystemScores) -> str:
     return texts[0] if texts[0] == texts[1] else f"first: {texts[0]}; second: {texts[1]}"
 
 
+@dataclass(frozen=True)
+class _Value:
+    """A cell, the ends of its interval, and what that is drawn over."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    drawn: str = ""
+
+
 def _values(
-    a: SystemScores, b: SystemScores, utt2spk: Mapping[str, str] | None
-) -> dict[str, tuple[float, float | None, float | None]]:
+    a: SystemScores,
+    b: SystemScores,
+    utt2spk: Mapping[str, str] | None,
+    texts: Mapping[str, str] | None,
+) -> dict[str, _Value]:
     """Return value and interval of each column that the pair has."""
     _check_pair(a, b)
     differences = a.fold_scores(unweighted_accuracy) - b.fold_scores(unweighted_accuracy)
     mean, std = mean_and_std(differences)
-    pooled = paired_bootstrap(
-        a.grouped_confusions(utt2spk), b.grouped_confusions(utt2spk, a.classes), unweighted_accuracy
-    )
-    values: dict[str, tuple[float, float | None, float | None]] = {
-        "UA difference": (_percent(mean), None, None),
-        "pairs": (len(differences), None, None),
-        "p, sign flip": (round(sign_flip_test(differences), 6), None, None),
-        "pooled UA difference": (
-            _percent(pooled.difference),
-            _percent(pooled.low),
-            _percent(pooled.high),
+    groups_a, crossing, drawn = a.drawn_groups(utt2spk, texts)
+    groups_b, _, _ = b.drawn_groups(utt2spk, texts, a.classes)
+    pooled = paired_bootstrap(groups_a, groups_b, unweighted_accuracy, crossing=crossing)
+    values = {
+        "UA difference": _Value(_percent(mean)),
+        "pairs": _Value(len(differences)),
+        "p, sign flip": _Value(round(sign_flip_test(differences), 6)),
+        "pooled UA difference": _Value(
+            _percent(pooled.difference), _percent(pooled.low), _percent(pooled.high), drawn
         ),
-        "p, paired bootstrap": (round(pooled.p_value, 6), None, None),
+        "p, paired bootstrap": _Value(round(pooled.p_value, 6)),
     }
     if std is not None:
         _, p_value = corrected_t_test(differences, _test_to_train(a, b))
-        values["UA difference std"] = (_percent(std), None, None)
-        values["p, corrected t"] = (round(p_value, 6), None, None)
+        values["UA difference std"] = _Value(_percent(std))
+        values["p, corrected t"] = _Value(round(p_value, 6))
     if len(a.seeds) == 1:
-        values["p, McNemar"] = (round(mcnemar_test(_right(a), _right(b)), 6), None, None)
+        values["p, McNemar"] = _Value(round(mcnemar_test(_right(a), _right(b)), 6))
     return values
 
 

@@ -57,7 +57,7 @@ def report_experiment(
         expdir: of the trainings.
         emotions: classes in their order.
         title: of the tables, before the protocol; says ``synthetic`` where the data are.
-        utt2spk: speakers, which the intervals draw.
+        utt2spk: speakers, which the intervals draw; where ``text`` lies beside it, sentences too.
         comparisons: tags (A, B) of systems to test against each other.
         with_published: add a table of figures from the literature for each protocol.
         notes: what the protocol's text must say besides.
@@ -67,7 +67,12 @@ def report_experiment(
         ValueError: a training is not complete, or a comparison names no system.
         OSError: a file cannot be read or written.
     """
-    expdir, speakers, commit = Path(expdir), read_table(Path(utt2spk)), git_commit()
+    expdir, commit = Path(expdir), git_commit()
+    text = Path(utt2spk).with_name("text")
+    drawn = {
+        "utt2spk": read_table(Path(utt2spk)),
+        "texts": read_table(text) if text.is_file() else None,
+    }
     records: list[Record] = []
     for protocol in protocols:
         scores = {
@@ -75,11 +80,11 @@ def report_experiment(
             for system in systems
         }
         table = f"{title}, {protocol.tag}"
-        records += ser_records(list(scores.values()), table=table, commit=commit, utt2spk=speakers)
+        records += ser_records(list(scores.values()), table=table, commit=commit, **drawn)
         pairs = [_pair(scores, names) for names in comparisons]
         if pairs:
             records += comparison_records(
-                pairs, table=f"{table}: comparisons", commit=commit, utt2spk=speakers
+                pairs, table=f"{table}: comparisons", commit=commit, **drawn
             )
         if with_published:
             records += published_records(

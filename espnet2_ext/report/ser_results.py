@@ -13,7 +13,7 @@ from espnet2_ext.metrics.ser_bootstrap import bootstrap_score
 from espnet2_ext.metrics.ser_statistics import mean_and_std
 from espnet2_ext.report.published_ser import paper_score
 from espnet2_ext.report.results import Record
-from espnet2_ext.report.ser_systems import SystemScores
+from espnet2_ext.report.ser_systems import SystemScores, what_is_drawn
 
 _WA = "weighted accuracy: share of test utterances given the right emotion ([P2V] Eq. 3)"
 _UA = "unweighted accuracy: mean recall over the emotions of the test list ([P2V] Eq. 4)"
@@ -42,6 +42,7 @@ class _Value:
     n: int
     low: float | None = None
     high: float | None = None
+    drawn: str = ""
 
 
 def ser_records(
@@ -50,6 +51,7 @@ def ser_records(
     table: str,
     commit: str,
     utt2spk: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> list[Record]:
     """Return one record for each system and column that it has; accuracies in percent.
 
@@ -65,6 +67,8 @@ def ser_records(
         commit: of the code.
         utt2spk: draws whole speakers for the intervals, which are then wider and
             honest for few speakers; None draws utterances.
+        texts: of utterances; with ``utt2spk`` draws speakers and sentences, each for itself,
+            see ``crossed_interval``.
 
     Raises:
         ValueError: two rows of the same name and protocol, a ``paper_system`` the
@@ -74,8 +78,8 @@ def ser_records(
     for key in keys:
         if keys.count(key) > 1:
             raise ValueError(f"{table}: {key[0]}: two systems of one name; rename one")
-    values = [_values(system, utt2spk) for system in systems]
-    definitions = _definitions("utterances" if utt2spk is None else "speakers")
+    values = [_values(system, utt2spk, texts) for system in systems]
+    definitions = _definitions(what_is_drawn(utt2spk, texts))
     # Column by column, so that columns appear in this order whichever row comes first.
     return [
         Record(
@@ -91,6 +95,7 @@ def ser_records(
             low=cell.low,
             high=cell.high,
             better=better,
+            drawn=cell.drawn,
         )
         for metric, (definition, better) in definitions.items()
         for system, cells in zip(systems, values)
@@ -121,7 +126,9 @@ def _leak_name(name: str) -> str:
     return f"test-selected (leaks) {name}"
 
 
-def _values(system: SystemScores, utt2spk: Mapping[str, str] | None) -> dict[str, _Value]:
+def _values(
+    system: SystemScores, utt2spk: Mapping[str, str] | None, texts: Mapping[str, str] | None
+) -> dict[str, _Value]:
     """Return the columns that a system has."""
     values: dict[str, _Value] = {}
     n = system.num_utterances
@@ -133,7 +140,7 @@ def _values(system: SystemScores, utt2spk: Mapping[str, str] | None) -> dict[str
         if system.has_test_selected:
             leaked, _ = mean_and_std(system.fold_scores(score, test_selected=True))
             values[_leak_name(name)] = _value(leaked, n)
-    groups = system.grouped_confusions(utt2spk)
+    groups, crossing, drawn = system.drawn_groups(utt2spk, texts)
     pooled_scores = {
         "pooled WA": weighted_accuracy,
         "pooled UA": unweighted_accuracy,
@@ -141,7 +148,7 @@ def _values(system: SystemScores, utt2spk: Mapping[str, str] | None) -> dict[str
     }
     for name, score in pooled_scores.items():
         pooled = float(score(groups.sum(axis=0)))
-        values[name] = _value(pooled, n, *bootstrap_score(groups, score))
+        values[name] = _value(pooled, n, *bootstrap_score(groups, score, crossing=crossing), drawn)
     paper = None
     if system.paper_system is not None:
         paper = paper_score(system.paper_system, system.protocol)
@@ -154,7 +161,9 @@ def _values(system: SystemScores, utt2spk: Mapping[str, str] | None) -> dict[str
     return values
 
 
-def _value(share: float, n: int, low: float | None = None, high: float | None = None) -> _Value:
+def _value(
+    share: float, n: int, low: float | None = None, high: float | None = None, drawn: str = ""
+) -> _Value:
     """Return shares as percent, with digits enough for any table."""
-    ends = (None if end is None else round(100 * end, 6) for end in (low, high))
-    return _Value(round(100 * share, 6), n, *ends)
+    ends = [None if end is None else round(100 * end, 6) for end in (low, high)]
+    return _Value(round(100 * share, 6), n, ends[0], ends[1], drawn)

@@ -7,6 +7,7 @@ import numpy as np
 
 from espnet2_ext.metrics.ser_bootstrap import grouped_confusions
 from espnet2_ext.metrics.ser_predictions import Prediction
+from espnet2_ext.metrics.statistics import Crossing, speakers_and_sentences
 from espnet2_ext.report.ser_fold import FoldResult
 
 HASH_DIGITS = 8
@@ -124,12 +125,7 @@ class SystemScores:
         predictions = list(self.predictions())
         groups = [prediction.utterance for prediction in predictions]
         if utt2spk is not None:
-            lacking = sorted(set(groups) - utt2spk.keys())
-            if lacking:
-                raise ValueError(
-                    f"{self.name}: {lacking[0]} and {len(lacking) - 1} more have no speaker in "
-                    "utt2spk; give the table of the tested data"
-                )
+            self._check_speakers(utt2spk)
             groups = [utt2spk[utterance] for utterance in groups]
         return grouped_confusions(
             [prediction.emotion for prediction in predictions],
@@ -137,6 +133,50 @@ class SystemScores:
             classes or self.classes,
             groups,
         )
+
+    def crossing(self, utt2spk: Mapping[str, str], texts: Mapping[str, str]) -> Crossing:
+        """Return who says what in the groups (G,) of `grouped_confusions` by utterance.
+
+        Args:
+            utt2spk: speaker of an utterance.
+            texts: see ``speakers_and_sentences``.
+
+        Raises:
+            ValueError: an utterance has no speaker.
+        """
+        self._check_speakers(utt2spk)
+        utterances = sorted({prediction.utterance for prediction in self.predictions()})
+        return speakers_and_sentences(utterances, utt2spk, texts)
+
+    def drawn_groups(
+        self,
+        utt2spk: Mapping[str, str] | None,
+        texts: Mapping[str, str] | None,
+        classes: Sequence[str] | None = None,
+    ) -> tuple[np.ndarray, Crossing | None, str]:
+        """Return what an interval draws: groups (G, K, K), their crossing, and both in words.
+
+        Args:
+            utt2spk: see `what_is_drawn`.
+            texts: see there.
+            classes: see `grouped_confusions`.
+
+        Raises:
+            ValueError: an utterance has no speaker.
+        """
+        if utt2spk is not None and texts is not None:
+            crossing = self.crossing(utt2spk, texts)
+            return self.grouped_confusions(classes=classes), crossing, crossing.text()
+        groups = self.grouped_confusions(utt2spk, classes)
+        return groups, None, f"{len(groups)} {what_is_drawn(utt2spk, texts)}"
+
+    def _check_speakers(self, utt2spk: Mapping[str, str]) -> None:
+        lacking = sorted({p.utterance for p in self.predictions()} - utt2spk.keys())
+        if lacking:
+            raise ValueError(
+                f"{self.name}: {lacking[0]} and {len(lacking) - 1} more have no speaker in "
+                "utt2spk; give the table of the tested data"
+            )
 
     def protocol_text(self) -> str:
         """Return what must be known to repeat the row: lists, seeds, limits, selection."""
@@ -149,6 +189,13 @@ class SystemScores:
             limit = f"at most {self.train_limit} training utterances a fold"
         parts = [self.protocol, folds, seeds, limit, self.selection, self.notes]
         return "; ".join(part for part in parts if part)
+
+
+def what_is_drawn(utt2spk: Mapping[str, str] | None, texts: Mapping[str, str] | None) -> str:
+    """Return what intervals draw, in words: utterances, speakers, or speakers and sentences."""
+    if utt2spk is None:
+        return "utterances"
+    return "speakers" if texts is None else "speakers and sentences"
 
 
 def _place(system: SystemScores, result: FoldResult) -> str:

@@ -1,5 +1,6 @@
 """scores.tsv."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,5 +47,7 @@ def test_refuses_half_a_line(tmp_path: Path) -> None:
 def test_which_scores_share_speaker_and_sentence() -> None:
     known = crossing(SCORES[:1] * 2)
     assert (known.rows, known.columns) == (["him"] * 2, ["so it is"] * 2)
-    assert crossing(SCORES[1:]).rows == crossing(SCORES[1:]).columns == ["s"]
-    assert crossing(SCORES[1:]).text() == "1 source (not drawn)"
+    other = replace(SCORES[1], source="t")
+    assert crossing([*SCORES[1:], other]).text() == "2 sources"
+    of_one = [replace(score, speaker="him") for score in (SCORES[1], other)]
+    assert crossing(of_one).text() == "1 speaker (not drawn) and 2 sources"

@@ -9,7 +9,7 @@ from espnet2_ext.metrics.ser_bootstrap import (
     grouped_confusions,
     paired_bootstrap,
 )
-from espnet2_ext.metrics.statistics import crossed_interval
+from espnet2_ext.metrics.statistics import Crossing, crossed_interval
 
 CLASSES = ("angry", "happy", "sad")
 
@@ -194,3 +194,28 @@ def test_refuses_lists_that_do_not_fit(labels: list, predicted: list, groups) ->
 def test_refuses_an_emotion_that_is_no_class() -> None:
     with pytest.raises(ValueError, match="emotion 'fear'"):
         grouped_confusions(["fear"], ["sad"], CLASSES)
+
+
+def test_sentences_are_drawn_beside_speakers() -> None:
+    """Of two sentences everybody's first is heard rightly: draws hold 0, 1 or 2 of it."""
+    speakers, sentences, utterances = list("aabbccdd"), list("xyxyxyxy"), list("01234567")
+    emotions = ["sad"] * 8, ["sad", "angry"] * 4
+    counts = grouped_confusions(*emotions, CLASSES, utterances)
+    shared = Crossing(speakers, sentences)
+    interval = bootstrap_score(counts, weighted_accuracy, crossing=shared, confidence=0.9)
+    assert interval == (0.0, 1.0)
+    alone = grouped_confusions(*emotions, CLASSES, speakers)
+    assert bootstrap_score(alone, weighted_accuracy) == (0.5, 0.5)
+    right = grouped_confusions(emotions[0], emotions[0], CLASSES, utterances)
+    result = paired_bootstrap(right, counts, weighted_accuracy, crossing=shared, confidence=0.9)
+    assert (result.difference, result.low, result.high) == (0.5, 0.0, 1.0)
+    # In a quarter of the draws the two are alike.
+    assert result.p_value == pytest.approx(0.5, abs=0.05)
+
+
+def test_draws_that_hold_nothing_are_left_out() -> None:
+    """``a`` never says ``y`` nor ``b`` ``x``, ``c`` and ``z`` keep them from being each other's."""
+    names = list("01234")
+    counts = grouped_confusions(["sad"] * 5, ["sad"] * 5, CLASSES, names)
+    gaps = Crossing(list("abcca"), list("xyxyz"))
+    assert bootstrap_score(counts, weighted_accuracy, crossing=gaps) == (1.0, 1.0)

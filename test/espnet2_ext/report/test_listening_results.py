@@ -85,6 +85,7 @@ def test_from_files_to_a_page(tmp_path: Path) -> None:
     found = {(r.table, r.row, r.metric): r for r in records}
     assert "gone" not in {r.row for r in records}
     mean = found["Heard (synthetic)", "ours (β)", "emotion similarity"]
+    assert mean.drawn == "2 listeners and 1 item (not drawn)"
     assert (mean.value, mean.low, mean.high, mean.n, mean.better) == (1.5, 1.0, 2.0, 2, "higher")
     assert mean.protocol == (
         f"two friends; test {test.digest}, 2 listeners, 1 files left out, each item by all of 1 "

@@ -8,14 +8,14 @@ from espnet2_ext.report.conversion_metrics import Metric
 from espnet2_ext.report.mean_record import mean_record
 
 
-@pytest.mark.parametrize(("is_count", "value"), [(False, 2.0), (True, 6.0)])
+@pytest.mark.parametrize(("is_count", "value"), [(False, 2.0), (True, 8.0)])
 def test_mean_with_interval_or_sum_without(is_count, value):
     column = Metric("error", lambda score: None, "dB", "lower", "how far.", is_count)
-    shared = Crossing("aab", "xyx")
-    record = mean_record(column, np.array([1.0, 2.0, 3.0]), shared, "t", "r", "p", "c")
+    shared = Crossing("aabb", "xyxy")
+    record = mean_record(column, np.array([1.0, 2.0, 2.0, 3.0]), shared, "t", "r", "p", "c")
     assert (record.table, record.row, record.metric, record.unit) == ("t", "r", "error", "dB")
     assert (record.definition, record.protocol, record.commit) == ("how far.", "p", "c")
-    assert (record.value, record.n, record.better) == (value, 3, "lower")
+    assert (record.value, record.n, record.better) == (value, 4, "lower")
     assert (record.low is None) == (record.high is None) == is_count
     assert record.drawn == ("" if is_count else "2 speakers and 2 sentences")
     if not is_count:

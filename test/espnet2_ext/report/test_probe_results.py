@@ -36,12 +36,13 @@ def test_rows_and_columns(make_probe_set: Callable[..., ProbeSet]) -> None:
     assert [probes[number].better for number in (0, 5, 10)] == ["higher", "lower", "lower"]
     assert probes[0].protocol == (
         "parallel by hand; "
-        "emotion probe: 2 classes, speakers and sentences held out, 20 folds, "
-        "intervals drawn over speakers and sentences; "
-        "speaker probe: 5 classes, sentences held out, 4 folds, intervals drawn over sentences; "
-        "content probe: 4 classes, speakers held out, 5 folds, intervals drawn over speakers; "
+        "emotion probe: 2 classes, speakers and sentences held out, 20 folds; "
+        "speaker probe: 5 classes, sentences held out, 4 folds; "
+        "content probe: 4 classes, speakers held out, 5 folds; "
         "logistic regression on standardised vectors, C = 0.1, classes balanced, seed 0"
     )
+    drawn = {record.drawn for record in probes if not record.row.endswith("chance")}
+    assert drawn == {"5 speakers and 4 sentences"}
     correlations = [record for record in records if record.unit == ""]
     assert {record.table for record in correlations} == {
         "Disentanglement (synthetic): correlations"

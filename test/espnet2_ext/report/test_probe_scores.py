@@ -30,10 +30,9 @@ def test_each_vector_says_what_it_knows(make_probe_set: Make) -> None:
             else:
                 assert score.accuracy < score.chance + 0.25, (probe, kind)
     assert found.notes == [
-        "emotion probe: 2 classes, speakers and sentences held out, 20 folds, "
-        "intervals drawn over speakers and sentences",
-        "speaker probe: 5 classes, sentences held out, 4 folds, intervals drawn over sentences",
-        "content probe: 4 classes, speakers held out, 5 folds, intervals drawn over speakers",
+        "emotion probe: 2 classes, speakers and sentences held out, 20 folds",
+        "speaker probe: 5 classes, sentences held out, 4 folds",
+        "content probe: 4 classes, speakers held out, 5 folds",
     ]
 
 
@@ -41,8 +40,8 @@ def test_sentences_of_one_voice_need_no_second_grouping(make_probe_set: Make) ->
     sentences = np.arange(40).astype(str)
     found = probe_scores(make_probe_set(sentences=sentences))
     assert found.notes == [
-        "emotion probe: 2 classes, speakers held out, 5 folds, intervals drawn over speakers",
-        "speaker probe: 5 classes, sentences held out, 5 folds, intervals drawn over sentences",
+        "emotion probe: 2 classes, speakers held out, 5 folds",
+        "speaker probe: 5 classes, sentences held out, 5 folds",
         "content probe not measurable (no sentence is said by two speakers)",
     ]
 

@@ -75,6 +75,26 @@ def test_digits_follow_the_unit(tmp_path: Path, unit: str, value: float, expecte
     assert "In brackets" not in text
 
 
+def test_what_intervals_are_drawn_over_stands_beneath(tmp_path: Path) -> None:
+    drawn = replace(ERROR, drawn="4 speakers and 8 sentences")
+    text = render(tmp_path, [drawn, replace(drawn, row="converted")])
+    assert "Protocol: same voice. 95 % intervals over 4 speakers and 8 sentences.\n" in text
+    assert "as if they were independent" not in text
+
+
+@pytest.mark.parametrize("differs", ["metric", "row"])
+def test_what_intervals_are_drawn_over_by_columns_or_rows(tmp_path: Path, differs: str) -> None:
+    first = replace(ERROR, drawn="4 speakers", **{differs: "one"})
+    text = render(tmp_path, [first, replace(first, drawn="9 speakers", **{differs: "two"})])
+    assert "95 % intervals over 4 speakers (one); 9 speakers (two)." in text
+
+
+def test_intervals_of_an_older_version_are_said_to_be_that(tmp_path: Path) -> None:
+    assert "older version, which drew utterances as if they were independent" in render(
+        tmp_path, [ERROR]
+    )
+
+
 def test_environment_stands_first_and_examples_last(tmp_path: Path) -> None:
     figure = Record("Examples", "sad", "mel", "report/a b.png", "path", 1, "A text.", "", "")
     sound = replace(figure, metric="source", value="report/a.wav")

@@ -63,6 +63,16 @@ def test_speakers_are_drawn_where_they_are_known() -> None:
     assert "paired bootstrap over speakers" in pooled.definition
 
 
+def test_speakers_and_sentences_are_drawn_where_both_are_known() -> None:
+    utterances = {prediction.utterance for prediction in A.predictions()}
+    tables = {"utt2spk": dict.fromkeys(utterances, "one"), "texts": dict.fromkeys(utterances, "")}
+    pooled = cells(A, B, **tables)["pooled UA difference"]
+    # Without words, each utterance is a sentence of its own.
+    assert pooled.low < 50.0 < pooled.high
+    assert pooled.drawn == "1 speaker (not drawn) and 8 utterances"
+    assert "paired bootstrap over speakers and sentences" in pooled.definition
+
+
 def test_one_fold_and_seed_has_no_spread() -> None:
     a = system([fold_result("fold_1", "as", "as")], "A")
     b = system([fold_result("fold_1", "as", "aa")], "B")

@@ -8,6 +8,7 @@ from reference.ser_examples import fold_result, system
 
 from espnet2_ext.metrics.ser import macro_f1, unweighted_accuracy
 from espnet2_ext.metrics.ser_bootstrap import bootstrap_score
+from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.report.render import render_results
 from espnet2_ext.report.results import Record, append_records
 from espnet2_ext.report.ser_results import ser_records
@@ -79,6 +80,22 @@ def test_intervals_over_speakers_say_so() -> None:
     assert record.definition.endswith("bootstrap over speakers.")
     with pytest.raises(ValueError, match="ours: .*have no speaker"):
         cells([OURS], utt2spk={})
+
+
+def test_intervals_over_speakers_and_sentences_say_so() -> None:
+    utterances = sorted(utterance for fold in FOLDS for utterance in fold.labels)
+    speakers = {utterance: utterance[-1] for utterance in utterances}
+    texts = {utterance: utterance[:-2] for utterance in utterances}
+    record = cells([OURS], utt2spk=speakers, texts=texts)["ours", "pooled UA"]
+    shared = Crossing([name[-1] for name in utterances], [name[:-2] for name in utterances])
+    low, high = bootstrap_score(OURS.grouped_confusions(), unweighted_accuracy, crossing=shared)
+    assert (record.low, record.high) == pytest.approx((100 * low, 100 * high))
+    assert record.definition.endswith("bootstrap over speakers and sentences.")
+    assert record.drawn == shared.text() == "4 speakers and 2 sentences"
+    assert cells([OURS], utt2spk=speakers)["ours", "pooled UA"].drawn == "4 speakers"
+    assert cells([OURS])["ours", "pooled UA"].drawn == "7 utterances"
+    with pytest.raises(ValueError, match="ours: .*have no speaker"):
+        cells([OURS], utt2spk={}, texts=texts)
 
 
 def test_a_row_has_only_what_it_can_have() -> None:
