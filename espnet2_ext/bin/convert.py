@@ -28,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
     model.add_argument("--centroids", help="k-means file; default: that of the training")
     model.add_argument("--speaker_encoder", help="default: that of the training")
     model.add_argument("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
-    model.add_argument("--max_segment_s", type=float, default=10.0, help="longer is split")
+    model.add_argument("--max_segment_s", type=float, default=10.0, help="longer is split; 3 to 60")
     model.add_argument(
         "--restore_contrast",
         type=str2bool,
@@ -45,7 +45,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--speaker", help="whose voice: another recording, as in training; default: source"
     )
     files.add_argument(
-        "--intensity", type=float, help="0 neutral, 1 as --prosody (default), 2 more"
+        "--intensity", type=float, help="0 neutral, 1 as --prosody (default), 2 more; -3 to 3"
     )
     files.add_argument("--interpolate_from", help="neutral prosody; default: the source's")
     files.add_argument("--out", required=True, help="audio to write, .wav or .flac")

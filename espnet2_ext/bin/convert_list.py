@@ -29,7 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--centroids", help="k-means file; default: that of the training")
     add("--speaker_encoder", help="default: that of the training")
     add("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
-    add("--max_segment_s", type=float, default=10.0, help="longer is split at pauses")
+    add("--max_segment_s", type=float, default=10.0, help="longer is split at pauses; 3 to 60")
     add(
         "--restore_contrast",
         type=str2bool,

@@ -5,6 +5,7 @@ import logging
 
 from espnet2_ext.data.format_wav import format_wav
 from espnet2_ext.data.share import SHARE_HELP, parse_share
+from espnet2_ext.data.table_set import DataDirectoryError
 
 
 def main(cmd: list[str] | None = None) -> None:
@@ -19,7 +20,10 @@ def main(cmd: list[str] | None = None) -> None:
     )
     options = parser.parse_args(cmd)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s")
-    format_wav(**vars(options))
+    try:
+        format_wav(**vars(options))
+    except DataDirectoryError as error:
+        raise SystemExit(f"format_wav: {error}") from error
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ Prints one line a file: its path, the emotion, and the probability of every clas
 """
 
 import argparse
+import logging
 
-from espnet2_ext.data.audio import read_audio
+from espnet2_ext.tasks.any_conversion import read_speech
 from espnet2_ext.tasks.ser_inference import EmotionRecogniser
 
 
@@ -19,7 +20,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model_file", required=True, help="weights")
     parser.add_argument("--train_config", help="default: config.yaml beside the weights")
-    parser.add_argument("--wavs", nargs="+", required=True, help="files of any rate")
+    parser.add_argument("--wavs", nargs="+", required=True, help="any audio files")
     parser.add_argument("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
     return parser
 
@@ -27,11 +28,12 @@ def get_parser() -> argparse.ArgumentParser:
 def main(cmd: list[str] | None = None) -> None:
     """Recognise."""
     args = get_parser().parse_args(cmd)
+    logging.basicConfig(level="WARNING", format="%(levelname)s: %(message)s")
     try:
         recogniser = EmotionRecogniser(args.model_file, args.train_config, args.device)
         print("file", "emotion", *(f"p_{name}" for name in recogniser.emotions), sep="\t")
         for wav in args.wavs:
-            [posteriors] = recogniser([read_audio(wav)])
+            [posteriors] = recogniser([read_speech(wav, "recording to recognise")])
             shares = (f"{value:.4f}" for value in posteriors.values())
             print(wav, max(posteriors, key=lambda name: posteriors[name]), *shares, sep="\t")
     except (OSError, ValueError) as error:

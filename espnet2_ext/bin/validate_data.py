@@ -3,6 +3,7 @@
 import argparse
 
 from espnet2_ext.data.data_directory import validate_data_directory
+from espnet2_ext.data.table_set import DataDirectoryError
 
 
 def main(cmd: list[str] | None = None) -> None:
@@ -12,9 +13,12 @@ def main(cmd: list[str] | None = None) -> None:
     parser.add_argument("--check_audio", action="store_true", help="decode every file too")
     parser.add_argument("--num_workers", type=int, default=1, help="processes that decode")
     options = parser.parse_args(cmd)
-    count = validate_data_directory(
-        options.data_dir, check_audio=options.check_audio, num_workers=options.num_workers
-    )
+    try:
+        count = validate_data_directory(
+            options.data_dir, check_audio=options.check_audio, num_workers=options.num_workers
+        )
+    except DataDirectoryError as error:
+        raise SystemExit(f"validate_data: {error}") from error
     print(f"{options.data_dir}: {count} utterances, every rule kept")
 
 

@@ -1,5 +1,6 @@
 """Read any audio file soundfile knows as mono float32 at one sampling rate; write flac."""
 
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,11 @@ not name it, but its 1024 bins are 64 ms long."""
 _SHORT_DATA_CHUNK = re.compile(r"data : (\d+) \(should be (\d+)\)")
 _UNKNOWN_LENGTH_BYTES = 0x7FFFF000
 """Streamed wav files promise about this much or more, since their length is not known."""
+_UNKNOWN_LENGTH_FRAMES = 2**62
+"""libsndfile gives 2**63 - 1 for a FLAC written to a pipe, whose header says 0 samples."""
+_BLOCK_FRAMES = 1 << 20
+_MOST_PHASE_PAIRS = 10**6
+"""Of torchaudio's kernels; 11,025 to 16,000 Hz has 640 * 441."""
 
 
 class AudioError(ValueError):
@@ -35,7 +41,10 @@ def read_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.nda
     try:
         with soundfile.SoundFile(path) as stream:
             rate_hz, header = stream.samplerate, stream.extra_info
-            waveform = stream.read(dtype="float32", always_2d=True)
+            if stream.frames < _UNKNOWN_LENGTH_FRAMES:
+                waveform = stream.read(dtype="float32", always_2d=True)
+            else:
+                waveform = _read_to_the_end(path)
     # ValueError and MemoryError: a header that promises more than any array holds
     except (RuntimeError, ValueError, MemoryError) as error:
         reason = " ".join(str(error).split())
@@ -49,6 +58,23 @@ def read_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.nda
     if rate_hz != sample_rate_hz:
         mono = resample(mono, rate_hz, sample_rate_hz)
     return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+class _ForwardOnly(soundfile.SoundFile):
+    """A file that soundfile reads without seeking, which fails where the length is unknown."""
+
+    def seekable(self) -> bool:
+        """Return False."""
+        return False
+
+
+def _read_to_the_end(path: Path) -> np.ndarray:
+    """Return the samples (N, channels) float32 of a file whose header does not say how many."""
+    with _ForwardOnly(path) as stream:
+        blocks = [stream.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)]
+        while len(blocks[-1]):
+            blocks.append(stream.read(_BLOCK_FRAMES, dtype="float32", always_2d=True))
+    return np.concatenate(blocks)
 
 
 def _refuse_cut_short(path: Path, header: str) -> None:
@@ -68,13 +94,21 @@ def _refuse_cut_short(path: Path, header: str) -> None:
 def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     """Return the waveform (ceil(N * to/from),) at the new rate (windowed sinc, torchaudio).
 
+    Rates with hardly a common divisor (44,101 Hz) go through SciPy's polyphase filter: torchaudio
+    keeps a kernel for every pair of phases, which takes gigabytes and minutes there.
+
     Runs on one thread, so that the bytes depend neither on the cores of the machine
     nor on how many processes share the work.
     """
     import torch
+    from scipy.signal import resample_poly
     from torchaudio.functional import resample as resample_tensor
 
-    tensor = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
+    waveform = np.ascontiguousarray(waveform, dtype=np.float32)
+    divisor = math.gcd(from_hz, to_hz)
+    if from_hz * to_hz > _MOST_PHASE_PAIRS * divisor**2:
+        return resample_poly(waveform, to_hz // divisor, from_hz // divisor)
+    tensor = torch.from_numpy(waveform)
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -10,20 +10,36 @@ from espnet2_ext.data.atomic import atomic_open
 def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield ``(key, value)`` line by line, in file order; the value is stripped.
 
-    A key that stands in several tables is in memory once.
+    A key that stands in several tables is in memory once. A byte order mark before the
+    first key, as editors on Windows write it, is passed over.
 
     Raises:
         FileNotFoundError: the table is not there.
-        ValueError: a line has no value, or a tab where the key should end; the
-            message names file and line.
+        ValueError: a line has no value, a tab where the key should end, or is not UTF-8;
+            the message names file and line.
     """
-    with open(path, encoding="utf-8") as stream:
+    # Bytes that are no UTF-8 are read as surrogates, so that the line they stand in is known.
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as stream:
         for number, line in enumerate(stream, start=1):
+            if "\0" in line or not (line.isascii() or _is_utf8(line)):
+                raise ValueError(
+                    f"{path}:{number}: not UTF-8 text; convert the table with iconv -t UTF-8 "
+                    "-f and its encoding, such as GBK or UTF-16"
+                )
             key, _, value = line.rstrip("\n").partition(" ")
             value = value.strip()
             if not value or key.split() != [key]:
                 raise ValueError(f"{path}:{number}: expected 'key value', got {line.strip()!r:.80}")
             yield sys.intern(key), value
+
+
+def _is_utf8(line: str) -> bool:
+    """Return whether a line read with ``surrogateescape`` was UTF-8."""
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,9 @@ LONG_PAUSE_S = 1.0
 """Pauses from here on are taken out: units without repeats say nothing of their length."""
 MARGIN_S = 0.1
 """How much of a pause stays on either side of it, for sounds that begin softly."""
+MIN_SEGMENT_S = 3.0
+MAX_SEGMENT_S = 60.0
+"""Bounds of what may be converted at once; attention was trained on some seconds."""
 SMOOTHING_S = 0.1
 """A cut goes where this much sound is weakest."""
 
@@ -55,13 +58,12 @@ def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]
 
     Args:
         waveform: (N,) at 16 kHz.
-        max_segment_s: longest segment of speech, at least 3 s.
+        max_segment_s: longest segment of speech, see ``check_max_segment_s``.
 
     Raises:
-        ValueError: the limit is below 3 s, or no sound is in the waveform.
+        ValueError: the limit is out of range, or no sound is in the waveform.
     """
-    if max_segment_s < 3.0:
-        raise ValueError(f"max_segment_s {max_segment_s}: must be at least 3, for whole phrases")
+    check_max_segment_s(max_segment_s)
     powers = frame_powers(waveform)
     is_quiet = quiet_frames(powers)
     if is_quiet.all():
@@ -75,6 +77,15 @@ def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]
     for segment in segments:
         result += [segment] if segment.is_pause else _cut(segment, smooth, quiet, max_samples)
     return result
+
+
+def check_max_segment_s(max_segment_s: float) -> None:
+    """Raise a ValueError unless a longest segment, in seconds, holds phrases and fits in memory."""
+    if not MIN_SEGMENT_S <= max_segment_s <= MAX_SEGMENT_S:
+        raise ValueError(
+            f"max_segment_s {max_segment_s:g}: must lie in {MIN_SEGMENT_S:g} to {MAX_SEGMENT_S:g}, "
+            "whole phrases about as long as the training's"
+        )
 
 
 def join_converted(

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+MAX_INTENSITY = 3.0
+"""Not in paper. With the demo's model speech is overdriven from 3 on and noise at 8."""
+
 
 def average_prosody(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """Return the mean (P,) float32 of n prosody vectors (P,).
@@ -67,10 +70,13 @@ def scale_intensity(neutral: np.ndarray, target: np.ndarray, intensity: float) -
             goes the other way.
 
     Raises:
-        ValueError: the intensity is not finite, or the widths differ.
+        ValueError: the intensity lies outside -3 to 3, or the widths differ.
     """
-    if not np.isfinite(intensity):
-        raise ValueError(f"intensity {intensity}: must be a finite number")
+    if not abs(intensity) <= MAX_INTENSITY:
+        raise ValueError(
+            f"intensity {intensity:g}: must lie in {-MAX_INTENSITY:g} to {MAX_INTENSITY:g}; further "
+            "out no speech is left"
+        )
     start, end = _checked(neutral, neutral), _checked(target, neutral)
     # In this form 0 and 1 give the two vectors to the bit.
     return ((1.0 - intensity) * start + intensity * end).astype(np.float32)

@@ -20,6 +20,7 @@ from espnet2_ext.prosody2vec.generation import GenerationLimits
 from espnet2_ext.prosody2vec.pause_splitting import (
     SILENCE_DB,
     Segment,
+    check_max_segment_s,
     frame_powers,
     join_converted,
     quiet_frames,
@@ -66,7 +67,11 @@ class AnyConverter:
         unit_encoder: with the model's own k-means.
         speaker_encoder: whose vectors the model was trained on.
         vocoder: for the model's mel.
-        max_segment_s: longest stretch converted at once, about as long as what training had.
+        max_segment_s: longest stretch converted at once, about as long as what training had;
+            3 to 60.
+
+    Raises:
+        ValueError: max_segment_s is out of range.
 
     Example:
         >>> converter = AnyConverter.from_file("exp/p2v/valid.loss.best.pth")  # doctest: +SKIP
@@ -84,6 +89,7 @@ class AnyConverter:
         vocoder: Vocoder,
         max_segment_s: float = 10.0,
     ):
+        check_max_segment_s(max_segment_s)
         self.converter = converter
         self.unit_encoder = unit_encoder
         self.speaker_encoder = speaker_encoder
@@ -124,6 +130,7 @@ class AnyConverter:
                 restored and was not measured.
             ValueError: units, speaker vectors or vocoder are not those of the model; one line.
         """
+        check_max_segment_s(max_segment_s)
         files = find_trained_files(
             model_file, train_config, centroids=centroids, speaker_encoder=speaker_encoder
         )

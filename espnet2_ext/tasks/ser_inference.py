@@ -54,7 +54,8 @@ class EmotionRecogniser:
         """Return ``{emotion: probability}`` of each waveform (N,) at 16 kHz.
 
         Raises:
-            ValueError: nothing given, or a waveform that is too short for an upstream.
+            ValueError: nothing given, a waveform that is too short for an upstream, or
+                probabilities that are not finite.
         """
         if not waveforms:
             raise ValueError("no waveforms to recognise")
@@ -66,4 +67,6 @@ class EmotionRecogniser:
             vector = self.frozen_upstream(speech, lengths)
         logits = self.model.logits(speech=speech, speech_lengths=lengths, upstream_vector=vector)
         posteriors = logits.double().softmax(dim=1).cpu()
+        if not posteriors.isfinite().all():
+            raise ValueError("the model gives values that are not finite; check its weights")
         return [dict(zip(self.emotions, row.tolist(), strict=True)) for row in posteriors]

@@ -66,8 +66,16 @@ class TrainedTask(AbsTask):
 
         Raises:
             FileNotFoundError: such a file is not there.
-            ValueError: it is more than weights.
+            ValueError: it is more than weights; or, without ``--ignore_init_mismatch``, the
+                part that is named holds none, or one file that is taken whole is not the model.
         """
         for given in args.init_param:
-            read_weights(given.split(":")[0])
+            path, *parts = given.split(":")
+            weights = read_weights(path)
+            if args.ignore_init_mismatch:
+                continue
+            if not parts and len(args.init_param) == 1:
+                load_weights(cls.build_model(args), weights, path, "the training's configuration")
+            elif parts and not any(name.startswith(parts[0]) for name in weights):
+                raise ValueError(f"{path}: holds no tensor whose name begins with {parts[0]!r}")
         super().main_worker(args)

@@ -71,6 +71,27 @@ def test_wav_written_to_a_pipe_promises_more_and_is_fine(make_wav):
     assert read_audio(wav).shape == (4800,)
 
 
+def test_flac_written_to_a_pipe_does_not_say_how_long_it_is(make_wav):
+    flac = make_wav("pipe.flac")
+    expected = read_audio(flac)
+    content = bytearray(flac.read_bytes())
+    content[21] &= 0xF0  # 36 bits of STREAMINFO: total samples, 0 where unknown
+    content[22:26] = bytes(4)
+    flac.write_bytes(content)
+    assert soundfile.info(flac).frames == 2**63 - 1
+    np.testing.assert_array_equal(read_audio(flac), expected)
+
+
+@pytest.mark.parametrize("rate_hz", [44101, 22049, 15999])
+def test_rates_without_a_common_divisor_need_no_kernel_for_every_phase(rate_hz, monkeypatch):
+    monkeypatch.setattr("torchaudio.functional.resample", None)
+    waveform = 0.25 * np.sin(2 * np.pi * 440 * np.arange(rate_hz) / rate_hz)
+    resampled = resample(waveform, rate_hz, 16000)
+    assert (resampled.dtype, resampled.shape) == (np.float32, (16000,))
+    expected = 0.25 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    assert np.abs(resampled - expected)[100:-100].max() < 2e-3
+
+
 def test_resample_keeps_the_threads_of_the_caller():
     import torch
 

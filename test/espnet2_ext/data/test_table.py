@@ -18,6 +18,25 @@ def test_malformed_line_is_named(tmp_path, line):
         list(iterate_table(tmp_path / "text"))
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("s-a 一\n".encode() + "s-b 你好\n".encode("gbk"), 2),
+        ("s-a x\ns-b y\n".encode("utf-16"), 1),
+        ("s-a x\n".encode("utf-16-le"), 1),
+    ],
+)
+def test_a_line_that_is_not_utf8_is_named(tmp_path, content, line):
+    (tmp_path / "text").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"text:{line}: not UTF-8 text; convert the table"):
+        read_table(tmp_path / "text")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path):
+    (tmp_path / "text").write_text("s-a Wörter\ns-b y\n", encoding="utf-8-sig")
+    assert read_table(tmp_path / "text") == {"s-a": "Wörter", "s-b": "y"}
+
+
 def test_key_that_stands_twice(tmp_path):
     (tmp_path / "text").write_text("a-0 x\na-0 y\n")
     with pytest.raises(ValueError, match="text: a-0 stands twice"):

@@ -104,5 +104,6 @@ def test_frames_are_quiet_40_db_down_or_below_minus_70() -> None:
 def test_refuses_silence_and_a_limit_without_room_for_phrases() -> None:
     with pytest.raises(ValueError, match="no sound above -70 dB in 32000 samples"):
         split_at_pauses(np.zeros(32000), 10.0)
-    with pytest.raises(ValueError, match="at least 3"):
-        split_at_pauses(speech(1.0), 2.0)
+    for limit in (2.0, -1.0, 61.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"max_segment_s {limit:g}: must lie in 3 to 60"):
+            split_at_pauses(speech(1.0), limit)

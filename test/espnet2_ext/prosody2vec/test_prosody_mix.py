@@ -40,8 +40,9 @@ def test_refuses_what_cannot_be_mixed() -> None:
         average_prosody([START, np.zeros(3)])
     with pytest.raises(ValueError, match="one-dimensional"):
         scale_intensity(np.zeros((1, 2)), np.zeros((1, 2)), 0.5)
-    with pytest.raises(ValueError, match="intensity inf: must be a finite"):
-        scale_intensity(START, END, float("inf"))
+    for intensity in (50.0, -3.1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"intensity {intensity:g}: must lie in -3 to 3"):
+            scale_intensity(START, END, intensity)
 
 
 def test_weights_give_the_average_and_the_intensity() -> None:

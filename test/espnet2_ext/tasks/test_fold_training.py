@@ -1,6 +1,7 @@
 """Folds trained to the end on noise: what is left behind, resuming, and beginning anew."""
 
 import logging
+import math
 import os
 import queue
 from dataclasses import replace
@@ -335,5 +336,8 @@ def test_recogniser_refuses_nothing_and_no_model(finished, tmp_path):
     recogniser = EmotionRecogniser(finished[0].directory / "valid.ua.best.pth")
     with pytest.raises(ValueError, match="no waveforms"):
         recogniser([])
+    torch.nn.init.constant_(recogniser.model.classifier.bias, math.nan)
+    with pytest.raises(ValueError, match="values that are not finite; check its weights"):
+        recogniser([np.ones(16000, np.float32)])
     with pytest.raises(FileNotFoundError, match="train one first"):
         EmotionRecogniser(tmp_path / "none.pth")

@@ -196,6 +196,16 @@ def test_weights_to_start_from_are_not_run(data, tmp_path):
         run(data, tmp_path / "out", "--init_param", tmp_path / "init.pth")
 
 
+def test_weights_to_start_from_are_the_whole_model_or_a_part_that_is_there(data, trained, tmp_path):
+    weights = torch.load(trained / "valid.loss.ave.pth", weights_only=True)
+    part = {name: each for name, each in weights.items() if not name.startswith("decoder.")}
+    torch.save(part, tmp_path / "part.pth")
+    with pytest.raises(ValueError, match=r"part.pth: .* lacks \d+ tensors \(decoder\."):
+        run(data, tmp_path / "out", "--init_param", tmp_path / "part.pth")
+    with pytest.raises(ValueError, match=r"part.pth: holds no tensor .* with 'decoder'"):
+        run(data, tmp_path / "out", "--init_param", f"{tmp_path / 'part.pth'}:decoder:decoder")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
