@@ -74,8 +74,8 @@ def scale_intensity(neutral: np.ndarray, target: np.ndarray, intensity: float) -
     """
     if not abs(intensity) <= MAX_INTENSITY:
         raise ValueError(
-            f"intensity {intensity:g}: must lie in {-MAX_INTENSITY:g} to {MAX_INTENSITY:g}; further "
-            "out no speech is left"
+            f"intensity {intensity:g}: must lie in {-MAX_INTENSITY:g} to {MAX_INTENSITY:g}; "
+            "further out no speech is left"
         )
     start, end = _checked(neutral, neutral), _checked(target, neutral)
     # In this form 0 and 1 give the two vectors to the bit.
