@@ -26,6 +26,7 @@ restore() { if [ -n "${kept}" ]; then echo "${kept}" > tools/.setup-python; else
 trap restore EXIT
 tools/setup.sh --python "${python}" --venv tools/venv312 --dev
 restore
+trap - EXIT  # what setup.sh chooses during the tests stays chosen
 ESPNET2_EXT_PYTHON=${PWD}/tools/venv312/bin/python
 export ESPNET2_EXT_PYTHON OMP_NUM_THREADS=1
 "${ESPNET2_EXT_PYTHON}" -m pytest -n "${processes}" --dist worksteal "${tests[@]}"

@@ -39,8 +39,8 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
             mask: (B, 1, T), 1 at real frames and 0 at the others; None where all are real.
 
         Raises:
-            ValueError: while training, a single frame, which has no variance; or another
-                number of dimensions.
+            ValueError: while training, a single frame, which has no variance (one beside
+                padding is not noticed: it becomes the bias); or another number of dimensions.
         """
         from_batch = self.training or self.running_mean is None
         shared = self.training and _num_processes() > 1

@@ -68,6 +68,13 @@ def test_command_line_wins_over_config(script, tmp_path):
     assert run(script, "--foo_bar", "2", "--config", str(config)).stdout == "2|false|filled|kept|"
 
 
+def test_options_of_a_long_list_are_found(script):
+    """More than a pipe holds: what reads the list must not be cut off at the first match."""
+    more = "".join(f"# {number} {'x' * 70}\n" for number in range(3000))
+    script.write_text(SCRIPT.replace("# more text\n", more))
+    assert run(script, "--foo_bar", "2").stdout == "2|false||kept|"
+
+
 def test_printed_options_are_a_config_of_the_same_options(script, tmp_path):
     given = ["--foo_bar", "it's 2", "--flag", "true"]
     printed = run(script, "--print_config", *given)

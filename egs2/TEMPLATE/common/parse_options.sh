@@ -42,7 +42,8 @@ while [ $# -gt 0 ]; do
     if [ "${_name}" != config ]; then
         [[ ${_name} =~ ^[a-zA-Z][a-zA-Z0-9_]*$ ]] || _parse_error "$1 is no option"
         # Any variable that is set would do otherwise: --HOME, or one of the script's own.
-        sed -n '/^# options/,/^# end of options/p' "$0" | grep -q "^${_name}=" \
+        # Not grep -q: it leaves at the first match, and sed, cut off, would fail the pipe.
+        sed -n '/^# options/,/^# end of options/p' "$0" | grep "^${_name}=" > /dev/null \
             || _parse_error "unknown option $1"
         case "${!_name}" in
             true|false)
