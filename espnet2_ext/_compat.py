@@ -98,7 +98,7 @@ def write_ark_scp(path: str | Path, vectors: Mapping[str, np.ndarray]) -> None:
 
 def write_ark_scp_rows(path: str | Path, rows: Iterable[tuple[str, np.ndarray]]) -> None:
     """Write as ``write_ark_scp`` does what need not be in memory together, sorted by key."""
-    from espnet2_ext.data.atomic import atomic_open
+    from espnet2_ext.data.parallel import atomic_open
 
     scp_path, ark_path = Path(path), Path(path).with_suffix(".ark")
     with atomic_open(scp_path) as scp, atomic_open(ark_path, "wb") as ark:

@@ -8,18 +8,19 @@ from importlib import import_module
 from typing import Any
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
-from espnet2_ext.data.any_audio import read_any_audio
-from espnet2_ext.data.audio import SAMPLE_RATE_HZ, AudioError, read_audio
-from espnet2_ext.prosody2vec.contrast import Contrast
-from espnet2_ext.prosody2vec.converter import Conversion, ConversionRequest, Prosody2VecConverter
-from espnet2_ext.prosody2vec.generation import GenerationLimits
-from espnet2_ext.prosody2vec.prosody_mix import (
+from espnet2_ext.conversion.converter import (
+    Contrast,
+    Conversion,
+    ConversionRequest,
+    Prosody2VecConverter,
     average_prosody,
     interpolate_prosody,
     scale_intensity,
 )
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, AudioError, read_any_audio, read_audio
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
 from espnet2_ext.speaker.encoder import build_speaker_encoder
-from espnet2_ext.units.encode import UnitEncoderPipeline
+from espnet2_ext.units.centroids import UnitEncoderPipeline
 from espnet2_ext.vocoder import build_vocoder
 
 __all__ = [
@@ -41,9 +42,9 @@ __all__ = [
 ]
 
 _SLOW = {
-    "AnyConverter": "espnet2_ext.tasks.any_conversion",
-    "EmotionRecogniser": "espnet2_ext.tasks.ser_inference",
-    "convert_file": "espnet2_ext.tasks.file_conversion",
+    "AnyConverter": "espnet2_ext.conversion.recordings",
+    "EmotionRecogniser": "espnet2_ext.ser.recogniser",
+    "convert_file": "espnet2_ext.conversion.recordings",
 }
 """What is imported only when asked for: ESPnet's tasks take seconds."""
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from espnet2_ext.corpora.catalogue import CORPORA, Corpus, corpus_of
-from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.parallel import atomic_open
 
 DEFAULT_OUT = Path(__file__).with_name("corpora.md")
 EGS2 = Path(__file__).resolve().parents[1] / "egs2"

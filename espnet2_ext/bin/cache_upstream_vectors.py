@@ -2,7 +2,7 @@
 
 import argparse
 
-from espnet2_ext.ser.upstream_vectors import cache_upstream_vectors
+from espnet2_ext.ser.pretrained import cache_upstream_vectors
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.data.data_directory import combine_data_directories
+from espnet2_ext.data.directory import combine_data_directories
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -11,10 +11,8 @@ import logging
 
 from espnet2.utils.types import str2bool
 
-from espnet2_ext.report.conversion_figure import conversion_figure
-from espnet2_ext.report.figure_file import save_figure
-from espnet2_ext.tasks.any_conversion import AnyConverter
-from espnet2_ext.tasks.file_conversion import convert_file
+from espnet2_ext.conversion.recordings import AnyConverter, convert_file
+from espnet2_ext.report.figures import conversion_figure, save_figure
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from dataclasses import fields
 
 from espnet2.utils.types import str2bool
 
-from espnet2_ext.tasks.list_conversion import ModelChoice, convert_list
+from espnet2_ext.conversion.batch import ModelChoice, convert_list
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from espnet2_ext.prosody2vec.pair_rules import derive_pairs
+from espnet2_ext.data.pairs import derive_pairs
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.corpora.open_corpora import OPEN_CORPORA, download_corpus
+from espnet2_ext.corpora.download import OPEN_CORPORA, download_corpus
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -4,7 +4,7 @@ import argparse
 
 import yaml
 
-from espnet2_ext.corpora.pretraining_cost import (
+from espnet2_ext.corpora.catalogue import (
     CALCULATED_SPEED,
     CALCULATED_SPEED_NOTE,
     Cost,

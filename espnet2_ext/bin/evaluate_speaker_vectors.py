@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.report.speaker_results import report_speaker_vectors
+from espnet2_ext.report.vocoders import report_speaker_vectors
 
 
 def main(cmd: list[str] | None = None) -> None:

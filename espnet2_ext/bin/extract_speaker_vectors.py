@@ -3,8 +3,8 @@
 import argparse
 import logging
 
-from espnet2_ext.data.share import SHARE_HELP, parse_share
-from espnet2_ext.speaker.extract import extract_speaker_vectors
+from espnet2_ext.data.formatting import SHARE_HELP, parse_share
+from espnet2_ext.speaker.embeddings import extract_speaker_vectors
 
 
 def main(cmd: list[str] | None = None) -> None:

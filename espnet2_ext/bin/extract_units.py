@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.data.share import SHARE_HELP, parse_share
+from espnet2_ext.data.formatting import SHARE_HELP, parse_share
 from espnet2_ext.units.extract import encode_share, extract_units
 
 

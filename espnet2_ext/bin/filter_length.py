@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.data.length_filter import filter_length
+from espnet2_ext.data.directory import filter_length
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -3,9 +3,8 @@
 import argparse
 import logging
 
-from espnet2_ext.data.format_wav import format_wav
-from espnet2_ext.data.share import SHARE_HELP, parse_share
-from espnet2_ext.data.table_set import DataDirectoryError
+from espnet2_ext.data.directory import DataDirectoryError
+from espnet2_ext.data.formatting import SHARE_HELP, format_wav, parse_share
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.units import published
+from espnet2_ext.units import kmeans as published
 
 
 def get_parser() -> argparse.ArgumentParser:

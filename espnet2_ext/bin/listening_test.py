@@ -4,7 +4,7 @@ import argparse
 import logging
 
 from espnet2_ext.listening.make import make_test
-from espnet2_ext.report.listening_results import report_listening
+from espnet2_ext.report.listening import report_listening
 
 
 def get_parser() -> argparse.ArgumentParser:

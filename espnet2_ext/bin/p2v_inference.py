@@ -3,8 +3,8 @@
 import argparse
 import logging
 
-from espnet2_ext.prosody2vec.generation import GenerationLimits
-from espnet2_ext.prosody2vec.inference import convert_pairs
+from espnet2_ext.conversion.batch import convert_pairs
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ Example:
 import argparse
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
-from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+from espnet2_ext.prosody2vec.task import Prosody2VecTask
 
 
 def get_parser() -> argparse.ArgumentParser:

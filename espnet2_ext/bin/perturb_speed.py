@@ -3,8 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.data.perturb_speed import perturb_speed
-from espnet2_ext.data.share import SHARE_HELP, parse_share
+from espnet2_ext.data.formatting import SHARE_HELP, parse_share, perturb_speed
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.corpora.emodb_style import prepare_style
+from espnet2_ext.corpora.emodb import prepare_style
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from espnet2_ext.tasks.fine_tuning import prepare_fine_tuning
+from espnet2_ext.conversion.trained_model import prepare_fine_tuning
 
 
 def main(cmd: list[str] | None = None) -> None:

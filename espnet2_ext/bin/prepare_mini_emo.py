@@ -3,8 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.corpora.mini_emo import prepare
-from espnet2_ext.corpora.mini_emo_parts import MiniEmoSize
+from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, prepare
 
 
 def main(cmd: list[str] | None = None) -> None:

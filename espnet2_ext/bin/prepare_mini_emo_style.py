@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.corpora.mini_emo_style import prepare_style
+from espnet2_ext.corpora.mini_emo.style import prepare_style
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -26,8 +26,7 @@ def main(cmd: list[str] | None = None) -> None:
     """Write tables and figures, and print the tables."""
     # Imported late: the processes that measure pitch start by importing this module, and
     # need neither torch nor ESPnet, which take many times as long.
-    from espnet2_ext.report.probe_report import report_probes
-    from espnet2_ext.report.probe_results import records_text
+    from espnet2_ext.report.probes import records_text, report_probes
 
     options = get_parser().parse_args(cmd)
     logging.basicConfig(level="INFO", format="%(asctime)s (%(module)s) %(levelname)s: %(message)s")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from espnet2_ext.report.conversion_report import report_conversion
+from espnet2_ext.report.conversion import report_conversion
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from espnet2_ext.report.style_figures import report_style_figures
-from espnet2_ext.tasks.list_conversion import read_conversions
+from espnet2_ext.conversion.batch import read_conversions
+from espnet2_ext.report.style import report_style_figures
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -4,9 +4,8 @@ import argparse
 import logging
 from dataclasses import fields
 
-from espnet2_ext.prosody2vec.generation import GenerationLimits
-from espnet2_ext.report.robustness import report_robustness
-from espnet2_ext.report.robustness_run import ConversionSettings
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
+from espnet2_ext.report.robustness import ConversionSettings, report_robustness
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from espnet2_ext.report.conversion_results import report_scores
+from espnet2_ext.report.conversion import report_scores
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from espnet2_ext.report.intensity_results import report_intensity
+from espnet2_ext.report.conversion import report_intensity
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -2,9 +2,9 @@
 
 import argparse
 
-from espnet2_ext.report.style_results import report_style_scores
-from espnet2_ext.tasks.list_conversion import read_conversions
-from espnet2_ext.tasks.trained_files import find_trained_files
+from espnet2_ext.conversion.batch import read_conversions
+from espnet2_ext.conversion.trained_model import find_trained_files
+from espnet2_ext.report.style import report_style_scores
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.report.vocoder_results import report_vocoders
+from espnet2_ext.report.vocoders import report_vocoders
 
 
 def main(cmd: list[str] | None = None) -> None:

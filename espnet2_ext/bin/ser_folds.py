@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.ser.prepare_folds import SUPERB_LISTS, format_folds, prepare_folds
+from espnet2_ext.ser.folds import SUPERB_LISTS, format_folds, prepare_folds
 from espnet2_ext.ser.protocols import PROTOCOLS
 
 

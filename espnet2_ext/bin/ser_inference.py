@@ -9,8 +9,8 @@ Prints one line a file: its path, the emotion, and the probability of every clas
 import argparse
 import logging
 
-from espnet2_ext.tasks.any_conversion import read_speech
-from espnet2_ext.tasks.ser_inference import EmotionRecogniser
+from espnet2_ext.conversion.recordings import read_speech
+from espnet2_ext.ser.recogniser import EmotionRecogniser
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -4,8 +4,8 @@ import argparse
 import logging
 
 from espnet2_ext.bin.ser_train_folds import add_experiment_options
-from espnet2_ext.report.ser_experiment_results import report_experiment
-from espnet2_ext.tasks.ser_experiment import System, read_protocols
+from espnet2_ext.report.ser import report_experiment
+from espnet2_ext.ser.experiment import System, read_protocols
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 import argparse
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
-from espnet2_ext.tasks.ser import EmotionTask
+from espnet2_ext.ser.task import EmotionTask
 
 
 def get_parser() -> argparse.ArgumentParser:

@@ -12,9 +12,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from espnet2_ext.ser.fold_run import SerData
-from espnet2_ext.tasks.fold_training import train_folds
-from espnet2_ext.tasks.ser_experiment import System, list_runs, read_protocols
+from espnet2_ext.ser.experiment import SerData, System, list_runs, read_protocols, train_folds
 
 
 def add_experiment_options(parser: argparse.ArgumentParser) -> None:

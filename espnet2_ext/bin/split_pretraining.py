@@ -3,7 +3,7 @@
 import argparse
 import logging
 
-from espnet2_ext.corpora.pretraining_union import split_directory
+from espnet2_ext.corpora.pretraining import split_directory
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -2,8 +2,7 @@
 
 import argparse
 
-from espnet2_ext.data.data_directory import validate_data_directory
-from espnet2_ext.data.table_set import DataDirectoryError
+from espnet2_ext.data.directory import DataDirectoryError, validate_data_directory
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
-from espnet2_ext.tasks.vocoder import VocoderTask
+from espnet2_ext.vocoder.task import VocoderTask
 
 
 def get_parser() -> argparse.ArgumentParser:

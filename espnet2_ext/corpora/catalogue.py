@@ -5,7 +5,13 @@ docstrings say more, and where it comes from. What no source that could be opene
 named in ``unconfirmed``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from espnet2_ext.data.tables import iterate_table
+
+# ---------------------------------------------------------------- catalogue
 
 NOT_PASSED_ON = "agreement with its authors; nothing is passed on"
 
@@ -190,3 +196,151 @@ def corpus_of(module: str) -> str:
     if not names:
         raise ValueError(f"{module}: not in espnet2_ext/corpora/catalogue.py; add an entry")
     return max(names, key=len)
+
+
+# ---------------------------------------------------------------- pretraining cost
+# What a pretraining will cost, before any of it is begun: audio, disk and GPU hours.
+#
+# It is arithmetic on hours of speech. What is assumed stands in the constants here and, as far
+# as it matters, in what is printed.
+
+SAMPLE_RATE_HZ = 16000
+MEL_FRAMES_PER_S = 62.5
+"""A hop of 256 samples."""
+
+FLAC_BYTES_PER_S = 16000
+"""Half of 16-bit samples; the generated corpus takes 17,800."""
+
+MEL_BYTES_PER_S = 20000
+"""80 bands of 4 bytes, 62.5 times a second."""
+
+UNIT_BYTES_PER_S = 210
+"""Units and their durations as text, in dump/org and dump/raw; the generated corpus takes 106
+in each."""
+
+VECTOR_BYTES = 950
+"""Of an utterance: 192 numbers of 4 bytes, and its lines in the tables."""
+
+CALCULATED_SPEED = 48000.0
+"""Mel frames a second on one H200: the decoder step after step without CUDA graph, at 12 us for
+each launch. Calculated, not measured: the pages of tools/bench have whole updates on a CPU only,
+where two cores train on some 170 mel frames a second."""
+
+CALCULATED_SPEED_NOTE = (
+    "calculated for one H200, not measured; give --mel_frames_per_s, which training logs"
+)
+
+
+@dataclass(frozen=True)
+class Speech:
+    """An amount of speech at its own speed.
+
+    Attributes:
+        hours: of audio.
+        utterances: how many.
+        source: where the two come from.
+        video_hours: of these, whose sound is kept in ``downloads`` besides.
+    """
+
+    hours: float
+    utterances: int
+    source: str
+    video_hours: float = 0.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is needed; sizes in GB (1e9 bytes).
+
+    Attributes:
+        hours: of audio trained on, over all speeds.
+        audio_gb: flac in ``dump`` and ``downloads``.
+        mels_gb: mels, where they are kept.
+        units_gb: tables of units and durations.
+        vectors_gb: speaker vectors.
+        gpu_hours: of one epoch of training alone.
+    """
+
+    hours: float
+    audio_gb: float
+    mels_gb: float
+    units_gb: float
+    vectors_gb: float
+    gpu_hours: float
+
+
+def speech_of_catalogue(corpora: Sequence[str]) -> Speech:
+    """Return what the catalogue says of the corpora together.
+
+    Raises:
+        ValueError: the catalogue does not have a corpus, or not its size.
+    """
+    hours, video_hours, utterances, notes = 0.0, 0.0, 0, []
+    for name in corpora:
+        corpus = CORPORA.get(name)
+        if corpus is None or corpus.hours is None or corpus.utterances is None:
+            known = ", ".join(key for key, each in CORPORA.items() if each.hours is not None)
+            raise ValueError(f"{name}: no size in the catalogue of corpora; it has {known}")
+        hours += corpus.hours
+        utterances += corpus.utterances
+        video_hours += corpus.hours if corpus.is_video else 0.0
+        unconfirmed = {"hours", "utterances"} & set(corpus.unconfirmed)
+        remarks = [corpus.size_note] if corpus.size_note else []
+        remarks += [f"{attribute} unconfirmed" for attribute in sorted(unconfirmed)]
+        remark = f" ({'; '.join(remarks)})" if remarks else ""
+        notes.append(f"{corpus.name} {corpus.hours:g} h{remark}")
+    return Speech(hours, utterances, f"sizes of whole corpora: {', '.join(notes)}", video_hours)
+
+
+def speech_of_directories(directories: Sequence[str | Path], video_hours: float) -> Speech | None:
+    """Return what ``utt2num_samples`` of the directories says; None where one has no such table.
+
+    Args:
+        directories: of 16 kHz audio, such as ``dump/org/lrs3_train``.
+        video_hours: see `Speech`.
+
+    Raises:
+        ValueError: a line is not an utterance and a number.
+    """
+    samples = utterances = 0
+    paths = [Path(directory) / "utt2num_samples" for directory in directories]
+    if not paths or not all(path.is_file() for path in paths):
+        return None
+    for path in paths:
+        for key, value in iterate_table(path):
+            if not value.isdecimal():
+                raise ValueError(f"{path}: {key}: {value!r:.40} is not a number; make it again")
+            samples += int(value)
+            utterances += 1
+    source = f"counted in {', '.join(map(str, directories))}"
+    return Speech(samples / SAMPLE_RATE_HZ / 3600, utterances, source, video_hours)
+
+
+def estimate(
+    speech: Speech, *, speeds: Sequence[float], cached_mels: bool, mel_frames_per_s: float
+) -> Cost:
+    """Return the cost of pretraining; validation and test are taken for training data too.
+
+    Args:
+        speech: all of it.
+        speeds: of the training data; speed 1 is not written a second time.
+        cached_mels: mels are kept, for all speeds.
+        mel_frames_per_s: of training.
+
+    Raises:
+        ValueError: a speed is not positive, or that of training.
+    """
+    if not speeds or min(speeds) <= 0:
+        raise ValueError(f"speeds {list(speeds)}: give positive numbers, such as 0.9 1.0 1.1")
+    if not mel_frames_per_s > 0:
+        raise ValueError(f"mel_frames_per_s is {mel_frames_per_s:g}; give a positive number")
+    hours = speech.hours * sum(1 / speed for speed in speeds)
+    written = speech.hours * (1 + sum(1 / speed for speed in speeds if speed != 1))
+    return Cost(
+        hours=hours,
+        audio_gb=(written + speech.video_hours) * 3600 * FLAC_BYTES_PER_S / 1e9,
+        mels_gb=hours * 3600 * MEL_BYTES_PER_S / 1e9 if cached_mels else 0.0,
+        units_gb=hours * 3600 * UNIT_BYTES_PER_S / 1e9,
+        vectors_gb=speech.utterances * len(speeds) * VECTOR_BYTES / 1e9,
+        gpu_hours=hours * MEL_FRAMES_PER_S / mel_frames_per_s,
+    )

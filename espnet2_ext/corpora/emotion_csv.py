@@ -20,9 +20,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from espnet2_ext.data.csv_file import read_csv
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.tables import read_csv
 
 logger = logging.getLogger(__name__)
 

@@ -35,29 +35,270 @@ Source: ours; [P2V] does not use this corpus.
 """
 
 import logging
+import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from espnet2_ext.corpora.emov_db_names import (
-    EMOTIONS,
-    EXPECTED,
-    GENDERS,
-    RATES_HZ,
-    EmovName,
+from espnet2_ext.corpora.copies import (
+    Faults,
+    Survey,
+    find_release_folder,
+    is_seen,
+    self_check,
+    survey_wavs,
 )
-from espnet2_ext.corpora.emov_db_release import Release, find_release, read_release
-from espnet2_ext.corpora.emov_db_text import find_prompts, read_prompts
-from espnet2_ext.corpora.esd_pairs import check_targets, make_pairs
-from espnet2_ext.corpora.mini_emo_pairs import PairTables, write_pairs
-from espnet2_ext.corpora.self_check import Faults, self_check
-from espnet2_ext.corpora.wav_survey import Survey, survey_wavs
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.rejected import write_rejected
-from espnet2_ext.data.table import write_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.pairs import PairTables, check_targets, make_pairs, write_pairs
+from espnet2_ext.data.tables import write_rejected, write_table
+
+# ---------------------------------------------------------------- emov db names
+# The names of EmoV-DB, ``amused_1-15_0001.wav``: emotion, range of the session, sentence.
+#
+# The speaker is in the folder alone. The number is that of a prompt in set A of CMU ARCTIC
+# (``arctic_a0001`` ... ``arctic_a0593``). Six sentences were said twice by a speaker in an
+# emotion, in sessions with other ranges, so the range belongs to the id. Ranges are written
+# with ``-`` or ``_``, emotions with a small or a capital letter.
+#
+# Source: openslr.org/115; the number of files by emotion and of different sentences by speaker
+# and emotion are those of two published lists of files, which agree.
+
+GENDERS = {"bea": "f", "jenie": "f", "josh": "m", "sam": "m"}
+"""``f`` or ``m`` by speaker."""
+
+RATES_HZ = {"bea": 44100, "jenie": 16000, "josh": 16000, "sam": 16000}
+"""Of the released wavs, by speaker."""
+
+EMOTIONS = {
+    "amused": "amused",
+    "anger": "angry",
+    "disgust": "disgusted",
+    "neutral": "neutral",
+    "sleepiness": "sleepy",
+}
+"""Emotion by its word in a file's name; folders are named by the emotion."""
+
+FILES = {"amused": 1317, "angry": 1268, "disgusted": 1019, "neutral": 1568, "sleepy": 1721}
+"""Files by emotion; 6,893 in all."""
+
+NUM_SENTENCES = {
+    **{("bea", "amused"): 296, ("bea", "angry"): 303, ("bea", "disgusted"): 333},
+    **{("bea", "neutral"): 355, ("bea", "sleepy"): 497},
+    **{("jenie", "amused"): 222, ("jenie", "angry"): 496, ("jenie", "disgusted"): 189},
+    **{("jenie", "neutral"): 417, ("jenie", "sleepy"): 466},
+    **{("josh", "amused"): 296, ("josh", "neutral"): 302, ("josh", "sleepy"): 263},
+    **{("sam", "amused"): 501, ("sam", "angry"): 468, ("sam", "disgusted"): 497},
+    **{("sam", "neutral"): 492, ("sam", "sleepy"): 494},
+}
+"""Different sentences by speaker and emotion: josh is neither angry nor disgusted."""
+
+EXPECTED = {
+    "utterances": sum(FILES.values()),
+    **FILES,
+    **{f"sentences of {' '.join(kind)}": number for kind, number in NUM_SENTENCES.items()},
+}
+"""Counts of the whole corpus."""
+
+LAST_SENTENCE = 593
+"""Of set A of CMU ARCTIC; the first is 1."""
+
+_NAME = re.compile(rf"({'|'.join(EMOTIONS)})_\d+[-_]\d+_(\d{{4}})", re.ASCII | re.IGNORECASE)
+
+
+class EmovName(NamedTuple):
+    """One file; ``stem`` is its name without ending."""
+
+    speaker: str
+    emotion: str
+    sentence: int
+    stem: str
+
+    def __str__(self) -> str:
+        """Return the id, which no other file has."""
+        return self.utterance_id
+
+    @property
+    def utterance_id(self) -> str:
+        """Return ``<speaker>-<original name>``."""
+        return f"{self.speaker}-{self.stem}"
+
+
+def parse_name(speaker: str, stem: str) -> EmovName | None:
+    """Return the parts of a speaker's file, None where EmoV-DB has no such name."""
+    match = _NAME.fullmatch(stem)
+    if match is None or not 1 <= int(match[2]) <= LAST_SENTENCE:
+        return None
+    return EmovName(speaker, EMOTIONS[match[1].lower()], int(match[2]), stem)
+
+
+def parse_folder(name: str) -> tuple[str, str] | None:
+    """Return speaker and emotion of a folder such as ``bea_Amused``, None for others."""
+    speaker, _, emotion = name.lower().partition("_")
+    return (speaker, emotion) if (speaker, emotion) in NUM_SENTENCES else None
+
+
+# ---------------------------------------------------------------- emov db release
+# A copy of EmoV-DB on disk: find its folder, list its wavs in either layout.
+#
+# Two layouts are about: that of the archives, and that of a sorted copy::
+#
+#     <root>/bea_Amused/amused_1-15_0001.wav
+#     <root>/bea/Amused/amused_1-15_0001.wav
+#
+# A file's name does not say who speaks. So an archive that holds no folder has to be unpacked
+# into one of its name; one more folder in between does not matter. Names that begin with a
+# dot and ``__MACOSX`` are passed over.
+
+_EXPECTED = (
+    "folders bea_Amused to sam_Sleepy, each with what its archive holds, or bea, jenie, josh and "
+    "sam with Amused to Sleepy in them"
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a copy holds; paths are relative to ``root``.
+
+    Attributes:
+        root: the folder of the speakers' or the archives' folders.
+        wavs: path of each file.
+        extra: wavs that are none of EmoV-DB, or a second one, each with the reason.
+        misplaced: wavs whose folder contradicts their name, each with the reason.
+        absent: folders that are not there.
+    """
+
+    root: Path
+    wavs: dict[EmovName, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    misplaced: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+
+
+def find_release(root: str | Path) -> Path:
+    """Return the absolute folder that holds the speakers' or the archives' folders.
+
+    Raises:
+        ValueError: there is nothing at ``root``, or no copy of EmoV-DB or two in it.
+    """
+    return find_release_folder(root, "EmoV-DB", lambda path: any(_kinds(path)), _EXPECTED)
+
+
+def read_release(root: Path) -> Release:
+    """Return the wavs; what is wrong is listed, not raised."""
+    release = Release(root)
+    there = set()
+    for speaker, emotion, folder in _kinds(root):
+        there.add((speaker, emotion))
+        for path in _wavs(folder):
+            _enter(release, str(path.relative_to(root)), speaker, emotion)
+    release.absent.extend("_".join(kind) for kind in NUM_SENTENCES if kind not in there)
+    return release
+
+
+def _enter(release: Release, path: str, speaker: str, emotion: str) -> None:
+    """Enter a wav of a folder of this speaker and emotion."""
+    name = parse_name(speaker, Path(path).stem)
+    if name is None:
+        release.extra[path] = "no file of EmoV-DB has this name"
+    elif name.emotion != emotion:
+        release.misplaced[path] = f"{name.emotion} by its name, {emotion} by its folder"
+    elif name in release.wavs:
+        release.extra[path] = f"a second wav of {name} beside {release.wavs[name]}"
+    else:
+        release.wavs[name] = path
+
+
+def _kinds(root: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield speaker, emotion and folder, in either layout."""
+    for folder in _folders(root):
+        kind = parse_folder(folder.name)
+        if kind is not None:
+            yield (*kind, folder)
+        elif folder.name.lower() in GENDERS:
+            for below in _folders(folder):
+                kind = parse_folder(f"{folder.name}_{below.name}")
+                if kind is not None:
+                    yield (*kind, below)
+
+
+def _folders(path: Path) -> list[Path]:
+    """Return the sorted folders in a folder, but for those that nobody should open."""
+    return sorted(below for below in path.iterdir() if below.is_dir() and is_seen(below.name))
+
+
+def _wavs(folder: Path) -> Iterator[Path]:
+    """Yield, sorted, the wavs in a folder and below it."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if is_seen(name))
+        for name in sorted(files):
+            if is_seen(name) and name.lower().endswith(".wav"):
+                yield Path(place, name)
+
+
+# ---------------------------------------------------------------- emov db text
+# The words of EmoV-DB: prompts of CMU ARCTIC, which has to be fetched apart from it.
+#
+# ``cmuarctic.data`` (festvox.org/cmu_arctic) has a line for each prompt::
+#
+#     ( arctic_a0001 "Words of the prompt." )
 
 logger = logging.getLogger(__name__)
+
+PROMPTS = "cmuarctic.data"
+_LINE = re.compile(r'\(\s*arctic_a(\d{4})\s+"(.*)"\s*\)', re.ASCII)
+
+
+def find_prompts(root: Path, given: str | Path | None) -> Path | None:
+    """Return the file of the prompts: the given one, that in the folder, or None.
+
+    Raises:
+        ValueError: the given one is not there.
+    """
+    if given is not None:
+        if not Path(given).is_file():
+            raise ValueError(f"{given}: no such file; get {PROMPTS} of CMU ARCTIC")
+        return Path(given)
+    path = root / PROMPTS
+    return path if path.is_file() else None
+
+
+def read_prompts(path: Path | None, sentences: Iterable[int]) -> dict[int, str]:
+    """Return words by number of the sentence; nothing, with a warning, where there is no file.
+
+    Args:
+        path: of ``cmuarctic.data``, or None.
+        sentences: all of which it must have, since a data directory has a text for every
+            utterance or for none.
+
+    Raises:
+        ValueError: a sentence is not in the file, or the file is no text.
+    """
+    if path is None:
+        logger.warning("no %s: the table text is left out; say --prompts FILE", PROMPTS)
+        return {}
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        content = path.read_text(encoding="latin-1")
+    words = {}
+    for line in content.splitlines():
+        match = _LINE.fullmatch(line.strip())
+        if match is not None:
+            words[int(match[1])] = " ".join(match[2].split())
+    missing = sorted(number for number in set(sentences) if not words.get(number))
+    if missing:
+        raise ValueError(
+            f"{path}: {len(missing)} prompts are not there, first arctic_a{missing[0]:04d}; get "
+            f"{PROMPTS} of CMU ARCTIC"
+        )
+    return words
+
+
+# ---------------------------------------------------------------- emov db
+
 
 SETS = ("emov_db_train", "emov_db_valid", "emov_db_test")
 PAIRED = SETS[1:]

@@ -34,31 +34,643 @@ Source: [P2V] IV-A, Table III (20 speakers, 35k utterances, 29 h) and IV-D.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from espnet2_ext.corpora.esd_counts import HOURS_OF_ALL, self_check
-from espnet2_ext.corpora.esd_ids import (
-    LANGUAGES,
-    SPLITS,
-    EsdId,
-    choose_speakers,
-    expected_ids,
-    gender_of,
-    language_of,
+from espnet2_ext.data.audio import read_header
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.pairs import (
+    DEFAULT_TARGETS,
+    PairTables,
+    check_targets,
+    make_pairs,
+    write_pairs,
 )
-from espnet2_ext.corpora.esd_pairs import DEFAULT_TARGETS, check_targets, make_pairs
-from espnet2_ext.corpora.esd_release import Release, find_release, read_release
-from espnet2_ext.corpora.esd_select import Selection, select
-from espnet2_ext.corpora.esd_text import Transcript
-from espnet2_ext.corpora.mini_emo_pairs import PairTables, write_pairs
-from espnet2_ext.data.atomic import atomic_open
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.rejected import write_rejected
-from espnet2_ext.data.table import write_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.data.tables import write_rejected, write_table
+
+# ---------------------------------------------------------------- esd ids
+# The names of ESD: an utterance's id alone says speaker, emotion, sentence and split.
+#
+# ``0011_000351`` is spoken by 0011. Counted from 1, every block of 350 numbers is one
+# emotion, in the order of ``EMOTIONS``, and within a block the sentences are the same: the
+# utterances that say sentence k are k, k + 350, k + 700, ... Texts and folders of a copy
+# may be wrong; over all 35,000 published names, ids are not.
+#
+# Source: the published lists of files; the split by sentence number is that of the lists
+# in Zhou's seq2seq-EVC and Emovox, which [P2V] IV-D calls the standard one.
+
+FOLDERS = {
+    "Neutral": "neutral",
+    "Angry": "angry",
+    "Happy": "happy",
+    "Sad": "sad",
+    "Surprise": "surprised",
+}
+"""Emotion by the name of its folder, in the order of the ids."""
+
+EMOTIONS = tuple(FOLDERS.values())
+NUM_SENTENCES = 350
+SPLITS = {"evaluation": range(1, 21), "test": range(21, 51), "train": range(51, 351)}
+"""Sentence numbers of each split."""
+
+LANGUAGES = {"english": "eng", "mandarin": "cmn"}
+"""ISO 639-3 code of each language."""
+
+_WOMEN = {1, 2, 3, 7, 9, 15, 16, 17, 18, 19}
+_NAME = re.compile(r"(\d{4})_(\d{6})", re.ASCII)
+_NUM_SPEAKERS = 20
+
+
+class EsdId(NamedTuple):
+    """One of the 35,000 utterances; ``number`` is 1 to 1,750."""
+
+    speaker: str
+    number: int
+
+    def __str__(self) -> str:
+        """Return the original id, such as ``0011_000351``."""
+        return f"{self.speaker}_{self.number:06d}"
+
+    @property
+    def utterance_id(self) -> str:
+        """Return ``<speaker>-<original id>``."""
+        return f"{self.speaker}-{self}"
+
+    @property
+    def emotion(self) -> str:
+        """Return one of ``EMOTIONS``."""
+        return EMOTIONS[(self.number - 1) // NUM_SENTENCES]
+
+    @property
+    def sentence(self) -> int:
+        """Return the number of the sentence, 1 to 350."""
+        return (self.number - 1) % NUM_SENTENCES + 1
+
+    @property
+    def split(self) -> str:
+        """Return ``evaluation``, ``test`` or ``train``."""
+        return next(split for split, sentences in SPLITS.items() if self.sentence in sentences)
+
+    def in_emotion(self, emotion: str) -> "EsdId":
+        """Return the utterance of the same speaker and sentence in another emotion."""
+        return EsdId(self.speaker, EMOTIONS.index(emotion) * NUM_SENTENCES + self.sentence)
+
+
+def parse_id(name: str) -> EsdId | None:
+    """Return the utterance of this original id, None where ESD has no such id."""
+    match = _NAME.fullmatch(name)
+    if match is None or match[1] not in SPEAKERS:
+        return None
+    number = int(match[2])
+    return EsdId(match[1], number) if 1 <= number <= len(EMOTIONS) * NUM_SENTENCES else None
+
+
+def expected_ids(speakers: Iterable[str]) -> list[EsdId]:
+    """Return all ids of the speakers, 1,750 each."""
+    numbers = range(1, len(EMOTIONS) * NUM_SENTENCES + 1)
+    return [EsdId(speaker, number) for speaker in speakers for number in numbers]
+
+
+def language_of(speaker: str) -> str:
+    """Return ``mandarin`` for 0001 to 0010, ``english`` for 0011 to 0020."""
+    return "mandarin" if int(speaker) <= 10 else "english"
+
+
+def gender_of(speaker: str) -> str:
+    """Return ``f`` or ``m``, as the ReadMe of the corpus has it."""
+    return "f" if int(speaker) in _WOMEN else "m"
+
+
+SPEAKERS = tuple(f"{number:04d}" for number in range(1, _NUM_SPEAKERS + 1))
+
+
+def choose_speakers(language: str, speakers: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the sorted speakers of a language, all or the named ones.
+
+    Args:
+        language: ``english``, ``mandarin`` or ``both``.
+        speakers: such as ``["0013"]``; None or empty for all of the language.
+
+    Raises:
+        ValueError: no such language or speaker, or a speaker of the other language.
+    """
+    if language not in (*LANGUAGES, "both"):
+        raise ValueError(f"language is {language!r}; give {', '.join(LANGUAGES)} or both")
+    for speaker in speakers or ():
+        if speaker not in SPEAKERS:
+            raise ValueError(f"speaker {speaker!r}: ESD has 0001 to 0020; give four digits")
+        if language not in (language_of(speaker), "both"):
+            raise ValueError(
+                f"speaker {speaker} speaks {language_of(speaker)}, not {language}; give language "
+                f"{language_of(speaker)} or both"
+            )
+    if speakers:
+        return tuple(sorted(set(speakers)))
+    return tuple(name for name in SPEAKERS if language in (language_of(name), "both"))
+
+
+# ---------------------------------------------------------------- esd counts
+# What a whole ESD holds, and the comparison with what was found.
+#
+# Each speaker has 1,750 utterances, 350 an emotion, of which 20 are for evaluation, 30 for
+# test and 300 for training. A conversion that is scored on fewer pairs than others is not
+# comparable with them, so every difference is an error.
 
 logger = logging.getLogger(__name__)
+
+HOURS_OF_ALL = 29.07
+"""Hours of speech of the whole corpus; the English half has 13.41."""
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong with a copy; each is sorted, maps a file to the reason, and may be empty."""
+
+    absent: Sequence[str]
+    missing: Sequence[str]
+    extra: Mapping[str, str]
+    unreadable: Mapping[str, str]
+    misplaced: Mapping[str, str]
+    without_words: Sequence[str]
+
+
+def tally(ids: Iterable[EsdId]) -> Counter[str]:
+    """Return counts by everything that an id can be added up by.
+
+    The keys are ``all``, language, speaker, emotion, split and the cell of the last
+    three, such as ``0013 angry train``.
+    """
+    counts: Counter[str] = Counter()
+    for key in ids:
+        split = key.split
+        cell = f"{key.speaker} {key.emotion} {split}"
+        counts.update(("all", language_of(key.speaker), key.speaker, key.emotion, split, cell))
+    return counts
+
+
+def self_check(
+    root: Path,
+    speakers: Sequence[str],
+    kept: Iterable[EsdId],
+    faults: Faults,
+    *,
+    allow_incomplete: bool,
+) -> None:
+    """Log what was expected and found; a difference is an error.
+
+    Args:
+        root: the copy, for messages.
+        speakers: those that were asked for.
+        kept: the utterances with a readable wav.
+        faults: what is wrong in detail.
+        allow_incomplete: log a difference as a warning instead.
+
+    Raises:
+        ValueError: the copy is not whole; one line with counts, examples and remedy.
+    """
+    expected, found = tally(expected_ids(speakers)), tally(kept)
+    _log_table(expected, found)
+    differences = [_describe_counts(expected, found)] if expected != found else []
+    differences += _describe_faults(faults)
+    if not differences:
+        logger.info("%s: self-check passed: %d utterances", root, found["all"])
+        return
+    message = f"{root}: not a whole ESD: {'; '.join(differences)}"
+    if allow_incomplete:
+        logger.warning("%s; going on with what is there", message)
+        return
+    raise ValueError(
+        f"{message}; remove the folder and unpack the archive again, or allow_incomplete to go on"
+    )
+
+
+def _log_table(expected: Mapping[str, int], found: Mapping[str, int]) -> None:
+    """Log a line for each count but those of single cells, which only errors name."""
+    logger.info("%-28s %9s %6s", "self-check: utterances", "expected", "found")
+    for key, wanted in sorted(expected.items()):
+        if " " not in key:
+            got = found.get(key, 0)
+            mark = "" if wanted == got else "  differs"
+            logger.info("%-28s %9d %6d%s", f"  {key}", wanted, got, mark)
+
+
+def _describe_counts(expected: Mapping[str, int], found: Mapping[str, int]) -> str:
+    """Return ``1749 of 1750 utterances (0013 angry train 299 of 300)``."""
+    cells = [
+        f"{key} {found.get(key, 0)} of {wanted}"
+        for key, wanted in sorted(expected.items())
+        if " " in key and found.get(key, 0) != wanted
+    ]
+    shown = ", ".join(cells[:3]) + (f" and {len(cells) - 3} more" if len(cells) > 3 else "")
+    return f"{found.get('all', 0)} of {expected['all']} utterances ({shown})"
+
+
+def _describe_faults(faults: Faults) -> list[str]:
+    """Return one clause for each kind of fault, with its number and first example."""
+    kinds: dict[str, Sequence[str] | Mapping[str, str]] = {
+        "folders or transcripts not there": faults.absent,
+        "wavs missing": faults.missing,
+        "wavs too many": faults.extra,
+        "wavs unreadable": faults.unreadable,
+        "wavs whose folder contradicts their id": faults.misplaced,
+        "utterances without words in the transcripts": faults.without_words,
+    }
+    clauses = []
+    for kind, found in kinds.items():
+        if found:
+            first = next(iter(found))
+            reason = f" ({found[first]})" if isinstance(found, Mapping) else ""
+            clauses.append(f"{len(found)} {kind}, first {first}{reason}")
+    return clauses
+
+
+# ---------------------------------------------------------------- esd text
+# The transcripts of ESD: ``<speaker>/<speaker>.txt`` in four encodings, some lines damaged.
+#
+# A line is ``id<TAB>words<TAB>label``, with blank lines in between::
+#
+#     0011_000351<TAB>The clock stopped at nine.<TAB>Angry
+#     0004_000702<TAB>今天天气很好。<TAB>快乐
+#
+# As distributed, 0003 0006 0007 0008 0010 0012 0013 0014 0018 0019 are UTF-16 with a
+# byte-order mark, 0001 0002 0004 0005 0009 GB2312, 0016 and 0017 cp1252, the others ASCII;
+# a copy saved again may be UTF-8 throughout.
+#
+# Labels are read only to be told from words: the emotion is in the id. Where tabs
+# are missing (``KNOWN_DEFECTS``) the words are what stands between id and label. The line is
+# believed rather than the speaker's other readings of the sentence, since those differ:
+# speakers slipped, and the text was often, but not always, adapted to what they said.
+#
+# Source: github.com/HLTSingapore/Emotional-Speech-Data, issues 1 and 3.
+
+KNOWN_DEFECTS = frozenset(
+    {
+        "0012_001355",
+        "0013_000431",
+        "0013_000914",
+        "0014_001590",
+        "0015_000137",
+        "0015_000138",
+        "0015_000175",
+        "0015_000187",
+        "0015_000217",
+        "0015_000668",
+        "0015_000690",
+        "0015_000875",
+        "0015_001015",
+        "0015_001531",
+        "0015_001578",
+    }
+)
+"""Ids whose lines are known to lack tabs or to hold doubtful words, as distributed."""
+
+LABELS = {**FOLDERS, **dict(zip(("中立", "生气", "快乐", "伤心", "惊喜"), EMOTIONS, strict=True))}
+"""Emotion by the label of the third column, which may be Chinese for 0001 to 0010."""
+
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_LINE_END = re.compile(r"\r\n?|\n")
+_ID_AND_REST = re.compile(r"(\d{4}_\d{6})(?!\d)(.*)", re.ASCII)
+# A label stands apart from the words or follows their full stop: 今天很快乐 ends in no label.
+_LABEL_AT_END = re.compile(rf"(?:^|\s|(?<=[.!?,;。！？，；]))(?:{'|'.join(LABELS)})$")
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The words of one speaker, and what was not as it should be.
+
+    Attributes:
+        texts: words by id, white space made single.
+        repairs: how words were found that do not stand in a whole line, by id.
+        left_out: counts of what was passed over.
+    """
+
+    texts: dict[EsdId, str] = field(default_factory=dict)
+    repairs: dict[EsdId, str] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def decode(content: bytes, speaker: str) -> str:
+    """Return the text of a transcript, whichever of its encodings it is in.
+
+    A byte-order mark means UTF-16; else it is UTF-8 where that decodes, or what the
+    speaker's language was saved in.
+
+    Raises:
+        ValueError: it is none of these; the message says what was tried.
+    """
+    if content.startswith(_UTF16_MARKS):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig", "gb18030" if language_of(speaker) == "mandarin" else "cp1252"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:  # UTF-16 without its mark is valid UTF-8, but not text
+            return text
+    raise ValueError(f"is not text in {' or '.join(encodings)}; save it as UTF-8")
+
+
+def read_transcript(path: Path, speaker: str) -> Transcript:
+    """Return the words of a speaker's transcript.
+
+    Raises:
+        ValueError: the file cannot be decoded; the message names it.
+    """
+    try:
+        text = decode(path.read_bytes(), speaker)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    transcript = Transcript()
+    for line in _LINE_END.split(text):
+        if line.strip():
+            _read_line(line.strip(), speaker, transcript)
+    return transcript
+
+
+def _read_line(line: str, speaker: str, transcript: Transcript) -> None:
+    """Add what a line says to the transcript."""
+    match = _ID_AND_REST.match(line)
+    key = parse_id(match[1]) if match else None
+    if match is None or key is None or key.speaker != speaker:
+        transcript.left_out["lines of transcripts that name no utterance of the speaker"] += 1
+        return
+    fields = [" ".join(field.split()) for field in line.split("\t")]
+    whole = len(fields) == 3 and fields[0] == match[1] and fields[1] and fields[2] in LABELS
+    words = fields[1] if whole else _LABEL_AT_END.sub("", " ".join(match[2].split())).strip()
+    if not words:
+        transcript.left_out["lines of transcripts without words"] += 1
+        return
+    if key in transcript.texts:
+        transcript.left_out["lines of transcripts for an utterance that had one"] += 1
+        return
+    transcript.texts[key] = words
+    if whole:
+        if LABELS[fields[2]] != key.emotion:
+            transcript.left_out["labels of transcripts that contradict the id"] += 1
+    else:
+        known = "a known defect" if str(key) in KNOWN_DEFECTS else "not a known defect"
+        transcript.repairs[key] = f"the line is not id, words and label with tabs ({known})"
+
+
+def borrow_words(transcript: Transcript, ids: Iterable[EsdId]) -> list[EsdId]:
+    """Give utterances without words those of the same sentence, and return who has none even so.
+
+    The words are what most of the speaker's other emotions have, the first of equals;
+    that is what was to be said, if not to the letter what was. Each case is entered
+    in ``repairs``.
+    """
+    own = dict(transcript.texts)
+    without = []
+    for key in ids:
+        if key in own:
+            continue
+        others = [other for emotion in EMOTIONS if (other := key.in_emotion(emotion)) in own]
+        if not others:
+            without.append(key)
+            continue
+        words, _ = Counter(own[other] for other in others).most_common(1)[0]
+        giver = next(other for other in others if own[other] == words)
+        transcript.texts[key] = words
+        transcript.repairs[key] = f"no line of its own; the words of {giver}, the same sentence"
+    return without
+
+
+# ---------------------------------------------------------------- esd release
+# A copy of ESD on disk: find its folder, list its wavs in either layout, read its words.
+#
+# Two layouts are about, the first with folders of the split and the second, today's
+# archive, without; both may stand side by side::
+#
+#     <root>/0011/Angry/{evaluation,test,train}/0011_000351.wav
+#     <root>/0011/Angry/0011_000351.wav
+#     <root>/0011/0011.txt
+#
+# A wav is listed only where every folder above it says what its id says. Names that begin
+# with a dot and ``__MACOSX`` are left out.
+
+_EMOTION_OF_FOLDER = {name.lower(): emotion for name, emotion in FOLDERS.items()}
+_EXPECTED = (
+    "expected folders 0001 to 0020 with Neutral, Angry, Happy, Sad, Surprise and <speaker>.txt in "
+    "each, here or up to two folders below"
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a copy holds of some speakers; paths are relative to ``root``.
+
+    Attributes:
+        root: the folder of the speakers' folders.
+        wavs: path of each utterance.
+        extra: wavs that are no utterance of ESD, or a second one, each with the reason.
+        misplaced: wavs whose folders contradict their id, each with the reason.
+        transcripts: words by speaker.
+        absent: folders and transcripts that are not there.
+        left_out: counts of everything else that was passed over.
+    """
+
+    root: Path
+    wavs: dict[EsdId, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    misplaced: dict[str, str] = field(default_factory=dict)
+    transcripts: dict[str, Transcript] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def find_release(root: str | Path) -> Path:
+    """Return the absolute folder that holds the speakers' folders, or some of them.
+
+    Raises:
+        ValueError: there is nothing at ``root``, or no copy of ESD or two in it; the
+            message says what was expected where.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        fault = "is not a folder; unpack it" if root.exists() else "is not there"
+        raise ValueError(f"{root}: {fault}; {_EXPECTED}")
+    level, found = [root], list[Path]()
+    for _ in range(3):
+        found = sorted({path.resolve() for path in level if _has_speakers(path)})
+        if found:
+            break
+        level = [below for path in level for below in _folders(path)]
+    if not found:
+        raise ValueError(
+            f"{root}: {_EXPECTED}, found none; give the folder 'Emotion Speech Dataset'"
+        )
+    if len(found) > 1:
+        raise ValueError(
+            f"{root}: holds {len(found)} copies of ESD, such as {found[0]} and {found[1]}; "
+            "give the one to use"
+        )
+    return found[0]
+
+
+def _folders(path: Path) -> list[Path]:
+    """Return the sorted folders in a folder, but for those that nobody should open."""
+    with os.scandir(path) as entries:
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and _is_seen(entry))
+
+
+def _is_seen(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.name != "__MACOSX"
+
+
+def _has_speakers(path: Path) -> bool:
+    return any((path / speaker).is_dir() for speaker in SPEAKERS)
+
+
+def read_release(root: Path, speakers: Sequence[str]) -> Release:
+    """Return the wavs and words of the speakers; what is wrong is listed, not raised.
+
+    Raises:
+        ValueError: a transcript cannot be decoded.
+    """
+    release = Release(root)
+    for speaker in speakers:
+        folder = root / speaker
+        if not folder.is_dir():
+            release.absent.append(f"{speaker}/")
+            continue
+        for entry in _visible(folder, release.left_out):
+            emotion = _EMOTION_OF_FOLDER.get(entry.name.lower())
+            if entry.is_dir() and emotion is not None:
+                _list_emotion(release, speaker, emotion, entry.name)
+            elif entry.name != f"{speaker}.txt":
+                release.left_out["files and folders beside those of the emotions"] += 1
+        transcript = folder / f"{speaker}.txt"
+        if transcript.is_file():
+            release.transcripts[speaker] = read_transcript(transcript, speaker)
+        else:
+            release.absent.append(f"{speaker}/{speaker}.txt")
+    return release
+
+
+def _visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]:
+    """Yield, sorted, what lies in a folder; hidden names are counted."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if _is_seen(entry):
+                yield entry
+            else:
+                left_out["hidden files and folders"] += 1
+
+
+def _list_emotion(release: Release, speaker: str, emotion: str, name: str) -> None:
+    """List the wavs of one emotion's folder, whose name is given, and of the splits in it."""
+    place = f"{speaker}/{name}"
+    for entry in _visible(release.root / place, release.left_out):
+        split = entry.name.lower()
+        if not entry.is_dir():
+            _list_file(release, f"{place}/{entry.name}", speaker, emotion, None)
+        elif split in SPLITS:
+            for below in _visible(Path(entry.path), release.left_out):
+                path = f"{place}/{entry.name}/{below.name}"
+                _list_file(release, path, speaker, emotion, split)
+        else:
+            release.left_out["folders of an emotion that are no split"] += 1
+
+
+def _list_file(release: Release, path: str, speaker: str, emotion: str, split: str | None) -> None:
+    """Enter one file as a wav, as extra or as misplaced.
+
+    Args:
+        release: gets the entry.
+        path: relative to the root.
+        speaker: by the folders, as are the next two.
+        emotion: likewise.
+        split: None in the layout without folders for it.
+    """
+    stem, suffix = os.path.splitext(os.path.basename(path))
+    if suffix.lower() != ".wav":
+        release.left_out["files among the wavs that are no wav"] += 1
+        return
+    key = parse_id(stem)
+    if key is None:
+        release.extra[path] = "no utterance of ESD has this name"
+        return
+    by_id = (key.speaker, key.emotion, key.split)
+    by_folder = (speaker, emotion, split or key.split)
+    wrong = [
+        f"{first} by its id, {second} by its folder"
+        for first, second in zip(by_id, by_folder, strict=True)
+        if first != second
+    ]
+    if wrong:
+        release.misplaced[path] = ", ".join(wrong)
+    elif key in release.wavs:
+        release.extra[path] = f"a second wav of {key} beside {release.wavs[key]}"
+    else:
+        release.wavs[key] = path
+
+
+# ---------------------------------------------------------------- esd select
+# Which utterances of a copy of ESD can be used, with their words, and why others cannot.
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What can be used of a copy, and what cannot.
+
+    Attributes:
+        kept: utterances with a readable wav, in the order expected.
+        words: of all of them but for ``faults.without_words``.
+        rejected: ``(split, reason)`` of every utterance and every surplus wav left out, the
+            wav by its path; where its name tells no split, it is entered under train.
+        faults: what is wrong.
+        hours: of speech in ``kept``.
+    """
+
+    kept: list[EsdId]
+    words: Transcript
+    rejected: dict[str, tuple[str, str]]
+    faults: Faults
+    hours: float
+
+
+def select(release: Release, expected: Sequence[EsdId]) -> Selection:
+    """Return which of the expected utterances have a readable wav, and their words."""
+    kept, missing = [], []
+    unreadable: dict[str, str] = {}
+    rejected: dict[str, tuple[str, str]] = {}
+    hours = 0.0
+    for key in expected:
+        if key not in release.wavs:
+            missing.append(str(key))
+            rejected[key.utterance_id] = (key.split, f"no wav in {release.root}")
+            continue
+        # The next stage of a recipe decodes every file and finds what no header shows.
+        duration_s, fault = read_header(f"{release.root}/{release.wavs[key]}")
+        if fault:
+            unreadable[release.wavs[key]] = fault
+            rejected[key.utterance_id] = (key.split, f"{release.wavs[key]}: {fault}")
+        else:
+            kept.append(key)
+            hours += duration_s / 3600
+    for path, reason in {**release.extra, **release.misplaced}.items():
+        named = parse_id(Path(path).stem)
+        rejected[path] = (named.split if named else "train", reason)
+    words = Transcript()
+    for transcript in release.transcripts.values():
+        words.texts.update(transcript.texts)
+        words.repairs.update(transcript.repairs)
+        words.left_out.update(transcript.left_out)
+    without = [key.utterance_id for key in borrow_words(words, kept)]
+    faults = Faults(release.absent, missing, release.extra, unreadable, release.misplaced, without)
+    return Selection(kept, words, rejected, faults, hours)
+
+
+# ---------------------------------------------------------------- esd
+
 
 SET_OF_SPLIT = {"train": "esd_train", "evaluation": "esd_valid", "test": "esd_test"}
 PAIRED_SPLITS = ("evaluation", "test")
@@ -99,7 +711,7 @@ def prepare(
             and the remedy. Nothing is written then.
     """
     chosen = choose_speakers(language, speakers)
-    check_targets(targets)
+    check_targets(targets, EMOTIONS)
     release = read_release(find_release(root), chosen)
     selection = select(release, expected_ids(chosen))
     _log_left_out(release, selection.words)

@@ -32,36 +32,286 @@ Source: [P2V] IV-A, Table III (5,090 speakers, 151k utterances, 437 h).
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
-from espnet2_ext.corpora.lrs3_release import (
-    EXPECTED,
-    SPLITS,
-    Clip,
-    Release,
-    count,
-    find_release,
-    read_release,
-)
-from espnet2_ext.corpora.lrs3_text import (
-    MAX_CLIP_S,
-    ClipText,
-    Piece,
-    cut_at_pauses,
-    read_clip_text,
-)
-from espnet2_ext.corpora.pretraining_sets import split_for_pretraining
-from espnet2_ext.corpora.pretraining_union import (
+from espnet2_ext.corpora.copies import find_release_folder, self_check, visible
+from espnet2_ext.corpora.pretraining import (
     draw_validation,
+    split_for_pretraining,
     with_another_voice,
     write_with_union,
 )
-from espnet2_ext.corpora.self_check import self_check
-from espnet2_ext.data.rejected import report_rejected
-from espnet2_ext.data.utterance import Utterance
-from espnet2_ext.data.video_audio import Cut, VideoJob, extract_audio
+from espnet2_ext.data.directory import Utterance
+from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
+from espnet2_ext.data.tables import report_rejected
+
+# ---------------------------------------------------------------- lrs3 release
+# A copy of LRS3 on disk: find its folder and list its clips.
+#
+# ::
+#
+#     <root>/{pretrain,trainval,test}/<youtube id>/<NNNNN>.mp4
+#     <root>/{pretrain,trainval,test}/<youtube id>/<NNNNN>.txt
+#
+# Names that begin with a dot and ``__MACOSX`` are left out. A YouTube id may itself begin
+# with ``-`` or hold ``_``, so ids are never split at these.
+
+SPLITS = ("pretrain", "trainval", "test")
+EXPECTED = {
+    "pretrain clips": 118516,
+    "pretrain videos": 5090,
+    "trainval clips": 31982,
+    "trainval videos": 4004,
+    "test clips": 1321,
+    "test videos": 412,
+}
+"""Of the whole corpus, test set version 0.4; 151,819 clips."""
+_VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
+_FILE = re.compile(r"(\d{5})\.(mp4|txt)", re.IGNORECASE)
+_TREE = "LRS3: folders pretrain, trainval and test with <youtube id>/<NNNNN>.mp4 in them"
+
+
+@dataclass(frozen=True, order=True)
+class Clip:
+    """A clip, which split and video it is of, and its number there."""
+
+    split: str
+    video: str
+    number: str
+
+    @property
+    def speaker(self) -> str:
+        """Return the talk, which stands for its speaker."""
+        return f"lrs3_{self.video}"
+
+    @property
+    def utterance_id(self) -> str:
+        """Return an id that also tells clips of a video in two splits apart."""
+        return f"{self.speaker}-{self.split}_{self.number}"
+
+    @property
+    def stem(self) -> str:
+        """Return the path below the root without its suffix."""
+        return f"{self.split}/{self.video}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a copy holds; paths are relative to ``root``.
+
+    Attributes:
+        root: the folder of the splits.
+        videos: path of each clip's mp4.
+        texts: path of each clip's txt.
+        left_out: counts of everything else that was passed over.
+    """
+
+    root: Path
+    videos: dict[Clip, str] = field(default_factory=dict)
+    texts: dict[Clip, str] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def find_release(root: str | Path) -> Path:
+    """Return the absolute folder that holds the splits, or some of them; up to two below.
+
+    Raises:
+        ValueError: there is nothing at ``root``, or no copy of LRS3 or two in it.
+    """
+    return find_release_folder(root, "LRS3-TED", _has_clips, _TREE)
+
+
+def read_release(root: Path) -> Release:
+    """Return the clips of all splits; what is no clip is counted."""
+    release = Release(root)
+    for split in SPLITS:
+        for folder in _visible(root / split, release.left_out):
+            if not folder.is_dir() or not _VIDEO.fullmatch(folder.name):
+                release.left_out["files and folders beside those of the videos"] += 1
+                continue
+            for entry in _visible(Path(folder.path), release.left_out):
+                name = _FILE.fullmatch(entry.name)
+                if name is None or not entry.is_file():
+                    release.left_out["files among the clips that are none"] += 1
+                    continue
+                clip = Clip(split, folder.name, name[1])
+                table = release.videos if name[2].lower() == "mp4" else release.texts
+                table[clip] = f"{split}/{folder.name}/{entry.name}"
+    return release
+
+
+def count(clips: Iterable[Clip]) -> dict[str, int]:
+    """Return how many clips and videos each split has, by the names of `EXPECTED`."""
+    numbers: Counter[str] = Counter()
+    videos = set()
+    for clip in clips:
+        numbers[f"{clip.split} clips"] += 1
+        videos.add((clip.split, clip.video))
+    numbers.update(f"{split} videos" for split, _ in videos)
+    return dict(numbers)
+
+
+def _has_clips(path: Path) -> bool:
+    return any(
+        _VIDEO.fullmatch(folder.name) and folder.is_dir()
+        for split in SPLITS
+        for folder in _visible(path / split, Counter())
+    )
+
+
+def _visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]:
+    """Yield, sorted, what lies in a folder; nothing where there is no such folder."""
+    if folder.is_dir():
+        yield from visible(folder, left_out)
+
+
+# ---------------------------------------------------------------- lrs3 text
+# The text file beside a clip of LRS3, and where to cut a long clip by it.
+#
+# ::
+#
+#     Text:  SOMETHING {LG} WAS LEFT THERE
+#     Conf:  3
+#
+#     FRAME X Y W H
+#
+#     WORD START END ASDSCORE
+#     SOMETHING 0.08 0.51 6.2
+#
+# Times are seconds from the clip's beginning. Some files lack the last section.
+
+MAX_CLIP_S = 15.0
+PAUSE_S = 0.4
+"""Where AV-HuBERT's preparation cuts, and from which length on (Shi et al. 2022)."""
+
+_TEXT = re.compile(r"^Text:(.*)$", re.MULTILINE)
+_MARKER = re.compile(r"\{[^{}]*\}")
+_ROW = re.compile(r"(\S+)\s+(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)(?:\s+\S+)?")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, or a marker such as ``{LG}``, and when it is said."""
+
+    text: str
+    start_s: float
+    stop_s: float
+
+
+@dataclass(frozen=True)
+class ClipText:
+    """What is said in a clip, None if the file does not say; and when, as far as known.
+
+    Attributes:
+        text: without markers, unless there is nothing else.
+        words: in their order; empty where the file has no table of them, or a wrong one.
+        fault: what is wrong with the table of words; None where nothing is.
+    """
+
+    text: str | None
+    words: tuple[Word, ...] = ()
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a clip; ``stop_s`` None is the clip's end, ``text`` None is unknown."""
+
+    start_s: float
+    stop_s: float | None
+    text: str | None
+
+
+def read_clip_text(path: str | Path) -> ClipText:
+    """Return what the file says; UTF-8, or else ISO-8859-1, which always decodes."""
+    content = Path(path).read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("iso-8859-1")
+    return parse_clip_text(text)
+
+
+def parse_clip_text(content: str) -> ClipText:
+    """Return text and words of a file's content."""
+    lines = [line.strip() for line in content.splitlines()]
+    found = _TEXT.search("\n".join(lines))
+    text = clean(found[1]) if found else None
+    header = next(
+        (i for i, line in enumerate(lines) if line.split()[:2] == ["WORD", "START"]), None
+    )
+    if header is None:
+        return ClipText(text)
+    words: list[Word] = []
+    for line in filter(None, lines[header + 1 :]):
+        row = _ROW.fullmatch(line)
+        if row is None:
+            return ClipText(text, fault=f"{line!r:.60} is not word, start, end and score")
+        words.append(Word(row[1], float(row[2]), float(row[3])))
+        if (
+            words[-1].stop_s < words[-1].start_s
+            or words[-1].start_s < words[max(len(words) - 2, 0)].start_s
+        ):
+            return ClipText(text, fault=f"{line!r:.60} goes back in time")
+    return ClipText(text, tuple(words))
+
+
+def clean(text: str) -> str | None:
+    """Return the words without markers in braces; only markers stay; None if there is nothing."""
+    words = " ".join(_MARKER.sub(" ", text).replace("{", " ").replace("}", " ").split())
+    return words or " ".join(text.split()) or None
+
+
+def cut_at_pauses(
+    clip: ClipText, *, max_clip_s: float = MAX_CLIP_S, pause_s: float = PAUSE_S
+) -> list[Piece]:
+    """Return the parts of a clip, each at most ``max_clip_s`` where its words allow it.
+
+    A cut goes into the middle of the last pause above ``pause_s`` that keeps the part
+    short enough. The last part reaches to the end of the clip, which may be some
+    silence after the last word. A clip without times stays whole.
+
+    Deviation: where there is no such pause, at the widest gap between two words.
+    """
+    if not clip.words or clip.words[-1].stop_s <= max_clip_s:
+        return [Piece(0.0, None, clip.text)]
+    pieces = []
+    start_s, first = 0.0, 0
+    while clip.words[-1].stop_s - start_s > max_clip_s:
+        after = _next_piece(clip.words, first, start_s + max_clip_s, pause_s)
+        if after is None:
+            break
+        cut_s = (clip.words[after - 1].stop_s + clip.words[after].start_s) / 2
+        pieces.append(Piece(start_s, cut_s, _join(clip.words[first:after])))
+        start_s, first = cut_s, after
+    return [*pieces, Piece(start_s, None, _join(clip.words[first:]))]
+
+
+def _next_piece(words: Sequence[Word], first: int, limit_s: float, pause_s: float) -> int | None:
+    """Return the index of the word before which to cut, None where there is no gap."""
+    gaps = {
+        first + 1 + offset: after.start_s - before.stop_s
+        for offset, (before, after) in enumerate(pairwise(words[first:]))
+        if after.start_s >= before.stop_s
+    }
+    near = [index for index in gaps if words[index - 1].stop_s + gaps[index] / 2 <= limit_s]
+    if not near:
+        return min(gaps, default=None)  # a word longer than the limit: as soon as can be
+    pauses = [index for index in near if gaps[index] > pause_s]
+    return max(pauses) if pauses else max(near, key=lambda index: gaps[index])
+
+
+def _join(words: Sequence[Word]) -> str | None:
+    return clean(" ".join(word.text for word in words))
+
+
+# ---------------------------------------------------------------- lrs3
 
 logger = logging.getLogger(__name__)
 

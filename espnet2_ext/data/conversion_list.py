@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.parallel import atomic_open
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.listening.key import ListeningTest
 from espnet2_ext.listening.results import ListenerResult, read_result
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.tables import read_table
 from espnet2_ext.listening.manifest import (
     CHECK,
     EMOTION,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.listening.design import ALL, balance_period, listener_order
 from espnet2_ext.listening.key import KEY, ListeningTest, Trial, read_key, write_key
 from espnet2_ext.listening.manifest import (

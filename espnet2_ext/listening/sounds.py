@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from espnet2_ext.data.atomic import atomic_open
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio, to_int16
+from espnet2_ext.data.parallel import atomic_open
 
 
 class SoundFolder:

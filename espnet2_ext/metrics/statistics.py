@@ -1,16 +1,156 @@
-"""How certain is a mean over utterances that share speakers and sentences?"""
+"""Spread over folds and seeds, and tests whether one system is better than another.
 
+Folds share most of their training data, so their scores depend on each other, and the
+sign-flip test over folds and seeds finds differences too easily. The corrected t-test
+widens the variance for that and is the one to believe; McNemar's test and
+``paired_bootstrap`` ask about the utterances instead, with the recognisers as they are.
+
+Student's and the binomial distribution come from scipy, which scikit-learn brings.
+"""
+
+import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import compress
 from pathlib import Path
 
 import numpy as np
+from scipy.special import bdtr, stdtr
 
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.tables import read_table
+from espnet2_ext.metrics.ser import class_indices
 from espnet2_ext.ser.attributes import normalise_sentence
+
+# ---------------------------------------------------------------- ser statistics
+
+MAX_EXACT = 16
+"""Up to so many differences all 2^n patterns of signs are tried."""
+
+
+def mean_and_std(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
+    """Return the mean and the sample standard deviation (n - 1); None for a single value.
+
+    Args:
+        values: (n,), one a fold and seed.
+
+    Raises:
+        ValueError: no values, or values that are not finite.
+    """
+    numbers = _finite(values)
+    return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None
+
+
+def sign_flip_test(
+    differences: Sequence[float] | np.ndarray, *, num_resamples: int = 20000, seed: int = 0
+) -> float:
+    """Return the two-sided p value of a paired permutation test of the mean.
+
+    If two systems are alike, each difference might as well have the other sign. p is
+    the share of sign patterns whose |mean| is at least the observed one: of all
+    patterns up to `MAX_EXACT` differences, else of drawn ones (the observed one counts
+    among them). n differences can reach no p below 2 / 2^n: five folds, no less than 0.0625.
+
+    Differences of one fold under several seeds share the test utterances, those of two
+    folds share training data; both make p too small. See `corrected_t_test`.
+
+    Args:
+        differences: (n,) score of A less score of B, one a fold and seed.
+        num_resamples: patterns drawn beyond `MAX_EXACT` differences.
+        seed: of the draw.
+
+    Raises:
+        ValueError: no differences, or differences that are not finite.
+    """
+    numbers = _finite(differences)
+    # Patterns that should tie must not fall apart by the last bit of a sum.
+    observed = abs(numbers.sum()) - 1.0e-9 * np.abs(numbers).sum()
+    if len(numbers) <= MAX_EXACT:
+        bits = np.arange(2 ** len(numbers))[:, None] >> np.arange(len(numbers)) & 1
+        signs = 1.0 - 2.0 * bits
+        return float((np.abs(signs @ numbers) >= observed).mean())
+    drawn = np.random.default_rng(seed).choice((1.0, -1.0), size=(num_resamples, len(numbers)))
+    count = int((np.abs(drawn @ numbers) >= observed).sum())
+    return (count + 1) / (num_resamples + 1)
+
+
+def corrected_t_test(
+    differences: Sequence[float] | np.ndarray, test_to_train: float
+) -> tuple[float, float]:
+    """Return t and the two-sided p value of the corrected resampled t-test.
+
+    t = mean / sqrt((1 / n + test_to_train) * variance), n - 1 degrees of freedom. The
+    second summand stands for what overlapping training data make scores share.
+
+    Args:
+        differences: (n,) score of A less score of B, one a fold and seed; n > 1.
+        test_to_train: test utterances over training utterances of a fold.
+
+    Returns:
+        t and p; equal differences leave no doubt: infinite t and p = 0, unless they
+        are all 0, which gives t = 0 and p = 1.
+
+    Raises:
+        ValueError: fewer than two differences, one that is not finite, or a ratio that
+            is not above 0.
+
+    Source: Nadeau and Bengio, "Inference for the generalization error", Machine
+        Learning 52, 2003, section 5 (corrected resampled t-test).
+    Deviation: they draw training and test sets at random; folds by session or speaker
+        are the usual, not the proven, use.
+    """
+    numbers = _finite(differences)
+    if len(numbers) < 2:
+        raise ValueError("the corrected t-test needs two folds or seeds; run more of them")
+    if not (math.isfinite(test_to_train) and test_to_train > 0):
+        raise ValueError(f"test_to_train must be above 0, got {test_to_train}")
+    error = math.sqrt((1 / len(numbers) + test_to_train) * float(numbers.var(ddof=1)))
+    mean = float(numbers.mean())
+    # Equal differences may leave a variance of rounding errors.
+    if error <= 1.0e-12 * abs(mean):
+        return (math.copysign(math.inf, mean), 0.0) if mean else (0.0, 1.0)
+    t = mean / error
+    return t, float(2 * stdtr(len(numbers) - 1, -abs(t)))
+
+
+def mcnemar_test(
+    right_a: Sequence[bool] | np.ndarray, right_b: Sequence[bool] | np.ndarray
+) -> float:
+    """Return the exact two-sided p value of McNemar's test of two accuracies (WA).
+
+    Only utterances that exactly one system gets right count; if the systems are alike,
+    each is as likely the right one. p = 2 P(X <= the smaller count), X binomial with
+    probability 1/2, at most 1.
+
+    Args:
+        right_a: (n,) whether A is right, one an utterance: predictions of several seeds
+            on one utterance are not independent, as the test would have them.
+        right_b: (n,) whether B is right on the same utterances.
+
+    Raises:
+        ValueError: no utterances, or lists of different length.
+    """
+    a, b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
+    if len(a) != len(b) or len(a) == 0:
+        raise ValueError(
+            f"{len(a)} utterances of A and {len(b)} of B; test both on the same utterances"
+        )
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    if only_a == only_b:
+        return 1.0
+    return min(1.0, float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
+
+
+def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    numbers = np.asarray(values, dtype=np.float64)
+    if len(numbers) == 0 or not np.isfinite(numbers).all():
+        raise ValueError(f"expected finite values, at least one; got {numbers.tolist()[:5]}")
+    return numbers
+
+
+# ---------------------------------------------------------------- statistics
+# How certain is a mean over utterances that share speakers and sentences?
 
 NUM_RESAMPLES = 2000
 MOST_KEPT = 1_000_000
@@ -274,3 +414,178 @@ def _kept_multiplicities(
 ) -> list[np.ndarray]:
     """Return the same as a list: all metrics of a table have the same draws."""
     return list(_multiplicities(np.array(rows), np.array(columns), num_resamples, seed))
+
+
+# ---------------------------------------------------------------- ser bootstrap
+# Bootstrap intervals of scores that are no means over utterances, such as UA and macro-F1.
+#
+# What is drawn is a group: an utterance with the predictions of all its training seeds,
+# or a speaker with all utterances. Groups are drawn, not predictions, because two seeds
+# on one utterance, or two utterances of one speaker, are not two independent trials. Where
+# speakers say the same sentences, as in acted corpora, both are drawn, see ``statistics.py``.
+#
+# The intervals speak of other test utterances (or speakers and sentences) for the recognisers
+# at hand, not of recognisers trained anew.
+
+Score = Callable[[np.ndarray], np.ndarray]
+"""From confusions (R, K, K) to scores (R,), see ``metrics/ser.py``."""
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much better A is than B on the same utterances.
+
+    Attributes:
+        difference: score of A less score of B.
+        low: lower end of its interval.
+        high: upper end.
+        p_value: two-sided; twice the share of resamples on the rarer side of 0.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def grouped_confusions(
+    labels: Sequence[str],
+    predicted: Sequence[str],
+    classes: Sequence[str],
+    groups: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Return (G, K, K) counts, one matrix a group, groups sorted; rows are references.
+
+    Args:
+        labels: (n,) reference emotions.
+        predicted: (n,) recognised emotions.
+        classes: (K,) emotions.
+        groups: (n,) names, such as utterance ids or speakers; None makes every
+            prediction a group of its own.
+
+    Raises:
+        ValueError: there is no prediction, lengths differ, a class stands twice, or an
+            emotion is none of the classes.
+    """
+    names = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    if not len(labels) == len(predicted) == len(names) > 0:
+        raise ValueError(
+            f"{len(labels)} labels, {len(predicted)} predictions and {len(names)} groups; give "
+            "one of each for every prediction, and at least one"
+        )
+    places, group = np.unique(names, return_inverse=True)
+    confusions = np.zeros((len(places), len(classes), len(classes)), dtype=np.int64)
+    cells = group, class_indices(labels, classes), class_indices(predicted, classes)
+    np.add.at(confusions, cells, 1)
+    return confusions
+
+
+def bootstrap_score(
+    confusions: np.ndarray,
+    score: Score,
+    *,
+    crossing: Crossing | None = None,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the percentile interval (low, high) of the score of all groups together.
+
+    A resample that misses a class is scored over those it has, like a fold.
+
+    Args:
+        confusions: (G, K, K), see `grouped_confusions`.
+        score: of summed confusions.
+        crossing: of the groups, (G,); None draws groups.
+        confidence: mass inside the interval.
+        num_resamples: samples drawn with replacement.
+        seed: the same confusions and seed give the same interval, without a crossing in any
+            order.
+
+    Raises:
+        ValueError: a confidence outside (0, 1), a group without any prediction.
+    """
+    _check(confusions, confidence)
+    scores = score(_resampled(confusions, crossing, num_resamples, seed))
+    return _interval(scores, confidence)
+
+
+def paired_bootstrap(
+    confusions_a: np.ndarray,
+    confusions_b: np.ndarray,
+    score: Score,
+    *,
+    crossing: Crossing | None = None,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> PairedDifference:
+    """Return the difference of two systems' scores, with every group drawn for both at once.
+
+    Args:
+        confusions_a: (G, K, K) of A, see `grouped_confusions`.
+        confusions_b: (G, K, K) of B over the same groups.
+        score: see `bootstrap_score`.
+        crossing: see there.
+        confidence: see there.
+        num_resamples: see there.
+        seed: see there.
+
+    Raises:
+        ValueError: the systems were not scored on the same utterances; see also
+            `bootstrap_score`.
+    """
+    _check(confusions_a, confidence)
+    references = [confusions.sum(axis=-1) for confusions in (confusions_a, confusions_b)]
+    if not np.array_equal(*references):
+        raise ValueError(
+            "the two systems do not have the same groups with the same reference emotions; "
+            "test both on the same utterances"
+        )
+    both = np.stack([confusions_a, confusions_b], axis=1)
+    drawn = _resampled(both, crossing, num_resamples, seed)
+    differences = score(drawn[:, 0]) - score(drawn[:, 1])
+    rarer = min((differences <= 0).sum(), (differences >= 0).sum())
+    low, high = _interval(differences, confidence)
+    return PairedDifference(
+        difference=float(score(confusions_a.sum(axis=0)) - score(confusions_b.sum(axis=0))),
+        low=low,
+        high=high,
+        # One more than counted: of finitely many resamples none may say "impossible".
+        p_value=min(1.0, 2.0 * (float(rarer) + 1.0) / (len(differences) + 1.0)),
+    )
+
+
+def _check(confusions: np.ndarray, confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
+    if len(confusions) == 0 or (confusions.sum(axis=(-2, -1)) == 0).any():
+        raise ValueError("an interval needs groups of at least one prediction each")
+
+
+def _resampled(
+    counts: np.ndarray, crossing: Crossing | None, num_resamples: int, seed: int
+) -> np.ndarray:
+    """Return the sums of G groups drawn with replacement, (R, ...) from (G, ...).
+
+    Without a crossing, groups with the same counts are drawn as one kind, by how many there
+    are: thousands of utterances are few kinds. With one, R is less where draws hold nothing.
+    """
+    if crossing is not None:
+        sums = resampled_sums(
+            counts.reshape(len(counts), -1),
+            crossing.rows,
+            crossing.columns,
+            num_resamples=num_resamples,
+            seed=seed,
+        )
+        return sums[sums.any(axis=1)].reshape(-1, *counts.shape[1:])
+    kinds, how_many = np.unique(counts.reshape(len(counts), -1), axis=0, return_counts=True)
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(len(counts), how_many / len(counts), size=num_resamples)
+    return (drawn @ kinds).reshape(num_resamples, *counts.shape[1:])
+
+
+def _interval(scores: np.ndarray, confidence: float) -> tuple[float, float]:
+    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

@@ -1,8 +1,10 @@
 """What the decoder reads: a vector for every unit, and what is the same at all of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
+
+# ---------------------------------------------------------------- memory
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,68 @@ class Memory:
     def items(self, rows: torch.Tensor | list[int] | slice) -> "Memory":
         """Return the memory of some items of the batch."""
         return Memory(self.encoded[rows], self.shared[rows], self.mask[rows])
+
+
+# ---------------------------------------------------------------- masks
+# Length masks, made of tensors (no host synchronisation).
+
+
+def length_mask(lengths: torch.Tensor, max_length: int) -> torch.Tensor:
+    """Return (B, max_length) bool, True where a position lies inside its item.
+
+    Args:
+        lengths: (B,) number of valid positions of each item.
+        max_length: width of the padded batch.
+    """
+    positions = torch.arange(max_length, device=lengths.device)
+    return positions[None, :] < lengths[:, None]
+
+
+# ---------------------------------------------------------------- decoder state
+# What goes into and comes out of the decoder's passes and single steps.
+
+
+@dataclass(frozen=True)
+class DecoderOutput:
+    """What a pass over whole sequences returns.
+
+    Attributes:
+        mels: (B, S * r, M) normalised.
+        stop_logits: (B, S).
+        attention: (B, S, U) weights of the free pass; None in the forced pass, where
+            they are what was given.
+        log_attention: (B, K, U) log of what the attention itself would have done, at
+            ``energy_steps`` only; None in the free pass.
+        energy_steps: (K,) step indices; None in the free pass.
+    """
+
+    mels: torch.Tensor
+    stop_logits: torch.Tensor
+    attention: torch.Tensor | None
+    log_attention: torch.Tensor | None = None
+    energy_steps: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """Everything a step needs of the steps before it, for a batch of B items."""
+
+    memory: Memory
+    mask: torch.Tensor  # (B, U) units the next step may look at
+    projected_memory: torch.Tensor  # (B, U, A)
+    attention_constant: torch.Tensor  # (B, 4H) gates' part that no step changes
+    decoder_constant: torch.Tensor  # (B, 4H) the same of the decoder LSTM
+    attention_hidden: torch.Tensor  # (B, H)
+    attention_cell: torch.Tensor  # (B, H)
+    decoder_hidden: torch.Tensor  # (B, H)
+    decoder_cell: torch.Tensor  # (B, H)
+    weights: torch.Tensor  # (B, U)
+    accumulated: torch.Tensor  # (B, U)
+    context: torch.Tensor  # (B, E)
+
+    def items(self, rows: list[int]) -> "DecoderState":
+        """Return the state of some items of the batch."""
+        tensors = (field.name for field in fields(self) if field.name != "memory")
+        return DecoderState(
+            memory=self.memory.items(rows), **{name: getattr(self, name)[rows] for name in tensors}
+        )

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from espnet2_ext.data.atomic import atomic_open
-from espnet2_ext.report.results import PATH, TEXT, Record, read_records
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.report.records import PATH, TEXT, Record, read_records
 
 ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
 DECIMALS = {"%": 1, "dB": 1, "Hz": 1, "share": 3, "count": 0}

@@ -1,20 +1,27 @@
 """What is known of each utterance: who, when, in which dialogue, which words, which audio."""
 
+import hashlib
 import logging
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet2_ext.data.data_directory import (
+import soundfile
+
+from espnet2_ext.data.audio import AudioError
+from espnet2_ext.data.directory import (
     OPTIONAL_TABLES,
     DataDirectoryError,
+    Utterance,
     read_data_directory,
 )
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.tables import read_rejected
+
+# ---------------------------------------------------------------- attributes
 
 logger = logging.getLogger(__name__)
 
@@ -165,3 +172,47 @@ def _why(attribute: str) -> str:
     if attribute == "content":
         return "not asked for"
     return f"no {_TABLES[attribute]}, or nothing in it"
+
+
+# ---------------------------------------------------------------- audio content
+# The same recording under another name, found by its samples.
+
+
+def content_digests(utterances: Utterances, others: Sequence[Utterances] = ()) -> dict[str, str]:
+    """Return ``{wav: digest}`` of all; equal digests mean equal samples.
+
+    Samples are compared as 16-bit integers, so that a wav file and its flac copy are
+    the same. Files are read in full only where an utterance and another file have the
+    same length, since another length is another content.
+
+    Args:
+        utterances: are compared with each other and with the others.
+        others: are not compared with each other.
+
+    Raises:
+        AudioError: a file is missing or not readable.
+    """
+    wavs = {utterance.wav for utterance in utterances.values()}
+    all_wavs = wavs | {utterance.wav for group in others for utterance in group.values()}
+    lengths = {wav: _num_samples(wav) for wav in sorted(all_wavs)}
+    times = Counter(lengths.values())
+    to_read = {lengths[wav] for wav in wavs if times[lengths[wav]] > 1}
+    return {
+        wav: _digest(wav) if length in to_read else f"{length} samples"
+        for wav, length in lengths.items()
+    }
+
+
+def _num_samples(wav: str) -> int:
+    try:
+        return soundfile.info(wav).frames
+    except RuntimeError as error:
+        raise AudioError(f"{wav}: not readable as audio; run format_wav first") from error
+
+
+def _digest(wav: str) -> str:
+    try:
+        samples, _ = soundfile.read(wav, dtype="int16", always_2d=True)
+    except RuntimeError as error:
+        raise AudioError(f"{wav}: not readable as audio; run format_wav first") from error
+    return hashlib.sha256(samples.tobytes()).hexdigest()

@@ -4,24 +4,262 @@ import hashlib
 import json
 import logging
 import math
+import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import yaml
 from tqdm import tqdm
 
-from espnet2_ext.data.atomic import atomic_open
-from espnet2_ext.data.one_thread import one_thread
-from espnet2_ext.data.table import read_table
-from espnet2_ext.speaker.crops import CropSampler, read_features
-from espnet2_ext.speaker.mini_model import (
-    FBANK_BANDS,
-    MiniSpeakerModel,
-    build_mini_speaker_model,
-    save_mini_speaker_model,
-)
-from espnet2_ext.speaker.model_files import MODEL_FILES
+from espnet2_ext.data.audio import AudioError, read_audio
+from espnet2_ext.data.parallel import atomic_open, one_thread, parallel_map
+from espnet2_ext.data.tables import read_table, report_rejected
+from espnet2_ext.speaker.encoder import MIN_SAMPLES, MODEL_FILES
+
+# ---------------------------------------------------------------- mini model
+# A small ECAPA-TDNN as a SpeechBrain model directory, read by the same loader as the large.
+
+FBANK_BANDS = 80
+VECTOR_DIM = 192
+"""As the published encoder's, so that model configs fit both."""
+
+
+@dataclass
+class MiniSpeakerModel:
+    """The parts of a speaker classifier while it trains.
+
+    Attributes:
+        mean_var_norm: takes each utterance's mean away (its loudness with it).
+        embedding_model: features (B, F, 80) to vectors (B, 1, 192).
+        classifier: vectors to cosines with one direction per speaker (B, 1, speakers).
+        channels: width of the network's layers.
+        speakers: their names in the classifier's order.
+    """
+
+    mean_var_norm: torch.nn.Module
+    embedding_model: torch.nn.Module
+    classifier: torch.nn.Module
+    channels: int
+    speakers: list[str]
+
+
+def build_mini_speaker_model(
+    speakers: list[str], channels: int, device: str = "cpu"
+) -> MiniSpeakerModel:
+    """Return the untrained model; torch's generator decides its weights.
+
+    Source: [P2V] III-B and Fig. 2, ECAPA-TDNN, narrower.
+    """
+    from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN, Classifier
+    from speechbrain.processing.features import InputNormalization
+
+    return MiniSpeakerModel(
+        mean_var_norm=InputNormalization(norm_type="sentence", std_norm=False),
+        embedding_model=ECAPA_TDNN(FBANK_BANDS, **_architecture(channels)).to(device),
+        classifier=Classifier(VECTOR_DIM, out_neurons=len(speakers)).to(device),
+        channels=channels,
+        speakers=speakers,
+    )
+
+
+def _architecture(channels: int) -> dict:
+    """Return ECAPA-TDNN's arguments: SpeechBrain's published layout at another width.
+
+    Dilations are those of [P2V] III-B and of SpeechBrain, which are the same.
+    """
+    return {
+        "lin_neurons": VECTOR_DIM,
+        "channels": [channels] * 4 + [3 * channels],
+        "kernel_sizes": [5, 3, 3, 3, 1],
+        "dilations": [1, 2, 3, 4, 1],
+        "attention_channels": max(channels // 2, 8),
+        "se_channels": max(channels // 2, 8),
+        "res2net_scale": 8,
+    }
+
+
+def save_mini_speaker_model(
+    model: MiniSpeakerModel, out_dir: str | Path, vectors: torch.Tensor
+) -> None:
+    """Write the directory; ``hyperparams.yaml``, without which no loader takes it, comes last.
+
+    Args:
+        model: trained.
+        out_dir: the directory, created if needed; an earlier model in it is replaced.
+        vectors: (n, 192) of the training utterances: their mean and deviation are part
+            of the format (used by SpeechBrain's ``normalize=True`` only).
+    """
+    from speechbrain.dataio.encoder import CategoricalEncoder
+
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    (out_dir / "hyperparams.yaml").unlink(missing_ok=True)
+    temporary = out_dir / f".writing.{os.getpid()}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    for name in ("embedding_model", "classifier"):
+        weights = {k: v.detach().cpu() for k, v in getattr(model, name).state_dict().items()}
+        torch.save(weights, temporary / f"{name}.ckpt")
+    statistics = {
+        "count": len(vectors),
+        "glob_mean": vectors.mean(dim=0),
+        "glob_std": vectors.std(dim=0),
+    }
+    torch.save(statistics, temporary / "mean_var_norm_emb.ckpt")
+    labels = CategoricalEncoder()
+    labels.expect_len(len(model.speakers))
+    for speaker in model.speakers:
+        labels.add_label(speaker)
+    labels.save(temporary / "label_encoder.txt")
+    for path in sorted(temporary.iterdir()):
+        os.replace(path, out_dir / path.name)
+    temporary.rmdir()
+    with atomic_open(out_dir / "hyperparams.yaml") as stream:
+        stream.write(_hyperparams(model))
+
+
+def _hyperparams(model: MiniSpeakerModel) -> str:
+    """Return the yaml that SpeechBrain builds the model from, in the published layout."""
+    architecture = "".join(
+        f"    {name}: {value}\n" for name, value in _architecture(model.channels).items()
+    )
+    names = ("embedding_model", "mean_var_norm_emb", "classifier", "label_encoder")
+    loadables = "".join(f"        {name}: !ref <{name}>\n" for name in names)
+    modules = "".join(
+        f"    {name}: !ref <{name}>\n" for name in ("compute_features", "mean_var_norm", *names[:3])
+    )
+    # No paths: SpeechBrain then takes `<name>.ckpt` from wherever the yaml lies, so the
+    # directory can be moved; only the labels are named otherwise.
+    return f"""\
+# Small ECAPA-TDNN speaker encoder, written by espnet2_ext.bin.train_speaker_encoder.
+# Load with speechbrain.inference.classifiers.EncoderClassifier.
+pretrained_path: .
+n_mels: {FBANK_BANDS}
+compute_features: !new:speechbrain.lobes.features.Fbank
+    n_mels: !ref <n_mels>
+mean_var_norm: !new:speechbrain.processing.features.InputNormalization
+    norm_type: sentence
+    std_norm: False
+embedding_model: !new:speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
+    input_size: !ref <n_mels>
+{architecture}classifier: !new:speechbrain.lobes.models.ECAPA_TDNN.Classifier
+    input_size: {VECTOR_DIM}
+    out_neurons: {len(model.speakers)}
+mean_var_norm_emb: !new:speechbrain.processing.features.InputNormalization
+    norm_type: global
+    std_norm: False
+label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
+modules:
+{modules}pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
+    loadables:
+{loadables}    paths:
+        label_encoder: !ref <pretrained_path>/label_encoder.txt
+"""
+
+
+# ---------------------------------------------------------------- crops
+# Random crops of log-mel features, one speaker each, for training a speaker encoder.
+
+HOP_S = 0.01
+"""Hop of SpeechBrain's Fbank."""
+
+
+def read_features(
+    data_dir: str | Path, compute_features: torch.nn.Module
+) -> dict[str, torch.Tensor]:
+    """Return ``{utterance: (F, 80)}`` of every usable utterance; log those that are not.
+
+    Args:
+        data_dir: its ``wav.scp`` is read.
+        compute_features: SpeechBrain's Fbank, on the CPU.
+    """
+    features, rejected = {}, {}
+    wavs = sorted(read_table(Path(data_dir) / "wav.scp").items())
+
+    def compute(item: tuple[str, str]) -> torch.Tensor | str:
+        try:
+            waveform = read_audio(item[1])
+        except AudioError as error:
+            return str(error)
+        if len(waveform) < MIN_SAMPLES:
+            return f"{item[1]}: {len(waveform)} samples, a speaker encoder needs {MIN_SAMPLES}"
+        return compute_features(torch.from_numpy(waveform).unsqueeze(0)).squeeze(0)
+
+    with torch.no_grad():
+        results = parallel_map(compute, wavs, description="log-mel features")
+        for (utterance, _), result in zip(wavs, results, strict=True):
+            if isinstance(result, str):
+                rejected[utterance] = result
+            else:
+                features[utterance] = result
+    report_rejected(data_dir, rejected, len(wavs))
+    return features
+
+
+class CropSampler:
+    """Batches of masked crops, every speaker equally often.
+
+    A crop has its own mean taken away, as the encoder does with a whole utterance, so
+    that masks and short utterances do not shift it.
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, torch.Tensor],
+        utt2spk: Mapping[str, str],
+        *,
+        crop_s: float,
+        frequency_mask_bands: int,
+        time_mask_s: float,
+        seed: int,
+    ) -> None:
+        """See `SpeakerEncoderSettings` for the settings.
+
+        Args:
+            features: ``{utterance: (F, bands)}``.
+            utt2spk: their speakers; the sorted ones are numbered from 0.
+        """
+        self.features = features
+        self.crop_frames = max(round(crop_s / HOP_S), 5)
+        self.frequency_mask_bands = frequency_mask_bands
+        self.time_mask_frames = round(time_mask_s / HOP_S)
+        self.rng = np.random.default_rng(seed)
+        self.speakers = sorted({utt2spk[utterance] for utterance in features})
+        self._utterances: list[list[str]] = [[] for _ in self.speakers]
+        number = {speaker: index for index, speaker in enumerate(self.speakers)}
+        for utterance in sorted(features):
+            self._utterances[number[utt2spk[utterance]]].append(utterance)
+        self._queue: list[int] = []
+
+    def draw(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return crops (B, frames, bands) and speaker numbers (B,)."""
+        while len(self._queue) < batch_size:
+            self._queue.extend(self.rng.permutation(len(self.speakers)).tolist())
+        numbers, self._queue = self._queue[:batch_size], self._queue[batch_size:]
+        return torch.stack([self._crop(number) for number in numbers]), torch.tensor(numbers)
+
+    def _crop(self, speaker: int) -> torch.Tensor:
+        """Return one masked crop (frames, bands) of a random utterance of the speaker."""
+        members = self._utterances[speaker]
+        frames = self.features[members[self.rng.integers(len(members))]]
+        if len(frames) < self.crop_frames:
+            frames = frames.repeat(-(-self.crop_frames // len(frames)), 1)
+        start = self.rng.integers(len(frames) - self.crop_frames + 1)
+        crop = frames[start : start + self.crop_frames]
+        crop = crop - crop.mean(dim=0, keepdim=True)
+        for axis, widest in ((1, self.frequency_mask_bands), (0, self.time_mask_frames)):
+            width = int(self.rng.integers(widest + 1))
+            if width:
+                first = int(self.rng.integers(max(crop.shape[axis] - width, 0) + 1))
+                crop.narrow(axis, first, min(width, crop.shape[axis])).zero_()
+        return crop
+
+
+# ---------------------------------------------------------------- train
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,55 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from espnet2_ext.data.atomic import atomic_open
-from espnet2_ext.units.frame_features import FrameFeatures
-from espnet2_ext.units.switch_penalty import assign_with_switch_penalty
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.units.features import FrameFeatures, S3prlFeatures, build_frame_features
+
+# ---------------------------------------------------------------- switch penalty
+# Assign frames to clusters at a price for every change of cluster.
+
+
+def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndarray:
+    """Return the clusters (F,) int64 of least total distance plus penalty a change.
+
+    Nearest centres alone flicker: at 50 frames a second MFCC units change 34 times a
+    second, so that a decoder reads more than one unit a step and cannot learn that the
+    same units may last longer. Solved exactly by dynamic programming; of equal paths the
+    one that stays is taken.
+
+    Source: the duration-penalised segmentation of Kamper and van Niekerk (2021).
+    Deviation: not in paper; 0 there, which is the nearest centre.
+
+    Args:
+        distances: (F, k) squared distance of each frame to each centre, or that less
+            any number that depends on the frame alone.
+        penalty: price of a change, in units of squared distance.
+
+    Raises:
+        ValueError: the penalty is negative.
+    """
+    if penalty < 0:
+        raise ValueError(f"switch penalty must not be negative: {penalty}")
+    if penalty == 0:
+        return distances.argmin(axis=1)
+    num_frames, num_clusters = distances.shape
+    clusters = np.arange(num_clusters)
+    came_from = np.empty((num_frames, num_clusters), np.int64)
+    cost = distances[0].astype(np.float64)
+    for frame in range(1, num_frames):
+        best = cost.argmin()
+        stays = cost <= cost[best] + penalty
+        came_from[frame] = np.where(stays, clusters, best)
+        cost = np.where(stays, cost, cost[best] + penalty) + distances[frame]
+    path = np.empty(num_frames, np.int64)
+    path[-1] = cost.argmin()
+    for frame in range(num_frames - 1, 0, -1):
+        path[frame - 1] = came_from[frame, path[frame]]
+    return path
+
+
+# ---------------------------------------------------------------- centroids
 
 FORMAT = "espnet2_ext centroids 1"
 
@@ -166,3 +211,162 @@ class Centroids:
                 f"{path}: not centroids of this package ({error}); published k-means files "
                 "go through import_kmeans"
             ) from error
+
+
+# ---------------------------------------------------------------- assign
+# From a waveform to the centre of each frame, where the features are.
+
+
+class FrameAssigner:
+    """Assigns the frames of waveforms to centres.
+
+    Features of an upstream on a GPU stay there: one matrix product with the centres, and
+    only the number of the nearest leaves it, 8 bytes a frame in place of 3 kB (with a
+    switch penalty, a distance for every centre). On the CPU it is ``Centroids.assign``.
+
+    Args:
+        centroids: the cluster centres.
+        frame_features: the features they were learnt on.
+
+    Raises:
+        ValueError: the features are not those of the centroids.
+    """
+
+    def __init__(self, centroids: Centroids, frame_features: FrameFeatures) -> None:
+        centroids.check_features(frame_features)
+        self.centroids = centroids
+        self.frame_features = frame_features
+        self._on_device: CentroidsOnDevice | None = None
+        if isinstance(frame_features, S3prlFeatures) and frame_features.device != "cpu":
+            self._on_device = CentroidsOnDevice(centroids, frame_features.device)
+
+    def assign(self, waveform: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return centres (F,) int64 of a waveform (N,), and the summed squared distance to them.
+
+        Raises:
+            ValueError: the waveform is too short for one frame.
+        """
+        if self._on_device is not None:
+            assert isinstance(self.frame_features, S3prlFeatures)
+            return self._on_device.assign(self.frame_features.states(waveform))
+        features = self.frame_features(waveform)
+        assignments = self.centroids.assign(features)
+        distances = self.centroids.squared_distances(features, assignments)
+        return assignments, float(distances.sum(dtype=float))
+
+
+class CentroidsOnDevice:
+    """Centres that torch holds on a device.
+
+    Args:
+        centroids: the cluster centres.
+        device: torch device.
+    """
+
+    def __init__(self, centroids: Centroids, device: str) -> None:
+        self.switch_penalty = centroids.switch_penalty
+        self.centers = torch.tensor(centroids.centers, device=device)
+        self.halved_squares = 0.5 * self.centers.square().sum(dim=1)
+
+    @torch.inference_mode()
+    def assign(self, states: torch.Tensor) -> tuple[np.ndarray, float]:
+        """Return centres (F,) int64 of states (F, dim), and the summed squared distance.
+
+        As ``Centroids.assign``, up to rounding; of equally near centres the first is taken.
+        """
+        halved_distances = torch.addmm(self.halved_squares, states, self.centers.T, alpha=-1)
+        if self.switch_penalty:
+            distances = halved_distances.cpu().numpy()
+            assignments = assign_with_switch_penalty(distances, 0.5 * self.switch_penalty)
+            chosen = torch.from_numpy(assignments).to(states.device)
+        else:
+            chosen = halved_distances.argmin(dim=1)
+            assignments = chosen.cpu().numpy()
+        squared_distance = (states - self.centers[chosen]).square().sum(dtype=torch.float64)
+        return assignments, float(squared_distance)
+
+
+# ---------------------------------------------------------------- deduplicate
+# Runs of equal units: taken out, and put back.
+
+
+def deduplicate(assignments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the units without repeats and how many frames each stood for.
+
+    Source: [P2V] III-A, repeated units are removed. The run lengths are kept here because
+    they give the alignment of units and mel frames without a search.
+
+    Args:
+        assignments: (F,) unit of each frame, F may be 0.
+
+    Returns:
+        units: (U,) int64, no two neighbours equal.
+        run_lengths: (U,) int64 in frames, each at least 1, sum F.
+
+    Example:
+        >>> deduplicate(np.array([7, 7, 7, 2, 7]))
+        (array([7, 2, 7]), array([3, 1, 1]))
+    """
+    assignments = np.asarray(assignments, dtype=np.int64)
+    if assignments.ndim != 1:
+        raise ValueError(f"assignments must be (F,), got shape {assignments.shape}")
+    if len(assignments) == 0:
+        return assignments, assignments.copy()
+    starts = np.flatnonzero(np.r_[True, assignments[1:] != assignments[:-1]])
+    return assignments[starts], np.diff(np.r_[starts, len(assignments)])
+
+
+def expand(units: np.ndarray, run_lengths: np.ndarray) -> np.ndarray:
+    """Return one unit a frame (F,), the inverse of ``deduplicate``.
+
+    Raises:
+        ValueError: as many run lengths as units are needed, none below 1.
+    """
+    units, run_lengths = np.asarray(units, np.int64), np.asarray(run_lengths, np.int64)
+    if units.shape != run_lengths.shape or units.ndim != 1:
+        raise ValueError(f"{units.shape} units but {run_lengths.shape} run lengths")
+    if (run_lengths < 1).any():
+        raise ValueError(f"run lengths must be at least 1, got {run_lengths.min()}")
+    return np.repeat(units, run_lengths)
+
+
+# ---------------------------------------------------------------- encode
+# From a waveform to de-duplicated units.
+
+
+class UnitEncoderPipeline:
+    """Waveform to units: frame features, nearest centre, repeats removed.
+
+    Args:
+        centroids: the cluster centres.
+        frame_features: the features they were learnt on.
+
+    Raises:
+        ValueError: the features are not those of the centroids.
+
+    Example:
+        >>> pipeline = UnitEncoderPipeline.from_file("centroids.npz")  # doctest: +SKIP
+        >>> units, run_lengths = pipeline.encode(waveform)  # doctest: +SKIP
+    """
+
+    def __init__(self, centroids: Centroids, frame_features: FrameFeatures) -> None:
+        self.centroids = centroids
+        self.frame_features = frame_features
+        self._assigner = FrameAssigner(centroids, frame_features)
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, device: str = "cpu") -> UnitEncoderPipeline:
+        """Return the pipeline of a centroids file, with the features it names."""
+        centroids = Centroids.load(path)
+        features = build_frame_features(
+            centroids.features, path_or_url=centroids.path_or_url, device=device
+        )
+        return cls(centroids, features)
+
+    def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return units (U,) int64 and run lengths (U,) int64 in frames of a waveform (N,).
+
+        Raises:
+            ValueError: the waveform is too short for one frame.
+        """
+        return deduplicate(self._assigner.assign(waveform)[0])

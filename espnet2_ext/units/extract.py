@@ -5,31 +5,253 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from espnet2_ext.data.atomic import atomic_open
+import numpy as np
+
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
-from espnet2_ext.data.one_thread import one_thread
-from espnet2_ext.data.parallel import parallel_map
-from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
-from espnet2_ext.data.share import Share
-from espnet2_ext.units.assign import FrameAssigner
-from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.deduplicate import deduplicate
-from espnet2_ext.units.real_time import RealTimeLog
-from espnet2_ext.units.statistics import DEFINITIONS, UnitStatistics
-from espnet2_ext.units.unit_parts import EncodedUtterance, UnitParts, write_part
-from espnet2_ext.units.worker import (
-    built_features,
-    check_wavs,
-    data_signature,
-    read_wavs,
-    start_worker,
-)
+from espnet2_ext.data.formatting import Share
+from espnet2_ext.data.parallel import atomic_open, one_thread, parallel_map
+from espnet2_ext.data.tables import read_rejected, read_table, report_rejected, write_rejected
+from espnet2_ext.units.centroids import Centroids, FrameAssigner, deduplicate
+from espnet2_ext.units.features import FrameFeatures, build_frame_features
+
+# ---------------------------------------------------------------- unit parts
+# Parts of a half-done extraction, so that a kill loses little.
+
+
+@dataclass(frozen=True)
+class EncodedUtterance:
+    """One utterance's units, or the reason why it has none."""
+
+    utterance_id: str
+    units: list[int]
+    run_lengths: list[int]
+    squared_distance: float
+    num_samples: int
+    reason: str = ""
+
+
+class UnitParts:
+    """A hidden folder of numbered files, each the utterances of one part, in order.
+
+    Its name holds a hash of what the parts depend on, so that several processes may open it
+    at once; folders of parts made otherwise are removed.
+
+    Args:
+        data_dir: the data directory.
+        tag: of the units.
+        made_by: what the parts depend on.
+    """
+
+    def __init__(self, data_dir: Path, tag: str, made_by: dict[str, str | int]) -> None:
+        digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = data_dir / f".units_{tag}.parts_{digest}"
+        for other in data_dir.glob(f".units_{tag}.parts*"):
+            if other != self.folder:
+                shutil.rmtree(other, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
+
+    def path(self, number: int) -> Path:
+        """Return the file of a part; that it exists says that it is whole."""
+        return self.folder / f"part_{number:06d}.json"
+
+    def read(self, num_parts: int) -> Iterator[EncodedUtterance]:
+        """Yield all utterances in the order of the parts."""
+        for number in range(num_parts):
+            for row in json.loads(self.path(number).read_text(encoding="utf-8")):
+                yield EncodedUtterance(**row)
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder)
+
+
+def write_part(path: Path, utterances: list[EncodedUtterance]) -> None:
+    """Write one part at once."""
+    with atomic_open(path) as stream:
+        json.dump([vars(utterance) for utterance in utterances], stream)
+
+
+# ---------------------------------------------------------------- worker
+# What a process needs to turn utterances of a data directory into frame features.
+
+_features: FrameFeatures | None = None
+
+
+@lru_cache(maxsize=1)
+def built_features(spec: str, path_or_url: str | None, device: str) -> FrameFeatures:
+    """Return the features, the last ones again if asked for the same: upstreams are large."""
+    return build_frame_features(spec, path_or_url=path_or_url, device=device)
+
+
+def start_worker(spec: str, path_or_url: str | None, device: str) -> None:
+    """Build the features once a process (the initializer of ``parallel_map``)."""
+    global _features
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    _features = built_features(spec, path_or_url, device)
+
+
+def read_and_compute(wav: str) -> tuple[np.ndarray, int]:
+    """Return features (F, dim) of an audio file, and its samples at 16 kHz.
+
+    Raises:
+        ValueError: the file is not readable as audio (``AudioError``), or too short.
+    """
+    if _features is None:
+        raise RuntimeError("start_worker has not run in this process")
+    waveform = read_audio(wav)
+    return _features(waveform), len(waveform)
+
+
+def read_wavs(data_dir: str | Path) -> dict[str, str]:
+    """Return ``{utterance: audio file}`` of a data directory.
+
+    Raises:
+        FileNotFoundError: there is no wav.scp.
+        ValueError: it is empty.
+    """
+    check_wavs(data_dir)
+    return read_table(Path(data_dir) / "wav.scp")
+
+
+def check_wavs(data_dir: str | Path) -> None:
+    """Check that there are utterances; raises as ``read_wavs`` does."""
+    path = Path(data_dir) / "wav.scp"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; run the data stages first")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: holds no utterances; check the data stages")
+
+
+def data_signature(data_dir: str | Path) -> str:
+    """Return a hash of which utterances a directory has and how long they are.
+
+    ``utt2num_samples`` says both and holds no paths, so a moved directory stays the
+    same; ``wav.scp`` stands in where it is missing.
+    """
+    path = Path(data_dir) / "utt2num_samples"
+    path = path if path.is_file() else Path(data_dir) / "wav.scp"
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+# ---------------------------------------------------------------- statistics
+# Numbers that say how a set of units is used.
+
+DEFINITIONS = {
+    "usage_entropy_bits": "entropy of the share of frames that each unit has",
+    "perplexity": "2 to that power: as many equally used units have the same entropy",
+    "unused_codes": "units that no frame has",
+    "units_per_second": "units left after removing repeats, a second of audio",
+    "inertia": "mean squared distance of a frame to its centre",
+}
+
+
+class UnitStatistics:
+    """Adds utterances up; every number is a sum over the whole set, none a mean of means.
+
+    Args:
+        num_clusters: k.
+        sample_rate_hz: rate of the sample counts given to ``add``.
+    """
+
+    def __init__(self, num_clusters: int, sample_rate_hz: int) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.frames_of_unit = np.zeros(num_clusters, np.int64)
+        self.num_utterances = 0
+        self.num_units = 0
+        self.num_samples = 0
+        self.squared_distance = 0.0
+
+    def add(
+        self,
+        units: Sequence[int] | np.ndarray,
+        run_lengths: Sequence[int] | np.ndarray,
+        squared_distance: float,
+        num_samples: int,
+    ) -> None:
+        """Add an utterance: units (U,), frames of each (U,), summed distance, samples."""
+        np.add.at(self.frames_of_unit, units, run_lengths)
+        self.num_utterances += 1
+        self.num_units += len(units)
+        self.num_samples += num_samples
+        self.squared_distance += squared_distance
+
+    def summary(self) -> dict[str, float | int]:
+        """Return the numbers by name; units of measure are in the names.
+
+        Raises:
+            ValueError: no utterance was added.
+        """
+        num_frames = int(self.frames_of_unit.sum())
+        if num_frames == 0:
+            raise ValueError("no frames, so no statistics")
+        used = self.frames_of_unit[self.frames_of_unit > 0] / num_frames
+        entropy_bits = float(-(used * np.log2(used)).sum()) + 0.0  # no minus zero
+        audio_s = self.num_samples / self.sample_rate_hz
+        return {
+            "utterances": self.num_utterances,
+            "audio_s": round(audio_s, 3),
+            "frames": num_frames,
+            "units": self.num_units,
+            "units_per_second": round(self.num_units / audio_s, 4),
+            "usage_entropy_bits": round(entropy_bits, 4),
+            "perplexity": round(2.0**entropy_bits, 3),
+            "unused_codes": int((self.frames_of_unit == 0).sum()),
+            "inertia": round(self.squared_distance / num_frames, 5),
+        }
+
+
+# ---------------------------------------------------------------- real time
+# How much faster than speech something is done, said every now and then.
 
 logger = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 15.0
+"""Often enough to see a slow disk or device, seldom enough for the log of a long run."""
+
+
+class RealTimeLog:
+    """Adds up seconds of speech and logs their ratio to the seconds passed.
+
+    Args:
+        description: stands before each line.
+        clock: returns seconds; another one for tests.
+    """
+
+    def __init__(self, description: str, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.description = description
+        self.audio_s = 0.0
+        self._clock = clock
+        self._start_s = self._reported_s = clock()
+
+    def add(self, audio_s: float) -> None:
+        """Count seconds of speech; logs if the last line is 15 s old."""
+        self.audio_s += audio_s
+        now_s = self._clock()
+        if now_s - self._reported_s >= REPORT_EVERY_S:
+            self._reported_s = now_s
+            logger.info("%s: %.0f s of speech, %s", self.description, self.audio_s, self)
+
+    def __str__(self) -> str:
+        """Return ``312 x real time``, one digit after the point below 10."""
+        ratio = self.audio_s / max(self._clock() - self._start_s, 1e-9)
+        return f"{ratio:.{0 if ratio >= 10 else 1}f} x real time"
+
+
+# ---------------------------------------------------------------- extract
+
 
 PART_UTTERANCES = 64
 """Utterances a kill may cost each worker; small corpora are split finer."""

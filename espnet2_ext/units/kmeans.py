@@ -2,31 +2,201 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from espnet2_ext.data.one_thread import one_thread
-from espnet2_ext.data.parallel import parallel_map
+from espnet2_ext.data.parallel import one_thread, parallel_map
 from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.frame_features import FrameFeatures
-from espnet2_ext.units.refine import refine
-from espnet2_ext.units.reservoir import Reservoir, choose_utterances
-from espnet2_ext.units.worker import (
+from espnet2_ext.units.extract import (
     built_features,
     data_signature,
     read_and_compute,
     read_wavs,
     start_worker,
 )
+from espnet2_ext.units.features import FrameFeatures
+
+# ---------------------------------------------------------------- reservoir
+# A uniform sample of all frames of a corpus, in bounded memory.
+
+SLACK = 1.05
+"""Rows held over rows kept: pruning now and then is cheaper than at every utterance."""
+GROWTH = 1.25
+"""New rows over old where room is made; rows grown in vain are memory."""
+COLUMNS_AT_ONCE = 16
+"""Columns that are put in order together, so that order costs no second copy of all."""
+
+
+class Reservoir:
+    """Keeps ``max_frames`` frames, every frame of the corpus being as likely as another.
+
+    Each frame gets a random key drawn from the seed and its utterance's id; the frames with
+    the smallest keys stay. The sample therefore depends on neither the order of the
+    utterances nor the number of workers.
+
+    Args:
+        max_frames: frames to keep; all, while there are fewer.
+        seed: another seed, another sample.
+    """
+
+    def __init__(self, max_frames: int, seed: int = 0) -> None:
+        if max_frames < 1:
+            raise ValueError(f"max_frames must be at least 1, got {max_frames}")
+        self.max_frames = max_frames
+        self.seed = seed
+        self.num_seen = 0
+        self._num_held = 0
+        self._keys = np.empty(0)
+        self._frames = np.empty((0, 0), np.float32)
+
+    def add(self, utterance_id: str, features: np.ndarray) -> None:
+        """Offer all frames (F, dim) of an utterance; each utterance once."""
+        keys = utterance_generator(self.seed, utterance_id).random(len(features))
+        self.num_seen += len(features)
+        if self._num_held >= self.max_frames:
+            below = keys < self._keys[: self._num_held].max()
+            keys, features = keys[below], features[below]
+        self._reserve(len(keys), features.shape[1])
+        end = self._num_held + len(keys)
+        self._keys[self._num_held : end] = keys
+        self._frames[self._num_held : end] = features
+        self._num_held = end
+        if end > self.max_frames * SLACK:
+            self._prune()
+
+    def frames(self) -> np.ndarray:
+        """Return the sample (min(max_frames, frames seen), dim) float32, in order of keys.
+
+        Nothing can be added afterwards: the sample is put in order where it lies, as it may
+        be as large as memory allows.
+        """
+        order = np.argsort(self._keys[: self._num_held], kind="stable")[: self.max_frames]
+        for start in range(0, self._frames.shape[1], COLUMNS_AT_ONCE):
+            columns = self._frames[:, start : start + COLUMNS_AT_ONCE]
+            columns[: len(order)] = columns[order]
+        frames = self._frames[: len(order)]
+        self._frames, self._keys, self._num_held = np.empty((0, 0), np.float32), np.empty(0), 0
+        return frames
+
+    def _reserve(self, count: int, dim: int) -> None:
+        """Make room for ``count`` more rows, by a quarter up to what is ever needed."""
+        needed = self._num_held + count
+        if needed <= len(self._keys):
+            return
+        grown = min(int(GROWTH * len(self._keys)), int(self.max_frames * SLACK) + 1)
+        capacity = max(needed, grown)
+        # In place: where memory is remapped, no second copy exists even for a moment.
+        self._keys.resize(capacity, refcheck=False)
+        self._frames.resize((capacity, dim), refcheck=False)
+
+    def _prune(self) -> None:
+        """Keep the smallest keys, moving kept rows of the tail into the holes before it."""
+        kept = np.argpartition(self._keys[: self._num_held], self.max_frames)[: self.max_frames]
+        is_kept = np.zeros(self._num_held, bool)
+        is_kept[kept] = True
+        holes = np.flatnonzero(~is_kept[: self.max_frames])
+        movers = np.flatnonzero(is_kept[self.max_frames :]) + self.max_frames
+        self._keys[holes] = self._keys[movers]
+        self._frames[holes] = self._frames[movers]
+        self._num_held = self.max_frames
+
+
+def utterance_generator(seed: int, utterance_id: str) -> np.random.Generator:
+    """Return a random generator that belongs to one utterance under one seed."""
+    digest = hashlib.sha256(f"{seed} {utterance_id}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def choose_utterances(
+    utterance_ids: list[str], portion: float, max_utterances: int | None, seed: int
+) -> list[str]:
+    """Return a random part of the utterances, sorted.
+
+    Args:
+        utterance_ids: all of them, any order.
+        portion: share to keep, above 0 and at most 1.
+        max_utterances: upper limit on top of that; None for none.
+        seed: another seed, another choice.
+
+    Raises:
+        ValueError: portion or limit leave nothing.
+    """
+    if not 0 < portion <= 1:
+        raise ValueError(f"portion must be above 0 and at most 1, got {portion}")
+    count = max(1, round(portion * len(utterance_ids)))
+    if max_utterances is not None:
+        if max_utterances < 1:
+            raise ValueError(f"max_utterances must be at least 1, got {max_utterances}")
+        count = min(count, max_utterances)
+    by_key = sorted(utterance_ids, key=lambda each: utterance_generator(seed, each).random())
+    return sorted(by_key[:count])
+
+
+# ---------------------------------------------------------------- refine
+# Passes of full-batch k-means behind mini-batches, in the memory of one batch.
+
+BATCH_FRAMES = 10_000
+
+
+def refine(centroids: Centroids, frames: np.ndarray, num_passes: int) -> Centroids:
+    """Return centres moved to the mean of their frames, ``num_passes`` times (Lloyd).
+
+    Mini-batches stop 1.1 to 1.5 % above the inertia of scikit-learn's full-batch k-means
+    (MFCC of mini_emo, k = 50 and 100), and 1.4 to 2.5 % if they see 500 frames a cluster;
+    after twenty passes it is 0.3 to 0.4 and 0.6 to 0.8 %, at a tenth of the time. A centre
+    without frames stays where it is; when none moves, it ends.
+
+    Args:
+        centroids: to start from; without switch penalty, which is no part of k-means.
+        frames: (F, dim) float32 that they were learnt on.
+        num_passes: at most.
+
+    Raises:
+        ValueError: the number of passes is negative, or there is a switch penalty.
+    """
+    if num_passes < 0:
+        raise ValueError(f"refinement passes must not be negative: {num_passes}")
+    if centroids.switch_penalty:
+        raise ValueError("centroids with a switch penalty cannot be refined: add it afterwards")
+    for _ in range(num_passes):
+        sums = np.zeros(centroids.centers.shape)
+        counts = np.zeros(centroids.num_clusters)
+        for batch, assignments in _assigned(centroids, frames):
+            ones, where = np.ones(len(batch), np.float32), (assignments, np.arange(len(batch)))
+            sums += csr_matrix((ones, where), (len(counts), len(batch))) @ batch
+            counts += np.bincount(assignments, minlength=len(counts))
+        has_frames = counts > 0
+        centers = centroids.centers.copy()
+        centers[has_frames] = sums[has_frames] / counts[has_frames, None]
+        if np.array_equal(centers, centroids.centers):
+            break
+        centroids = replace(centroids, centers=centers)
+    squared_distance = sum(
+        float(centroids.squared_distances(batch, assignments).sum(dtype=float))
+        for batch, assignments in _assigned(centroids, frames)
+    )
+    return replace(centroids, inertia=squared_distance / len(frames))
+
+
+def _assigned(centroids: Centroids, frames: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield frames and their nearest centres, a batch at a time."""
+    for start in range(0, len(frames), BATCH_FRAMES):
+        batch = frames[start : start + BATCH_FRAMES]
+        yield batch, centroids.assign(batch)
+
+
+# ---------------------------------------------------------------- kmeans
 
 logger = logging.getLogger(__name__)
 
-BATCH_FRAMES = 10_000
 MAX_PASSES = 100
 NUM_INITIALISATIONS = 20
 
@@ -242,3 +412,80 @@ def _features_or_reason(wav: str) -> np.ndarray | str:
         return read_and_compute(wav)[0]
     except ValueError as error:
         return str(error)
+
+
+# ---------------------------------------------------------------- published
+# Convert published k-means files, which are pickles, to centroids, which are not.
+
+
+def import_kmeans(
+    kmeans_path: str | Path,
+    out_path: str | Path,
+    *,
+    features_spec: str,
+    i_trust_this_file: bool,
+    path_or_url: str | None = None,
+    stride_samples: int = 320,
+    offset_samples: int = 200,
+) -> Centroids:
+    """Return the centroids of a joblib file of scikit-learn's k-means, written to ``out_path``.
+
+    fairseq and textless publish such files (``km.bin``), and ESPnet's perform_kmeans.sh
+    writes them (``km_<k>.mdl``). joblib unpickles, and unpickling runs whatever code
+    the file's maker put into it. Nothing else in this package does so.
+
+    Args:
+        kmeans_path: the joblib file.
+        out_path: ``centroids.npz``.
+        features_spec: the S3PRL upstream and layer the clusters were learnt on, such as
+            ``hubert_base/6``; the file does not say.
+        i_trust_this_file: must be true.
+        path_or_url: checkpoint of the upstream, if it needs one.
+        stride_samples: samples from frame to frame.
+        offset_samples: centre of frame 0.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is not trusted, not such a file, or ``features_spec`` is ``mfcc``.
+    """
+    if not i_trust_this_file:
+        raise ValueError(
+            f"{kmeans_path}: reading it unpickles, which runs any code its maker put in; "
+            "add --i_trust_this_file if you know where it comes from"
+        )
+    if "/" not in features_spec:
+        raise ValueError(
+            f"features {features_spec!r}: name the S3PRL upstream and layer, e.g. "
+            "'hubert_base/6'; other toolkits' MFCC are not ours"
+        )
+    if not Path(kmeans_path).is_file():
+        raise FileNotFoundError(f"{kmeans_path}: no such file")
+    centroids = Centroids(
+        centers=_centers(kmeans_path),
+        features=features_spec,
+        stride_samples=stride_samples,
+        offset_samples=offset_samples,
+        inertia=float("nan"),
+        path_or_url=path_or_url,
+        training=f'{{"imported_from": "{Path(kmeans_path).name}"}}',
+    )
+    centroids.save(out_path)
+    logger.info("%s: %d clusters of %s", out_path, centroids.num_clusters, features_spec)
+    return centroids
+
+
+def _centers(kmeans_path: str | Path) -> np.ndarray:
+    """Return ``cluster_centers_`` (k, dim) float32 of the unpickled object."""
+    import joblib
+
+    try:
+        model: Any = joblib.load(kmeans_path)
+    except Exception as error:  # a pickle may raise anything
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{kmeans_path}: joblib cannot read it ({type(error).__name__}: {reason})"
+        ) from error
+    centers = getattr(model, "cluster_centers_", None)
+    if centers is None:
+        raise ValueError(f"{kmeans_path}: holds a {type(model).__name__}, not a fitted k-means")
+    return np.ascontiguousarray(centers, dtype=np.float32)

@@ -1,6 +1,10 @@
 """A HiFi-GAN in training: generator, discriminators and their losses."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from espnet2.gan_tts.hifigan.loss import (
@@ -12,7 +16,82 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.train.abs_gan_espnet_model import AbsGANESPnetModel
 
 from espnet2_ext.vocoder.mel import HOP_SAMPLES
-from espnet2_ext.vocoder.segments import Segments, cut_segments, lengthen, segment_starts
+from espnet2_ext.vocoder.settings import check_vocoder_mel
+
+# ---------------------------------------------------------------- segments
+# Segments of speech to train a vocoder on: mel frames and the samples that they stand for.
+
+
+@dataclass(frozen=True)
+class Segments:
+    """As many segments as utterances.
+
+    Attributes:
+        mels: (B, M, S) frames, as the generator takes them.
+        waveforms: (B, 1, 256 * S) samples; frame t is centred on sample 256 * t.
+    """
+
+    mels: torch.Tensor
+    waveforms: torch.Tensor
+
+
+def lengthen(
+    speech: torch.Tensor, speech_lengths: torch.Tensor, num_samples: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return speech (B, N) and lengths (B,), none below ``num_samples``; zeros are added.
+
+    Also what lies past an utterance's end in the batch becomes zero.
+
+    Args:
+        speech: (B, N).
+        speech_lengths: (B,).
+        num_samples: of the shortest.
+    """
+    missing = max(num_samples - speech.size(1), 0)
+    speech = torch.nn.functional.pad(speech, (0, missing))
+    position = torch.arange(speech.size(1), device=speech.device)
+    speech = speech.masked_fill(position[None] >= speech_lengths[:, None], 0.0)
+    return speech, speech_lengths.clamp(min=num_samples)
+
+
+def segment_starts(
+    speech_lengths: torch.Tensor, num_frames: int, *, is_random: bool
+) -> torch.Tensor:
+    """Return (B,) the first frame of a segment of each utterance.
+
+    Args:
+        speech_lengths: (B,) samples, at least 256 * ``num_frames``.
+        num_frames: S, of a segment.
+        is_random: each place is as likely as another; otherwise the middle.
+    """
+    last = torch.div(speech_lengths, HOP_SAMPLES, rounding_mode="floor") - num_frames
+    if not is_random:
+        return torch.div(last, 2, rounding_mode="floor")
+    drawn = torch.rand(len(last), device=last.device, dtype=torch.float64)
+    # A product may round up to the number of places.
+    return torch.minimum((drawn * (last + 1)).long(), last)
+
+
+def cut_segments(
+    mels: torch.Tensor, speech: torch.Tensor, starts: torch.Tensor, num_frames: int
+) -> Segments:
+    """Return the segments that begin at these frames.
+
+    Args:
+        mels: (B, T, M) of whole utterances.
+        speech: (B, N).
+        starts: (B,) frames.
+        num_frames: S, of a segment.
+    """
+    frames = starts[:, None] + torch.arange(num_frames, device=starts.device)
+    samples = HOP_SAMPLES * starts[:, None] + torch.arange(
+        HOP_SAMPLES * num_frames, device=starts.device
+    )
+    index = frames[:, :, None].expand(-1, -1, mels.size(2))
+    return Segments(mels.gather(1, index).transpose(1, 2), speech.gather(1, samples)[:, None])
+
+
+# ---------------------------------------------------------------- gan model
 
 GENERATOR_TURN, DISCRIMINATOR_TURN = 0, 1
 """Number of the optimizer, as ESPnet's trainer counts them."""
@@ -185,3 +264,108 @@ class VocoderModel(AbsGANESPnetModel):
             "discriminator_real_loss": real_loss.detach(),
             "discriminator_fake_loss": fake_loss.detach(),
         }
+
+
+# ---------------------------------------------------------------- speechbrain generator
+# A generator of SpeechBrain's HiFi-GAN as one of ESPnet's: the layers are the same.
+
+NAMES = (
+    (r"^conv_pre\.conv\.", "input_conv."),
+    (r"^ups\.(\d+)\.conv\.", r"upsamples.\1.1."),
+    (r"^resblocks\.(\d+)\.convs([12]?)\.(\d+)\.conv\.", r"blocks.\1.convs\2.\3.1."),
+    (r"\.convs\.", ".convs1."),  # blocks without additional convolutions
+    (r"^conv_post\.conv\.", "output_conv.1."),
+    (r"\.parametrizations\.weight\.original0$", ".weight_g"),
+    (r"\.parametrizations\.weight\.original1$", ".weight_v"),
+)
+"""SpeechBrain's names and ESPnet's, applied one after another."""
+
+
+@dataclass(frozen=True)
+class ConvertedGenerator:
+    """What makes ESPnet's generator equal one of SpeechBrain's, with edges ``reflect``.
+
+    Attributes:
+        settings: keyword arguments of ESPnet's ``HiFiGANGenerator``.
+        weights: its state dictionary, with weight norm.
+    """
+
+    settings: dict[str, object]
+    weights: dict[str, torch.Tensor]
+
+
+def load_speechbrain_generator(source: str) -> ConvertedGenerator:
+    """Return the generator of a SpeechBrain HiFi-GAN.
+
+    Args:
+        source: hub name or directory, as of ``HifiGan``.
+
+    Raises:
+        FileNotFoundError: a local directory lacks one of its files.
+        ValueError: it was made for another mel, or ESPnet has no such generator.
+    """
+    from speechbrain.inference.vocoders import HIFIGAN
+
+    from espnet2_ext.vocoder.hifigan import local_overrides
+
+    overrides = local_overrides(Path(source)) if Path(source).is_dir() else {}
+    check_vocoder_mel(source)
+    vocoder = HIFIGAN.from_hparams(
+        source=source, overrides=overrides, run_opts={"device": "cpu"}, freeze_params=False
+    )
+    try:
+        return convert_generator(vocoder.mods.generator)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
+def convert_generator(generator: Any) -> ConvertedGenerator:
+    """Return settings and weights for ESPnet of a SpeechBrain generator with weight norm.
+
+    Args:
+        generator: a ``HifiganGenerator``; its library has no types.
+
+    Raises:
+        ValueError: it is conditioned, or has no weight norm any more.
+    """
+    if hasattr(generator, "cond_layer"):
+        raise ValueError("a generator with cond_channels cannot be taken over")
+    weights = rename(generator.state_dict())
+    if "input_conv.weight_g" not in weights:
+        raise ValueError("the generator has no weight norm; take the weights before its removal")
+    bias = torch.zeros(generator.conv_post.conv.out_channels)
+    return ConvertedGenerator(_settings(generator), {"output_conv.1.bias": bias, **weights})
+
+
+def rename(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a state dictionary of SpeechBrain's generator under ESPnet's names."""
+    renamed = {}
+    for name, value in weights.items():
+        for pattern, replacement in NAMES:
+            name = re.sub(pattern, replacement, name)
+        renamed[name] = value.detach().clone()
+    return renamed
+
+
+def _settings(generator: Any) -> dict[str, object]:
+    """Return the keyword arguments of ESPnet's generator, read off the layers."""
+    first, upsamples = generator.conv_pre.conv, [layer.conv for layer in generator.ups]
+    blocks = list(generator.resblocks)[: generator.num_kernels]
+    convolutions: list[list[Any]] = [
+        [layer.conv for layer in _first_convolutions(block)] for block in blocks
+    ]
+    return {
+        "in_channels": first.in_channels,
+        "out_channels": generator.conv_post.conv.out_channels,
+        "channels": first.out_channels,
+        "kernel_size": first.kernel_size[0],
+        "upsample_scales": [layer.stride[0] for layer in upsamples],
+        "upsample_kernel_sizes": [layer.kernel_size[0] for layer in upsamples],
+        "resblock_kernel_sizes": [layers[0].kernel_size[0] for layers in convolutions],
+        "resblock_dilations": [[layer.dilation[0] for layer in layers] for layers in convolutions],
+        "use_additional_convs": hasattr(blocks[0], "convs2"),
+    }
+
+
+def _first_convolutions(block: Any) -> torch.nn.ModuleList:
+    return block.convs1 if hasattr(block, "convs1") else block.convs

@@ -5,8 +5,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from espnet2_ext.vocoder.interface import check_mel
-from espnet2_ext.vocoder.mel import HOP_SAMPLES, N_FFT, mel_filters
+from espnet2_ext.vocoder.mel import HOP_SAMPLES, N_FFT, check_mel, mel_filters
 
 MIN_FRAMES = 4
 """Fewer frames give a signal shorter than the reflection at its ends."""

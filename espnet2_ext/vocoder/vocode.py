@@ -2,20 +2,54 @@
 
 import json
 import logging
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
 
-from espnet2_ext.data.atomic import atomic_open, atomic_path
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-from espnet2_ext.data.parallel import parallel_map
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.vocoder.build import build_vocoder
-from espnet2_ext.vocoder.mel import HOP_SAMPLES
-from espnet2_ext.vocoder.training_files import vocoder_fingerprint
+from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map
+from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.vocoder.griffin_lim import GriffinLim
+from espnet2_ext.vocoder.mel import HOP_SAMPLES, Vocoder
+from espnet2_ext.vocoder.settings import find_vocoder_files, vocoder_fingerprint
+
+# ---------------------------------------------------------------- build
+# A vocoder from a short text.
+
+
+@lru_cache(maxsize=2)
+def build_vocoder(spec: str, device: str = "cpu") -> Vocoder:
+    """Return the vocoder that a text names; asked again, the same object.
+
+    Args:
+        spec: ``griffin_lim``; a SpeechBrain HiFi-GAN by hub name
+            (``speechbrain/tts-hifigan-libritts-16kHz``) or local directory; or a HiFi-GAN
+            trained here (``exp/voc_<tag>``, or one of its files of weights).
+        device: of a HiFi-GAN; Griffin-Lim runs on the CPU.
+
+    Raises:
+        ValueError: the text is none of these.
+    """
+    if spec == GriffinLim.name:
+        return GriffinLim()
+    if "/" not in spec:
+        raise ValueError(
+            f"vocoder {spec!r}: expected 'griffin_lim', a hub name 'owner/name' or a directory "
+            "(write './name' for one in the current directory)"
+        )
+    if find_vocoder_files(spec) is not None:
+        from espnet2_ext.vocoder.hifigan import TrainedHifiGan
+
+        return TrainedHifiGan(spec, device)
+    from espnet2_ext.vocoder.hifigan import HifiGan
+
+    return HifiGan(spec, device)
+
+
+# ---------------------------------------------------------------- vocode
 
 logger = logging.getLogger(__name__)
 

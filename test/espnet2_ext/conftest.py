@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.data.table import write_table
+from espnet2_ext.data.tables import write_table
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def conversion_files(tmp_path: Path, make_pulses: Callable[..., np.ndarray]) -> 
 @pytest.fixture
 def fake_units(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make units a matter of length: 0.5 s is s1 said right, 0.6 s s2, anything else 1 2."""
-    from espnet2_ext.metrics import measure_files
+    from espnet2_ext.metrics import conversion as measure_files
 
     class Encoder:
         said = {8000: [1, 2, 3, 4], 9600: [5, 6, 7, 8, 9]}

@@ -11,7 +11,7 @@ from reference.esd_copy import write_copy
 from reference.recipe_copy import ROOT
 
 from espnet2_ext.data.conversion_list import read_conversion_list
-from espnet2_ext.data.data_directory import validate_data_directory
+from espnet2_ext.data.directory import validate_data_directory
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from reference.recipe_copy import (
 from reference.tiny_ser import SETTINGS, write_encoder
 from reference.tiny_trained import write_trained_model
 
-from espnet2_ext.tasks.ser import EmotionTask
+from espnet2_ext.ser.task import EmotionTask
 
 EMOTIONS = ["neutral", "happy", "angry", "sad"]
 CONFIG = {

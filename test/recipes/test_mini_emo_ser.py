@@ -15,9 +15,8 @@ from reference.recipe_copy import (
     run_to_the_end,
 )
 
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.utterance import Utterance
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
 
 SYSTEMS = ("fbank", "p2v", "upstream", "fusion")
 SIZES = {

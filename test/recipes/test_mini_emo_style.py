@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from reference.tiny_trained import write_trained_model
 
-from espnet2_ext.prosody2vec.contrast import Contrast
+from espnet2_ext.conversion.converter import Contrast
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = ROOT / "egs2/mini_emo/style1"

@@ -14,9 +14,9 @@ pytest.importorskip("av")
 from reference.mixture_copies import write_copies
 from reference.recipe_copy import copy_recipe, modification_times, run_to_the_end
 
-from espnet2_ext.data.data_directory import validate_data_directory
-from espnet2_ext.data.table import read_table
-from espnet2_ext.speaker.sampling import SpeakerVectorSampler
+from espnet2_ext.data.directory import validate_data_directory
+from espnet2_ext.data.tables import read_table
+from espnet2_ext.speaker.embeddings import SpeakerVectorSampler
 
 pytestmark = pytest.mark.slow
 # More than the smallest corpus has: what is drawn is drawn from all of it together.

@@ -12,8 +12,8 @@ from reference.emodb_copy import write_emodb
 from reference.emov_db_copy import write_emov_db
 from reference.recipe_copy import ROOT
 
-from espnet2_ext.data.data_directory import validate_data_directory
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.directory import validate_data_directory
+from espnet2_ext.data.tables import read_table
 
 PARTS = ("train", "valid", "test")
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from reference.fake_recipe import EGS2
 
-from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
+from espnet2_ext.prosody2vec.model import Prosody2VecModel
 
 CONF = EGS2 / "TEMPLATE/p2v1/conf"
 

@@ -14,11 +14,11 @@ import pytest
 from espnet2.utils.get_default_kwargs import get_default_kwargs
 from reference.fake_recipe import EGS2
 
-from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
-from espnet2_ext.ser.emotion_model import EmotionModel
-from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
-from espnet2_ext.tasks.ser import EmotionTask
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
+from espnet2_ext.prosody2vec.model import Prosody2VecModel
+from espnet2_ext.prosody2vec.task import Prosody2VecTask
+from espnet2_ext.ser.model import EmotionModel
+from espnet2_ext.ser.task import EmotionTask
 
 SCRIPTS = sorted(EGS2.glob("*/*/run*.sh"))
 TASKS = {"p2v1": "p2v_config", "evc1": "evc_config"}

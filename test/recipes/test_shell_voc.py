@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reference.fake_recipe import EGS2, calls, modules, options_of, run_script, write_recipe
 
-from espnet2_ext.tasks.vocoder import VocoderTask
+from espnet2_ext.vocoder.task import VocoderTask
 
 SETTINGS = {"train_set": "tr", "valid_set": "va", "python": "fake/python", "ngpu": "0", "nj": "2"}
 WEIGHTS = "valid.mel_loss.best.pth"

@@ -12,8 +12,8 @@ from reference.film import clicks, write_film
 from reference.lrs3_copy import clip_text, write_copy
 from reference.omg_copy import row, write_csv
 
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_table
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from espnet2_ext.corpora.mini_emo_audio import SpeechJob, speak_files
-from espnet2_ext.corpora.mini_emo_grammar import SentenceGrammar
-from espnet2_ext.corpora.mini_emo_voices import EMOTIONS, deliver, pretraining_voices
+from espnet2_ext.corpora.mini_emo.grammar import SentenceGrammar
+from espnet2_ext.corpora.mini_emo.speech import (
+    EMOTIONS,
+    SpeechJob,
+    deliver,
+    pretraining_voices,
+    speak_files,
+)
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, resample
 from reference import lrs3_copy, msp_improv_copy, msp_podcast_copy, omg_copy
 from reference.film import write_film

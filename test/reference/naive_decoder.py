@@ -2,7 +2,7 @@
 
 import torch
 
-from espnet2_ext.prosody2vec.decoder_state import DecoderOutput
+from espnet2_ext.prosody2vec.memory import DecoderOutput
 
 
 def naive_free(decoder, memory, inputs, given_units=None):

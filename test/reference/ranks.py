@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import distributed, multiprocessing, nn
 
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
 
 ENCODER = {
     "mel_dim": 6,

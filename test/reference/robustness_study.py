@@ -9,8 +9,8 @@ import soundfile
 
 from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.table import write_table
-from espnet2_ext.units.deduplicate import deduplicate
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.units.centroids import deduplicate
 
 VOICES = {"a": 150.0, "b": 180.0, "c": 210.0}
 Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

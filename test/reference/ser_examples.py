@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from espnet2_ext.metrics.ser_predictions import Prediction
-from espnet2_ext.report.ser_fold import FoldResult
-from espnet2_ext.report.ser_systems import SystemScores
+from espnet2_ext.metrics.ser import Prediction
+from espnet2_ext.report.ser import FoldResult, SystemScores
 
 CLASSES = ("angry", "sad")
 

@@ -8,14 +8,12 @@ import soundfile
 import torch
 import yaml
 
-from espnet2_ext.data.table import write_table
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
-from espnet2_ext.ser.fold_run import FoldRun, SerData
-from espnet2_ext.ser.fold_set import FoldSet
-from espnet2_ext.ser.folds import write_folds
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
+from espnet2_ext.ser.experiment import FoldRun, SerData, System, list_runs, read_protocols
+from espnet2_ext.ser.folds import FoldSet, write_folds
 from espnet2_ext.ser.pretrained import export_prosody_encoder
 from espnet2_ext.ser.splits import Fold
-from espnet2_ext.tasks.ser_experiment import System, list_runs, read_protocols
 
 EMOTIONS = ("angry", "sad")
 SPEAKERS = "abc"

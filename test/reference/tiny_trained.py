@@ -7,9 +7,9 @@ import numpy as np
 import torch
 import yaml
 
-from espnet2_ext.speaker.mini_model import build_mini_speaker_model, save_mini_speaker_model
-from espnet2_ext.speaker.model_files import model_fingerprint
-from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+from espnet2_ext.prosody2vec.task import Prosody2VecTask
+from espnet2_ext.speaker.encoder import model_fingerprint
+from espnet2_ext.speaker.train import build_mini_speaker_model, save_mini_speaker_model
 from espnet2_ext.units.centroids import Centroids
 
 TINY = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from espnet2_ext.vocoder.generator import build_generator
+from espnet2_ext.vocoder.hifigan import build_generator
 
 GENERATOR = {
     "channels": 8,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.data.data_directory import validate_data_directory
+from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.speaker.encoder import build_speaker_encoder
 from tools.bench import scale, scale_recipe
 from tools.bench.scale_stages import (

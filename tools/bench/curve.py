@@ -16,16 +16,16 @@ import numpy as np
 import torch
 
 from espnet2_ext import _compat
-from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.conversion.converter import ConversionRequest, Prosody2VecConverter
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.table import read_table
-from espnet2_ext.metrics.unit_error_rate import unit_error_rate
-from espnet2_ext.prosody2vec.converter import ConversionRequest, Prosody2VecConverter
-from espnet2_ext.prosody2vec.pairs import read_pairs
-from espnet2_ext.report.figure_file import save_figure
-from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
-from espnet2_ext.units.encode import UnitEncoderPipeline
-from espnet2_ext.vocoder.build import build_vocoder
+from espnet2_ext.data.pairs import read_pairs
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.data.tables import read_table
+from espnet2_ext.metrics.content import unit_error_rate
+from espnet2_ext.prosody2vec.task import Prosody2VecTask
+from espnet2_ext.report.figures import save_figure
+from espnet2_ext.units.centroids import UnitEncoderPipeline
+from espnet2_ext.vocoder.vocode import build_vocoder
 
 HERE = Path(__file__).resolve().parent
 RECIPE = HERE.parents[1] / "egs2/mini_emo/p2v1"

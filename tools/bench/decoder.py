@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from espnet2_ext.prosody2vec.attention_loop import attention_loop
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
+from espnet2_ext.prosody2vec.fast.attention_loop import attention_loop
 from tools.bench.arithmetic import (
     DecoderSizes,
     decoder_macs,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
-from espnet2_ext.prosody2vec.generation import Generated, GenerationLimits, generate
+from espnet2_ext.prosody2vec.decoding import Generated, GenerationLimits, generate
 from espnet2_ext.prosody2vec.memory import Memory
 from espnet2_ext.vocoder.griffin_lim import GriffinLim
 from tools.bench.arithmetic import (

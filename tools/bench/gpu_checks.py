@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
-from espnet2_ext.prosody2vec.generation import GenerationLimits, generate
+from espnet2_ext.prosody2vec.decoding import GenerationLimits, generate
 from tools.bench.arithmetic import DecoderSizes
 from tools.bench.cases import (
     Case,

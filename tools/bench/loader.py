@@ -19,10 +19,10 @@ from espnet2.torch_utils.device_funcs import to_device
 from espnet2.train.distributed_utils import DistributedOption
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.data.table import write_table
-from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
-from espnet2_ext.prosody2vec.features import HifiGanMel
-from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.prosody2vec.mels import HifiGanMel
+from espnet2_ext.prosody2vec.model import Prosody2VecModel
+from espnet2_ext.prosody2vec.task import Prosody2VecTask
 from tools.bench.goals import against
 from tools.bench.measure import Options, Row, interleaved_seconds, synchronize
 

@@ -7,8 +7,8 @@ import soundfile
 import yaml
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.data.table import write_table
-from espnet2_ext.tasks.prosody2vec import Prosody2VecTask
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.prosody2vec.task import Prosody2VecTask
 
 SAMPLES = (3000, 4100, 5200, 6300, 7000)
 NUM_UNITS, SPEAKER_DIM = 5, 3

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from espnet2_ext.data.atomic import atomic_open
-from espnet2_ext.report.environment import environment_records
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.report.records import environment_records
 from tools.bench.measure import Options, Row
 
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from espnet2_ext.prosody2vec.scheduled_sampling import parallel_sampled_pass, sampled_pass
+from espnet2_ext.prosody2vec.decoding import parallel_sampled_pass, sampled_pass
 from tools.bench.arithmetic import DecoderSizes
 from tools.bench.cases import TINY_SIZES, Case, make_decoder, make_example, output_loss
 from tools.bench.goals import against

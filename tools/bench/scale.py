@@ -16,7 +16,7 @@ from math import log
 from pathlib import Path
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
-from espnet2_ext.data.atomic import atomic_open
+from espnet2_ext.data.parallel import atomic_open
 from tools.bench import page, scale_recipe
 from tools.bench.measure import Options
 from tools.bench.scale_stages import Cost, measure_mixture, measure_stages

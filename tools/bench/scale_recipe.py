@@ -9,9 +9,8 @@ import soundfile
 import torch
 import yaml
 
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.utterance import Utterance
-from espnet2_ext.speaker.mini_model import (
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.speaker.train import (
     VECTOR_DIM,
     build_mini_speaker_model,
     save_mini_speaker_model,

@@ -11,7 +11,7 @@ from tools.bench import scale_recipe
 
 ID_TABLE = "wav.scp read into a dictionary"
 _READ_TABLE = (
-    "import sys; from espnet2_ext.data.table import read_table; table = read_table(sys.argv[1])"
+    "import sys; from espnet2_ext.data.tables import read_table; table = read_table(sys.argv[1])"
 )
 
 

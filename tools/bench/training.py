@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
-from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
-from espnet2_ext.prosody2vec.features import HifiGanMel
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
-from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder, UnitEncoder
+from espnet2_ext.prosody2vec.mels import HifiGanMel
+from espnet2_ext.prosody2vec.model import Prosody2VecModel
 from tools.bench.arithmetic import MELS_PER_SECOND
 from tools.bench.goals import against
 from tools.bench.measure import Options, Row, interleaved_seconds

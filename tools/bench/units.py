@@ -7,12 +7,9 @@ import numpy as np
 import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-from espnet2_ext.data.one_thread import one_thread
-from espnet2_ext.units.assign import CentroidsOnDevice, FrameAssigner
-from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.frame_features import FrameFeatures
-from espnet2_ext.units.mfcc import MfccFeatures
-from espnet2_ext.units.s3prl_features import S3prlFeatures
+from espnet2_ext.data.parallel import one_thread
+from espnet2_ext.units.centroids import Centroids, CentroidsOnDevice, FrameAssigner
+from espnet2_ext.units.features import FrameFeatures, MfccFeatures, S3prlFeatures
 from tools.bench.goals import against
 from tools.bench.measure import Options, Row, interleaved_seconds
 from tools.bench.units_kmeans import Corpus, Learnt, from_all, from_stream, in_fresh_process

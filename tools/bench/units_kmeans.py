@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from espnet2_ext.data.one_thread import one_thread
+from espnet2_ext.data.parallel import one_thread
 from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.frame_features import FrameFeatures
-from espnet2_ext.units.kmeans import fit_kmeans
-from espnet2_ext.units.mfcc import MfccFeatures
-from espnet2_ext.units.refine import refine
-from espnet2_ext.units.reservoir import Reservoir
+from espnet2_ext.units.features import FrameFeatures, MfccFeatures
+from espnet2_ext.units.kmeans import Reservoir, fit_kmeans, refine
 
 UTTERANCE_FRAMES = 500
 REFINEMENT_PASSES = 20

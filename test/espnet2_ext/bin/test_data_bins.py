@@ -3,9 +3,8 @@
 import pytest
 
 from espnet2_ext.bin import combine_data, filter_length, format_wav, perturb_speed, validate_data
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.table import read_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.tables import read_table
 
 
 def test_from_data_to_filtered_dump(tmp_path, make_wav, monkeypatch, capsys):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.bin.download_corpus import main
-from espnet2_ext.corpora import open_corpora
-from espnet2_ext.data.download import DownloadError
+from espnet2_ext.corpora import download as open_corpora
+from espnet2_ext.corpora.download import DownloadError
 
 
 def test_folder_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.bin import listening_manifest, listening_test
-from espnet2_ext.data.table import write_table
-from espnet2_ext.report.results import read_records
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.report.records import read_records
 
 
 @pytest.fixture

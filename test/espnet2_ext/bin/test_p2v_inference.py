@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.bin import p2v_inference
-from espnet2_ext.prosody2vec.generation import GenerationLimits
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
 
 REQUIRED = (
     "--model_file m.pth --data_dir dump --unit_tag tiny --pairs_dir pairs --output_dir out"

@@ -6,7 +6,7 @@ import pytest
 from reference.acted_copies import wav_bytes
 
 from espnet2_ext.bin.prepare_crema_d import main
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.tables import read_table
 
 
 def test_options_reach_the_corpus(tmp_path: Path):

@@ -9,8 +9,8 @@ import pytest
 from reference.esd_copy import write_copy
 
 from espnet2_ext.bin.prepare_esd import main
-from espnet2_ext.data.data_directory import validate_data_directory
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.directory import validate_data_directory
+from espnet2_ext.data.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[3]
 SENTENCES = (18, 19, 20, 21, 22, 23, 51)

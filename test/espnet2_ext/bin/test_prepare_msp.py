@@ -11,8 +11,8 @@ from reference.msp_podcast_copy import small_plan
 from reference.msp_podcast_copy import write_copy as write_podcast
 
 from espnet2_ext.bin import prepare_msp_improv, prepare_msp_podcast
-from espnet2_ext.data.data_directory import validate_data_directory
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.directory import validate_data_directory
+from espnet2_ext.data.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = ["--num_valid", "4", "--num_test", "6"]

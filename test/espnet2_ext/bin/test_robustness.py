@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.bin import robustness
-from espnet2_ext.prosody2vec.generation import GenerationLimits
-from espnet2_ext.report.robustness_run import ConversionSettings
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
+from espnet2_ext.report.robustness import ConversionSettings
 
 REQUIRED = (
     "--model_file m.pth --data_dir dump --pairs_dir pairs --unit_tag tiny --centroids_path c.npz "

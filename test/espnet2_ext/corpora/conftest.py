@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.corpora.iemocap_counts import EXPECTED_TURNS
-from espnet2_ext.corpora.iemocap_labels import Turn
+from espnet2_ext.corpora.iemocap import EXPECTED_TURNS, Turn
 
 NUM_DIALOGUES = {"Ses01": 28, "Ses02": 30, "Ses03": 32, "Ses04": 30, "Ses05": 31}
 SUFFIXED = {

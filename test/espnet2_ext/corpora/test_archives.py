@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reference.archives import tar_bytes, tree, zip_bytes
 
-from espnet2_ext.corpora.archives import opened_zip, unpack_tar_wavs, unpack_zip, unusable
+from espnet2_ext.corpora.download import opened_zip, unpack_tar_wavs, unpack_zip, unusable
 
 WAVS = {"a_1.wav": b"RIFF one", "below/a_2.WAV": b"RIFF two"}
 CONTENT = bytes(range(256)) * 40

@@ -8,7 +8,9 @@ import pytest
 
 from espnet2_ext import bin as commands
 from espnet2_ext import corpora
-from espnet2_ext.corpora import crema_d_clips, emov_db_names, esd_counts
+from espnet2_ext.corpora import crema_d as crema_d_clips
+from espnet2_ext.corpora import emov_db as emov_db_names
+from espnet2_ext.corpora import esd as esd_counts
 from espnet2_ext.corpora.catalogue import CORPORA, Corpus, corpus_of
 
 PACKAGE = Path(corpora.__file__).parent

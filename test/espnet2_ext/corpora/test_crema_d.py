@@ -8,9 +8,8 @@ from reference.acted_copies import NOTE, wav_bytes, write_crema_d
 from reference.changes import added, changed
 
 from espnet2_ext.corpora.crema_d import prepare
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected, read_table
 
 SILENT = "1076-1076_MTI_SAD_XX"
 

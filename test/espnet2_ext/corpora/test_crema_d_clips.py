@@ -4,7 +4,7 @@ from collections import Counter
 
 from reference.acted_copies import crema_d_names
 
-from espnet2_ext.corpora.crema_d_clips import EXPECTED, expected_clips, parse_clip, tally
+from espnet2_ext.corpora.crema_d import EXPECTED, expected_clips, parse_clip, tally
 
 
 def test_plan_and_published_counts():

@@ -9,9 +9,8 @@ from reference.emodb_copy import LETTERS, SPEAKERS, emodb_names, write_emodb, wr
 
 from espnet2_ext.bin.prepare_emodb import main
 from espnet2_ext.corpora.emodb import prepare
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected, read_table
 
 WORDS = dict(W="angry", L="bored", E="disgusted", A="fearful", F="happy", T="sad", N="neutral")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from espnet2_ext.corpora.emodb_names import EXPECTED, parse_name
+from espnet2_ext.corpora.emodb import EXPECTED, parse_name
 
 
 def test_a_name_says_everything():

@@ -9,11 +9,10 @@ from reference.emodb_copy import emodb_names, write_emodb, write_tiny
 from reference.esd_copy import words_of, write_copy
 
 from espnet2_ext.bin.prepare_emodb_style import main
-from espnet2_ext.corpora.emodb_style import prepare_style, read_sources
+from espnet2_ext.corpora.emodb import prepare_style, read_sources
 from espnet2_ext.data.conversion_list import read_conversion_list
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.rejected import write_rejected
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.tables import write_rejected
 
 LETTERS = {"angry": "W", "happy": "F", "sad": "T"}
 

@@ -3,8 +3,7 @@ import os
 import pytest
 
 from espnet2_ext.corpora.emotion_csv import prepare, read_emotion_csv
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
 
 
 @pytest.fixture

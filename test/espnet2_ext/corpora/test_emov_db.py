@@ -12,10 +12,8 @@ from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_
 
 from espnet2_ext.bin.prepare_emov_db import main
 from espnet2_ext.corpora.emov_db import prepare
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected, read_table
 
 Sets = dict[str, list[Utterance]]
 TARGETS = ("amused", "angry", "disgusted", "sleepy")

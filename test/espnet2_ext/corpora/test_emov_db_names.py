@@ -2,7 +2,7 @@
 
 import pytest
 
-from espnet2_ext.corpora.emov_db_names import EXPECTED, parse_folder, parse_name
+from espnet2_ext.corpora.emov_db import EXPECTED, parse_folder, parse_name
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,8 @@ from reference.changes import added, changed
 from reference.esd_copy import UTF16, change_transcript, words_of, write_copy
 
 from espnet2_ext.corpora.esd import prepare
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected, read_table
 
 Sets = dict[str, list[Utterance]]
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora.esd_counts import Faults, self_check, tally
-from espnet2_ext.corpora.esd_ids import SPEAKERS, EsdId, expected_ids
+from espnet2_ext.corpora.esd import SPEAKERS, EsdId, Faults, expected_ids, self_check, tally
 
 ROOT = Path("/corpora/ESD")
 NONE = dict(absent=[], missing=[], extra={}, unreadable={}, misplaced={}, without_words=[])

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from espnet2_ext.corpora.esd_ids import (
+from espnet2_ext.corpora.esd import (
     SPEAKERS,
     EsdId,
     choose_speakers,

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from reference.esd_copy import HIDDEN, change_transcript, write_copy
 
-from espnet2_ext.corpora.esd_ids import EsdId
-from espnet2_ext.corpora.esd_release import find_release, read_release
+from espnet2_ext.corpora.esd import EsdId, find_release, read_release
 
 SENTENCES = (20, 21, 51)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora.esd_ids import EsdId
-from espnet2_ext.corpora.esd_text import (
+from espnet2_ext.corpora.esd import (
     KNOWN_DEFECTS,
+    EsdId,
     Transcript,
     borrow_words,
     decode,

@@ -11,9 +11,8 @@ import pytest
 
 from espnet2_ext.bin.prepare_iemocap import main
 from espnet2_ext.corpora.iemocap import prepare
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRST = "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01"

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora import iemocap_archive
-from espnet2_ext.corpora.iemocap_archive import is_archive, unpack
-from espnet2_ext.corpora.iemocap_release import find_release, read_release
+from espnet2_ext.corpora import iemocap as iemocap_archive
+from espnet2_ext.corpora.iemocap import find_release, is_archive, read_release, unpack
 
 FOLDER = "IEMOCAP_full_release"
 DIALOGUE = "Session1/sentences/wav/Ses01F_impro01"

@@ -3,16 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora.iemocap_counts import (
+from espnet2_ext.corpora.iemocap import (
     CLASSES,
     EXPECTED_TURNS,
     Faults,
+    Turn,
     expected_turns,
     expected_utterances,
     self_check,
     tally,
 )
-from espnet2_ext.corpora.iemocap_labels import Turn
 
 NO_FAULTS = Faults([], [], [], [])
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora.iemocap_labels import Turn, is_dialogue, read_labels, read_transcriptions
+from espnet2_ext.corpora.iemocap import Turn, is_dialogue, read_labels, read_transcriptions
 
 LINE = "[12.3400 - 15.6700]\tSes02F_impro04_M011\tfru\t[2.0000, 3.5000, 3.0000]"
 

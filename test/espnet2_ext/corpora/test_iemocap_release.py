@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora.iemocap_labels import Turn
-from espnet2_ext.corpora.iemocap_release import find_release, read_release
+from espnet2_ext.corpora.iemocap import Turn, find_release, read_release
 
 DIALOGUE = "Session1/sentences/wav/Ses01F_impro01"
 

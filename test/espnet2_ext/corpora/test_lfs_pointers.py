@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from reference.acted_copies import NOTE, wav_bytes
 
-from espnet2_ext.corpora.lfs_pointers import parse_pointer, refuse_pointers
+from espnet2_ext.corpora.copies import parse_pointer, refuse_pointers
 
 
 def test_what_a_note_says():

@@ -12,12 +12,10 @@ from reference.lrs3_copy import clip_text, long_words, write_copy
 
 from espnet2_ext.bin.prepare_lrs3 import main
 from espnet2_ext.corpora import lrs3
-from espnet2_ext.corpora.lrs3 import prepare
-from espnet2_ext.corpora.lrs3_release import EXPECTED, Clip, count, find_release, read_release
-from espnet2_ext.corpora.self_check import self_check
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
+from espnet2_ext.corpora.copies import self_check
+from espnet2_ext.corpora.lrs3 import EXPECTED, Clip, count, find_release, prepare, read_release
+from espnet2_ext.data.directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected, read_table
 
 TALKS = ("aB3dE5fG7hI", "-_dE5fG7h_1")
 LONG = "pretrain/aB3dE5fG7hI/00002"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from reference.lrs3_copy import clip_text, long_words
 
-from espnet2_ext.corpora.lrs3_text import (
+from espnet2_ext.corpora.lrs3 import (
     ClipText,
     Piece,
     Word,

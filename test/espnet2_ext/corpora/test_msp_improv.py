@@ -19,11 +19,9 @@ from reference.msp_improv_copy import (
 )
 
 from espnet2_ext.corpora.msp_improv import prepare
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.format_wav import format_wav
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
+from espnet2_ext.data.formatting import format_wav
+from espnet2_ext.data.tables import read_rejected, read_table
 
 SMALL = dict(num_valid=3, num_test=4, allow_incomplete=True)
 

@@ -5,11 +5,17 @@ from pathlib import Path
 import pytest
 from reference.msp_podcast_copy import CLASSES_1_8
 
-from espnet2_ext.corpora.msp_podcast_counts import COUNTS, has_unlabelled_test, release_of
-from espnet2_ext.corpora.msp_podcast_labels import EMOTIONS, PARTITIONS, Row
-from espnet2_ext.corpora.msp_podcast_release import Release
-from espnet2_ext.corpora.msp_podcast_select import select
-from espnet2_ext.corpora.self_check import self_check
+from espnet2_ext.corpora.copies import self_check
+from espnet2_ext.corpora.msp_podcast import (
+    COUNTS,
+    EMOTIONS,
+    PARTITIONS,
+    Release,
+    Row,
+    has_unlabelled_test,
+    release_of,
+    select,
+)
 
 
 @pytest.mark.parametrize(

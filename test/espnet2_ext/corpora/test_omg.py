@@ -14,12 +14,9 @@ from reference.omg_copy import HEADER, row, write_csv, write_tables
 
 from espnet2_ext.bin.prepare_omg import main
 from espnet2_ext.corpora import omg
-from espnet2_ext.corpora.omg import prepare
-from espnet2_ext.corpora.omg_media import find_media, without_overlaps
-from espnet2_ext.corpora.omg_tables import EXPECTED, Clip
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
+from espnet2_ext.corpora.omg import EXPECTED, Clip, find_media, prepare, without_overlaps
+from espnet2_ext.data.directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected, read_table
 
 LINKS = ("AbCdEfGhIjK", "-_CdEfGhIjK")
 VIDEO_S = 12.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from reference.omg_copy import HEADER, row, write_csv, write_tables
 
-from espnet2_ext.corpora.omg_tables import EXPECTED, count, read_clips, read_transcripts
+from espnet2_ext.corpora.omg import EXPECTED, count, read_clips, read_transcripts
 
 LINK = "AbCdEfGhIjK"
 TRAIN = "omg_TrainVideos.csv"

@@ -9,10 +9,11 @@ from reference.acted_copies import wav_bytes
 from reference.archives import tree, zip_bytes
 from reference.file_server import FileServer, serve
 
-from espnet2_ext.corpora import open_crema_d
-from espnet2_ext.corpora.open_corpora import download_corpus
-from espnet2_ext.corpora.open_crema_d import ARCHIVE, CLIPS, REVISION
-from espnet2_ext.data.download import DownloadError, RemoteFile
+from espnet2_ext.corpora import download as open_crema_d
+from espnet2_ext.corpora.download import CREMA_D_ARCHIVE as ARCHIVE
+from espnet2_ext.corpora.download import CREMA_D_CLIPS as CLIPS
+from espnet2_ext.corpora.download import CREMA_D_REVISION as REVISION
+from espnet2_ext.corpora.download import DownloadError, RemoteFile, download_corpus
 
 SAID = {f"AudioWAV/{number}_DFA_ANG_XX.wav": wav_bytes(16000, 1, number) for number in (1001, 1002)}
 

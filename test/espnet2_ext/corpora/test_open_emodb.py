@@ -8,10 +8,9 @@ from reference.archives import tree, zip_bytes
 from reference.emodb_copy import write_emodb
 from reference.file_server import FileServer, serve
 
-from espnet2_ext.corpora import open_emodb
+from espnet2_ext.corpora import download as open_emodb
+from espnet2_ext.corpora.download import DownloadError, RemoteFile, download_corpus
 from espnet2_ext.corpora.emodb import read_copy
-from espnet2_ext.corpora.open_corpora import download_corpus
-from espnet2_ext.data.download import DownloadError, RemoteFile
 
 WAVS = {"wav/03a01Fa.wav": b"RIFF one", "wav/16b10Wb.wav": b"RIFF two"}
 TEXT = {"erklaerung.txt": b"Erkl\xe4rung"}

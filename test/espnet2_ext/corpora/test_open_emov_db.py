@@ -9,10 +9,9 @@ from reference.archives import tar_bytes, tree
 from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_prompts
 from reference.file_server import FileServer, serve
 
-from espnet2_ext.corpora import open_emov_db
+from espnet2_ext.corpora import download as open_emov_db
+from espnet2_ext.corpora.download import DownloadError, download_corpus
 from espnet2_ext.corpora.emov_db import prepare
-from espnet2_ext.corpora.open_corpora import download_corpus
-from espnet2_ext.data.download import DownloadError
 
 KINDS = [f"{speaker}_{emotion}" for speaker, kinds in NUM_SENTENCES.items() for emotion in kinds]
 

@@ -9,9 +9,8 @@ from reference.acted_copies import wav_bytes
 from reference.archives import tree, zip_bytes
 from reference.file_server import FileServer, serve
 
-from espnet2_ext.corpora import open_ravdess
-from espnet2_ext.corpora.open_corpora import download_corpus
-from espnet2_ext.data.download import DownloadError, RemoteFile
+from espnet2_ext.corpora import download as open_ravdess
+from espnet2_ext.corpora.download import DownloadError, RemoteFile, download_corpus
 
 SPEECH = {f"Actor_0{n}/03-01-01-01-01-01-0{n}.wav": wav_bytes(48000, 1, n) for n in (1, 2)}
 

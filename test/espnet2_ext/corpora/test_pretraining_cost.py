@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora.pretraining_cost import (
+from espnet2_ext.corpora.catalogue import (
     CALCULATED_SPEED,
     MEL_FRAMES_PER_S,
     SAMPLE_RATE_HZ,

@@ -7,20 +7,19 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.bin.split_pretraining import main
-from espnet2_ext.corpora.pretraining_union import (
+from espnet2_ext.corpora.pretraining import (
     draw_validation,
     split_directory,
     with_another_voice,
     write_with_union,
 )
-from espnet2_ext.data.data_directory import (
+from espnet2_ext.data.directory import (
+    Utterance,
     read_data_directory,
     validate_data_directory,
     write_data_directory,
 )
-from espnet2_ext.data.rejected import read_rejected, write_rejected
-from espnet2_ext.data.table import read_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.tables import read_rejected, read_table, write_rejected
 
 
 def utterances(number: int, speakers: int = 5, **fields: str) -> list[Utterance]:

@@ -9,12 +9,10 @@ import soundfile
 from reference.acted_copies import REPEATED, STEREO, wav_bytes, write_ravdess
 from reference.changes import added, changed
 
-from espnet2_ext.corpora.ravdess import prepare
-from espnet2_ext.corpora.ravdess_names import expected_names, parse_name
+from espnet2_ext.corpora.ravdess import expected_names, parse_name, prepare
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.data_directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.rejected import read_rejected
-from espnet2_ext.data.table import read_table
+from espnet2_ext.data.directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.tables import read_rejected, read_table
 
 FIRST = "Actor_01/03-01-01-01-01-01-01.wav"
 

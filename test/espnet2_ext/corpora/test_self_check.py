@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from espnet2_ext.corpora.self_check import self_check
+from espnet2_ext.corpora.copies import self_check
 
 
 def test_a_whole_copy_passes_and_its_counts_are_logged(caplog):

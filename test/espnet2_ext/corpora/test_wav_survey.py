@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.corpora.wav_survey import survey_wavs
+from espnet2_ext.corpora.copies import survey_wavs
 
 
 def test_good_odd_and_broken_wavs(

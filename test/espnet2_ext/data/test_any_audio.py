@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.data import any_audio
-from espnet2_ext.data.any_audio import read_any_audio
-from espnet2_ext.data.audio import AudioError, read_audio
+from espnet2_ext.data import audio as any_audio
+from espnet2_ext.data.audio import AudioError, read_any_audio, read_audio
 
 
 @pytest.fixture

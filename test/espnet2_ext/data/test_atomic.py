@@ -1,6 +1,6 @@
 import pytest
 
-from espnet2_ext.data.atomic import atomic_open, atomic_path, remove_leftovers, temporary_path
+from espnet2_ext.data.parallel import atomic_open, atomic_path, remove_leftovers, temporary_path
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import soundfile
 
-from espnet2_ext.data.check_audio import read_header
+from espnet2_ext.data.audio import read_header
 
 
 def test_seconds_of_a_good_file(tmp_path):

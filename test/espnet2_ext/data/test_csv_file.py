@@ -1,6 +1,6 @@
 import pytest
 
-from espnet2_ext.data.csv_file import read_csv
+from espnet2_ext.data.tables import read_csv
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from reference.file_server import FileServer, serve
 
-from espnet2_ext.data.download import DownloadError, RemoteFile, download
+from espnet2_ext.corpora.download import DownloadError, RemoteFile, download
 
 CONTENT = bytes(range(256)) * 3000
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

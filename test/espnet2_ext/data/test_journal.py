@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.data.journal import Journal
+from espnet2_ext.data.formatting import Journal
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,15 @@
 import pytest
 
-from espnet2_ext.data.data_directory import (
+from espnet2_ext.data.directory import (
     DataDirectoryError,
+    Utterance,
     combine_data_directories,
+    filter_length,
     read_data_directory,
     validate_data_directory,
     write_data_directory,
 )
-from espnet2_ext.data.length_filter import filter_length
-from espnet2_ext.data.rejected import read_rejected, write_rejected
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.tables import read_rejected, read_table, write_rejected, write_table
 
 LENGTHS = {"a-1": 7999, "a-2": 8000, "b-1": 32000, "b-2": 32001}
 

@@ -1,6 +1,6 @@
 import torch
 
-from espnet2_ext.data.one_thread import one_thread
+from espnet2_ext.data.parallel import one_thread
 
 
 def test_one_thread_inside_and_the_former_number_behind():

@@ -5,18 +5,16 @@ import pytest
 import soundfile
 
 from espnet2_ext.bin import perturb_speed as command
-from espnet2_ext.data import audio_jobs
-from espnet2_ext.data.data_directory import (
+from espnet2_ext.data import formatting as audio_jobs
+from espnet2_ext.data.directory import (
     DataDirectoryError,
+    Utterance,
     read_data_directory,
     validate_data_directory,
     write_data_directory,
 )
-from espnet2_ext.data.format_wav import format_wav
-from espnet2_ext.data.perturb_speed import parse_factors, perturb_speed
-from espnet2_ext.data.rejected import read_rejected, write_rejected
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.formatting import format_wav, parse_factors, perturb_speed
+from espnet2_ext.data.tables import read_rejected, read_table, write_rejected, write_table
 
 
 @pytest.fixture

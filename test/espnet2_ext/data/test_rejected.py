@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from espnet2_ext.data.rejected import read_rejected, report_rejected, write_rejected
+from espnet2_ext.data.tables import read_rejected, report_rejected, write_rejected
 
 
 def test_round_trip_sorted_and_on_one_line(tmp_path):

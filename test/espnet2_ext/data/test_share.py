@@ -1,6 +1,6 @@
 import pytest
 
-from espnet2_ext.data.share import Share, parse_share
+from espnet2_ext.data.formatting import Share, parse_share
 
 
 def test_shares_cover_all_parts_once():

@@ -11,10 +11,9 @@ import soundfile
 pytest.importorskip("av")
 from reference.film import clicks, write_film, write_silent_film
 
-from espnet2_ext.data import video_audio
-from espnet2_ext.data.any_audio import read_any_audio
-from espnet2_ext.data.audio import AudioError
-from espnet2_ext.data.video_audio import Cut, VideoJob, extract_audio
+from espnet2_ext.data import formatting as video_audio
+from espnet2_ext.data.audio import AudioError, read_any_audio
+from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 
 
 def extract(jobs: list[VideoJob], out: Path, num_workers: int = 1) -> dict[str, str | None]:

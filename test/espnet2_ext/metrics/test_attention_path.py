@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.attention_path import attention_path
+from espnet2_ext.metrics.content import attention_path
 
 
 def attend(positions: list[int], num_units: int) -> np.ndarray:

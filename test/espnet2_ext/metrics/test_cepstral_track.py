@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.cepstral_track import (
+from espnet2_ext.metrics.pitch import f0_contour
+from espnet2_ext.metrics.spectrum import (
     TRACKS,
     CepstralTrack,
     espnet_track,
     paper_track,
     sprocket_track,
 )
-from espnet2_ext.metrics.f0 import f0_contour
 
 MakePulses = Callable[..., np.ndarray]
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.contour_correlation import contour_correlation
-from espnet2_ext.metrics.f0 import F0Contour
+from espnet2_ext.metrics.pitch import F0Contour, contour_correlation
 
 
 def contour(semitones: np.ndarray, base_hz: float = 100.0, step_s: float = 0.005) -> F0Contour:

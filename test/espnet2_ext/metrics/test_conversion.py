@@ -7,9 +7,8 @@ import pytest
 import soundfile
 
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.metrics.conversion import score_conversions
-from espnet2_ext.metrics.mel_cepstral_distortion import mel_cepstral_distortion
-from espnet2_ext.metrics.pair_score import PairScore, read_scores
+from espnet2_ext.metrics.conversion import PairScore, read_scores, score_conversions
+from espnet2_ext.metrics.spectrum import mel_cepstral_distortion
 from espnet2_ext.vocoder.griffin_lim import GriffinLim
 from espnet2_ext.vocoder.mel import log_mel
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.metrics.conversion_pairs import ConversionSet, read_conversion_set
+from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.metrics.conversion import ConversionSet, read_conversion_set
 
 
 def read(files) -> ConversionSet:

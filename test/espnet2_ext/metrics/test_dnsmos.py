@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.dnsmos import Dnsmos, dnsmos
+from espnet2_ext.metrics.models import Dnsmos, dnsmos
 
 
 def test_gives_the_package_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:

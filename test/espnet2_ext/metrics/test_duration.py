@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.duration import duration_s, percent_error
+from espnet2_ext.metrics.prosody import duration_s, percent_error
 
 
 def test_counts_all_samples() -> None:

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.dynamic_time_warping import dynamic_time_warping
+from espnet2_ext.metrics.spectrum import dynamic_time_warping
 
 
 def all_paths(rows: int, columns: int) -> Iterator[list[tuple[int, int]]]:

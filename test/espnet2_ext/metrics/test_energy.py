@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.energy import speech_level_db
+from espnet2_ext.metrics.prosody import speech_level_db
 
 
 def test_constant_one_is_zero_db_and_a_tenth_is_minus_twenty() -> None:

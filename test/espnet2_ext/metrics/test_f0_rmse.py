@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.f0_rmse import (
+from espnet2_ext.metrics.pitch import (
     f0_rmse_all_frames_hz,
     f0_rmse_voiced_hz,
     log_f0_rmse,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.held_out import NotMeasurable, held_out_splits
+from espnet2_ext.metrics.probes import NotMeasurable, held_out_splits
 
 SPEAKERS = np.repeat([f"s{number}" for number in range(7)], 6)
 SENTENCES = np.tile([f"t{number}" for number in range(3)], 14)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.intensity import spearman, trend
+from espnet2_ext.metrics.prosody import spearman, trend
 
 
 def test_up_where_the_target_is_higher() -> None:

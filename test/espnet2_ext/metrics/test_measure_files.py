@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics import measure_files as module
-from espnet2_ext.metrics.measure_files import MeasureJob, measure_files
-from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.encode import UnitEncoderPipeline
-from espnet2_ext.units.mfcc import MfccFeatures
+from espnet2_ext.metrics import conversion as module
+from espnet2_ext.metrics.conversion import MeasureJob, measure_files
+from espnet2_ext.units.centroids import Centroids, UnitEncoderPipeline
+from espnet2_ext.units.features import MfccFeatures
 
 
 def write_centroids(path: Path) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.cepstral_track import espnet_track, paper_track
-from espnet2_ext.metrics.measures import measure
+from espnet2_ext.metrics.conversion import measure
+from espnet2_ext.metrics.spectrum import espnet_track, paper_track
 
 
 class Encoder:

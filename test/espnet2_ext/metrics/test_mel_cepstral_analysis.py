@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from espnet2_ext.metrics.mel_cepstral_analysis import analyse_mel_cepstra
+from espnet2_ext.metrics.spectrum import analyse_mel_cepstra
 
 
 def make_frames() -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.mel_cepstrum import mel_cepstrum, warped_frequencies
+from espnet2_ext.metrics.spectrum import mel_cepstrum, warped_frequencies
 
 NUM_BINS = 513
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.metrics.pair_score import PairScore, crossing, read_scores, write_scores
+from espnet2_ext.metrics.conversion import PairScore, crossing, read_scores, write_scores
 
 SCORES = [
     PairScore(

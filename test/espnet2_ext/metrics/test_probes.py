@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.held_out import NotMeasurable
-from espnet2_ext.metrics.probes import linear_probe, ridge_correlation
+from espnet2_ext.metrics.probes import NotMeasurable, linear_probe, ridge_correlation
 
 SPEAKERS = [f"s{index // 12}" for index in range(120)]
 SENTENCES = [f"t{index % 6}" for index in range(120)]

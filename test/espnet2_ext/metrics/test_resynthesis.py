@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.metrics.mel_cepstral_distortion import mel_cepstral_distortion
-from espnet2_ext.metrics.resynthesis import score_resynthesis, score_resynthesis_files
+from espnet2_ext.metrics.spectrum import (
+    mel_cepstral_distortion,
+    score_resynthesis,
+    score_resynthesis_files,
+)
 
 
 @pytest.fixture

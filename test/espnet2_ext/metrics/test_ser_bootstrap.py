@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from espnet2_ext.metrics.ser import macro_f1, unweighted_accuracy, weighted_accuracy
-from espnet2_ext.metrics.ser_bootstrap import (
+from espnet2_ext.metrics.statistics import (
+    Crossing,
     bootstrap_score,
+    crossed_interval,
     grouped_confusions,
     paired_bootstrap,
 )
-from espnet2_ext.metrics.statistics import Crossing, crossed_interval
 
 CLASSES = ("angry", "happy", "sad")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.metrics.ser_predictions import Prediction, read_predictions, write_predictions
+from espnet2_ext.metrics.ser import Prediction, read_predictions, write_predictions
 
 A = Prediction("spk-a", "sad", "sad", {"angry": 0.25, "sad": 0.75})
 B = Prediction("spk-b", "angry", "sad", {"angry": 0.125, "sad": 0.875})

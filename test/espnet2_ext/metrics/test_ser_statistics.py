@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from espnet2_ext.metrics.ser_statistics import (
+from espnet2_ext.metrics.statistics import (
     MAX_EXACT,
     corrected_t_test,
     mcnemar_test,
@@ -62,7 +62,7 @@ def test_sign_flips_agree_with_scipy() -> None:
 def test_drawn_patterns_agree_with_all_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
     differences = np.random.default_rng(1).normal(0.3, 1.0, 12)
     exact = sign_flip_test(differences)
-    monkeypatch.setattr("espnet2_ext.metrics.ser_statistics.MAX_EXACT", 11)
+    monkeypatch.setattr("espnet2_ext.metrics.statistics.MAX_EXACT", 11)
     drawn = sign_flip_test(differences)
     assert drawn != exact
     # Standard deviation of a share of 20000 draws is at most 0.0036.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.speaker_similarity import speaker_similarity
+from espnet2_ext.metrics.speaker import speaker_similarity
 
 
 def test_cosine_by_hand() -> None:

@@ -5,13 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics import spectral_errors as module
-from espnet2_ext.metrics.cepstral_track import CepstralTrack, espnet_track, paper_track
-from espnet2_ext.metrics.mel_cepstral_distortion import mel_cepstral_distortion
-from espnet2_ext.metrics.spectral_errors import (
+from espnet2_ext.metrics import spectrum as module
+from espnet2_ext.metrics.spectrum import (
+    CepstralTrack,
     SpectralErrors,
     Tracks,
     compare_tracks,
+    espnet_track,
+    mel_cepstral_distortion,
+    paper_track,
     spectral_errors,
 )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.data.table import write_table
+from espnet2_ext.data.tables import write_table
 from espnet2_ext.metrics import statistics
 from espnet2_ext.metrics.statistics import (
     Crossing,

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.word_error_rate import (
+from espnet2_ext.metrics.content import (
     installed_whisper,
     spoken_words,
     whisper_transcriber,

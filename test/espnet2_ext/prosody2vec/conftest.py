@@ -4,12 +4,10 @@ import pytest
 import torch
 
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
-from espnet2_ext.prosody2vec.espnet_model import Prosody2VecModel
-from espnet2_ext.prosody2vec.features import HifiGanMel
-from espnet2_ext.prosody2vec.masks import length_mask
-from espnet2_ext.prosody2vec.memory import Memory
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
-from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder, UnitEncoder
+from espnet2_ext.prosody2vec.mels import HifiGanMel
+from espnet2_ext.prosody2vec.memory import Memory, length_mask
+from espnet2_ext.prosody2vec.model import Prosody2VecModel
 
 NUM_UNITS = 7
 SPEAKER_DIM = 3

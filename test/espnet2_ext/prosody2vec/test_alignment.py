@@ -1,6 +1,6 @@
 import torch
 
-from espnet2_ext.prosody2vec.alignment import true_unit_of_step
+from espnet2_ext.prosody2vec.losses import true_unit_of_step
 
 
 def test_worked_by_hand():

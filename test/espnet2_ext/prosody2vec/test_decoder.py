@@ -6,8 +6,8 @@ import pytest
 import torch
 from reference.naive_decoder import naive_free
 
-from espnet2_ext.prosody2vec.attention_loop import CHUNK_STEPS
-from espnet2_ext.prosody2vec.graph_steps import GraphSteps
+from espnet2_ext.prosody2vec.fast.attention_loop import CHUNK_STEPS
+from espnet2_ext.prosody2vec.fast.cuda_graph import GraphSteps
 from espnet2_ext.prosody2vec.memory import Memory
 
 # Sums of some hundred terms in another order.

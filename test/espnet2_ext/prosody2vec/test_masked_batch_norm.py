@@ -5,9 +5,9 @@ import torch
 from reference import ranks
 from torch import distributed, nn
 
-from espnet2_ext.prosody2vec import masked_batch_norm
-from espnet2_ext.prosody2vec.masked_batch_norm import MaskedBatchNorm1d
-from espnet2_ext.prosody2vec.masks import length_mask
+from espnet2_ext.prosody2vec import encoders as masked_batch_norm
+from espnet2_ext.prosody2vec.encoders import MaskedBatchNorm1d
+from espnet2_ext.prosody2vec.memory import length_mask
 
 CHANNELS = 5
 LENGTHS = torch.tensor([9, 4, 1])

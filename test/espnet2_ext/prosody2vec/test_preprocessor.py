@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.data.table import write_table
-from espnet2_ext.prosody2vec.preprocessor import SpeakerVectorPreprocessor, shared_preprocessor
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.prosody2vec.task import SpeakerVectorPreprocessor, shared_preprocessor
 
 
 @pytest.fixture

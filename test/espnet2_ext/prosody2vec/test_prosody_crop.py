@@ -2,7 +2,7 @@
 
 import torch
 
-from espnet2_ext.prosody2vec.prosody_crop import crop_mels
+from espnet2_ext.prosody2vec.mels import crop_mels
 
 
 def _counting_mels(lengths: list[int]) -> torch.Tensor:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from espnet2_ext.prosody2vec.scheduled_sampling import (
+from espnet2_ext.prosody2vec.decoding import (
     SamplingSchedule,
     parallel_sampled_pass,
     sampled_pass,

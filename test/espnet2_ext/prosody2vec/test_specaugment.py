@@ -7,8 +7,8 @@ import pytest
 import torch
 import yaml
 
-from espnet2_ext.prosody2vec.specaugment import SpecAugment
-from espnet2_ext.tasks.mel_choices import specaug_choices
+from espnet2_ext.prosody2vec.mels import SpecAugment
+from espnet2_ext.training.options import specaug_choices
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted(  # without links

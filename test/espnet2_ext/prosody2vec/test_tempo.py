@@ -1,6 +1,6 @@
 import torch
 
-from espnet2_ext.prosody2vec.tempo import draw_factors, stretch_mels
+from espnet2_ext.prosody2vec.mels import draw_factors, stretch_mels
 
 
 def test_worked_by_hand():

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from espnet2_ext.prosody2vec.masks import length_mask
-from espnet2_ext.prosody2vec.unit_encoder import UnitEncoder
+from espnet2_ext.prosody2vec.encoders import UnitEncoder
+from espnet2_ext.prosody2vec.memory import length_mask
 
 
 def test_shapes_and_parameters_of_the_paper():

@@ -11,13 +11,12 @@ import soundfile
 import torch
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.table import write_table
-from espnet2_ext.data.utterance import Utterance
-from espnet2_ext.prosody2vec.features import HifiGanMel
-from espnet2_ext.prosody2vec.mel_input import normalised_mels
-from espnet2_ext.prosody2vec.prosody_encoder import ProsodyEncoder
-from espnet2_ext.report.probe_set import KINDS, PROSODY, SPEAKER, UNITS, UNTRAINED, ProbeSet
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
+from espnet2_ext.prosody2vec.mels import HifiGanMel, normalised_mels
+from espnet2_ext.report.probes import KINDS, PROSODY, UNITS, UNTRAINED, ProbeSet
+from espnet2_ext.report.probes import SPEAKER_VECTOR as SPEAKER
 
 
 class TinyModel(torch.nn.Module):

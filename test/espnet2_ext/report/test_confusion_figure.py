@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from espnet2_ext.report.confusion_figure import confusion_figure
-from espnet2_ext.report.figure_file import save_figure
+from espnet2_ext.report.figures import confusion_figure, save_figure
 
 CONFUSION = np.array([[3, 1, 0], [2, 2, 0], [0, 0, 0]])
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from espnet2_ext.report.conversion_figure import conversion_figure, pitch_regions
+from espnet2_ext.report.figures import conversion_figure, pitch_regions
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import soundfile
 from matplotlib.figure import Figure
 
 from espnet2_ext.bin import report_conversion as bin_report
-from espnet2_ext.data.table import write_table
-from espnet2_ext.report import conversion_report
-from espnet2_ext.report.conversion_report import report_conversion
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.report import conversion as conversion_report
+from espnet2_ext.report.conversion import report_conversion
+from espnet2_ext.report.figures import Curve
+from espnet2_ext.report.records import read_records
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.results import read_records
-from espnet2_ext.report.training_figure import Curve
 
 
 def report(files, tmp_path: Path, **options) -> None:

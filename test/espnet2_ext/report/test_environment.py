@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from espnet2_ext import __version__
-from espnet2_ext.report.environment import environment_records, git_commit
+from espnet2_ext.report.records import environment_records, git_commit
 
 
 def test_lists_versions_and_machine() -> None:

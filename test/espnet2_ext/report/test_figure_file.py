@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from espnet2_ext.report.figure_file import save_figure
+from espnet2_ext.report.figures import save_figure
 
 
 def test_writes_the_same_bytes_again(tmp_path: Path) -> None:

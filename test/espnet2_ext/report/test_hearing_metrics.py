@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.data.table import write_table
-from espnet2_ext.metrics.heard import Heard
-from espnet2_ext.report.conversion_results import report_scores
-from espnet2_ext.report.results import Record, read_records
-from espnet2_ext.tasks import hearing, recogniser_files
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.metrics.models import Heard
+from espnet2_ext.report import judges as hearing
+from espnet2_ext.report.conversion import report_scores
+from espnet2_ext.report.records import Record, read_records
+from espnet2_ext.ser import recogniser as recogniser_files
 
 
 @pytest.fixture

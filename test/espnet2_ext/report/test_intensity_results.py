@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from espnet2_ext.bin import score_intensity
-from espnet2_ext.data.table import write_table
-from espnet2_ext.report.results import read_records
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.report.records import read_records
 
 # pair: pitch of the source, at a = 0, 0.5, 1, and of the target.
 PITCHES = {"up": (120, 120, 150, 180, 200), "back": (200, 200, 220, 180, 150)}

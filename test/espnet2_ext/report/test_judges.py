@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from espnet2_ext.bin import score_conversion
-from espnet2_ext.data.table import write_table
-from espnet2_ext.metrics.pair_score import read_scores
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.metrics.conversion import read_scores
+from espnet2_ext.report import judges as hearing
 from espnet2_ext.report.judges import Judges
-from espnet2_ext.report.results import Record, read_records
-from espnet2_ext.tasks import hearing
+from espnet2_ext.report.records import Record, read_records
 
 
 class Whisper:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from espnet2_ext.metrics.statistics import Crossing
-from espnet2_ext.report.conversion_metrics import Metric
-from espnet2_ext.report.mean_record import mean_record
+from espnet2_ext.report.conversion import Metric
+from espnet2_ext.report.records import mean_record
 
 
 @pytest.mark.parametrize(("is_count", "value"), [(False, 2.0), (True, 8.0)])

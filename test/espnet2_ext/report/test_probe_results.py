@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.report.probe_results import probe_records, records_text
-from espnet2_ext.report.probe_set import ProbeSet
+from espnet2_ext.report.probes import ProbeSet, probe_records, records_text
+from espnet2_ext.report.records import Record, append_records
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.results import Record, append_records
 
 
 def records_of(*sets: ProbeSet) -> list[Record]:

@@ -5,15 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from espnet2_ext.report.probe_scores import (
+from espnet2_ext.report.probes import (
     CONTENT,
     EMOTION,
+    PROSODY,
     SPEAKER,
+    UNITS,
+    UNTRAINED,
+    ProbeSet,
     correlation_scores,
     probe_scores,
 )
-from espnet2_ext.report.probe_set import PROSODY, UNITS, UNTRAINED, ProbeSet
-from espnet2_ext.report.probe_set import SPEAKER as SPEAKER_VECTOR
+from espnet2_ext.report.probes import SPEAKER_VECTOR as SPEAKER_VECTOR
 
 Make = Callable[..., ProbeSet]
 

@@ -8,10 +8,9 @@ import pytest
 import soundfile
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.data.rejected import write_rejected
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.data.table_set import DataDirectoryError
-from espnet2_ext.report.probe_set import (
+from espnet2_ext.data.directory import DataDirectoryError
+from espnet2_ext.data.tables import read_table, write_rejected, write_table
+from espnet2_ext.report.probes import (
     F0_IN_VOICE,
     F0_MEAN,
     F0_RANGE,
@@ -19,12 +18,12 @@ from espnet2_ext.report.probe_set import (
     LEVEL,
     PROSODY,
     RATE,
-    SPEAKER,
     UNITS,
     UNTRAINED,
     ProbeSet,
     read_probe_set,
 )
+from espnet2_ext.report.probes import SPEAKER_VECTOR as SPEAKER
 
 
 def test_everything_of_a_directory_in_one_order(probe_data_dir: Path, tiny_model) -> None:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from espnet2_ext.report.published_evc import TABLE_7, add_published
+from espnet2_ext.report.published import TABLE_7, add_published
+from espnet2_ext.report.records import Record, append_records
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.results import Record, append_records
 
 MCD = Record("T", "converted", "MCD", 5.0, "dB", 4, "ours.", "p", "abc", better="lower")
 

@@ -1,7 +1,13 @@
 """What others print."""
 
-from espnet2_ext.report.published_ser import PAPER, SESSION_OUT
-from espnet2_ext.report.published_ser_later import EMOBOX, OTHER, PUBLISHED, published_records
+from espnet2_ext.report.published import (
+    EMOBOX,
+    OTHER,
+    PAPER,
+    PUBLISHED,
+    SESSION_OUT,
+    published_records,
+)
 
 
 def test_the_paper_stands_first_and_nothing_twice() -> None:

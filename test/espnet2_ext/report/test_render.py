@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.bin import render_results as bin_render
+from espnet2_ext.report.records import Record, append_records
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.results import Record, append_records
 
 ERROR = Record(
     "Conversion (synthetic)", "zero effort", "error", 21.84, "%", 12, "a | b.", "same voice",

@@ -9,12 +9,11 @@ import pytest
 from reference.robustness_study import StudyFiles, write_study
 from reference.tiny_trained import write_trained_model
 
-from espnet2_ext.report import robustness_run
+from espnet2_ext.report import robustness as robustness_run
+from espnet2_ext.report.records import Record
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.results import Record
-from espnet2_ext.report.robustness import report_robustness
-from espnet2_ext.report.robustness_run import ConversionSettings
-from espnet2_ext.units.encode import UnitEncoderPipeline
+from espnet2_ext.report.robustness import ConversionSettings, report_robustness
+from espnet2_ext.units.centroids import UnitEncoderPipeline
 
 AMOUNTS = {"shares": [0.0, 0.5], "snrs_db": [0.0], "rt60s_s": [0.3], "noises": ["white"]}
 

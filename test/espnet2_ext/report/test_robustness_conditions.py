@@ -2,7 +2,7 @@
 
 import pytest
 
-from espnet2_ext.report.robustness_conditions import Condition, study_conditions
+from espnet2_ext.report.robustness import Condition, study_conditions
 
 
 def test_every_condition_once_and_the_clean_source_first() -> None:

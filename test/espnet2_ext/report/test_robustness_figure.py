@@ -2,9 +2,8 @@
 
 import pytest
 
-from espnet2_ext.report.results import Record
-from espnet2_ext.report.robustness_conditions import Condition, study_conditions
-from espnet2_ext.report.robustness_figure import METRICS, robustness_figure
+from espnet2_ext.report.records import Record
+from espnet2_ext.report.robustness import METRICS, Condition, robustness_figure, study_conditions
 
 CONDITIONS = study_conditions([0.4, 0.1], [0.0, 20.0], [0.3], ["white"])
 

@@ -10,10 +10,14 @@ from reference.robustness_study import LevelEncoder, StudyFiles, write_study
 
 from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.table import read_int_table, read_table, write_table
-from espnet2_ext.report.robustness_conditions import Condition
-from espnet2_ext.report.robustness_inputs import SourceDamage, input_error_rates
-from espnet2_ext.report.robustness_set import StudySet, read_study_set
+from espnet2_ext.data.tables import read_int_table, read_table, write_table
+from espnet2_ext.report.robustness import (
+    Condition,
+    SourceDamage,
+    StudySet,
+    input_error_rates,
+    read_study_set,
+)
 
 
 @pytest.fixture
@@ -102,7 +106,7 @@ def test_amounts_differ_in_nothing_else_and_seeds_in_everything(study: StudySet)
 
 
 def test_babble_is_spoken_by_others(study: StudySet, monkeypatch: pytest.MonkeyPatch) -> None:
-    from espnet2_ext.report import robustness_inputs
+    from espnet2_ext.report import robustness as robustness_inputs
 
     heard: list[str] = []
 

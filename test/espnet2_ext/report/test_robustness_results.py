@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from espnet2_ext.metrics.pair_score import PairScore
-from espnet2_ext.report.results import Record
-from espnet2_ext.report.robustness_conditions import Condition
-from espnet2_ext.report.robustness_results import ConditionResult, robustness_records
+from espnet2_ext.metrics.conversion import PairScore
+from espnet2_ext.report.records import Record
+from espnet2_ext.report.robustness import Condition, ConditionResult, robustness_records
 
 CLEAN, DAMAGED = Condition("clean"), Condition("replaced", 0.2)
 

@@ -7,13 +7,17 @@ from types import SimpleNamespace
 import pytest
 from reference.robustness_study import LevelEncoder, write_study
 
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.metrics.pair_score import PairScore, write_scores
-from espnet2_ext.prosody2vec.generation import GenerationLimits
-from espnet2_ext.report import robustness_run
-from espnet2_ext.report.robustness_conditions import Condition
-from espnet2_ext.report.robustness_run import ConditionRunner, ConversionSettings
-from espnet2_ext.report.robustness_set import StudySet, read_study_set
+from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.metrics.conversion import PairScore, write_scores
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
+from espnet2_ext.report import robustness as robustness_run
+from espnet2_ext.report.robustness import (
+    Condition,
+    ConditionRunner,
+    ConversionSettings,
+    StudySet,
+    read_study_set,
+)
 
 DAMAGED = Condition("dropped", 0.3)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from reference.robustness_study import LevelEncoder, StudyFiles, write_study
 
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.report.robustness_set import choose_pairs, read_study_set
+from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.report.robustness import choose_pairs, read_study_set
 
 
 @pytest.fixture

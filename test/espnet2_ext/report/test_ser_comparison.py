@@ -6,11 +6,9 @@ import pytest
 from reference.ser_examples import fold_result, predictions, system
 
 from espnet2_ext.metrics.ser import unweighted_accuracy
-from espnet2_ext.metrics.ser_bootstrap import paired_bootstrap
-from espnet2_ext.metrics.ser_statistics import corrected_t_test
-from espnet2_ext.report.results import Record
-from espnet2_ext.report.ser_comparison import comparison_records
-from espnet2_ext.report.ser_systems import SystemScores
+from espnet2_ext.metrics.statistics import corrected_t_test, paired_bootstrap
+from espnet2_ext.report.records import Record
+from espnet2_ext.report.ser import SystemScores, comparison_records
 
 A = system([fold_result("fold_1", "aass", "aass"), fold_result("fold_2", "aass", "aasa")], "A")
 B = system([fold_result("fold_1", "aass", "aasa"), fold_result("fold_2", "aass", "ssaa")], "B")

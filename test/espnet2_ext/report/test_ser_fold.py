@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.ser_predictions import Prediction
-from espnet2_ext.report.ser_fold import FoldResult
+from espnet2_ext.metrics.ser import Prediction
+from espnet2_ext.report.ser import FoldResult
 
 SAD_AS_SAD = Prediction("u", "sad", "sad", {"angry": 0.0, "sad": 1.0})
 ANGRY_AS_SAD = Prediction("v", "angry", "sad", {"angry": 0.0, "sad": 1.0})

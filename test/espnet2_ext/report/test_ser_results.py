@@ -7,12 +7,10 @@ import pytest
 from reference.ser_examples import fold_result, system
 
 from espnet2_ext.metrics.ser import macro_f1, unweighted_accuracy
-from espnet2_ext.metrics.ser_bootstrap import bootstrap_score
-from espnet2_ext.metrics.statistics import Crossing
+from espnet2_ext.metrics.statistics import Crossing, bootstrap_score
+from espnet2_ext.report.records import Record, append_records
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.results import Record, append_records
-from espnet2_ext.report.ser_results import ser_records
-from espnet2_ext.report.ser_systems import SystemScores
+from espnet2_ext.report.ser import SystemScores, ser_records
 
 FOLDS = [
     # WA 3/4, UA (1 + 1/2) / 2; all right on the best epoch of the test list.

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from espnet2_ext.listening.scores import SystemScore
-from espnet2_ext.report.figure_file import save_figure
-from espnet2_ext.report.similarity_figure import similarity_figure
+from espnet2_ext.report.figures import save_figure, similarity_figure
 
 SCORES = [
     SystemScore("zero effort", "", -1.0, -1.5, -0.5, np.array([2, 2, 2, 0, 0])),

@@ -5,8 +5,8 @@ import pytest
 
 from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.bin import evaluate_speaker_vectors
-from espnet2_ext.data.table import write_table
-from espnet2_ext.report.results import read_records
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.report.records import read_records
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from espnet2_ext.report.training_figure import Curve, read_curves, training_figure
+from espnet2_ext.report.figures import Curve, read_curves, training_figure
 
 
 def write_events(exp_dir: Path, phase: str, points: dict[str, list[tuple[int, float]]]) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from espnet2_ext.report.training_settings import scheduled_sampling_text
+from espnet2_ext.report.conversion import scheduled_sampling_text
 
 
 @pytest.mark.parametrize(

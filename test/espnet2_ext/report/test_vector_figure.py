@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from espnet2_ext.report.figure_file import save_figure
-from espnet2_ext.report.vector_figure import Projection, project, vector_figure
+from espnet2_ext.report.figures import Projection, project, save_figure, vector_figure
 
 VECTORS = np.random.default_rng(0).normal(size=(12, 5))
 

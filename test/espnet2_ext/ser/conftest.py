@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.data.data_directory import write_data_directory
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance, write_data_directory
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 

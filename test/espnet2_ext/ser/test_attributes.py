@@ -2,10 +2,8 @@ import os
 
 import pytest
 
-from espnet2_ext.data.data_directory import DataDirectoryError
-from espnet2_ext.data.rejected import write_rejected
-from espnet2_ext.data.table import write_table
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import DataDirectoryError, Utterance
+from espnet2_ext.data.tables import write_rejected, write_table
 from espnet2_ext.ser.attributes import (
     attributes_of,
     labels_of,

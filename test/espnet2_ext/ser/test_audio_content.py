@@ -2,8 +2,8 @@ import pytest
 import soundfile
 
 from espnet2_ext.data.audio import AudioError
-from espnet2_ext.data.utterance import Utterance
-from espnet2_ext.ser.audio_content import content_digests
+from espnet2_ext.data.directory import Utterance
+from espnet2_ext.ser.attributes import content_digests
 
 
 def group(*wavs):
@@ -23,9 +23,7 @@ def test_a_copy_in_another_format_is_the_same_and_nothing_else_is(tmp_path, make
 
 def test_lengths_that_no_utterance_shares_are_not_read(monkeypatch, make_wav):
     read = []
-    monkeypatch.setattr(
-        "espnet2_ext.ser.audio_content._digest", lambda wav: read.append(wav) or wav
-    )
+    monkeypatch.setattr("espnet2_ext.ser.attributes._digest", lambda wav: read.append(wav) or wav)
     first, second = make_wav("a.wav", duration_s=0.4), make_wav("b.wav", seed=1)
     alone = make_wav("c.wav", duration_s=0.2)
     content_digests(group(alone), [group(first), group(second)])

@@ -1,6 +1,6 @@
 import pytest
 
-from espnet2_ext.ser.draw import drawn_order, proportional_counts, stratified_subset
+from espnet2_ext.ser.splits import drawn_order, proportional_counts, stratified_subset
 
 # for n in a b c d e; do printf '0\nx\n%s' $n | sha256sum | sed "s/-/$n/"; done | sort
 GOLDEN = list("cebad")

@@ -1,8 +1,8 @@
 import hashlib
 from dataclasses import replace
 
-from espnet2_ext.data.table import write_table
-from espnet2_ext.ser.fold_set import FoldSet, fold_hash, list_hash, short_hash
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.ser.folds import FoldSet, fold_hash, list_hash, short_hash
 from espnet2_ext.ser.splits import Fold
 
 LABELS = {"a-1": "sad", "a-2": "happy", "b-1": "sad", "b-2": "happy", "c-1": "sad"}

@@ -1,6 +1,6 @@
 import pytest
 
-from espnet2_ext.ser.given_folds import read_given
+from espnet2_ext.ser.splits import read_given
 
 IDS = ["a-1", "a-2", "b-1"]
 

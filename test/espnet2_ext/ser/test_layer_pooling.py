@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from espnet2_ext.ser.layer_pooling import LayerPooling
+from espnet2_ext.ser.model import LayerPooling
 
 MEANS = torch.tensor([[[1.0, 2.0], [3.0, 5.0], [0.0, -1.0]], [[4.0, 0.0], [2.0, 2.0], [8.0, 6.0]]])
 """(B, L, D) = (2, 3, 2)."""

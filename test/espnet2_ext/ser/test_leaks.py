@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from espnet2_ext.data.utterance import Utterance
+from espnet2_ext.data.directory import Utterance
 from espnet2_ext.ser.attributes import attributes_of
 from espnet2_ext.ser.leaks import LeakError, check_folds, find_overlap
 from espnet2_ext.ser.protocols import PRETRAINING_PAIRS, PROTOCOLS, parse_allowance

@@ -4,16 +4,15 @@ import json
 import pytest
 import soundfile
 
-from espnet2_ext.data.data_directory import (
+from espnet2_ext.data.directory import (
     DataDirectoryError,
+    Utterance,
     validate_data_directory,
     write_data_directory,
 )
-from espnet2_ext.data.utterance import Utterance
 from espnet2_ext.ser.attributes import labels_of, read_utterances
-from espnet2_ext.ser.folds import read_folds
+from espnet2_ext.ser.folds import format_folds, prepare_folds, read_folds
 from espnet2_ext.ser.leaks import LeakError
-from espnet2_ext.ser.prepare_folds import format_folds, prepare_folds
 
 
 @pytest.fixture
@@ -137,9 +136,7 @@ def test_without_a_model_or_directories_pretraining_is_unchecked(data_dir):
 
 def test_superb_reads_its_lists(data_dir, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        "espnet2_ext.ser.prepare_folds.read_superb", lambda path: asked.append(path)
-    )
+    monkeypatch.setattr("espnet2_ext.ser.folds.read_superb", lambda path: asked.append(path))
     with pytest.raises(ValueError, match="superb: protocol 'superb' and its published lists go"):
         prepare_folds(data_dir, "superb", superb_lists=tmp_path)
     prepare_folds(data_dir, "emobox", superb_lists=tmp_path)

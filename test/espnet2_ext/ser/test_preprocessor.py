@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.ser.preprocessor import EmotionPreprocessor
+from espnet2_ext.ser.task import EmotionPreprocessor
 
 
 def test_class_is_the_place_among_the_emotions():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from espnet2_ext.ser.pretraining_data import find_pretraining_data, pretraining_status
+from espnet2_ext.ser.leaks import find_pretraining_data, pretraining_status
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from collections import Counter
 
 import pytest
 
-from espnet2_ext.data.utterance import Utterance
-from espnet2_ext.ser.fold_set import fold_hash
+from espnet2_ext.data.directory import Utterance
+from espnet2_ext.ser.folds import fold_hash
 from espnet2_ext.ser.protocols import PROTOCOLS
 from espnet2_ext.ser.splits import make_folds
 

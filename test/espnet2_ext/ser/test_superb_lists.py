@@ -13,12 +13,11 @@ import pytest
 import torch
 from torch.utils.data import random_split
 
-from espnet2_ext.data.download import DownloadError
-from espnet2_ext.data.utterance import Utterance
-from espnet2_ext.ser import superb_lists
+from espnet2_ext.corpora.download import DownloadError
+from espnet2_ext.data.directory import Utterance
+from espnet2_ext.ser import splits as superb_lists
 from espnet2_ext.ser.protocols import PROTOCOLS
-from espnet2_ext.ser.splits import make_folds
-from espnet2_ext.ser.superb_lists import PublishedList, SuperbSplit, read_superb, split_turns
+from espnet2_ext.ser.splits import PublishedList, SuperbSplit, make_folds, read_superb, split_turns
 
 SIZES = {"Ses01": 1085, "Ses02": 1023, "Ses03": 1151, "Ses04": 1031, "Ses05": 1241}
 GOLDEN = {
@@ -100,7 +99,7 @@ def published(monkeypatch, tmp_path):
         known[session] = PublishedList(len(content), *digests)
     monkeypatch.setattr(superb_lists, "PUBLISHED", known)
     monkeypatch.setattr(superb_lists, "URL", "http://127.0.0.1:9/none")
-    monkeypatch.setattr("espnet2_ext.data.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("espnet2_ext.corpora.download.time.sleep", lambda seconds: None)
     return tmp_path / "lists"
 
 

@@ -7,9 +7,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
-from espnet2_ext.ser import upstream as module
-from espnet2_ext.ser.upstream import FineTunedUpstream
-from espnet2_ext.units.s3prl_features import S3prlFeatures
+from espnet2_ext.ser import model as module
+from espnet2_ext.ser.model import FineTunedUpstream
+from espnet2_ext.units.features import S3prlFeatures
 from espnet2_ext.units.tiny_upstream import make_tiny_hubert
 
 NAME = "hf_hubert_custom"

@@ -12,10 +12,10 @@ import torch
 
 from espnet2_ext.bin import cache_upstream_vectors as entry
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.table import read_table, write_table
-from espnet2_ext.ser import upstream_vectors as module
-from espnet2_ext.ser.upstream import FineTunedUpstream
-from espnet2_ext.ser.upstream_vectors import cache_upstream_vectors
+from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.ser import pretrained as module
+from espnet2_ext.ser.model import FineTunedUpstream
+from espnet2_ext.ser.pretrained import cache_upstream_vectors
 from espnet2_ext.units.tiny_upstream import make_tiny_hubert
 
 NAME = "hf_hubert_custom"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from espnet2_ext.data.table import write_table
-from espnet2_ext.speaker.mini_model import build_mini_speaker_model, save_mini_speaker_model
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.speaker.train import build_mini_speaker_model, save_mini_speaker_model
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 import torch
 
-from espnet2_ext.speaker.crops import CropSampler
+from espnet2_ext.speaker.train import CropSampler
 
 
 def make_sampler(lengths: dict[str, int], **settings: float) -> CropSampler:

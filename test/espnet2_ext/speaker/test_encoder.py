@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-from espnet2_ext.speaker.encoder import MIN_SAMPLES, build_speaker_encoder
-from espnet2_ext.speaker.model_files import SpeakerModelError
+from espnet2_ext.speaker.encoder import MIN_SAMPLES, SpeakerModelError, build_speaker_encoder
 
 
 @pytest.fixture

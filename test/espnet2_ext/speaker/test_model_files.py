@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.speaker.model_files import (
+from espnet2_ext.speaker.encoder import (
     MODEL_FILES,
     SpeakerModelError,
     check_hyperparams,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.data.table import write_table
-from espnet2_ext.speaker.sampling import SpeakerVectorSampler
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.speaker.embeddings import SpeakerVectorSampler
 
 UTT2SPK = [
     ("a-1", "a"),

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from espnet2_ext.speaker.sorted_names import SortedNames
+from espnet2_ext.speaker.embeddings import SortedNames
 
 NAMES = sorted(["a", "a-1", "a-10", "a-2", "b", "ä-1", "語-1", "sp0.9-a"])
 

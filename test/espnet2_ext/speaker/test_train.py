@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from espnet2_ext.bin import train_speaker_encoder as bin_train
-from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.speaker import train
-from espnet2_ext.speaker.encoder import build_speaker_encoder
-from espnet2_ext.speaker.model_files import MODEL_FILES
+from espnet2_ext.speaker.encoder import MODEL_FILES, build_speaker_encoder
 from espnet2_ext.speaker.train import SpeakerEncoderSettings, train_speaker_encoder
 
 MakeData = Callable[..., Path]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from espnet2_ext._compat import load_ark_scp, write_ark_scp
-from espnet2_ext.speaker.vector_table import VectorTable
+from espnet2_ext.speaker.embeddings import VectorTable
 
 VECTORS = {f"a-{number}": np.arange(3) + number for number in range(4)}
 

@@ -6,10 +6,9 @@ import pytest
 import yaml
 from reference.ser_examples import predictions
 
-from espnet2_ext.metrics.ser_predictions import write_predictions
-from espnet2_ext.ser.fold_run import FoldRun, RunResult
+from espnet2_ext.metrics.ser import write_predictions
+from espnet2_ext.ser.experiment import FoldRun, RunResult, choose_epochs
 from espnet2_ext.ser.splits import Fold
-from espnet2_ext.tasks.fold_training import choose_epochs
 
 LABELS = "aaas"
 TEST = {1: "aaaa", 2: "asss", 3: "aaaa", 10: "ssss"}

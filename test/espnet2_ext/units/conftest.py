@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.data.table import write_table
+from espnet2_ext.data.tables import write_table
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from espnet2_ext.units.assign import CentroidsOnDevice, FrameAssigner
-from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.mfcc import MfccFeatures
+from espnet2_ext.units.centroids import Centroids, CentroidsOnDevice, FrameAssigner
+from espnet2_ext.units.features import MfccFeatures
 
 
 def make(centers, **facts):
@@ -60,7 +59,7 @@ def test_features_must_be_those_learnt_on():
 
 def upstream_features(device):
     """Return S3PRL features, without an upstream, whose state of a waveform is its samples."""
-    from espnet2_ext.units.s3prl_features import S3prlFeatures
+    from espnet2_ext.units.features import S3prlFeatures
 
     features = S3prlFeatures.__new__(S3prlFeatures)
     features.name, features.dim, features.stride_samples = "hubert_base/6", 2, 320

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.mfcc import MfccFeatures
+from espnet2_ext.units.features import MfccFeatures
 
 
 def make(centers, features="hubert_base/6", **facts):

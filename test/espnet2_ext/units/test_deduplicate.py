@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.units.deduplicate import deduplicate, expand
+from espnet2_ext.units.centroids import deduplicate, expand
 
 
 def test_golden():

@@ -7,13 +7,17 @@ import pytest
 
 from espnet2_ext.bin import extract_units as command
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.rejected import read_rejected, write_rejected
-from espnet2_ext.data.table import read_int_table, read_table, write_table
+from espnet2_ext.data.tables import (
+    read_int_table,
+    read_rejected,
+    read_table,
+    write_rejected,
+    write_table,
+)
 from espnet2_ext.units import extract
-from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.encode import UnitEncoderPipeline
+from espnet2_ext.units.centroids import Centroids, UnitEncoderPipeline
 from espnet2_ext.units.extract import extract_units
-from espnet2_ext.units.mfcc import MfccFeatures
+from espnet2_ext.units.features import MfccFeatures
 
 TABLES = ("units_mfcc_6", "unit_durations_mfcc_6", "units_mfcc_6.json")
 

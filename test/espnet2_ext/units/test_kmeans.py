@@ -7,10 +7,10 @@ import pytest
 
 from espnet2_ext.bin import learn_kmeans as command
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.units.centroids import Centroids
+from espnet2_ext.units.features import MfccFeatures
 from espnet2_ext.units.kmeans import fit_kmeans, learn_kmeans
-from espnet2_ext.units.mfcc import MfccFeatures
 
 QUICK = {"features_spec": "mfcc", "num_clusters": 4, "num_initialisations": 2, "max_frames": 100}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.units.mfcc import MfccFeatures
+from espnet2_ext.units.features import MfccFeatures
 
 FLOAT32_TOLERANCE = 2e-3  # of values with variance about 1, after a logarithm
 

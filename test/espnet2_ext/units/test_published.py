@@ -7,7 +7,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from espnet2_ext.bin import import_kmeans as command
 from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.published import import_kmeans
+from espnet2_ext.units.kmeans import import_kmeans
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import logging
 
-from espnet2_ext.units.real_time import RealTimeLog
+from espnet2_ext.units.extract import RealTimeLog
 
 
 class Clock:

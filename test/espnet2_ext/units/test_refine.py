@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.units import refine as module
+from espnet2_ext.units import kmeans as module
 from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.refine import refine
+from espnet2_ext.units.kmeans import refine
 
 
 def make(centers, **facts):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.units.reservoir import Reservoir, choose_utterances, utterance_generator
+from espnet2_ext.units.kmeans import Reservoir, choose_utterances, utterance_generator
 
 UTTERANCES = {f"s-{number:03d}": 1 + 7 * number % 40 for number in range(60)}
 TOTAL = sum(UTTERANCES.values())

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from espnet2_ext.units import s3prl_features
-from espnet2_ext.units.frame_features import build_frame_features
-from espnet2_ext.units.s3prl_features import S3prlFeatures
+from espnet2_ext.units import features as s3prl_features
+from espnet2_ext.units.features import S3prlFeatures, build_frame_features
 
 
 def noise(num_samples):

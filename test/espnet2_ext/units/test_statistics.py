@@ -2,7 +2,7 @@
 
 import pytest
 
-from espnet2_ext.units.statistics import DEFINITIONS, UnitStatistics
+from espnet2_ext.units.extract import DEFINITIONS, UnitStatistics
 
 
 def test_golden():

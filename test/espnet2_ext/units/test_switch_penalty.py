@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from espnet2_ext.units.switch_penalty import assign_with_switch_penalty
+from espnet2_ext.units.centroids import assign_with_switch_penalty
 
 
 def total_cost(distances, path, penalty):

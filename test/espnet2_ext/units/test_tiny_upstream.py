@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from espnet2_ext.bin import make_tiny_hubert as entry
-from espnet2_ext.units.s3prl_features import load_upstream
+from espnet2_ext.units.features import load_upstream
 from espnet2_ext.units.tiny_upstream import make_tiny_hubert
 
 

@@ -10,7 +10,7 @@ import logging
 import pytest
 import torch
 
-from espnet2_ext.units.truncate import truncate_upstream
+from espnet2_ext.units.features import truncate_upstream
 
 LENGTHS = (400, 3200, 3555, 8000, 8321)
 NUM_BLOCKS = 3

@@ -6,9 +6,9 @@ import torch
 from espnet2.gan_tts.hifigan import HiFiGANMultiScaleMultiPeriodDiscriminator
 from reference.tiny_vocoder import DISCRIMINATOR, GENERATOR
 
-from espnet2_ext.prosody2vec.features import HifiGanMel
+from espnet2_ext.prosody2vec.mels import HifiGanMel
 from espnet2_ext.vocoder.gan_model import VocoderModel
-from espnet2_ext.vocoder.generator import build_generator
+from espnet2_ext.vocoder.hifigan import build_generator
 from espnet2_ext.vocoder.mel import log_mel
 
 LENGTHS = torch.tensor([5000, 4200, 700])

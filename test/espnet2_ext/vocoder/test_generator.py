@@ -4,7 +4,7 @@ import pytest
 import torch
 from reference.tiny_vocoder import GENERATOR
 
-from espnet2_ext.vocoder.generator import build_generator
+from espnet2_ext.vocoder.hifigan import build_generator
 
 
 def test_makes_256_samples_a_frame() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from espnet2_ext.metrics.f0 import f0_contour
+from espnet2_ext.metrics.pitch import f0_contour
 from espnet2_ext.vocoder.griffin_lim import GriffinLim, invert_mel
 from espnet2_ext.vocoder.mel import log_mel, mel_filters
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.vocoder.interface import check_mel
+from espnet2_ext.vocoder.mel import check_mel
 
 
 def test_returns_float32() -> None:

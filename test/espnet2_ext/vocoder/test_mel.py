@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from espnet2_ext.prosody2vec.features import HifiGanMel
+from espnet2_ext.prosody2vec.mels import HifiGanMel
 from espnet2_ext.vocoder.mel import band_centers_hz, log_mel, mel_filters
 
 TOLERANCE = 1.0e-4

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from espnet2_ext.vocoder.gan_model import cut_segments, lengthen, segment_starts
 from espnet2_ext.vocoder.griffin_lim import GriffinLim
 from espnet2_ext.vocoder.mel import log_mel
-from espnet2_ext.vocoder.segments import cut_segments, lengthen, segment_starts
 
 
 def test_segments_are_plain_slices() -> None:

@@ -6,12 +6,12 @@ import pytest
 import torch
 from speechbrain.lobes.models.HifiGAN import HifiganGenerator
 
-from espnet2_ext.vocoder.generator import build_generator
-from espnet2_ext.vocoder.speechbrain_generator import (
+from espnet2_ext.vocoder.gan_model import (
     convert_generator,
     load_speechbrain_generator,
     rename,
 )
+from espnet2_ext.vocoder.hifigan import build_generator
 
 SMALL = {
     "in_channels": 80,

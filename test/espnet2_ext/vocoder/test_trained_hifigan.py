@@ -9,8 +9,8 @@ import yaml
 from reference.tiny_vocoder import GENERATOR, write_trained_vocoder
 
 from espnet2_ext.vocoder import build_vocoder
-from espnet2_ext.vocoder.generator import build_generator
-from espnet2_ext.vocoder.mel_settings import MelSettings, check_vocoder_mel
+from espnet2_ext.vocoder.hifigan import build_generator
+from espnet2_ext.vocoder.settings import MelSettings, check_vocoder_mel
 
 MEL = np.random.default_rng(0).normal(-5, 1, (9, 80)).astype(np.float32)
 

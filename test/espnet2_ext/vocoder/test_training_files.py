@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from reference.tiny_vocoder import write_trained_vocoder
 
-from espnet2_ext.vocoder.training_files import find_vocoder_files, vocoder_fingerprint
+from espnet2_ext.vocoder.settings import find_vocoder_files, vocoder_fingerprint
 
 
 def test_a_directory_stands_for_its_best_weights(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from espnet2_ext.bin import vocode
-from espnet2_ext.data.table import read_table, write_table
+from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.vocoder.vocode import vocode_mels, write_waveform
 
 

@@ -1,0 +1,163 @@
+"""Give generated mels back the contrast and the level that a mean squared error takes away.
+
+Where a model is unsure it says the mean, so its spectra are flatter than speech: peaks too
+low, valleys too high. The voice then sounds quiet and muffled, and a pitch tracker may
+find no pitch in it. How much is lost is measured once, on validation utterances that are
+generated from their own units and prosody with the voice of another utterance of their
+speaker, as in training, and every band is stretched about its mean by
+the factor that restores its variance. What a vocoder then makes is still quieter than
+speech, because frames that do not fit together cancel: that level, one number a model and
+vocoder, is measured on the same utterances and given back too.
+
+Not in paper. Source: the idea is the global variance of statistical parametric speech
+synthesis (Toda and Tokuda 2007), here as one gain a band and model, not an utterance's.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from espnet2_ext.conversion.converter import Contrast, ConversionRequest, Prosody2VecConverter
+from espnet2_ext.data.audio import read_audio
+from espnet2_ext.data.tables import read_int_table, read_table
+from espnet2_ext.metrics.prosody import speech_level_db
+from espnet2_ext.speaker.embeddings import SpeakerVectorSampler
+from espnet2_ext.vocoder import Vocoder
+
+logger = logging.getLogger(__name__)
+
+
+def model_contrast(
+    converter: Prosody2VecConverter,
+    model_file: str | Path,
+    data_dir: str | Path,
+    unit_tag: str,
+    vocoder: Vocoder,
+    *,
+    speaker_dir: str | Path | None = None,
+    max_utterances: int = 64,
+    max_vocoded: int = 24,
+    batch_size: int = 16,
+) -> Contrast:
+    """Return the contrast of a model; ``<model>.contrast.json`` keeps it beside the weights.
+
+    Args:
+        converter: of the model; its contrast is set to the one that is returned.
+        model_file: its weights.
+        data_dir: validation set: wav.scp, utt2spk, units_<tag> and spk_embed.scp.
+        unit_tag: which units.
+        vocoder: whose loss of level is measured.
+        speaker_dir: training set, with utt2spk and spk_embed.scp, whose utterances give
+            voices too. An utterance whose speaker has no other one in either is left out.
+        max_utterances: how many are generated, taken evenly from the list.
+        max_vocoded: how many of these are made audible for the level.
+        batch_size: generated at a time.
+
+    Raises:
+        ValueError: the directory has no utterances, or no speaker has another one.
+        FileNotFoundError: it lacks a table.
+    """
+    model_file, data_dir = Path(model_file), Path(data_dir)
+    units = read_int_table(data_dir / f"units_{unit_tag}")
+    if not units:
+        raise ValueError(f"{data_dir}/units_{unit_tag}: no utterances to measure the contrast on")
+    sampler = SpeakerVectorSampler.from_directory(data_dir, speaker_dir, deterministic=True)
+    usable = _with_another_voice(sampler, list(units), data_dir, speaker_dir)
+    names = usable[:: -(-len(usable) // max_utterances)]
+    voices = {name: sampler.choose(name) for name in names}
+    described = repr((str(data_dir), voices, max_vocoded))
+    key = hashlib.sha256(model_file.read_bytes() + described.encode()).hexdigest()
+    path = model_file.with_suffix(".contrast.json")
+    known: dict[str, float] = {}
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["key"] == key:
+        converter.contrast = Contrast.load(path)
+        known = dict(converter.contrast.lost_level_db)
+        if vocoder.name in known:
+            return converter.contrast
+    wavs = read_table(data_dir / "wav.scp")
+    waveforms = [read_audio(wavs[name]) for name in names]
+    requests = [
+        ConversionRequest(np.array(units[name]), waveform, sampler.draw(name))
+        for name, waveform in zip(names, waveforms, strict=True)
+    ]
+    converter.contrast = _measured(converter, requests, waveforms, vocoder, max_vocoded, batch_size)
+    converter.contrast.lost_level_db.update(known)
+    converter.contrast.save(path, key)
+    logger.info(
+        f"contrast of {model_file}: gain {converter.contrast.gain.mean():.2f}, level "
+        f"{converter.contrast.lost_level_db[vocoder.name]:.1f} dB with {vocoder.name}, over "
+        f"{len(names)} utterances"
+    )
+    return converter.contrast
+
+
+def _with_another_voice(
+    sampler: SpeakerVectorSampler, names: Sequence[str], data_dir: Path, speaker_dir: object
+) -> list[str]:
+    """Return the utterances that another one of their speaker can give the voice; log the rest.
+
+    Raises:
+        ValueError: there are none.
+    """
+    alone = [name for name in names if sampler.choose(name) == name]
+    where = f"{data_dir} and {speaker_dir}" if speaker_dir else str(data_dir)
+    if len(alone) == len(names):
+        raise ValueError(
+            f"{data_dir}: no speaker has two utterances in {where}, so none has another's voice "
+            "to measure the contrast with; name the training set (--contrast_speaker_dir)"
+        )
+    if alone:
+        logger.warning(
+            f"contrast: {len(alone)} of {len(names)} utterances are left out, the only ones of "
+            f"their speakers in {where}: {' '.join(alone[:10])}"
+        )
+    return [name for name in names if sampler.choose(name) != name]
+
+
+def _measured(
+    converter: Prosody2VecConverter,
+    requests: Sequence[ConversionRequest],
+    waveforms: Sequence[np.ndarray],
+    vocoder: Vocoder,
+    max_vocoded: int,
+    batch_size: int,
+) -> Contrast:
+    """Return the contrast over some utterances and what the vocoder loses after it."""
+    generated = [
+        item.mel
+        for start in range(0, len(requests), batch_size)
+        for item in converter.generate(requests[start : start + batch_size])
+    ]
+    converter.contrast = contrast = Contrast.between(
+        np.concatenate([mel.cpu().numpy() for mel in generated]),
+        np.concatenate([converter.normalised_mel(waveform) for waveform in waveforms]),
+    )
+    some = slice(None, None, -(-len(requests) // max_vocoded))
+    mels = [converter.denormalize(mel) for mel in generated[some]]
+    level_db = lost_level_db(mels, waveforms[some], vocoder)
+    return replace(contrast, lost_level_db={vocoder.name: level_db})
+
+
+def lost_level_db(
+    mels: Sequence[np.ndarray], waveforms: Sequence[np.ndarray], vocoder: Vocoder
+) -> float:
+    """Return the median of how much quieter vocoded mels are than recordings, in dB.
+
+    Args:
+        mels: (T, M) as the vocoder takes them.
+        waveforms: (N,) at 16 kHz, what they should sound like.
+        vocoder: see there.
+    """
+    return float(
+        np.median(
+            [
+                speech_level_db(waveform) - speech_level_db(vocoder(mel))
+                for mel, waveform in zip(mels, waveforms, strict=True)
+            ]
+        )
+    )

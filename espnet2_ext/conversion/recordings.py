@@ -1,0 +1,542 @@
+"""Convert any recording of any length with a trained model: no data directory, no tables."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
+from espnet2_ext.conversion.converter import (
+    Contrast,
+    ConversionRequest,
+    Prosody2VecConverter,
+    average_prosody,
+    scale_intensity,
+)
+from espnet2_ext.conversion.trained_model import TrainedFiles, find_trained_files
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_any_audio
+from espnet2_ext.metrics.pitch import f0_contour
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
+from espnet2_ext.speaker.encoder import SpeakerEncoder, build_speaker_encoder
+from espnet2_ext.units.centroids import UnitEncoderPipeline
+from espnet2_ext.vocoder import Vocoder, build_vocoder
+from espnet2_ext.vocoder.settings import MelSettings, check_vocoder_mel
+from espnet2_ext.vocoder.vocode import write_waveform
+
+# ---------------------------------------------------------------- pause splitting
+# Split long speech at its pauses, so that each piece is as long as what models learn on.
+#
+# Not in paper: [P2V] converts single utterances. Attention and memory grow with length, and
+# utterances above some seconds are left out of training.
+
+FRAME_SAMPLES = SAMPLE_RATE_HZ * 20 // 1000
+HOP_SAMPLES = SAMPLE_RATE_HZ * 10 // 1000
+PAUSE_RANGE_DB = 40.0
+"""Frames weaker than the strongest one by more than this are pauses."""
+SILENCE_DB = -70.0
+"""Frames below this are silent whatever surrounds them; 16-bit dither lies below -90 dB."""
+LONG_PAUSE_S = 1.0
+"""Pauses from here on are taken out: units without repeats say nothing of their length."""
+MARGIN_S = 0.1
+"""How much of a pause stays on either side of it, for sounds that begin softly."""
+MIN_SEGMENT_S = 3.0
+MAX_SEGMENT_S = 60.0
+"""Bounds of what may be converted at once; attention was trained on some seconds."""
+SMOOTHING_S = 0.1
+"""A cut goes where this much sound is weakest."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a waveform.
+
+    Attributes:
+        start: first sample.
+        stop: sample after the last.
+        is_pause: whether it holds no speech.
+    """
+
+    start: int
+    stop: int
+    is_pause: bool
+
+    @property
+    def num_samples(self) -> int:
+        """Return its length."""
+        return self.stop - self.start
+
+
+def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]:
+    """Return segments of speech and of pause that, side by side, are the whole waveform.
+
+    Pauses of 1 s and more become segments of their own, with 0.1 s of each left to the
+    speech on either side. Speech that is still longer than ``max_segment_s`` is cut where
+    it is weakest in the second half of what is allowed; the pause around the cut becomes a
+    segment likewise. Where there is no pause (music, noise), the cut is all there is.
+
+    Args:
+        waveform: (N,) at 16 kHz.
+        max_segment_s: longest segment of speech, see ``check_max_segment_s``.
+
+    Raises:
+        ValueError: the limit is out of range, or no sound is in the waveform.
+    """
+    check_max_segment_s(max_segment_s)
+    powers = frame_powers(waveform)
+    is_quiet = quiet_frames(powers)
+    if is_quiet.all():
+        raise ValueError(f"no sound above {SILENCE_DB:g} dB in {len(waveform)} samples")
+    max_samples = int(max_segment_s * SAMPLE_RATE_HZ)
+    quiet = _runs(is_quiet, len(waveform))
+    cuts = [run for run in quiet if run.num_samples >= LONG_PAUSE_S * SAMPLE_RATE_HZ]
+    segments = _around([_without_margins(run, len(waveform)) for run in cuts], len(waveform))
+    smooth = _smoothed(powers)
+    result: list[Segment] = []
+    for segment in segments:
+        result += [segment] if segment.is_pause else _cut(segment, smooth, quiet, max_samples)
+    return result
+
+
+def check_max_segment_s(max_segment_s: float) -> None:
+    """Raise a ValueError unless a longest segment, in seconds, holds phrases and fits in memory."""
+    if not MIN_SEGMENT_S <= max_segment_s <= MAX_SEGMENT_S:
+        raise ValueError(
+            f"max_segment_s {max_segment_s:g}: must lie in {MIN_SEGMENT_S:g} to {MAX_SEGMENT_S:g}, "
+            "whole phrases about as long as the training's"
+        )
+
+
+def join_converted(
+    segments: Sequence[Segment], convert: Callable[[Segment], np.ndarray]
+) -> np.ndarray:
+    """Return one waveform (N',): each segment of speech converted, each pause as silence.
+
+    Args:
+        segments: of ``split_at_pauses``.
+        convert: from a segment of speech to its new waveform (n,).
+    """
+    return np.concatenate(
+        [
+            np.zeros(segment.num_samples, dtype=np.float32)
+            if segment.is_pause
+            else convert(segment).astype(np.float32)
+            for segment in segments
+        ]
+    )
+
+
+def frame_powers(waveform: np.ndarray) -> np.ndarray:
+    """Return the mean power (F,) of frames of 20 ms every 10 ms, the last ones shorter."""
+    total = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+    starts = np.arange(0, max(len(waveform), 1), HOP_SAMPLES)
+    stops = np.minimum(starts + FRAME_SAMPLES, len(waveform))
+    return np.maximum(total[stops] - total[starts], 0.0) / np.maximum(stops - starts, 1)
+
+
+def quiet_frames(powers: np.ndarray) -> np.ndarray:
+    """Return which frames (F,) are pauses: 40 dB below the strongest, or below -70 dB."""
+    relative = powers.max() * 10.0 ** (-PAUSE_RANGE_DB / 10.0)
+    return powers <= max(relative, 10.0 ** (SILENCE_DB / 10.0))
+
+
+def _smoothed(powers: np.ndarray) -> np.ndarray:
+    """Return powers (F,) averaged over 0.1 s."""
+    width = round(SMOOTHING_S * SAMPLE_RATE_HZ / HOP_SAMPLES) // 2 * 2 + 1
+    padded = np.pad(powers, width // 2, mode="edge")
+    return np.convolve(padded, np.full(width, 1.0 / width), mode="valid")
+
+
+def _runs(is_quiet: np.ndarray, num_samples: int) -> list[Segment]:
+    """Return the pauses: stretches of quiet frames in samples."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_quiet.astype(int), [0]])))
+    frames = zip(edges[::2], edges[1::2], strict=True)
+    reach = FRAME_SAMPLES - HOP_SAMPLES  # of the last quiet frame beyond the next one's start
+    return [
+        Segment(int(start) * HOP_SAMPLES, min(int(stop) * HOP_SAMPLES + reach, num_samples), True)
+        for start, stop in frames
+    ]
+
+
+def _without_margins(pause: Segment, num_samples: int) -> Segment:
+    """Return the pause without what the speech on its sides keeps of it."""
+    margin = min(int(MARGIN_S * SAMPLE_RATE_HZ), pause.num_samples // 2)
+    return Segment(
+        pause.start + (margin if pause.start > 0 else 0),
+        pause.stop - (margin if pause.stop < num_samples else 0),
+        True,
+    )
+
+
+def _around(pauses: Sequence[Segment], stop: int, start: int = 0) -> list[Segment]:
+    """Return the pauses and, as speech, what lies between them from start to stop."""
+    segments = []
+    position = start
+    for pause in pauses:
+        if pause.start > position:
+            segments.append(Segment(position, pause.start, False))
+        if pause.num_samples > 0:
+            segments.append(pause)
+        position = pause.stop
+    if position < stop:
+        segments.append(Segment(position, stop, False))
+    return segments
+
+
+def _cut(
+    segment: Segment, smooth: np.ndarray, quiet: Sequence[Segment], max_samples: int
+) -> list[Segment]:
+    """Return the segment in pieces of at most ``max_samples``, with the pauses between."""
+    pauses = []
+    position = segment.start
+    while segment.stop - position > max_samples:
+        # The last piece keeps a second, as much as units and vectors can be made of.
+        first = position + max_samples // 2
+        last = min(position + max_samples, segment.stop - SAMPLE_RATE_HZ)
+        frames = np.arange(-(-first // HOP_SAMPLES), last // HOP_SAMPLES + 1)
+        weakest = frames[smooth[frames].argmin()]
+        cut = int(weakest) * HOP_SAMPLES
+        around = [run for run in quiet if run.start <= cut < run.stop]
+        pause = _without_margins(around[0], segment.stop) if around else Segment(cut, cut, True)
+        if not position < pause.start <= position + max_samples:
+            pause = Segment(cut, cut, True)
+        pauses.append(pause)
+        position = pause.stop
+    return _around(pauses, segment.stop, segment.start)
+
+
+# ---------------------------------------------------------------- any conversion
+
+# isort: split
+
+logger = logging.getLogger(__name__)
+
+MIN_DURATION_S = 0.1
+"""Shortest recording taken, as in the recipes' length filter."""
+BATCH_SIZE = 8
+"""Segments generated at a time; what is said does not depend on it."""
+
+
+@dataclass(frozen=True)
+class AnyConversion:
+    """A converted recording.
+
+    Attributes:
+        waveform: (N',) float32 at 16 kHz.
+        segments: how the source was split; its pauses are in the waveform as silence.
+        not_stopped: segments of speech whose end was cut by the limit on length.
+    """
+
+    waveform: np.ndarray
+    segments: list[Segment]
+    not_stopped: list[Segment]
+
+
+class AnyConverter:
+    """Units, prosody and speaker vectors made on the fly, and long sources split at pauses.
+
+    Source: [P2V] V and Fig. 6.
+    Deviation: any length, by pause splitting; prosody vectors may be mixed (prosody_mix.py).
+
+    Args:
+        converter: of the trained model.
+        unit_encoder: with the model's own k-means.
+        speaker_encoder: whose vectors the model was trained on.
+        vocoder: for the model's mel.
+        max_segment_s: longest stretch converted at once, about as long as what training had;
+            3 to 60.
+
+    Raises:
+        ValueError: max_segment_s is out of range.
+
+    Example:
+        >>> converter = AnyConverter.from_file("exp/p2v/valid.loss.best.pth")  # doctest: +SKIP
+        >>> source = read_speech("me.m4a", "source")  # doctest: +SKIP
+        >>> angry = converter.prosody(["angry.wav"])  # doctest: +SKIP
+        >>> result = converter.convert(source, angry, converter.speaker("me.m4a"))
+        ... # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        converter: Prosody2VecConverter,
+        unit_encoder: UnitEncoderPipeline,
+        speaker_encoder: SpeakerEncoder,
+        vocoder: Vocoder,
+        max_segment_s: float = 10.0,
+    ):
+        check_max_segment_s(max_segment_s)
+        self.converter = converter
+        self.unit_encoder = unit_encoder
+        self.speaker_encoder = speaker_encoder
+        self.vocoder = vocoder
+        converter.vocoder_name = vocoder.name
+        self.max_segment_s = max_segment_s
+
+    @classmethod
+    def from_file(
+        cls,
+        model_file: str | Path,
+        train_config: str | Path | None = None,
+        *,
+        centroids: str | Path | None = None,
+        speaker_encoder: str | None = None,
+        vocoder: str = "griffin_lim",
+        max_segment_s: float = 10.0,
+        restore_contrast: bool | None = None,
+        limits: GenerationLimits = GenerationLimits(),
+        device: str = "cpu",
+    ) -> "AnyConverter":
+        """Return the converter of a trained model.
+
+        Args:
+            model_file: see ``find_trained_files``, as for the next three.
+            train_config: see there.
+            centroids: see there.
+            speaker_encoder: see there.
+            vocoder: see ``build_vocoder``.
+            max_segment_s: see the class.
+            restore_contrast: give mels back what ``<model>.contrast.json`` says they lack
+                (contrast.py); not in paper. None does so where that file is.
+            limits: of generation.
+            device: of model, unit upstream and vocoder.
+
+        Raises:
+            FileNotFoundError: a file of the model is missing, or its contrast is to be
+                restored and was not measured.
+            ValueError: units, speaker vectors or vocoder are not those of the model; one line.
+        """
+        check_max_segment_s(max_segment_s)
+        files = find_trained_files(
+            model_file, train_config, centroids=centroids, speaker_encoder=speaker_encoder
+        )
+        check_vocoder_mel(vocoder, MelSettings.of_model(files.config["features_conf"]))
+        unit_encoder = UnitEncoderPipeline.from_file(files.centroids, device=device)
+        _check_units(files, unit_encoder)
+        speaker = build_speaker_encoder(files.speaker_encoder, device)
+        if speaker.dim != files.config["speaker_dim"]:
+            raise ValueError(
+                f"{files.speaker_encoder}: gives vectors of {speaker.dim} values, the model takes "
+                f"{files.config['speaker_dim']}; give the encoder of the training"
+            )
+        converter = _load(files, limits, device, restore_contrast)
+        if converter.contrast is not None and vocoder not in converter.contrast.lost_level_db:
+            logger.warning(
+                f"{files.contrast}: does not know what level {vocoder} loses; left as it is"
+            )
+        return cls(converter, unit_encoder, speaker, build_vocoder(vocoder, device), max_segment_s)
+
+    def prosody(self, files: Sequence[str | Path]) -> np.ndarray:
+        """Return the prosody vector (P,) of a reference, the average of several.
+
+        Raises: see ``read_speech``.
+        """
+        waveforms = [read_speech(path, "prosody reference") for path in files]
+        vectors = [self.converter.prosody_embeddings([w])[0].cpu().numpy() for w in waveforms]
+        return average_prosody(vectors)
+
+    def speaker(self, file: str | Path) -> np.ndarray:
+        """Return the speaker vector (speaker_dim,) of a recording.
+
+        Raises: see ``read_speech``.
+        """
+        return self.speaker_encoder(read_speech(file, "recording of the speaker"))
+
+    def convert(
+        self, source: np.ndarray, prosody_embedding: np.ndarray, speaker_embedding: np.ndarray
+    ) -> AnyConversion:
+        """Return the source's words in the given prosody and voice.
+
+        All segments are said with the same prosody vector; pauses of the source that lie
+        between them keep their length.
+
+        Args:
+            source: (N,) at 16 kHz, of any length.
+            prosody_embedding: (P,).
+            speaker_embedding: (speaker_dim,).
+
+        Raises:
+            ValueError: the source holds no sound, or is too short for a unit.
+        """
+        segments = split_at_pauses(source, self.max_segment_s)
+        speech = [segment for segment in segments if not segment.is_pause]
+        requests = [
+            ConversionRequest(
+                self.unit_encoder.encode(source[segment.start : segment.stop])[0],
+                None,
+                speaker_embedding,
+                prosody_embedding,
+            )
+            for segment in speech
+        ]
+        order = sorted(range(len(speech)), key=lambda index: len(requests[index].units))
+        said: dict[Segment, np.ndarray] = {}
+        not_stopped = []
+        for start in range(0, len(order), BATCH_SIZE):
+            batch = order[start : start + BATCH_SIZE]
+            conversions = self.converter.convert([requests[index] for index in batch])
+            for index, conversion in zip(batch, conversions, strict=True):
+                said[speech[index]] = self.vocoder(conversion.mel)
+                if not conversion.is_stopped:
+                    not_stopped.append(speech[index])
+        waveform = join_converted(segments, said.__getitem__)
+        return AnyConversion(waveform, segments, sorted(not_stopped, key=lambda each: each.start))
+
+
+def read_speech(path: str | Path, role: str) -> np.ndarray:
+    """Return the waveform (N,) at 16 kHz of a file that can hold speech.
+
+    Args:
+        path: see ``read_any_audio``.
+        role: what the file is for; goes into the messages.
+
+    Raises:
+        AudioError: see ``read_any_audio``.
+        ValueError: the file is shorter than 0.1 s or silent.
+    """
+    waveform = read_any_audio(path)
+    duration_s = len(waveform) / SAMPLE_RATE_HZ
+    if duration_s < MIN_DURATION_S:
+        raise ValueError(
+            f"{path}: {duration_s:.3f} s is too short for a {role}; give at least "
+            f"{MIN_DURATION_S} s, better a whole sentence"
+        )
+    if quiet_frames(frame_powers(waveform)).all():
+        raise ValueError(
+            f"{path}: silent (nothing above {SILENCE_DB:g} dB), which is no {role}; "
+            "give a recording of speech"
+        )
+    return waveform
+
+
+def _check_units(files: TrainedFiles, unit_encoder: UnitEncoderPipeline) -> None:
+    """Raise unless the centroids can be those that the model was trained with."""
+    centroids = unit_encoder.centroids
+    for what, ours, models in (
+        ("units", centroids.num_clusters, files.config["num_units"]),
+        ("samples a frame", centroids.stride_samples, files.config["unit_stride_samples"]),
+    ):
+        if models is not None and ours != models:
+            raise ValueError(
+                f"{files.centroids}: {ours} {what}, the model was trained with {models}; give its "
+                "own k-means file with --centroids"
+            )
+
+
+def _load(
+    files: TrainedFiles, limits: GenerationLimits, device: str, restore_contrast: bool | None
+) -> Prosody2VecConverter:
+    """Return the model's converter; its configuration's paths hold in any directory."""
+    if restore_contrast and files.contrast is None:
+        raise FileNotFoundError(
+            f"{files.model_file.with_suffix('.contrast.json')}: missing, so what is to be restored "
+            "is not known; convert pairs with restore_contrast first (p2v.sh, stage 9)"
+        )
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
+        yaml.safe_dump(files.config, stream)
+        stream.flush()
+        try:
+            converter = Prosody2VecConverter.from_file(
+                files.model_file, stream.name, limits, device
+            )
+        except ValueError as error:
+            # The configuration that was read is a copy with absolute paths.
+            raise ValueError(str(error).replace(stream.name, "its config.yaml")) from error
+    if files.contrast is not None and restore_contrast is not False:
+        converter.contrast = Contrast.load(files.contrast)
+        logger.info(f"contrast restored as {files.contrast} says")
+    return converter
+
+
+# ---------------------------------------------------------------- file conversion
+# Convert one file with the prosody of others and write the result.
+
+
+@dataclass(frozen=True)
+class ConvertedFile:
+    """What was heard and said.
+
+    Attributes:
+        source: (N,) at 16 kHz.
+        references: (N_i,), one a prosody file.
+        converted: (N',).
+        num_not_stopped: segments of speech whose end was cut by the limit on length.
+    """
+
+    source: np.ndarray
+    references: list[np.ndarray]
+    converted: np.ndarray
+    num_not_stopped: int = 0
+
+    def summary(self) -> str:
+        """Return a table, one line a recording: what it is, seconds, mean F0 in Hz."""
+        rows = [("source", self.source)]
+        rows += [("prosody", each) for each in self.references]
+        rows += [("converted", self.converted)]
+        lines = ["recording\tseconds\tmean_f0_hz"]
+        for what, waveform in rows:
+            mean_hz = f0_contour(waveform).mean_hz
+            pitch = "unvoiced" if mean_hz is None else f"{mean_hz:.1f}"
+            lines.append(f"{what}\t{len(waveform) / SAMPLE_RATE_HZ:.2f}\t{pitch}")
+        return "\n".join(lines)
+
+
+def convert_file(
+    converter: AnyConverter,
+    *,
+    source: str | Path,
+    prosody: Sequence[str | Path],
+    out: str | Path,
+    speaker: str | Path | None = None,
+    intensity: float | None = None,
+    interpolate_from: str | Path | None = None,
+) -> ConvertedFile:
+    """Write the words of ``source`` in the prosody of other files, 16 kHz 16 bit.
+
+    Args:
+        converter: see there.
+        source: file whose words are said.
+        prosody: files whose prosody is taken; of several, their average.
+        out: audio file to write, .wav or .flac.
+        speaker: file whose voice is taken. None takes the source's, whose vector tells of its
+            prosody too; in training it was that of another utterance ([P2V] III-B).
+        intensity: 0 to 1 leads from the neutral prosody to that of ``prosody``, above 1
+            beyond it; None is 1.
+        interpolate_from: file that gives the neutral prosody; None takes the source's.
+
+    Raises:
+        AudioError: a file is no audio.
+        ValueError: a file holds no speech, interpolate_from is given without intensity, or
+            ``out`` is one of the recordings.
+    """
+    if interpolate_from is not None and intensity is None:
+        raise ValueError(
+            f"{interpolate_from}: where prosody comes from matters only with an intensity, "
+            "such as --intensity 0.5"
+        )
+    if Path(out).suffix.lower() not in (".wav", ".flac"):
+        raise ValueError(f"{out}: only .wav and .flac are written")
+    recordings = [source, *prosody, *(each for each in (speaker, interpolate_from) if each)]
+    if any(Path(out).resolve() == Path(each).resolve() for each in recordings):
+        raise ValueError(f"{out}: is one of the recordings, which would be lost; name another")
+    words = read_speech(source, "source")
+    vector = converter.prosody(prosody)
+    if intensity is not None:
+        neutral = converter.prosody([source if interpolate_from is None else interpolate_from])
+        vector = scale_intensity(neutral, vector, intensity)
+    voice = converter.speaker(source if speaker is None else speaker)
+    try:
+        conversion = converter.convert(words, vector, voice)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    for segment in conversion.not_stopped:
+        start_s, stop_s = segment.start / SAMPLE_RATE_HZ, segment.stop / SAMPLE_RATE_HZ
+        logger.warning(f"{source}: {start_s:.1f} to {stop_s:.1f} s: the model found no end")
+    if write_waveform(out, conversion.waveform):
+        logger.warning(f"{out}: samples above full scale were clipped")
+    references = [read_speech(path, "prosody reference") for path in prosody]
+    num_not_stopped = len(conversion.not_stopped)
+    return ConvertedFile(words, references, conversion.waveform, num_not_stopped)

@@ -1,0 +1,251 @@
+"""Find what a trained model needs beside its weights, from any current directory.
+
+A training directory keeps its options in config.yaml, with paths relative to the recipe it
+ran in. A model that was copied elsewhere can have the same files beside its weights:
+``centroids.npz``, ``feats_stats.npz`` and the directory ``speaker_encoder``.
+"""
+
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.speaker.encoder import find_model_directory, model_fingerprint
+from espnet2_ext.units.centroids import Centroids
+
+# ---------------------------------------------------------------- trained files
+
+
+@dataclass(frozen=True)
+class TrainedFiles:
+    """A trained model and what belongs to it.
+
+    Attributes:
+        model_file: weights.
+        config: content of config.yaml, the paths that building the model reads made absolute.
+        centroids: k-means file of the units.
+        speaker_encoder: directory or hub name.
+        contrast: what conversion lost on the validation set; None where it was not measured.
+    """
+
+    model_file: Path
+    config: dict[str, Any]
+    centroids: Path
+    speaker_encoder: str
+    contrast: Path | None
+
+
+def find_trained_files(
+    model_file: str | Path,
+    train_config: str | Path | None = None,
+    *,
+    centroids: str | Path | None = None,
+    speaker_encoder: str | None = None,
+) -> TrainedFiles:
+    """Return the files of a trained model.
+
+    Args:
+        model_file: weights, for instance ``exp/p2v_<tag>/valid.loss.best.pth``.
+        train_config: None takes config.yaml beside the weights.
+        centroids: None takes the file of the training.
+        speaker_encoder: None takes the one whose vectors the training read.
+
+    Raises:
+        FileNotFoundError: a file is missing; the message says which option gives it.
+        ValueError: config.yaml is not a training's, or the speaker encoder has changed since.
+    """
+    model_file = Path(model_file)
+    if not model_file.is_file():
+        raise FileNotFoundError(f"{model_file}: no such model; train one first (p2v.sh, stage 8)")
+    config_path = Path(train_config) if train_config else model_file.parent / "config.yaml"
+    config = _read_config(config_path)
+    folders = [model_file.parent.absolute(), _recipe_directory(config_path, config)]
+    statistics = (config.get("normalize_conf") or {}).get("stats_file")
+    if statistics is not None:
+        found = _find(folders, statistics, f"named in {config_path}; copy it beside the weights")
+        config["normalize_conf"] = {**config["normalize_conf"], "stats_file": str(found)}
+    if centroids is None and not config.get("centroids"):
+        raise FileNotFoundError(f"{config_path}: names no centroids; give --centroids")
+    units = Path(centroids or _find(folders, config["centroids"], "give --centroids"))
+    contrast = model_file.with_suffix(".contrast.json")
+    return TrainedFiles(
+        model_file,
+        config,
+        units,
+        speaker_encoder or _find_speaker_encoder(folders, config_path, config),
+        contrast if contrast.is_file() else None,
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return the options of a training."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not readable as yaml; copy it again") from error
+    if not isinstance(config, dict) or "prosody_encoder_conf" not in config:
+        raise ValueError(f"{path}: not the config.yaml of a Prosody2Vec training")
+    return config
+
+
+def _recipe_directory(config_path: Path, config: dict[str, Any]) -> Path:
+    """Return the directory that paths are relative to: output_dir taken off the config's own."""
+    own = config_path.absolute().parent
+    output_dir = Path(config.get("output_dir") or "")
+    count = len(output_dir.parts)
+    if not output_dir.is_absolute() and count and own.parts[-count:] == output_dir.parts:
+        return own.parents[count - 1]
+    return Path.cwd()
+
+
+def _find(folders: Sequence[Path], name: str, remedy: str) -> Path:
+    """Return a file of the training: beside the weights, or where the training read it."""
+    beside, recipe = folders
+    candidates = (beside / Path(name).name, recipe / name)
+    for path in candidates:
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{candidates[-1]}: missing; {remedy}")
+
+
+def _find_speaker_encoder(
+    folders: Sequence[Path], config_path: Path, config: dict[str, Any]
+) -> str:
+    """Return the encoder that made the training's vectors, unchanged since."""
+    beside, recipe = folders
+    if (beside / "speaker_encoder").is_dir():
+        return str(beside / "speaker_encoder")
+    directory = recipe / (config.get("train_speaker_dir") or "")
+    # The length filter copies the vectors, not the record of what made them.
+    unfiltered = directory.parent.parent / "org" / directory.name
+    for record in (directory / "spk_embed.json", unfiltered / "spk_embed.json"):
+        if not record.is_file():
+            continue
+        made_by = json.loads(record.read_text(encoding="utf-8"))
+        local = recipe / made_by["source"]
+        if made_by["model"] == made_by["source"]:  # a hub name
+            return str(made_by["source"])
+        if not local.is_dir():
+            raise FileNotFoundError(
+                f"{local}: the speaker encoder of the training is missing; give --speaker_encoder"
+            )
+        if model_fingerprint(find_model_directory(str(local))) != made_by["model"]:
+            raise ValueError(
+                f"{local}: not the speaker encoder whose vectors the model was trained on "
+                f"({record}); give that one with --speaker_encoder"
+            )
+        return str(local)
+    raise FileNotFoundError(
+        f"{config_path}: no spk_embed.json says which speaker encoder the model was trained "
+        "with; give --speaker_encoder"
+    )
+
+
+# ---------------------------------------------------------------- fine tuning
+# What fine-tuning takes over from a pretrained model, gathered in one folder of the recipe.
+#
+# The model's sizes, mel normalisation, k-means and speaker encoder are those of pretraining,
+# whatever corpus is fine-tuned on: other units or other statistics would be another input.
+# The folder holds
+#
+# * ``model.pth`` and ``config.yaml``: the pretrained model, to convert with as it is;
+# * ``train.yaml``: its configuration of the model with that of the fine-tuning laid over it;
+# * ``p2v_options.sh``: options with which ``p2v.sh`` prepares data and trains.
+#
+# Source: [P2V] IV-D (fine-tuning on ESD of the model pretrained on other corpora).
+
+MODEL_KEYS = (
+    "features_conf",
+    "normalize",
+    "specaug",
+    "specaug_conf",
+    "unit_encoder_conf",
+    "speaker_dim",
+    "prosody_encoder_conf",
+    "decoder_conf",
+    "model_conf",
+)
+"""Of config.yaml; everything else of it is of the training."""
+FIXED_KEYS = ("features_conf", "normalize", "normalize_conf", "speaker_dim")
+"""What fine-tuning cannot change without changing what the weights mean."""
+
+
+def prepare_fine_tuning(
+    model_file: str | Path, config: str | Path, out_dir: str | Path
+) -> TrainedFiles:
+    """Write the folder and return where the pretrained model's files are.
+
+    Args:
+        model_file: weights, for instance ``../p2v1/exp/p2v_<tag>/valid.loss.best.pth``.
+        config: of the fine-tuning; what it says of the model goes before what the
+            pretrained model's says, key by key.
+        out_dir: gets the files.
+
+    Raises:
+        FileNotFoundError: see ``find_trained_files``.
+        ValueError: see there; or the configuration changes what is fixed, or a path of the
+            pretrained model holds a blank.
+    """
+    out_dir = Path(out_dir)
+    files = find_trained_files(model_file)
+    own = yaml.safe_load(Path(config).read_text(encoding="utf-8")) or {}
+    for key in FIXED_KEYS:
+        if key in own:
+            raise ValueError(f"{config}: {key} is the pretrained model's; leave it out")
+    merged = {**own, **{key: _merge(files.config.get(key), own.get(key)) for key in MODEL_KEYS}}
+    out_dir.mkdir(parents=True, exist_ok=True)
+    link = out_dir / "model.pth"
+    link.unlink(missing_ok=True)
+    link.symlink_to(files.model_file.resolve())
+    for name, content in (("config.yaml", files.config), ("train.yaml", merged)):
+        with atomic_open(out_dir / name) as stream:
+            yaml.safe_dump(content, stream, sort_keys=False)
+    with atomic_open(out_dir / "p2v_options.sh") as stream:
+        for name, value in p2v_options(files, out_dir).items():
+            stream.write(f"{name}={shlex.quote(value)}\n")
+    return files
+
+
+def p2v_options(files: TrainedFiles, out_dir: Path) -> dict[str, str]:
+    """Return the options of ``p2v.sh`` that the pretrained model determines, paths from here.
+
+    Raises:
+        ValueError: a path holds a blank, which ``p2v_args`` would be split at.
+    """
+    centroids = Centroids.load(files.centroids)
+    source = Path(files.speaker_encoder)
+    options = {
+        "kmeans_feature": centroids.features,
+        "nclusters": str(centroids.num_clusters),
+        "kmeans_path_or_url": centroids.path_or_url or "",
+        "kmeans_centroids": os.path.relpath(files.centroids),
+        "speaker_encoder": os.path.relpath(source) if source.is_dir() else str(source),
+        "p2v_config": str(out_dir / "train.yaml"),
+        "pretrained_model": str(out_dir / "model.pth"),
+        "p2v_args": "",
+    }
+    statistics = (files.config.get("normalize_conf") or {}).get("stats_file")
+    if statistics is not None:
+        statistics = os.path.relpath(statistics)
+        if len(statistics.split()) != 1:
+            raise ValueError(f"{statistics}: move the pretrained model to a path without blanks")
+        # p2v.sh gives its options of the training first and these last.
+        options["p2v_args"] = f"--normalize_conf stats_file={statistics}"
+    return options
+
+
+def _merge(pretrained: Any, own: Any) -> Any:
+    """Return the pretrained model's value with the fine-tuning's laid over it, key by key."""
+    if own is None:
+        return pretrained
+    if isinstance(pretrained, Mapping) and isinstance(own, Mapping):
+        return {**pretrained, **own}
+    return own

@@ -1,0 +1,372 @@
+"""mini_emo: generated emotional speech that mirrors the data of the paper in small.
+
+Nothing is downloaded: sentences come from a grammar of our own
+(``mini_emo_grammar.py``), speech from the eSpeak NG library shipped by espeakng-loader
+(``espeak.py``), emotion from its rate, pitch, pitch range and level
+(``mini_emo_voices.py``). All is drawn from a seed, so the same files come out on every
+run of one version of eSpeak NG.
+
+The sets, with the data of the paper that each stands for. Emotions are neutral, angry,
+happy and sad; every sentence stands in one set only.
+
+====================  ======  =====  =======================================================
+set                   utts    hours  what it is
+====================  ======  =====  =======================================================
+mini_emo_train        1,560   1.32   pretraining (LRS3, MSP-PODCAST; [P2V] IV-A): 60 voices,
+                                     26 utterances each, no sentence twice
+mini_emo_valid        60      0.05   the same voices, one other sentence each
+mini_emo_test         200     0.17   parallel: 10 of these voices, 5 other sentences each, in
+                                     all four emotions
+mini_emo_iemocap      600     0.41   emotion recognition (IEMOCAP; IV-C): 10 other voices, 5
+                                     sessions of a woman and a man; 185 neutral, 120 angry,
+                                     177 happy, 118 sad, as IEMOCAP's 1708, 1103, 1636, 1084
+mini_emo_esd_train    192     0.14   conversion (ESD; IV-D): 4 other voices, the same 12
+                                     sentences by each in all four emotions
+mini_emo_esd_valid    64      0.05   4 further sentences
+mini_emo_esd_test     128     0.09   8 further sentences
+====================  ======  =====  =======================================================
+
+2,804 utterances, 2.2 h. Within a voice, means of the parallel test set against neutral:
+angry F0 x 1.19, duration x 0.83, +3.3 dB; happy 1.35, 0.89, +1.2 dB; sad 0.80, 1.35,
+-3.0 dB. Neutral voices lie between 90 and 270 Hz, so that F0 alone tells the emotion of
+an unknown voice no better than 0.29 (chance 0.25), all these measures together 0.59.
+
+Pairs for conversion (``mini_emo_pairs.py``) stand in ``<set>/pairs/<name>/``:
+``same_voice`` of both test sets (150 and 96 pairs) and ``other_voice`` of mini_emo_test
+(150), which differ in whose voice the prosody utterance has.
+
+Deviation: the voices are synthetic, clean and all of one engine. A result
+on this corpus shows that the code works and nothing about human speech.
+
+Licence: eSpeak NG (GPL-3.0-or-later) is used as an installed program and no part of it
+is copied here; the audio it speaks is its output. Sentences and settings are ours.
+"""
+
+import logging
+import random
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import ClassVar
+
+from espnet2_ext.corpora.mini_emo.grammar import SentenceGrammar
+from espnet2_ext.corpora.mini_emo.speech import (
+    EMOTIONS,
+    ESD_FEMALE_VARIANTS,
+    ESD_MALE_VARIANTS,
+    IEMOCAP_FEMALE_VARIANTS,
+    IEMOCAP_MALE_VARIANTS,
+    SpeechJob,
+    Voice,
+    deliver,
+    paired_voices,
+    pretraining_voices,
+    speak_files,
+)
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.pairs import PairTables, write_pairs
+from espnet2_ext.data.parallel import atomic_open
+
+# ---------------------------------------------------------------- mini emo parts
+# Who says what in mini_emo: every set as a list of planned utterances.
+
+IEMOCAP_COUNTS = {"neutral": 1708, "angry": 1103, "happy": 1636, "sad": 1084}
+"""Utterances of IEMOCAP's four classes, happy with excited ([P2V] IV-C)."""
+PRETRAINING_SYLLABLES = (11, 18)
+EMOTION_SYLLABLES = (8, 13)
+"""Sentences of the two labelled parts are shorter, as turns of a dialogue are."""
+
+
+@dataclass(frozen=True)
+class MiniEmoSize:
+    """How much to generate; the defaults are the corpus, smaller numbers are for tests.
+
+    ``DESCRIPTIONS`` says of every field what it counts.
+    """
+
+    num_voices: int = 60
+    utterances_per_voice: int = 26
+    test_voices: int = 10
+    test_sentences: int = 5
+    iemocap_utterances: int = 600
+    esd_sentences: tuple[int, int, int] = (12, 4, 8)
+
+    DESCRIPTIONS: ClassVar[dict[str, str]] = {
+        "num_voices": "voices of the pretraining part",
+        "utterances_per_voice": "utterances of each in its training set",
+        "test_voices": "how many of these voices speak the parallel test set",
+        "test_sentences": "sentences of each test voice, every one in all emotions",
+        "iemocap_utterances": "utterances of the IEMOCAP-like part's ten voices together",
+        "esd_sentences": "sentences of the ESD-like part: training, validation, test",
+    }
+
+    def __post_init__(self) -> None:
+        """Check that every set has utterances and every test sentence another to pair with.
+
+        Raises:
+            ValueError: it has not; the message names the field.
+        """
+        if not 2 <= self.test_voices <= self.num_voices:
+            raise ValueError(
+                f"mini_emo: test_voices is {self.test_voices}; it must be 2 to num_voices"
+                f" ({self.num_voices})"
+            )
+        if self.test_sentences < 2 or self.esd_sentences[2] < 2:
+            raise ValueError(
+                "mini_emo: test_sentences and the last of esd_sentences must be at least 2:"
+                " a pair needs another sentence"
+            )
+        if min(self.utterances_per_voice, self.iemocap_utterances, *self.esd_sentences) < 1:
+            raise ValueError(
+                "mini_emo: utterances_per_voice, iemocap_utterances and esd_sentences must be"
+                " at least 1"
+            )
+
+
+@dataclass(frozen=True)
+class PlannedUtterance:
+    """An utterance before it is spoken; ``part`` is the folder of its audio."""
+
+    part: str
+    voice: Voice
+    sentence: int
+    text: str
+    emotion: str
+    session: str | None = None
+
+    @property
+    def utterance_id(self) -> str:
+        """Return ``<speaker>-<sentence number>-<emotion>``."""
+        return f"{self.voice.speaker}-{self.sentence:04d}-{self.emotion}"
+
+
+Sets = dict[str, list[PlannedUtterance]]
+
+
+def plan_sets(size: MiniEmoSize, seed: int) -> Sets:
+    """Return ``{set name: its utterances}``; no sentence stands in two sets.
+
+    Raises:
+        ValueError: more voices or sentences are asked for than there are.
+    """
+    grammar = SentenceGrammar(seed)
+    return {
+        **_plan_pretraining(size, seed, grammar),
+        **_plan_iemocap(size, seed, grammar),
+        **_plan_esd(size, seed, grammar),
+    }
+
+
+def _plan_pretraining(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
+    voices = pretraining_voices(size.num_voices, seed)
+    num_train = len(voices) * size.utterances_per_voice
+    num_test = size.test_voices * size.test_sentences
+    texts = grammar.draw(num_train + len(voices) + num_test, *PRETRAINING_SYLLABLES)
+    numbered = iter(enumerate(texts))
+    train = []
+    for voice in voices:
+        for emotion in _balanced_emotions(size.utterances_per_voice, f"{seed} {voice.speaker}"):
+            train.append(PlannedUtterance("pretraining", voice, *next(numbered), emotion))
+    valid = [
+        PlannedUtterance("pretraining", voice, *next(numbered), EMOTIONS[index % len(EMOTIONS)])
+        for index, voice in enumerate(voices)
+    ]
+    test = []
+    for index in range(size.test_voices):
+        voice = voices[index * len(voices) // size.test_voices]
+        for number, text in (next(numbered) for _ in range(size.test_sentences)):
+            test += [PlannedUtterance("pretraining", voice, number, text, e) for e in EMOTIONS]
+    return {"mini_emo_train": train, "mini_emo_valid": valid, "mini_emo_test": test}
+
+
+def _balanced_emotions(count: int, name: str) -> list[str]:
+    generator = random.Random(f"mini_emo emotions {name}")
+    rest = generator.sample(EMOTIONS, len(EMOTIONS))
+    emotions = [rest[index % len(rest)] for index in range(count)]
+    generator.shuffle(emotions)
+    return emotions
+
+
+def _plan_iemocap(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
+    voices = paired_voices("i", IEMOCAP_FEMALE_VARIANTS, IEMOCAP_MALE_VARIANTS, seed)
+    texts = grammar.draw(size.iemocap_utterances, *EMOTION_SYLLABLES)
+    emotions = _proportional(IEMOCAP_COUNTS, size.iemocap_utterances)
+    random.Random(f"mini_emo iemocap {seed}").shuffle(emotions)
+    utterances = []
+    for index, (text, emotion) in enumerate(zip(texts, emotions, strict=True)):
+        place = index % len(voices)
+        session = f"Ses{place // 2 + 1:02d}"
+        utterances.append(PlannedUtterance("iemocap", voices[place], index, text, emotion, session))
+    return {"mini_emo_iemocap": utterances}
+
+
+def _proportional(weights: dict[str, int], count: int) -> list[str]:
+    """Return ``count`` names, each as often as its weight says (largest remainders)."""
+    shares = {name: count * weight / sum(weights.values()) for name, weight in weights.items()}
+    counts = {name: int(share) for name, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda name: counts[name] - shares[name])
+    for name in by_remainder[: count - sum(counts.values())]:
+        counts[name] += 1
+    return [name for name, number in counts.items() for _ in range(number)]
+
+
+def _plan_esd(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
+    voices = paired_voices("e", ESD_FEMALE_VARIANTS, ESD_MALE_VARIANTS, seed)
+    numbered = iter(enumerate(grammar.draw(sum(size.esd_sentences), *EMOTION_SYLLABLES)))
+    sets = {}
+    for name, count in zip(("train", "valid", "test"), size.esd_sentences, strict=True):
+        sentences = [next(numbered) for _ in range(count)]
+        sets[f"mini_emo_esd_{name}"] = [
+            PlannedUtterance("esd", voice, number, text, emotion)
+            for voice in voices
+            for number, text in sentences
+            for emotion in EMOTIONS
+        ]
+    return sets
+
+
+# ---------------------------------------------------------------- mini emo pairs
+# Which utterances a conversion takes as source, prosody and speaker, and what is right.
+#
+# A pairs directory holds four tables:
+#
+# * ``pairs``: pair -> source, prosody and speaker utterance
+# * ``targets``: pair -> the source's sentence by its voice in the target emotion
+# * ``conditions``: pair -> ``neutral-<target emotion>``
+# * ``wrong_sentence``: source -> a neutral utterance of the voice with other words; its
+#   unit error rate against the source is what no content at all would give
+
+TARGET_EMOTIONS = tuple(emotion for emotion in EMOTIONS if emotion != "neutral")
+
+
+def make_pairs(utterances: list[PlannedUtterance], *, other_voice: bool) -> PairTables:
+    """Return the four tables for every voice, sentence and target emotion of a parallel set.
+
+    The prosody utterance always has another sentence than the source, and so has the
+    speaker utterance, which is neutral and by the source's voice; with three sentences
+    or more the two differ also from each other.
+
+    Args:
+        utterances: every voice's sentences in all four emotions.
+        other_voice: take the prosody from another voice than the source's.
+    """
+    by_key = {(u.voice.speaker, u.sentence, u.emotion): u.utterance_id for u in utterances}
+    sentences: dict[str, list[int]] = {}
+    for speaker, sentence, _ in sorted(by_key):
+        if sentence not in sentences.setdefault(speaker, []):
+            sentences[speaker].append(sentence)
+    speakers = list(sentences)
+    tables: PairTables = {"pairs": {}, "targets": {}, "conditions": {}, "wrong_sentence": {}}
+    for place, speaker in enumerate(speakers):
+        own = sentences[speaker]
+        for index, sentence in enumerate(own):
+            source = by_key[speaker, sentence, "neutral"]
+            tables["wrong_sentence"][source] = by_key[speaker, other_item(own, index, 0), "neutral"]
+            for step, emotion in enumerate(TARGET_EMOTIONS):
+                model = other_item(speakers, place, index + step) if other_voice else speaker
+                prosody = by_key[model, other_item(sentences[model], index, step), emotion]
+                reference = by_key[speaker, other_item(own, index, step + 1), "neutral"]
+                pair = f"{source}_to_{emotion}"
+                tables["pairs"][pair] = f"{source} {prosody} {reference}"
+                tables["targets"][pair] = by_key[speaker, sentence, emotion]
+                tables["conditions"][pair] = f"neutral-{emotion}"
+    return tables
+
+
+def other_item(items: list, index: int, step: int):
+    """Return an item that is not the one at ``index``; steps go round the others."""
+    return items[(index + 1 + step % (len(items) - 1)) % len(items)]
+
+
+# ---------------------------------------------------------------- mini emo
+
+logger = logging.getLogger(__name__)
+
+LANGUAGE = "eng"
+VOICES_TABLE = "mini_emo_voices.tsv"
+
+
+def prepare(
+    root: str | Path,
+    out_data: str | Path,
+    *,
+    num_workers: int = 2,
+    seed: int = 0,
+    size: MiniEmoSize | None = None,
+) -> dict[str, list[Utterance]]:
+    """Generate what is missing of the corpus, write its data and pairs directories.
+
+    Args:
+        root: gets ``wav/<part>/<speaker>/<utterance>.wav``, a manifest and the table of
+            the voices.
+        out_data: gets one data directory a set, and ``<test set>/pairs/<name>``.
+        num_workers: processes; the files do not depend on it.
+        seed: of the sentences, the voices and their deviations.
+        size: how much to generate; None for the whole corpus.
+
+    Returns:
+        The utterances of every set, by its name.
+
+    Raises:
+        EspeakError: eSpeak NG is not installed or could not speak.
+        ValueError: the size asks for more voices or sentences than there are.
+    """
+    root, out_data = Path(root).resolve(), Path(out_data)
+    sets = plan_sets(size or MiniEmoSize(), seed)
+    planned = [utterance for utterances in sets.values() for utterance in utterances]
+    jobs = [
+        SpeechJob(_wav(u), u.text, deliver(u.voice, u.emotion, u.utterance_id, seed))
+        for u in planned
+    ]
+    num_samples = speak_files(root, jobs, num_workers)
+    _write_voices(root / VOICES_TABLE, planned)
+    result = {}
+    for name, utterances in sets.items():
+        result[name] = [_typed(utterance, root) for utterance in utterances]
+        write_data_directory(out_data / name, result[name])
+        hours = sum(num_samples[_wav(u)] for u in utterances) / SAMPLE_RATE_HZ / 3600
+        speakers = len({u.voice.speaker for u in utterances})
+        logger.info(f"{name}: {len(utterances)} utterances, {speakers} voices, {hours:.2f} h")
+    _write_all_pairs(out_data, sets)
+    return result
+
+
+def _wav(utterance: PlannedUtterance) -> str:
+    name = f"{utterance.utterance_id}.wav"
+    return f"wav/{utterance.part}/{utterance.voice.speaker}/{name}"
+
+
+def _typed(utterance: PlannedUtterance, root: Path) -> Utterance:
+    return Utterance(
+        utterance_id=utterance.utterance_id,
+        speaker=utterance.voice.speaker,
+        wav=str(root / _wav(utterance)),
+        text=utterance.text,
+        emotion=utterance.emotion,
+        session=utterance.session,
+        language=LANGUAGE,
+    )
+
+
+def _write_all_pairs(out_data: Path, sets: Sets) -> None:
+    for name, kinds in (
+        ("mini_emo_test", ("same_voice", "other_voice")),
+        ("mini_emo_esd_test", ("same_voice",)),
+    ):
+        for kind in kinds:
+            tables = make_pairs(sets[name], other_voice=kind == "other_voice")
+            write_pairs(out_data / name / "pairs" / kind, tables)
+
+
+def _write_voices(path: Path, utterances: list[PlannedUtterance]) -> None:
+    """Write what was drawn for every voice, so that a reader need not run this to know."""
+    voices = {utterance.voice.speaker: utterance.voice for utterance in utterances}
+    names = [field.name for field in fields(Voice) if field.name != "strengths"]
+    with atomic_open(path) as stream:
+        stream.write("\t".join(names) + "\n")
+        for _, voice in sorted(voices.items()):
+            stream.write("\t".join(_short(getattr(voice, name)) for name in names) + "\n")
+
+
+def _short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,501 @@
+"""Speak planned utterances to wav files, in parallel and only where they are missing."""
+
+import ctypes
+import hashlib
+import math
+import os
+import random
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import soundfile
+
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, resample
+from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map, remove_leftovers
+
+# ---------------------------------------------------------------- espeak
+# Speech from the eSpeak NG library that the PyPI package espeakng-loader ships.
+#
+# The library keeps state between two syntheses that no call resets (the phase of its
+# flutter and of its noise, which it seeds with the time of day), so the same sentence
+# gives other samples the second time.
+# Every synthesis here runs in a child process forked for it alone: the library is
+# initialised, speaks once and is gone. The samples then depend on the arguments and on
+# the version only, whatever was spoken before and however many workers share the load.
+
+ESPEAK_RATE_HZ = 22050
+"""The rate of every eSpeak NG voice used here."""
+RATE_WPM_LIMITS = (80, 450)
+PITCH_LIMITS = (0, 99)
+
+_NOISE_SEED = 1
+_SYNCHRONOUS, _DO_NOT_EXIT, _UTF8 = 2, 0x8000, 1
+_RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
+_INITIALISATION_FAILED, _UNKNOWN_VOICE, _SYNTHESIS_FAILED = 3, 4, 5
+_REASONS = {
+    _INITIALISATION_FAILED: "the library did not find its data; reinstall espeakng-loader",
+    _UNKNOWN_VOICE: "no such voice; see espeak-ng-data/lang and espeak-ng-data/voices/!v",
+    _SYNTHESIS_FAILED: "the synthesis failed",
+}
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
+
+
+class EspeakError(RuntimeError):
+    """eSpeak NG is not installed, or could not speak; the message is one line."""
+
+
+@dataclass(frozen=True)
+class EspeakSettings:
+    """What the library is told before it speaks.
+
+    Attributes:
+        voice: language file and variant, ``en-us+f1``; British English is ``en``. Names
+            that are no files are errors here; the library would keep the voice it had
+            (language) or speak without the variant.
+        rate_wpm: words a minute, 80 to 450.
+        pitch: 0 to 99; 50 is the variant's own base, 50 more is an octave up.
+        pitch_range: 0 to 99; 50 is the variant's own, 0 is monotone.
+        volume: the library's amplitude, 100 its default. Loud variants clip above 25.
+    """
+
+    voice: str
+    rate_wpm: int
+    pitch: int
+    pitch_range: int
+    volume: int = 25
+
+
+def _package_directory() -> Path:
+    try:
+        import espeakng_loader
+    except ImportError as error:
+        raise EspeakError("eSpeak NG is not installed; run: pip install espeakng-loader") from error
+    return Path(espeakng_loader.__file__).parent
+
+
+def _load_library() -> ctypes.CDLL:
+    import espeakng_loader
+
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    library.espeak_Info.restype = ctypes.c_char_p
+    library.espeak_SetSynthCallback.argtypes = [_Callback]
+    library.espeak_Synth.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_uint,
+        ctypes.c_int,
+        ctypes.c_uint,
+        ctypes.c_uint,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+    ]
+    return library
+
+
+def espeak_version() -> str:
+    """Return the library's version, such as ``1.52.0``.
+
+    Raises:
+        EspeakError: espeakng-loader is not installed.
+    """
+    _package_directory()
+    return _load_library().espeak_Info(None).decode()
+
+
+def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
+    """Return the waveform (N,) int16 at 22050 Hz; the same for the same arguments.
+
+    Raises:
+        EspeakError: the package is missing, the voice is unknown, or nothing was spoken.
+    """
+    directory = _package_directory()
+    _check(text, settings, directory)
+    read_end, write_end = os.pipe()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of a fork beside threads. The child takes no lock of theirs:
+        # it runs the C library, writes to the pipe and leaves without clean-up.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process_id = os.fork()
+    if process_id == 0:
+        os.close(read_end)
+        _speak_and_exit(text, settings, directory, write_end)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
+        samples = stream.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
+    if status != 0 or not samples:
+        reason = _REASONS.get(status, f"nothing was spoken (exit {status})")
+        raise EspeakError(f"eSpeak NG: voice {settings.voice!r}, text {text!r}: {reason}")
+    return np.frombuffer(samples, dtype=np.int16)
+
+
+def _check(text: str, settings: EspeakSettings, directory: Path) -> None:
+    if not text.strip():
+        raise EspeakError(f"eSpeak NG: voice {settings.voice!r}: the text is empty")
+    variant = settings.voice.partition("+")[2]
+    if variant and not (directory / "espeak-ng-data" / "voices" / "!v" / variant).is_file():
+        raise EspeakError(
+            f"eSpeak NG: voice {settings.voice!r}, text {text!r}: {_REASONS[_UNKNOWN_VOICE]}"
+        )
+
+
+def _speak_and_exit(text: str, settings: EspeakSettings, directory: Path, pipe: int) -> NoReturn:
+    status = _SYNTHESIS_FAILED
+    try:
+        # The library cuts paths of more than 160 bytes; a relative one is always short.
+        os.chdir(directory)
+        status, samples = _speak_in_engine(text, settings)
+        with os.fdopen(pipe, "wb") as stream:
+            stream.write(samples)
+    finally:
+        os._exit(status)
+
+
+def _speak_in_engine(text: str, settings: EspeakSettings) -> tuple[int, bytes]:
+    library = _load_library()
+    if library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _DO_NOT_EXIT) != ESPEAK_RATE_HZ:
+        return _INITIALISATION_FAILED, b""
+    library.espeak_ng_SetRandSeed(ctypes.c_long(_NOISE_SEED))  # else it is the time of day
+    chunks: list[bytes] = []
+
+    def collect(waveform: "ctypes._Pointer", count: int, events: int) -> int:
+        if waveform and count > 0:
+            chunks.append(ctypes.string_at(waveform, 2 * count))
+        return 0
+
+    callback = _Callback(collect)
+    library.espeak_SetSynthCallback(callback)
+    if library.espeak_SetVoiceByName(settings.voice.encode()) != 0:
+        return _UNKNOWN_VOICE, b""
+    for parameter, value in (
+        (_RATE, settings.rate_wpm),
+        (_VOLUME, settings.volume),
+        (_PITCH, settings.pitch),
+        (_RANGE, settings.pitch_range),
+    ):
+        if library.espeak_SetParameter(parameter, value, 0) != 0:
+            return _SYNTHESIS_FAILED, b""
+    encoded = text.encode()
+    if library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8, None, None) != 0:
+        return _SYNTHESIS_FAILED, b""
+    library.espeak_Synchronize()
+    return 0, b"".join(chunks)
+
+
+# ---------------------------------------------------------------- mini emo voices
+# The voices of mini_emo and what the four emotions do to them.
+#
+# A voice is an eSpeak NG variant, an English accent and, drawn once from the seed, a
+# vocal tract size, base pitch, pitch range, rate and level. These spread further between
+# voices than the emotions move them, so that no emotion can be read from an absolute
+# value: a low, slow, soft utterance may be a sad one or just that speaker.
+
+EMOTIONS = ("neutral", "angry", "happy", "sad")
+ACCENTS = ("en-us", "en", "en-us", "en-gb-x-rp", "en-us", "en-gb-scotland", "en", "en-gb-x-gbclan")
+"""eSpeak NG's language files; American and British English stand more often."""
+
+# Left out of all lists, by name: robots and machines (UniRobot, anikaRobot, robosoft*,
+# announcer, RicishayMax*), whispers (whisper*, caleb), monsters and jokes (Demonic, Tweaky,
+# croak, zac, AnxiousAndy, kaukovalta, "Mr serious"), a strong echo (Marco), basses whose sad
+# voice falls below 65 Hz (david, ian, m8, paul, quincy, Storm), and twins of others (Gene2,
+# Hugo, edward2, iven, iven2, iven4, steph2, steph3, most of klatt*).
+FEMALE_VARIANTS = ("f1", "f3", "Annie", "anika", "shelby", "belinda", "aunty", "steph")
+MALE_VARIANTS = tuple(
+    """Alex Andy Denis Gene Henrique Jacky Lee Mario Mike Nguyen Reed adam antonio boris ed
+    grandpa gustave iven3 john klatt4 m1 m3 m4 m5 m6 marcelo max michel miguel mike2 norbert
+    pablo pedro rob sandro travis victor""".split()
+)
+IEMOCAP_FEMALE_VARIANTS = ("f2", "Andrea", "linda", "f5", "grandma")
+IEMOCAP_MALE_VARIANTS = ("m2", "Michael", "edward", "Diogo", "robert")
+ESD_FEMALE_VARIANTS = ("f4", "Alicia")
+ESD_MALE_VARIANTS = ("m7", "benjamin")
+"""Variants of the parts whose voices are never seen in pretraining stand in no other list."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far an emotion is from neutral: ratios, but pitch in octaves and level in dB."""
+
+    rate: float
+    pitch_octaves: float
+    pitch_range: float
+    level_db: float
+
+
+SHIFTS = {
+    "neutral": Shift(1.0, 0.0, 1.0, 0.0),
+    "angry": Shift(1.21, 0.24, 1.6, 3.2),
+    "happy": Shift(1.12, 0.46, 1.9, 1.3),
+    "sad": Shift(0.73, -0.26, 0.36, -2.8),
+}
+NEUTRAL_RATE_WPM = 165.0
+NEUTRAL_LEVEL_DB = -27.0
+"""Root mean square over an utterance of a voice of average level, dB of full scale."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One speaker; ``strengths`` says how strongly it plays each emotion (1 is as SHIFTS)."""
+
+    speaker: str
+    gender: str
+    variant: str
+    accent: str
+    engine_rate_hz: int
+    pitch_octaves: float
+    pitch_range: float
+    rate: float
+    level_db: float
+    strengths: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How one utterance is spoken: the library's settings, and what is done to its output.
+
+    Attributes:
+        engine: what eSpeak NG is told.
+        engine_rate_hz: its output is taken as sampled at this rate. Above 22050 all
+            formants move up as in a smaller vocal tract; pitch and rate in ``engine``
+            allow for it.
+        level_db: root mean square of the utterance, dB of full scale.
+    """
+
+    engine: EspeakSettings
+    engine_rate_hz: int
+    level_db: float
+
+
+_Role = tuple[str, str, float | None, int]
+"""Gender, variant, size of the vocal tract (None: drawn) and steps along ACCENTS."""
+
+
+def draw_voice(
+    speaker: str, gender: str, variant: str, accent: str, seed: int, tract: float | None = None
+) -> Voice:
+    """Return the voice; its values depend on the seed and its name only.
+
+    Args:
+        speaker: its id.
+        gender: ``f`` or ``m``.
+        variant: eSpeak NG's variant.
+        accent: eSpeak NG's language.
+        seed: of the corpus.
+        tract: 0 (large vocal tract) to 1 (small); drawn if None.
+    """
+    generator = random.Random(f"mini_emo voice {seed} {speaker}")
+    place = generator.random() if tract is None else tract
+    lowest_octave = -0.35 if gender == "f" else -0.05
+    # Multiples of 250 Hz keep the resampling filters short.
+    engine_rate_hz = 250 * round((20500 + 3000 * place) / 250)
+    return Voice(
+        speaker=speaker,
+        gender=gender,
+        variant=variant,
+        accent=accent,
+        engine_rate_hz=engine_rate_hz,
+        pitch_octaves=lowest_octave + generator.uniform(0.0, 0.45),
+        pitch_range=math.exp(generator.uniform(-0.25, 0.25)),
+        rate=math.exp(generator.uniform(-0.22, 0.22)),
+        level_db=generator.uniform(-4.0, 4.0),
+        strengths={emotion: generator.uniform(0.85, 1.2) for emotion in EMOTIONS},
+    )
+
+
+def pretraining_voices(count: int, seed: int) -> list[Voice]:
+    """Return the first ``count`` of the pretraining voices, two of five female.
+
+    A female variant serves up to three voices, of different size and accent.
+
+    Raises:
+        ValueError: more are asked than there are, or fewer than two.
+    """
+    females: list[_Role] = [
+        ("f", variant, tract, accent_offset)
+        for tract, accent_offset in ((0.5, 0), (0.0, 3), (1.0, 5))
+        for variant in FEMALE_VARIANTS
+    ]
+    males: list[_Role] = [("m", variant, None, 0) for variant in MALE_VARIANTS]
+    available = len(males) + len(females)
+    if not 2 <= count <= available:
+        raise ValueError(f"mini_emo: 2 to {available} pretraining voices can be had, not {count}")
+    voices = []
+    for index in range(count):
+        pool = females if index % 5 in (0, 3) and females else males
+        gender, variant, tract, accent_offset = pool.pop(0)
+        accent = ACCENTS[(index + accent_offset) % len(ACCENTS)]
+        speaker = f"p{index + 1:02d}{gender}"
+        voices.append(draw_voice(speaker, gender, variant, accent, seed, tract))
+    return voices
+
+
+def paired_voices(prefix: str, female: tuple, male: tuple, seed: int) -> list[Voice]:
+    """Return a female and a male voice in turn: ``<prefix>1f <prefix>1m <prefix>2f`` ..."""
+    voices: list[Voice] = []
+    for index, pair in enumerate(zip(female, male, strict=True)):
+        for gender, variant in zip("fm", pair, strict=True):
+            accent = ACCENTS[len(voices) % len(ACCENTS)]
+            speaker = f"{prefix}{index + 1}{gender}"
+            voices.append(draw_voice(speaker, gender, variant, accent, seed))
+    return voices
+
+
+def deliver(voice: Voice, emotion: str, utterance_id: str, seed: int) -> Delivery:
+    """Return how the voice speaks this utterance: voice, emotion and a random deviation."""
+    generator = random.Random(f"mini_emo delivery {seed} {utterance_id}")
+    shift, strength = SHIFTS[emotion], voice.strengths[emotion]
+    size = voice.engine_rate_hz / ESPEAK_RATE_HZ
+    rate = voice.rate * shift.rate**strength * math.exp(generator.uniform(-0.06, 0.06)) / size
+    octaves = (
+        voice.pitch_octaves
+        + strength * shift.pitch_octaves
+        + generator.uniform(-0.06, 0.06)
+        - math.log2(size)
+    )
+    pitch_range = (
+        voice.pitch_range * shift.pitch_range**strength * math.exp(generator.uniform(-0.12, 0.12))
+    )
+    level_db = voice.level_db + strength * shift.level_db + generator.uniform(-1.2, 1.2)
+    engine = EspeakSettings(
+        voice=f"{voice.accent}+{voice.variant}",
+        rate_wpm=limited(NEUTRAL_RATE_WPM * rate, RATE_WPM_LIMITS),
+        pitch=limited(50.0 + 50.0 * octaves, PITCH_LIMITS),
+        pitch_range=limited(50.0 * pitch_range, PITCH_LIMITS),
+    )
+    return Delivery(engine, voice.engine_rate_hz, NEUTRAL_LEVEL_DB + level_db)
+
+
+def limited(value: float, limits: tuple[int, int]) -> int:
+    """Return the value rounded, and the nearer limit where it lies outside them."""
+    return min(max(round(value), limits[0]), limits[1])
+
+
+# ---------------------------------------------------------------- mini emo audio
+
+MANIFEST = "mini_emo_manifest.tsv"
+WAV_HEADER_BYTES = 44
+MIN_DURATION_S = 0.5
+MAX_PEAK = 0.98
+MANIFEST_INTERVAL = 200
+AUDIO_VERSION = 1
+"""Raised when the way from eSpeak NG's samples to the file changes."""
+
+
+@dataclass(frozen=True)
+class SpeechJob:
+    """One file to speak; ``path`` is relative to the corpus' root."""
+
+    path: str
+    text: str
+    delivery: Delivery
+
+
+@dataclass(frozen=True)
+class _ManifestRow:
+    num_samples: int
+    fingerprint: str
+
+
+def speak_files(root: str | Path, jobs: list[SpeechJob], num_workers: int) -> dict[str, int]:
+    """Make every job's wav file (16 kHz, mono, 16 bit) and return ``{path: samples}``.
+
+    A file is kept if the manifest lists it with the job's fingerprint and it has the
+    size listed there; everything else is spoken again. The manifest is written every
+    200 files and at the end, so that a killed run goes on where it was.
+
+    Raises:
+        EspeakError: eSpeak NG is missing or could not speak an utterance.
+    """
+    root = Path(root)
+    remove_leftovers(root)
+    version = espeak_version()
+    fingerprints = {job.path: _fingerprint(job, version) for job in jobs}
+    listed = _read_manifest(root)
+    rows = {
+        job.path: listed[job.path]
+        for job in jobs
+        if job.path in listed
+        and listed[job.path].fingerprint == fingerprints[job.path]
+        and _has_samples(root / job.path, listed[job.path].num_samples)
+    }
+    missing = [job for job in jobs if job.path not in rows]
+    # The workers only speak: they fork for every utterance, which is twice as fast in a
+    # process that never loaded torch. The filter's and level's arithmetic stays here.
+    spoken = parallel_map(
+        _speak,
+        missing,
+        description="mini_emo",
+        num_workers=num_workers,
+        chunk_size=8,
+        start_method="spawn",
+    )
+    for done, (job, samples) in enumerate(zip(missing, spoken, strict=True), start=1):
+        waveform = finish(samples, job)
+        _write_wav(root / job.path, waveform)
+        rows[job.path] = _ManifestRow(len(waveform), fingerprints[job.path])
+        if done % MANIFEST_INTERVAL == 0:
+            _write_manifest(root, rows)
+    if rows != listed:
+        _write_manifest(root, rows)
+    return {job.path: rows[job.path].num_samples for job in jobs}
+
+
+def finish(samples: np.ndarray, job: SpeechJob) -> np.ndarray:
+    """Return eSpeak NG's samples as the file's: (N,) int16 at 16 kHz and the job's level.
+
+    The level gives way where the highest peak would pass 0.98 of full scale.
+
+    Raises:
+        EspeakError: the utterance is shorter than half a second or silent.
+    """
+    duration_s = len(samples) / job.delivery.engine_rate_hz
+    if duration_s < MIN_DURATION_S or not samples.any():
+        raise EspeakError(
+            f"mini_emo: {job.path}: eSpeak NG gave {duration_s:.2f} s, peak"
+            f" {np.abs(samples).max(initial=0)}, for {job.text!r}; change the sentence or voice"
+        )
+    waveform = resample(samples / np.float32(32768), job.delivery.engine_rate_hz, SAMPLE_RATE_HZ)
+    waveform = waveform.astype(np.float64)
+    level = np.sqrt(np.mean(waveform**2))
+    gain = 10 ** (job.delivery.level_db / 20) / level
+    gain = min(gain, MAX_PEAK / np.abs(waveform).max())
+    return np.round(waveform * gain * 32767).astype(np.int16)
+
+
+def _speak(job: SpeechJob) -> np.ndarray:
+    return synthesize(job.text, job.delivery.engine)
+
+
+def _fingerprint(job: SpeechJob, version: str) -> str:
+    described = repr((AUDIO_VERSION, version, job))
+    return hashlib.sha256(described.encode()).hexdigest()[:16]
+
+
+def _write_wav(path: Path, waveform: np.ndarray) -> None:
+    with atomic_path(path) as temporary:
+        soundfile.write(temporary, waveform, SAMPLE_RATE_HZ, subtype="PCM_16")
+
+
+def _has_samples(path: Path, num_samples: int) -> bool:
+    return path.is_file() and path.stat().st_size == WAV_HEADER_BYTES + 2 * num_samples
+
+
+def _read_manifest(root: Path) -> dict[str, _ManifestRow]:
+    if not (root / MANIFEST).is_file():
+        return {}
+    rows = {}
+    for line in (root / MANIFEST).read_text(encoding="utf-8").splitlines():
+        path, num_samples, fingerprint = line.split("\t")
+        rows[path] = _ManifestRow(int(num_samples), fingerprint)
+    return rows
+
+
+def _write_manifest(root: Path, rows: dict[str, _ManifestRow]) -> None:
+    with atomic_open(root / MANIFEST) as stream:
+        for path, row in sorted(rows.items()):
+            stream.write(f"{path}\t{row.num_samples}\t{row.fingerprint}\n")

@@ -1,0 +1,412 @@
+"""The style part of mini_emo: what the four transfers of [P2V] section V take, made on demand.
+
+Sources are neutral or emotional utterances of ``mini_emo_test``, whose sentences pretraining
+does not hold, spoken anew to the same bytes. References say other words:
+
+===============  ======  ====================  ==============================================
+condition        figure  source                reference
+===============  ======  ====================  ==============================================
+cross_lingual    7       neutral               a German sentence, angry, happy or sad
+speaking_style   8       angry, happy or sad   the same emotion, read out or lively
+emotional_style  9       angry                 happy or sad
+singing          10      neutral               a sung melody with known notes
+===============  ======  ====================  ==============================================
+
+Deviation: [P2V] V-B finds other stress positions within an emotion; eSpeak NG sets stress by
+rule, so speaking styles here differ in rate, pitch range and level. The paper's German
+speaker is another person; here by default the source's voice speaks German and sings, since
+pitch of another voice is not taken over by a model of this size (mini_emo/p2v1, RESULTS.md).
+
+Not part of ``mini_emo.prepare``: nothing of the corpus changes by it. The voices and
+sentences are those of a corpus of full size; a model of a smaller one may have heard them.
+"""
+
+import hashlib
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from espnet2_ext.corpora.mini_emo.grammar import GermanGrammar
+from espnet2_ext.corpora.mini_emo.prepare import (
+    TARGET_EMOTIONS,
+    MiniEmoSize,
+    PlannedUtterance,
+    other_item,
+    plan_sets,
+)
+from espnet2_ext.corpora.mini_emo.speech import (
+    MAX_PEAK,
+    PITCH_LIMITS,
+    RATE_WPM_LIMITS,
+    Delivery,
+    EspeakError,
+    Shift,
+    SpeechJob,
+    Voice,
+    deliver,
+    espeak_version,
+    limited,
+    speak_files,
+    synthesize,
+)
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, resample
+from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
+from espnet2_ext.data.parallel import atomic_open, atomic_path
+
+# ---------------------------------------------------------------- mini emo song
+# Sung references of mini_emo: eSpeak NG speaks each word, WORLD gives it a note.
+#
+# eSpeak NG cannot hold a note. So every word of one syllable is spoken alone, analysed, and
+# synthesised again with the note's length and pitch: unvoiced frames keep their length, voiced
+# ones share what is left, F0 is the note's with a little vibrato. The notes are thus known
+# exactly, which real singing never gives.
+
+MELODIES: dict[str, tuple[tuple[int, float], ...]] = {
+    "rise": ((0, 1), (2, 1), (4, 1), (5, 1), (7, 2), (9, 1), (7, 3)),
+    "fall": ((9, 2), (7, 1), (5, 1), (4, 1), (2, 1), (0, 3)),
+    "arch": ((0, 1), (4, 1), (7, 1), (9, 2), (7, 1), (4, 1), (0, 2)),
+    "bowl": ((9, 2), (5, 1), (2, 1), (0, 2), (2, 1), (5, 1), (9, 2)),
+    "leaps": ((0, 1), (7, 2), (2, 1), (9, 2), (4, 1), (7, 1), (0, 2)),
+    "steps": ((4, 1), (4, 1), (5, 1), (7, 1), (7, 1), (5, 1), (4, 1), (2, 1), (0, 2)),
+}
+"""Our own; a note is semitones above the lowest one, and beats."""
+WORDS = """
+    moon rain lane stone long road wind warm green hill blue sea home low year day snow tree
+    shine fall bell ring night sail leaf near wide door
+""".split()
+BEAT_S = 0.3
+LOWEST_BELOW_VOICE_SEMITONES = 4
+"""How far the lowest note lies below the voice's own pitch; the highest is nine above it."""
+VIBRATO_HZ = 5.5
+VIBRATO_SEMITONES = 0.2
+MAX_UNVOICED_SHARE = 0.4
+"""Of a note; beyond it consonants are shortened."""
+SILENCE_DB = 35.0
+"""Frames this far below the loudest one of a word are cut off at either end."""
+SONG_VERSION = 1
+"""Raised when the way from notes to the file changes."""
+A4_MIDI, A4_HZ = 69, 440.0
+F0_LIMITS_HZ = (60.0, 500.0)
+FRAME_S = 0.005
+"""WORLD's default."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One sung word; ``midi`` is its pitch in semitones, 69 being 440 Hz."""
+
+    word: str
+    midi: int
+    start_s: float
+    duration_s: float
+
+    @property
+    def f0_hz(self) -> float:
+        """Return its pitch."""
+        return A4_HZ * 2 ** ((self.midi - A4_MIDI) / 12)
+
+
+@dataclass(frozen=True)
+class _World:
+    """WORLD's analysis of a sound: F0 (T,), envelope (T, F) and aperiodicity (T, F)."""
+
+    f0_hz: np.ndarray
+    envelope: np.ndarray
+    aperiodicity: np.ndarray
+
+
+def draw_words(melody: str, name: str) -> list[str]:
+    """Return a word a note, the same for the same name; no word follows itself."""
+    generator = random.Random(f"mini_emo song {name}")
+    words: list[str] = []
+    for _ in MELODIES[melody]:
+        words.append(generator.choice([word for word in WORDS if words[-1:] != [word]]))
+    return words
+
+
+def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndarray, list[Note]]:
+    """Return the song (N,) int16 at 16 kHz and its notes, in the voice's own key.
+
+    Args:
+        melody: one of MELODIES.
+        words: one a note, of one syllable.
+        delivery: of the voice; its rate and pitch range give way to the notes.
+
+    Raises:
+        EspeakError: eSpeak NG could not speak a word, or nothing of it is voiced.
+    """
+    spoken = {word: _analyse(word, delivery) for word in dict.fromkeys(words)}
+    voice_hz = float(np.median(np.concatenate([w.f0_hz[w.f0_hz > 0] for w in spoken.values()])))
+    voice_midi = A4_MIDI + 12 * np.log2(voice_hz / A4_HZ)
+    lowest = round(voice_midi) - LOWEST_BELOW_VOICE_SEMITONES
+    notes: list[Note] = []
+    for word, (semitones, beats) in zip(words, MELODIES[melody], strict=True):
+        start_s = notes[-1].start_s + notes[-1].duration_s if notes else 0.0
+        notes.append(Note(word, lowest + semitones, start_s, beats * BEAT_S))
+    return _level(_synthesise([_sung(spoken[note.word], note) for note in notes]), delivery), notes
+
+
+def _analyse(word: str, delivery: Delivery) -> _World:
+    """Return WORLD's analysis of a spoken word without the silence around it."""
+    import pyworld
+
+    samples = synthesize(word, delivery.engine) / np.float32(32768)
+    waveform = resample(samples, delivery.engine_rate_hz, SAMPLE_RATE_HZ).astype(np.float64)
+    # Harvest finds voice in short words where DIO finds none.
+    f0_hz, times_s = pyworld.harvest(waveform, SAMPLE_RATE_HZ, *F0_LIMITS_HZ)
+    if not (f0_hz > 0).any():
+        raise EspeakError(f"mini_emo: {word!r} has no voiced frame in {delivery.engine.voice}")
+    envelope = pyworld.cheaptrick(waveform, f0_hz, times_s, SAMPLE_RATE_HZ)
+    aperiodicity = pyworld.d4c(waveform, f0_hz, times_s, SAMPLE_RATE_HZ)
+    power_db = 10 * np.log10(envelope.mean(axis=1))
+    loud = np.flatnonzero(power_db > power_db.max() - SILENCE_DB)
+    part = slice(int(loud[0]), int(loud[-1]) + 1)
+    return _World(f0_hz[part], envelope[part], aperiodicity[part])
+
+
+def _sung(word: _World, note: Note) -> _World:
+    """Return the word stretched to its note."""
+    num_frames = round(note.duration_s / FRAME_S)
+    voiced = word.f0_hz > 0
+    num_voiced, num_unvoiced = int(voiced.sum()), int((~voiced).sum())
+    unvoiced = min(float(num_unvoiced), MAX_UNVOICED_SHARE * num_frames)
+    lengths = np.where(
+        voiced, (num_frames - unvoiced) / num_voiced, unvoiced / max(num_unvoiced, 1)
+    )
+    centres = np.cumsum(lengths) - lengths / 2  # of each spoken frame, in sung frames
+    places = np.interp(np.arange(num_frames) + 0.5, centres, np.arange(len(voiced)))
+    below = np.floor(places).astype(int)
+    above = np.minimum(below + 1, len(voiced) - 1)
+    share = (places - below)[:, None]
+    time_s = FRAME_S * np.arange(num_frames)
+    vibrato = VIBRATO_SEMITONES * np.sin(2 * np.pi * VIBRATO_HZ * time_s)
+    return _World(
+        np.where(voiced[np.rint(places).astype(int)], note.f0_hz * 2 ** (vibrato / 12), 0.0),
+        np.exp((1 - share) * np.log(word.envelope[below]) + share * np.log(word.envelope[above])),
+        (1 - share) * word.aperiodicity[below] + share * word.aperiodicity[above],
+    )
+
+
+def _synthesise(words: Sequence[_World]) -> np.ndarray:
+    """Return the waveform (N,) float64 of all words in one go, so that phases go on."""
+    import pyworld
+
+    f0_hz = np.concatenate([word.f0_hz for word in words])
+    envelope = np.concatenate([word.envelope for word in words])
+    aperiodicity = np.concatenate([word.aperiodicity for word in words])
+    waveform = pyworld.synthesize(f0_hz, envelope, aperiodicity, SAMPLE_RATE_HZ)
+    return waveform[: round(len(f0_hz) * FRAME_S * SAMPLE_RATE_HZ)]
+
+
+def _level(waveform: np.ndarray, delivery: Delivery) -> np.ndarray:
+    """Return the samples as int16 at the delivery's level, or below it where peaks are high."""
+    gain = 10 ** (delivery.level_db / 20) / np.sqrt(np.mean(waveform**2))
+    gain = min(gain, MAX_PEAK / np.abs(waveform).max())
+    return np.round(waveform * gain * 32767).astype(np.int16)
+
+
+# ---------------------------------------------------------------- mini emo song file
+# Songs of mini_emo on disk, their notes beside them, made only where they are missing.
+
+NOTES_HEADER = "word\tmidi\tf0_hz\tstart_s\tduration_s"
+
+
+@dataclass(frozen=True)
+class SongJob:
+    """One song; ``path`` is relative to the corpus' root."""
+
+    path: str
+    melody: str
+    words: tuple[str, ...]
+    delivery: Delivery
+
+
+def sing_file(root: Path, song: SongJob) -> None:
+    """Write a song and its notes, unless the notes beside it say that it is this one."""
+    described = repr((SONG_VERSION, espeak_version(), song))
+    mark = f"# {hashlib.sha256(described.encode()).hexdigest()[:16]}"
+    path = root / song.path
+    notes_path = path.with_suffix(".tsv")
+    if path.is_file() and notes_path.is_file():
+        if notes_path.read_text(encoding="utf-8").startswith(f"{mark}\n"):
+            return
+    waveform, notes = sing(song.melody, song.words, song.delivery)
+    notes_path.unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        soundfile.write(temporary, waveform, SAMPLE_RATE_HZ, subtype="PCM_16")
+    with atomic_open(notes_path) as stream:
+        stream.write(f"{mark}\n{NOTES_HEADER}\n")
+        for note in notes:
+            numbers = f"{note.midi}\t{note.f0_hz:.2f}\t{note.start_s:.3f}\t{note.duration_s:.3f}"
+            stream.write(f"{note.word}\t{numbers}\n")
+
+
+def read_notes(path: str | Path) -> list[Note]:
+    """Return the notes that stand beside a song."""
+    lines = Path(path).read_text(encoding="utf-8").splitlines()[2:]
+    rows = [line.split("\t") for line in lines]
+    return [Note(row[0], int(row[1]), float(row[3]), float(row[4])) for row in rows]
+
+
+# ---------------------------------------------------------------- mini emo style
+
+logger = logging.getLogger(__name__)
+
+STYLES = {"reading": Shift(0.8, -0.1, 0.3, -2.0), "lively": Shift(1.2, 0.12, 1.6, 2.0)}
+"""Speaking styles, laid over an emotion: read out slowly and flatly, or told in a lively way."""
+GERMAN = "de"
+"""eSpeak NG's language."""
+SET = "mini_emo_style"
+
+
+def prepare_style(
+    root: str | Path,
+    out_data: str | Path,
+    *,
+    pairs_per_condition: int = 12,
+    other_voice: bool = False,
+    num_workers: int = 2,
+    seed: int = 0,
+) -> list[ListedConversion]:
+    """Generate what is missing of the style part and write its ``list.tsv``.
+
+    Args:
+        root: gets ``<set>/wav/`` and, for songs, their notes beside them.
+        out_data: gets ``<set>/list.tsv``; the set is called ``mini_emo_style``, with
+            ``_other_voice`` behind it if that is asked for.
+        pairs_per_condition: conversions of each condition.
+        other_voice: references by another voice than the source's.
+        num_workers: processes; the files do not depend on it.
+        seed: of the corpus.
+
+    Returns:
+        The list, condition by condition.
+
+    Raises:
+        EspeakError: eSpeak NG is not installed or could not speak.
+        ValueError: fewer than one pair is asked for.
+    """
+    if pairs_per_condition < 1:
+        raise ValueError(f"mini_emo: {pairs_per_condition} pairs a condition; ask for at least 1")
+    name = f"{SET}_other_voice" if other_voice else SET
+    root = Path(root).resolve() / name
+    plan = _Plan(root, seed, other_voice)
+    german = GermanGrammar(seed).draw(pairs_per_condition)
+    conversions = [
+        make(index)
+        for make in (
+            lambda index: plan.cross_lingual(index, german[index]),
+            plan.speaking_style,
+            plan.emotional_style,
+            plan.singing,
+        )
+        for index in range(pairs_per_condition)
+    ]
+    speak_files(root, list(plan.speech.values()), num_workers)
+    for song in plan.songs.values():
+        sing_file(root, song)
+    list_file = Path(out_data) / name / "list.tsv"
+    write_conversion_list(list_file, conversions)
+    logger.info(f"{name}: {len(conversions)} conversions in {list_file}")
+    return conversions
+
+
+class _Plan:
+    """Chooses voices and sentences, and collects what has to be spoken and sung."""
+
+    def __init__(self, root: Path, seed: int, other_voice: bool) -> None:
+        self.root, self.seed, self.other_voice = root, seed, other_voice
+        self.speech: dict[str, SpeechJob] = {}
+        self.songs: dict[str, SongJob] = {}
+        test = plan_sets(MiniEmoSize(), seed)["mini_emo_test"]
+        self.by_key = {(u.voice.speaker, u.sentence, u.emotion): u for u in test}
+        self.voices = list({u.voice.speaker: u.voice for u in test}.values())
+        self.sentences: dict[str, list[int]] = {}
+        for utterance in test:
+            numbers = self.sentences.setdefault(utterance.voice.speaker, [])
+            if utterance.sentence not in numbers:
+                numbers.append(utterance.sentence)
+
+    def cross_lingual(self, index: int, text: str) -> ListedConversion:
+        emotion = TARGET_EMOTIONS[index % len(TARGET_EMOTIONS)]
+        voice = replace(self._model(index), accent=GERMAN)
+        name = f"{voice.speaker}-{GERMAN}{index:02d}-{emotion}"
+        prosody = self._speak(name, text, deliver(voice, emotion, name, self.seed))
+        return self._listed(index, "cross_lingual", "neutral", prosody, f"german_{emotion}")
+
+    def speaking_style(self, index: int) -> ListedConversion:
+        style = list(STYLES)[index % len(STYLES)]
+        emotion = TARGET_EMOTIONS[index // len(STYLES) % len(TARGET_EMOTIONS)]
+        model = self._reference(index, emotion)
+        name = f"{model.utterance_id}-{style}"
+        delivery = deliver(model.voice, emotion, name, self.seed)
+        prosody = self._speak(name, model.text, in_style(delivery, style))
+        return self._listed(index, "speaking_style", emotion, prosody, style)
+
+    def emotional_style(self, index: int) -> ListedConversion:
+        emotion = ("happy", "sad")[index % 2]
+        prosody = self._utterance(self._reference(index, emotion))
+        return self._listed(index, "emotional_style", "angry", prosody, emotion)
+
+    def singing(self, index: int) -> ListedConversion:
+        melody = list(MELODIES)[index % len(MELODIES)]
+        voice = self._model(index)
+        name = f"{voice.speaker}-{index:02d}-{melody}"
+        delivery = deliver(voice, "neutral", name, self.seed)
+        path = f"wav/song/{voice.speaker}/{name}.wav"
+        self.songs[path] = SongJob(path, melody, tuple(draw_words(melody, name)), delivery)
+        return self._listed(index, "singing", "neutral", str(self.root / path), melody)
+
+    def _model(self, index: int) -> Voice:
+        """Return the voice of a reference."""
+        place = index % len(self.voices)
+        return other_item(self.voices, place, index) if self.other_voice else self.voices[place]
+
+    def _reference(self, index: int, emotion: str) -> PlannedUtterance:
+        """Return an utterance of the reference's voice with other words than the source."""
+        voice = self._model(index)
+        numbers = self.sentences[voice.speaker]
+        place = index // len(self.voices) % len(numbers)
+        return self.by_key[voice.speaker, other_item(numbers, place, 0), emotion]
+
+    def _listed(
+        self, index: int, condition: str, emotion: str, prosody: str, what: str
+    ) -> ListedConversion:
+        """Return the line; the voice is that of another, neutral, utterance of the source's."""
+        speaker = self.voices[index % len(self.voices)].speaker
+        numbers = self.sentences[speaker]
+        place = index // len(self.voices) % len(numbers)
+        source = self.by_key[speaker, numbers[place], emotion]
+        voice = self.by_key[speaker, other_item(numbers, place, 1), "neutral"]
+        name = f"{condition}-{index:02d}-{source.utterance_id}-to-{what}"
+        return ListedConversion(
+            name, condition, self._utterance(source), prosody, self._utterance(voice), source.text
+        )
+
+    def _utterance(self, utterance: PlannedUtterance) -> str:
+        name = utterance.utterance_id
+        return self._speak(
+            name, utterance.text, deliver(utterance.voice, utterance.emotion, name, self.seed)
+        )
+
+    def _speak(self, name: str, text: str, delivery: Delivery) -> str:
+        path = f"wav/style/{name.split('-')[0]}/{name}.wav"
+        self.speech[path] = SpeechJob(path, text, delivery)
+        return str(self.root / path)
+
+
+def in_style(delivery: Delivery, style: str) -> Delivery:
+    """Return a delivery moved by one of STYLES."""
+    shift, engine = STYLES[style], delivery.engine
+    moved = replace(
+        engine,
+        rate_wpm=limited(engine.rate_wpm * shift.rate, RATE_WPM_LIMITS),
+        pitch=limited(engine.pitch + 50.0 * shift.pitch_octaves, PITCH_LIMITS),
+        pitch_range=limited(engine.pitch_range * shift.pitch_range, PITCH_LIMITS),
+    )
+    return replace(delivery, engine=moved, level_db=delivery.level_db + shift.level_db)

@@ -1,0 +1,596 @@
+"""Data directories in Kaldi's and ESPnet's layout: read, write, validate, combine, subset.
+
+A directory holds ``wav.scp``, ``utt2spk`` and ``spk2utt``; every further table
+(``text``, ``utt2emo``, ``units_<tag>``, ``spk_embed.scp`` ...) has exactly the keys
+of ``wav.scp``, less what ``rejected.tsv`` lists. All are UTF-8 and sorted by key.
+"""
+
+import filecmp
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import zip_longest
+from pathlib import Path
+
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, find_audio_faults
+from espnet2_ext.data.parallel import temporary_path
+from espnet2_ext.data.tables import (
+    iterate_table,
+    read_rejected,
+    read_table,
+    report_rejected,
+    write_rejected,
+)
+
+# ---------------------------------------------------------------- table set
+# The tables of one data directory, read and written as a set that agrees with itself.
+#
+# Tables stream line by line: only ``wav.scp`` and ``utt2spk`` are held in memory,
+# since unit tables grow with the hours of a corpus.
+
+logger = logging.getLogger(__name__)
+
+Rows = Iterable[tuple[str, object]]
+
+_NOT_PER_UTTERANCE = frozenset({"spk2utt", "feats_type", "audio_format"})
+
+
+class DataDirectoryError(ValueError):
+    """A data directory that breaks a rule; one line with file, utterance and remedy."""
+
+
+def table_names(path: str | Path) -> list[str]:
+    """Return the sorted names of the per-utterance tables in a directory.
+
+    A table has no suffix or the suffix ``.scp``. Hidden files, ``rejected.tsv``,
+    archives, ``spk2*`` and ESPnet's one-word files are none.
+    """
+    return sorted(
+        entry.name
+        for entry in Path(path).iterdir()
+        if entry.is_file()
+        and entry.suffix in ("", ".scp")
+        and not entry.name.startswith((".", "spk2"))
+        and entry.name not in _NOT_PER_UTTERANCE
+    )
+
+
+def check_table(path: Path, name: str) -> None:
+    """Raise a DataDirectoryError where the directory or its table is missing."""
+    if not path.is_dir():
+        raise DataDirectoryError(f"{path}: no such data directory; run the data stage first")
+    if not (path / name).is_file():
+        raise DataDirectoryError(f"{path / name}: missing; run the stage that writes it")
+
+
+def read_required(path: str | Path, name: str) -> dict[str, str]:
+    """Return one table of a data directory as ``{utterance: value}``.
+
+    Raises:
+        DataDirectoryError: the directory or table is missing, or a line is malformed.
+    """
+    path = Path(path)
+    check_table(path, name)
+    try:
+        table = read_table(path / name)
+    except ValueError as error:
+        raise DataDirectoryError(f"{error}; correct or remove the line") from error
+    if name == "utt2spk":  # few speakers, each in memory once
+        for utterance_id, speaker in table.items():
+            table[utterance_id] = sys.intern(speaker)
+    return table
+
+
+def iterate_rows(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a table; a malformed line is a DataDirectoryError."""
+    try:
+        yield from iterate_table(path)
+    except ValueError as error:
+        raise DataDirectoryError(f"{error}; correct or remove the line") from error
+
+
+def refuse_same(out: str | Path, inputs: Sequence[Path]) -> None:
+    """Raise a DataDirectoryError where the output would overwrite an input."""
+    for path in inputs:
+        if path.resolve() == Path(out).resolve():
+            raise DataDirectoryError(f"{out}: is an input too; choose another output directory")
+
+
+def check_identity(path: Path, wav_scp: Mapping[str, object], utt2spk: Mapping[str, str]) -> None:
+    """Check what every data directory needs: utterances, and ``<speaker>-`` before each id.
+
+    Raises:
+        DataDirectoryError: no utterance at all, or an id that breaks the rule.
+    """
+    if not wav_scp:
+        raise DataDirectoryError(f"{path}/wav.scp: holds no utterances; check the data stage")
+    for utterance_id, speaker in utt2spk.items():
+        if not utterance_id.startswith(f"{speaker}-"):
+            raise DataDirectoryError(
+                f"{path}/utt2spk: {utterance_id}: does not start with its speaker "
+                f"{speaker!r}; name it '{speaker}-<original id>'"
+            )
+
+
+def checked_rows(path: Path, keys: Iterable[str], rows: Rows) -> Iterator[tuple[str, str]]:
+    """Yield the rows of the table at ``path``, which must have exactly these keys in order.
+
+    Raises:
+        DataDirectoryError: a key is missing, unexpected or out of order, contains
+            white space, or its value is empty or more than one line.
+    """
+    previous = ""
+    for expected, row in zip_longest(keys, rows):
+        key = row[0] if row is not None else None
+        if key is not None and previous and key <= previous:
+            fault = "stands twice" if key == previous else f"stands after {previous}"
+            raise DataDirectoryError(f"{path}: {key}: {fault}; sort with LC_ALL=C sort -u")
+        if key is not None and key != expected and (expected is None or key < expected):
+            raise DataDirectoryError(f"{path}: {key}: not in wav.scp; remove the line")
+        if row is None or key != expected:
+            raise DataDirectoryError(
+                f"{path}: {expected}: no line at this utterance's place; sort with LC_ALL=C sort "
+                "and give every utterance of wav.scp a value, or remove the table"
+            )
+        key, value = row[0], str(row[1]).strip()
+        if key.split() != [key] or "/" in key:
+            raise DataDirectoryError(f"{path}: {key!r}: an id has no white space and no slash")
+        if not value or "\n" in value or "\r" in value:
+            raise DataDirectoryError(f"{path}: {key}: the value must be one line, not empty")
+        yield key, value
+        previous = key
+
+
+def write_tables(
+    path: str | Path,
+    wav_scp: Mapping[str, object],
+    utt2spk: Mapping[str, str],
+    others: Mapping[str, Rows],
+) -> None:
+    """Write the tables and ``spk2utt``; files that already say the same are not touched.
+
+    ``wav.scp`` goes away before the first change and comes back last, so a
+    directory that has it is whole (whoever rewrites audio in place removes it first,
+    for the same reason). Tables left from an earlier run that describe
+    other utterances or older audio (units, speaker vectors) are removed, with a
+    log line, so that their stages make them anew.
+
+    Args:
+        path: the directory, created if needed.
+        wav_scp: utterance to audio path.
+        utt2spk: utterance to speaker.
+        others: table name to rows sorted by utterance.
+
+    Raises:
+        DataDirectoryError: the tables do not agree with each other.
+    """
+    path = Path(path)
+    check_identity(path, wav_scp, utt2spk)
+    path.mkdir(parents=True, exist_ok=True)
+    keys = sorted(wav_scp)
+    if not _holds(path / "wav.scp", keys, wav_scp):
+        (path / "wav.scp").unlink(missing_ok=True)
+    whole = (path / "wav.scp").is_file()
+    for name, rows in {**others, "utt2spk": sorted(utt2spk.items())}.items():
+        _write_rows(path, name, checked_rows(path / name, keys, rows))
+    _write_rows(path, "spk2utt", _spk2utt_rows(utt2spk))
+    for name in set(table_names(path)) - {*others, "wav.scp", "utt2spk"}:
+        if not whole or not _has_keys(path / name, keys):
+            logger.warning("%s: removed, it describes earlier audio or utterances", path / name)
+            (path / name).unlink()
+    wav_rows = checked_rows(path / "wav.scp", keys, ((key, wav_scp[key]) for key in keys))
+    _write_rows(path, "wav.scp", wav_rows)
+
+
+def _spk2utt_rows(utt2spk: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield ``(speaker, "utterance utterance ...")``, both sorted."""
+    for speaker, utterance_ids in invert_utt2spk(utt2spk).items():
+        yield speaker, " ".join(utterance_ids)
+
+
+def invert_utt2spk(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return ``{speaker: utterance ids}``, both sorted."""
+    speakers: dict[str, list[str]] = {}
+    for utterance_id in sorted(utt2spk):
+        speakers.setdefault(utt2spk[utterance_id], []).append(utterance_id)
+    return dict(sorted(speakers.items()))
+
+
+def _write_rows(path: Path, name: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Write one table beside, and put it in place only where it differs from what is there."""
+    target = path / name
+    temporary = temporary_path(target)
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(f"{key} {value}\n" for key, value in rows)
+        if target.is_file() and filecmp.cmp(temporary, target, shallow=False):
+            return
+        (path / "wav.scp").unlink(missing_ok=True)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _holds(path: Path, keys: list[str], table: Mapping[str, object]) -> bool:
+    """Return whether the file on disk is this table."""
+    if not path.is_file():
+        return False
+    wanted = ((key, str(table[key])) for key in keys)
+    return all(old == new for old, new in zip_longest(_rows_or_none(path), wanted))
+
+
+def _has_keys(path: Path, keys: list[str]) -> bool:
+    """Return whether the file on disk is a table with exactly these keys, in order."""
+    return all(
+        row is not None and row[0] == key for row, key in zip_longest(_rows_or_none(path), keys)
+    )
+
+
+def _rows_or_none(path: Path) -> Iterator[tuple[str, str] | None]:
+    """Yield the rows of a table; a None stands for a malformed line and ends it."""
+    try:
+        yield from iterate_table(path)
+    except ValueError:
+        yield None
+
+
+# ---------------------------------------------------------------- utterance
+# One utterance of a corpus, before it becomes lines of a data directory.
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What a corpus parser knows of an utterance; None where the corpus does not say.
+
+    ``utterance_id`` starts with ``<speaker>-`` so that Kaldi's double sorting holds.
+    """
+
+    utterance_id: str
+    speaker: str
+    wav: str
+    text: str | None = None
+    emotion: str | None = None
+    session: str | None = None
+    dialogue: str | None = None
+    language: str | None = None
+
+
+# ---------------------------------------------------------------- data directory
+
+__all__ = [
+    "DataDirectory",
+    "DataDirectoryError",
+    "combine_data_directories",
+    "read_data_directory",
+    "subset_data_directory",
+    "validate_data_directory",
+    "write_data_directory",
+]
+
+
+OPTIONAL_TABLES = {
+    "text": "text",
+    "utt2emo": "emotion",
+    "utt2session": "session",
+    "utt2dialogue": "dialogue",
+    "utt2lang": "language",
+}
+"""Table name to the field of ``Utterance`` that fills it."""
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """The tables of a data directory: ``tables["utt2emo"][utterance_id]``."""
+
+    path: Path
+    tables: dict[str, dict[str, str]]
+
+    @property
+    def utterance_ids(self) -> list[str]:
+        """Return all ids, in the order of ``wav.scp``."""
+        return list(self.tables["wav.scp"])
+
+    @property
+    def speakers(self) -> dict[str, list[str]]:
+        """Return ``{speaker: utterance ids}``, both sorted."""
+        return invert_utt2spk(self.tables["utt2spk"])
+
+    def table(self, name: str) -> dict[str, str]:
+        """Return one table.
+
+        Raises:
+            DataDirectoryError: the directory has no such table.
+        """
+        if name not in self.tables:
+            raise DataDirectoryError(f"{self.path / name}: missing; run the stage that writes it")
+        return self.tables[name]
+
+
+def read_data_directory(path: str | Path, names: Iterable[str] | None = None) -> DataDirectory:
+    """Return the tables of a data directory, all of them or the named ones.
+
+    ``wav.scp`` and ``utt2spk`` are always read. Unit tables are large: name what
+    is needed where a corpus has hundreds of hours.
+
+    Raises:
+        DataDirectoryError: the directory or a table is missing, or a line malformed.
+    """
+    path = Path(path)
+    tables = {name: read_required(path, name) for name in ("wav.scp", "utt2spk")}
+    for name in table_names(path) if names is None else names:
+        if name not in tables:
+            tables[name] = read_required(path, name)
+    return DataDirectory(path, tables)
+
+
+def write_data_directory(path: str | Path, utterances: Iterable[Utterance]) -> None:
+    """Write ``wav.scp utt2spk spk2utt`` and the optional tables that the corpus fills.
+
+    Raises:
+        DataDirectoryError: no utterances, an id that stands twice or does not start
+            with ``<speaker>-``, or a field that only some of the utterances have.
+    """
+    by_id: dict[str, Utterance] = {}
+    for utterance in utterances:
+        if utterance.utterance_id in by_id:
+            raise DataDirectoryError(
+                f"{path}: {utterance.utterance_id}: given twice; make the ids unique"
+            )
+        by_id[utterance.utterance_id] = utterance
+    ordered = [by_id[utterance_id] for utterance_id in sorted(by_id)]
+    write_tables(
+        path,
+        {utterance.utterance_id: utterance.wav for utterance in ordered},
+        {utterance.utterance_id: utterance.speaker for utterance in ordered},
+        {
+            name: [(u.utterance_id, getattr(u, field)) for u in ordered if _has(u, field)]
+            for name, field in OPTIONAL_TABLES.items()
+            if any(_has(utterance, field) for utterance in ordered)
+        },
+    )
+
+
+def _has(utterance: Utterance, field: str) -> bool:
+    return getattr(utterance, field) is not None
+
+
+def validate_data_directory(
+    path: str | Path, *, check_audio: bool = False, num_workers: int = 1
+) -> int:
+    """Check that a data directory keeps every rule, and return its number of utterances.
+
+    Ids are unique, sorted and start with ``<speaker>-``; every table has exactly the
+    keys of ``wav.scp``, less utterances that a later stage listed in ``rejected.tsv``;
+    ``spk2utt`` is the inverse of ``utt2spk``.
+
+    Args:
+        path: the data directory.
+        check_audio: decode every file, and compare it with ``utt2num_samples`` if any.
+        num_workers: processes that decode.
+
+    Raises:
+        DataDirectoryError: the first rule found broken, with file, utterance and remedy.
+    """
+    path = Path(path)
+    wav_scp = read_required(path, "wav.scp")
+    utt2spk = read_required(path, "utt2spk")
+    check_identity(path, wav_scp, utt2spk)
+    keys = sorted(wav_scp)
+    rejected = read_rejected(path).keys() & wav_scp.keys()
+    for name in table_names(path):
+        expected = keys
+        if rejected and name not in ("wav.scp", "utt2spk"):
+            present = {key for key, _ in iterate_rows(path / name)}
+            expected = [key for key in keys if key in present or key not in rejected]
+        for _ in checked_rows(path / name, expected, iterate_rows(path / name)):
+            pass
+    spk2utt, inverse = read_required(path, "spk2utt"), invert_utt2spk(utt2spk)
+    # A line is split at a time: a second copy of all ids would be large.
+    if spk2utt.keys() != inverse.keys() or any(
+        spk2utt[speaker].split() != utterances for speaker, utterances in inverse.items()
+    ):
+        raise DataDirectoryError(
+            f"{path}/spk2utt: is not the inverse of utt2spk; write the directory again"
+        )
+    for utterance_id, wav in wav_scp.items():
+        if wav.endswith("|"):
+            raise DataDirectoryError(
+                f"{path}/wav.scp: {utterance_id}: commands are not supported; give a file"
+            )
+    if check_audio:
+        faults = find_audio_faults(path, wav_scp, num_workers)
+        for utterance_id, fault in faults.items():
+            raise DataDirectoryError(
+                f"{path}/wav.scp: {utterance_id}: {fault}; {len(faults)} of {len(wav_scp)} files "
+                "are bad, format_wav lists such files in rejected.tsv and goes on"
+            )
+    return len(wav_scp)
+
+
+def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> None:
+    """Write one data directory that holds the utterances of all inputs.
+
+    Tables that every input has are kept, others are left out with a log line; the
+    lists of rejected utterances are joined, and what a later stage rejected is left out.
+
+    Raises:
+        DataDirectoryError: no inputs, an input breaks a rule, or an utterance stands
+            in two of them.
+    """
+    if not inputs:
+        raise DataDirectoryError(f"{out}: nothing to combine; name at least one input")
+    paths = [Path(path) for path in inputs]
+    refuse_same(out, paths)
+    wav_scp: dict[str, str] = {}
+    utt2spk: dict[str, str] = {}
+    rejected: dict[str, str] = {}
+    for path in paths:
+        validate_data_directory(path)
+        tables = read_data_directory(path, names=()).tables
+        for utterance_id in tables["wav.scp"].keys() & wav_scp.keys():
+            raise DataDirectoryError(
+                f"{path}/wav.scp: {utterance_id}: stands in another input too; "
+                "give the corpora different speaker names"
+            )
+        bad = read_rejected(path)
+        wav_scp |= {key: wav for key, wav in tables["wav.scp"].items() if key not in bad}
+        utt2spk |= {key: speaker for key, speaker in tables["utt2spk"].items() if key not in bad}
+        rejected |= bad
+    if not wav_scp:
+        raise DataDirectoryError(f"{out}: every utterance is rejected; see rejected.tsv")
+
+    def kept(path: Path, name: str) -> Iterator[tuple[str, str]]:
+        return (row for row in iterate_rows(path / name) if row[0] in wav_scp)
+
+    names = _common_tables(out, paths)
+    others = {name: merge(*(kept(path, name) for path in paths)) for name in names}
+    write_tables(out, wav_scp, utt2spk, others)
+    write_rejected(out, {key: rejected[key] for key in rejected.keys() - wav_scp.keys()})
+
+
+def _common_tables(out: str | Path, paths: Sequence[Path]) -> list[str]:
+    """Return the further tables that all directories have; log what is left out."""
+    names = [set(table_names(path)) - {"wav.scp", "utt2spk"} for path in paths]
+    common = set.intersection(*names)
+    for name in sorted(set.union(*names) - common):
+        lacking = next(path for path, has in zip(paths, names, strict=True) if name not in has)
+        logger.warning("%s: without %s, which %s lacks", out, name, lacking)
+    return sorted(common)
+
+
+def subset_data_directory(
+    source: str | Path, out: str | Path, utterance_ids: Iterable[str]
+) -> None:
+    """Write a data directory with the named utterances and every table of the source.
+
+    Raises:
+        DataDirectoryError: the source breaks a rule, lacks an utterance, or nothing
+            is named.
+    """
+    source = Path(source)
+    refuse_same(out, [source])
+    validate_data_directory(source)
+    wanted = set(utterance_ids)
+
+    def keep(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        return (row for row in rows if row[0] in wanted)
+
+    wav_scp = dict(keep(iterate_rows(source / "wav.scp")))
+    for utterance_id in sorted(wanted - wav_scp.keys()):
+        reason = read_rejected(source).get(utterance_id)
+        because = f"rejected ({reason})" if reason else "not there"
+        raise DataDirectoryError(
+            f"{source}/wav.scp: {utterance_id}: {because}; take it out of the subset"
+        )
+    utt2spk = dict(keep(read_required(source, "utt2spk").items()))
+    others = {name: keep(iterate_rows(source / name)) for name in _common_tables(out, [source])}
+    write_tables(out, wav_scp, utt2spk, others)
+
+
+# ---------------------------------------------------------------- length filter
+# Leave out utterances that are too short or too long, or that nobody can give a voice.
+
+
+def filter_length(
+    data_dir: str | Path,
+    out_dir: str | Path,
+    *,
+    min_duration_s: float,
+    max_duration_s: float,
+    speaker_dir: str | Path | None = None,
+) -> int:
+    """Write the utterances within the limits, with all tables; return how many there are.
+
+    Durations come from ``utt2num_samples``, limits included. The others are listed in the
+    ``rejected.tsv`` of the output, after what the input lists; what units or speaker
+    vectors were not to be had for, and so is listed there already, is left out as well.
+
+    Args:
+        data_dir: a directory by ``format_wav``.
+        out_dir: the directory to write.
+        min_duration_s: shortest that stays.
+        max_duration_s: longest that stays.
+        speaker_dir: training set, for a validation set: what is kept must have another
+            utterance of its speaker here or there, to give the voice ([P2V] III-B). A
+            speed-perturbed speaker is another one. None asks for no other utterance.
+
+    Raises:
+        ValueError: the limits contradict each other.
+        DataDirectoryError: the input breaks a rule, a length is not a number, or
+            nothing is left.
+    """
+    source, out = Path(data_dir), Path(out_dir)
+    if not 0 <= min_duration_s <= max_duration_s:
+        raise ValueError(
+            f"length filter: min_duration_s {min_duration_s:g} and max_duration_s "
+            f"{max_duration_s:g} leave nothing; give 0 <= min <= max"
+        )
+    refuse_same(out, [source])
+    check_table(source, "utt2num_samples")
+    earlier, rejected = read_rejected(source), {}
+    kept, total = [], 0
+    for utterance_id, num_samples in iterate_rows(source / "utt2num_samples"):
+        total += 1
+        if not num_samples.isdecimal():
+            raise DataDirectoryError(
+                f"{source}/utt2num_samples: {utterance_id}: {num_samples!r} is not a number of "
+                "samples; run format_wav again"
+            )
+        duration_s = int(num_samples) / SAMPLE_RATE_HZ
+        if duration_s < min_duration_s:
+            rejected[utterance_id] = f"{duration_s:.3f} s, shorter than {min_duration_s:g} s"
+        elif duration_s > max_duration_s:
+            rejected[utterance_id] = f"{duration_s:.3f} s, longer than {max_duration_s:g} s"
+        elif utterance_id not in earlier:
+            kept.append(utterance_id)
+    if not kept:
+        raise DataDirectoryError(
+            f"{source}: no utterance lasts {min_duration_s:g} to {max_duration_s:g} s; "
+            "change the limits"
+        )
+    if speaker_dir is not None:
+        alone = _only_utterances(source, kept, Path(speaker_dir))
+        if len(alone) == len(kept):
+            raise DataDirectoryError(
+                f"{source}: no speaker has another utterance here or in {speaker_dir}, whose "
+                "vector [P2V] III-B takes; validate with speakers of the training set, whose "
+                "speeds (--speed_perturb_factors) must hold 1.0"
+            )
+        reason = f"no other utterance of the speaker here or in {speaker_dir} gives the voice"
+        rejected |= dict.fromkeys(alone, reason)
+        kept = [utterance_id for utterance_id in kept if utterance_id not in alone]
+    write_rejected(out, earlier | rejected)
+    report_rejected(out, rejected, total)
+    subset_data_directory(source, out, kept)
+    return len(kept)
+
+
+def _only_utterances(source: Path, kept: Sequence[str], speaker_dir: Path) -> Mapping[str, str]:
+    """Return ``{utterance: speaker}`` of those whose speaker has no other; log how many.
+
+    The other directory streams, so that its size costs no memory.
+    """
+    check_table(speaker_dir, "utt2spk")
+    speakers = read_required(source, "utt2spk")
+    members = Counter(speakers[utterance_id] for utterance_id in kept)
+    alone = {speakers[key]: key for key in kept if members[speakers[key]] == 1}
+    in_both = 0
+    for utterance_id, speaker in iterate_rows(speaker_dir / "utt2spk"):
+        in_both += utterance_id in speakers
+        if alone.get(speaker, utterance_id) != utterance_id:
+            del alone[speaker]
+    if in_both:
+        logger.warning(
+            "%s: %d of its utterances stand in %s too, so validation hears what is trained on",
+            *(source, in_both, speaker_dir),
+        )
+    if alone:
+        logger.warning(
+            "%s: %d of %d speakers have one utterance in it and %s together, and are left out: %s",
+            *(source, len(alone), len(members), speaker_dir, " ".join(sorted(alone)[:10])),
+        )
+    return {utterance_id: speaker for speaker, utterance_id in alone.items()}

@@ -1,0 +1,412 @@
+"""Which utterance is converted with whose prosody and whose voice.
+
+A pairs directory holds the table ``pairs`` and, where the prosody is not that of one
+utterance as it is, ``prosody_mix``: ``pair_id utterance weight utterance weight ...``. The
+vector taken is then the weighted sum of theirs: an average of references, or a point on
+the way from neutral to an emotion (``prosody_mix.py``). Readers that know nothing of mixes
+find the utterance that counts most in ``pairs``.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.data.tables import read_table, write_table
+
+PairTables = dict[str, dict[str, str]]
+
+
+def write_pairs(directory: str | Path, tables: PairTables) -> None:
+    """Write the tables of a pairs directory."""
+    for name, table in tables.items():
+        write_table(Path(directory) / name, table)
+
+
+# ---------------------------------------------------------------- pairs
+
+PAIRS = "pairs"
+PROSODY_MIX = "prosody_mix"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One conversion to do.
+
+    Attributes:
+        pair_id: names the result.
+        source: utterance whose units are said.
+        prosody: utterance whose prosody is taken.
+        speaker: utterance whose speaker vector is taken.
+        mix: utterances with their weights, whose prosody vectors' weighted sum is taken in
+            place of that of ``prosody``; empty for that one alone.
+    """
+
+    pair_id: str
+    source: str
+    prosody: str
+    speaker: str
+    mix: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def prosody_utterances(self) -> tuple[str, ...]:
+        """Return every utterance whose prosody counts."""
+        return tuple(utterance for utterance, _ in self.mix) or (self.prosody,)
+
+
+def read_pairs(path: str | Path) -> list[Pair]:
+    """Return the pairs of a table ``pair_id source prosody [speaker]``, sorted by id.
+
+    Without a third utterance the source speaks for its own voice, which an utterance never
+    does in training ([P2V] III-B); every list that this project writes has a third one. A
+    table ``prosody_mix`` beside it is read too.
+
+    Raises:
+        ValueError: a line has fewer than two or more than three utterances, or the mixes
+            are not those of the same pairs, or one is not utterances and weights in turn.
+    """
+    path = Path(path)
+    table = read_table(path)
+    mix_path = path.with_name(PROSODY_MIX)
+    mixes = read_mixes(mix_path) if mix_path.is_file() else None
+    if mixes is not None and mixes.keys() != table.keys():
+        odd = min(mixes.keys() ^ table.keys())
+        raise ValueError(f"{mix_path}: its pairs are not those of {path}, see {odd}; write both")
+    pairs = []
+    for pair_id, value in sorted(table.items()):
+        utterances = value.split()
+        if not 2 <= len(utterances) <= 3:
+            raise ValueError(
+                f"{path}: {pair_id}: expected 'source prosody [speaker]', got {value!r}"
+            )
+        source, prosody = utterances[:2]
+        speaker = utterances[2] if len(utterances) == 3 else source
+        pairs.append(Pair(pair_id, source, prosody, speaker, mixes[pair_id] if mixes else ()))
+    return pairs
+
+
+def read_mixes(path: str | Path) -> dict[str, tuple[tuple[str, float], ...]]:
+    """Return utterances and weights of every pair in a table ``prosody_mix``.
+
+    Raises:
+        ValueError: a line is not utterances and weights in turn.
+    """
+    mixes = {}
+    for pair_id, value in read_table(path).items():
+        words = value.split()
+        try:
+            weights = [float(word) for word in words[1::2]]
+        except ValueError:
+            weights = []
+        if not weights or len(words) != 2 * len(weights):
+            raise ValueError(f"{path}: {pair_id}: expected 'utterance weight ...', got {value!r}")
+        mixes[pair_id] = tuple(zip(words[::2], weights, strict=True))
+    return mixes
+
+
+def mix_text(mix: tuple[tuple[str, float], ...]) -> str:
+    """Return the line of a table ``prosody_mix`` that ``read_mixes`` reads back."""
+    return " ".join(f"{utterance} {weight!r}" for utterance, weight in mix)
+
+
+# ---------------------------------------------------------------- pair rules
+# Further lists of pairs from one that exists: parallel, average of references, intensity.
+#
+# A list of ``same_voice`` (another sentence of the source's voice in the target emotion gives
+# the prosody) says for each source what is right; which utterance gives the prosody is a
+# rule, and a score means little without it. Each rule becomes a pairs directory with the
+# tables of ``corpora/mini_emo_pairs.py``, ``prosody_mix`` where vectors are mixed, and a file
+# ``rule`` of one sentence, which every result repeats.
+#
+# Source: [P2V] IV-D. Deviation: it does not say which utterance gives the prosody.
+
+RULE = "rule"
+SCALE = "scale"
+"""Table of an intensity list: pair -> the pair it was made from, and its intensity."""
+SAME_VOICE_TEXT = "prosody of another sentence by the source's voice in the target emotion"
+PARALLEL_TEXT = (
+    "prosody of the source's own sentence by its voice in the target emotion, which is also "
+    "what is scored against"
+)
+AVERAGE_TEXT = (
+    "prosody: mean vector of up to {} other sentences by the source's voice in the target emotion"
+)
+SCALE_TEXT = "prosody: the source's + a x (that of {} - the source's)"
+KEPT = ("targets", "conditions", "wrong_sentence")
+Tables = dict[str, dict[str, str]]
+
+
+def parallel_tables(base: Sequence[Pair], targets: Mapping[str, str]) -> Tables:
+    """Return the pairs with the target itself as the prosody utterance."""
+    return {PAIRS: {p.pair_id: f"{p.source} {targets[p.pair_id]} {p.speaker}" for p in base}}
+
+
+def average_tables(
+    base: Sequence[Pair],
+    targets: Mapping[str, str],
+    data: Mapping[str, Mapping[str, str]],
+    *,
+    num_references: int,
+    seed: int,
+) -> Tables:
+    """Return the pairs with the average of several utterances as prosody.
+
+    Args:
+        base: pairs.
+        targets: of them.
+        data: tables ``utt2spk utt2emo`` and, where known, ``text``; an utterance with the
+            words of the source or of the target is no reference.
+        num_references: how many are averaged, or all that there are.
+        seed: of the choice, which depends on it and the pair alone.
+
+    Raises:
+        ValueError: a pair has no reference.
+    """
+    if num_references < 1:
+        raise ValueError(f"num_references is {num_references}: give 1 or more")
+    by_kind: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(data["utt2emo"]):
+        by_kind.setdefault((data["utt2spk"][name], data["utt2emo"][name]), []).append(name)
+    texts = data.get("text", {})
+    tables: Tables = {PAIRS: {}, PROSODY_MIX: {}}
+    for pair in base:
+        target = targets[pair.pair_id]
+        said = {texts.get(name, name) for name in (pair.source, target)}
+        kind = data["utt2spk"][target], data["utt2emo"][target]
+        possible = [n for n in by_kind[kind] if n != target and texts.get(n, n) not in said]
+        if not possible:
+            raise ValueError(f"{pair.pair_id}: {kind[0]} says no other sentence {kind[1]}")
+        draw = random.Random(f"{seed} {pair.pair_id} average")
+        chosen = sorted(draw.sample(possible, min(num_references, len(possible))))
+        mix = tuple((name, 1.0 / len(chosen)) for name in chosen)
+        tables[PAIRS][pair.pair_id] = f"{pair.source} {chosen[0]} {pair.speaker}"
+        tables[PROSODY_MIX][pair.pair_id] = mix_text(mix)
+    return tables
+
+
+def intensity_tables(
+    base: Sequence[Pair],
+    conditions: Mapping[str, str],
+    *,
+    intensities: Sequence[float],
+    pairs_per_condition: int | None,
+    seed: int,
+) -> Tables:
+    """Return pairs whose prosody is source + a x (reference - source), for every a.
+
+    Args:
+        base: pairs; a pair's reference is its prosody utterance, or its mix.
+        conditions: of them.
+        intensities: the values of a; 0 is the source's own prosody, 1 the reference's.
+        pairs_per_condition: so many of each condition, drawn; None for all.
+        seed: of the choice.
+
+    Raises:
+        ValueError: fewer than two intensities, or one twice.
+    """
+    if len(set(intensities)) < max(2, len(intensities)):
+        raise ValueError(f"intensities {list(intensities)}: give two or more different ones")
+    by_condition: dict[str, list[Pair]] = {}
+    for pair in base:
+        by_condition.setdefault(conditions[pair.pair_id], []).append(pair)
+    chosen = []
+    for condition, pairs in sorted(by_condition.items()):
+        count = len(pairs) if pairs_per_condition is None else pairs_per_condition
+        draw = random.Random(f"{seed} {condition} intensity")
+        chosen += draw.sample(pairs, min(count, len(pairs)))
+    tables: Tables = {PAIRS: {}, PROSODY_MIX: {}, SCALE: {}}
+    for pair in chosen:
+        for a in intensities:
+            name = f"{pair.pair_id}_at_{a:g}"
+            reference = pair.mix or ((pair.prosody, 1.0),)
+            mix = (pair.source, 1.0 - a), *((who, a * weight) for who, weight in reference)
+            tables[PAIRS][name] = f"{pair.source} {pair.prosody} {pair.speaker}"
+            tables[PROSODY_MIX][name] = mix_text(mix)
+            tables[SCALE][name] = f"{pair.pair_id} {a:g}"
+    return tables
+
+
+def derive_pairs(
+    pairs_dir: str | Path,
+    data_dir: str | Path,
+    *,
+    num_references: int = 5,
+    intensities: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
+    pairs_per_condition: int | None = None,
+    seed: int = 0,
+) -> None:
+    """Write ``parallel``, ``average`` and ``intensity`` beside a list of ``same_voice``.
+
+    The list itself gets its ``rule``.
+
+    Args:
+        pairs_dir: ``data/<set>/pairs/same_voice``.
+        data_dir: ``data/<set>``.
+        num_references: see ``average_tables``.
+        intensities: see ``intensity_tables``.
+        pairs_per_condition: see there.
+        seed: of both choices.
+
+    Raises:
+        FileNotFoundError: a table is missing.
+        ValueError: see the rules.
+    """
+    pairs_dir, data_dir = Path(pairs_dir), Path(data_dir)
+    base = read_pairs(pairs_dir / PAIRS)
+    kept = {name: read_table(pairs_dir / name) for name in KEPT if (pairs_dir / name).is_file()}
+    targets, conditions = (read_table(pairs_dir / name) for name in KEPT[:2])
+    names = ["utt2spk", "utt2emo", *(["text"] if (data_dir / "text").is_file() else [])]
+    data = {name: read_table(data_dir / name) for name in names}
+    average = average_tables(base, targets, data, num_references=num_references, seed=seed)
+    scale = intensity_tables(
+        base,
+        conditions,
+        intensities=intensities,
+        pairs_per_condition=pairs_per_condition,
+        seed=seed,
+    )
+    for pair, value in scale[SCALE].items():
+        parent = value.split()[0]
+        scale.setdefault("targets", {})[pair] = targets[parent]
+        scale.setdefault("conditions", {})[pair] = conditions[parent]
+    folder = pairs_dir.parent
+    _write(pairs_dir, {}, SAME_VOICE_TEXT)
+    _write(folder / "parallel", {**parallel_tables(base, targets), **kept}, PARALLEL_TEXT)
+    _write(folder / "average", {**average, **kept}, AVERAGE_TEXT.format(num_references))
+    _write(folder / "intensity", scale, SCALE_TEXT.format(pairs_dir.name))
+
+
+def _write(directory: Path, tables: Tables, rule: str) -> None:
+    """Write the tables of a pairs directory and its rule."""
+    for name, table in tables.items():
+        write_table(directory / name, table)
+    with atomic_open(directory / RULE) as stream:
+        stream.write(f"{rule}\n")
+
+
+# ---------------------------------------------------------------- esd pairs
+# Which utterances of ESD a conversion takes as source, prosody and speaker.
+#
+# Two rules choose the utterance that gives the prosody; each becomes a pairs directory in
+# the format of ``mini_emo_pairs.py``:
+#
+# * ``same_voice``: another sentence by the source's speaker in the target emotion, drawn
+#   with the seed. The model cannot copy the timing of the words from it.
+# * ``parallel``: the source's own sentence by its speaker in the target emotion, which is
+#   also what the result is scored against.
+#
+# Both are scored against the parallel utterance and take the voice from the same neutral
+# utterance, of a sentence that is neither the source's nor that of ``same_voice``. Partners
+# are found by id; the words of parallel utterances are not always the same.
+#
+# What is drawn for a pair depends on the seed, the pair and the sentences that the speaker
+# has in the set, so a set of one speaker has the pairs that it has within all.
+#
+# Source: [P2V] IV-D (neutral to angry, happy and sad on parallel utterances).
+# Deviation: [P2V] does not say which utterance gives the prosody; hence both rules.
+
+
+class Reading(Protocol):
+    """An utterance of ESD, or of another corpus with numbered sentences; its str is seeded with."""
+
+    @property
+    def speaker(self) -> str: ...
+    @property
+    def emotion(self) -> str: ...
+    @property
+    def sentence(self) -> int: ...
+    @property
+    def utterance_id(self) -> str: ...
+
+
+Readings = Mapping[tuple[str, str], Sequence[Reading]]
+"""Utterances by speaker and emotion."""
+
+DEFAULT_TARGETS = ("angry", "happy", "sad")
+RULES = ("same_voice", "parallel")
+
+
+def check_targets(targets: Sequence[str], emotions: Iterable[str]) -> None:
+    """Raise ValueError unless these are different ones of the emotions, and not neutral."""
+    possible = [emotion for emotion in emotions if emotion != "neutral"]
+    if not targets or len({*targets}) < len(targets) or {*targets} - {*possible}:
+        raise ValueError(
+            f"targets are {' '.join(targets) or 'none'}; give some of {' '.join(possible)}, once"
+        )
+
+
+def make_pairs(
+    ids: Iterable[Reading], targets: Sequence[str], seed: int
+) -> tuple[dict[str, PairTables], list[str]]:
+    """Return the tables of both rules, and the pairs that cannot be made.
+
+    A pair needs its source, its parallel utterance, another sentence in the target
+    emotion and a neutral one of a third sentence, all by the same speaker.
+
+    Args:
+        ids: utterances of one set; a speaker says a sentence once in an emotion.
+        targets: emotions to convert neutral utterances to.
+        seed: of the drawn utterances.
+    """
+    readings: dict[tuple[str, str], list[Reading]] = {}
+    for key in sorted(set(ids), key=lambda key: key.utterance_id):
+        readings.setdefault((key.speaker, key.emotion), []).append(key)
+    tables: dict[str, PairTables] = {
+        rule: {"pairs": {}, "targets": {}, "conditions": {}, "wrong_sentence": {}} for rule in RULES
+    }
+    impossible = []
+    for source in (key for kind, keys in readings.items() if kind[1] == "neutral" for key in keys):
+        for emotion in targets:
+            pair = f"{source.utterance_id}_to_{emotion}"
+            target = _parallel(readings, source, emotion)
+            drawn = _draw(readings, source, emotion, random.Random(f"{seed} {pair}"))
+            if drawn is None or target is None:
+                impossible.append(pair)
+                continue
+            reference, speaker = drawn
+            for rule, prosody in zip(RULES, (reference, target), strict=True):
+                _enter(tables[rule], pair, (source, prosody, speaker), target)
+                tables[rule]["wrong_sentence"][source.utterance_id] = _wrong(readings, source, seed)
+    return tables, impossible
+
+
+def _parallel(readings: Readings, source: Reading, emotion: str) -> Reading | None:
+    """Return the speaker's utterance of the same sentence in an emotion, if there is one."""
+    own = readings.get((source.speaker, emotion), ())
+    return next((key for key in own if key.sentence == source.sentence), None)
+
+
+def _others(readings: Readings, source: Reading, emotion: str) -> list[Reading]:
+    """Return the speaker's utterances of the other sentences in an emotion, in order."""
+    own = readings.get((source.speaker, emotion), ())
+    return [key for key in own if key.sentence != source.sentence]
+
+
+def _draw(
+    readings: Readings, source: Reading, emotion: str, draw: random.Random
+) -> tuple[Reading, Reading] | None:
+    """Return the emotional and the neutral reference; None where there are too few sentences."""
+    references = _others(readings, source, emotion)
+    if not references:
+        return None
+    reference = draw.choice(references)
+    neutral = _others(readings, source, "neutral")
+    speakers = [key for key in neutral if key.sentence != reference.sentence]
+    return (reference, draw.choice(speakers)) if speakers else None
+
+
+def _wrong(readings: Readings, source: Reading, seed: int) -> str:
+    """Return a neutral utterance of other words, which a source of any pair has."""
+    draw = random.Random(f"{seed} {source} wrong sentence")
+    return draw.choice(_others(readings, source, "neutral")).utterance_id
+
+
+def _enter(
+    tables: PairTables, pair: str, utterances: tuple[Reading, Reading, Reading], target: Reading
+) -> None:
+    """Enter one pair of source, prosody and speaker utterance."""
+    tables["pairs"][pair] = " ".join(key.utterance_id for key in utterances)
+    tables["targets"][pair] = target.utterance_id
+    tables["conditions"][pair] = f"neutral-{target.emotion}"

@@ -1,0 +1,232 @@
+"""Kaldi's text tables: one ``key value`` a line, sorted by key, UTF-8."""
+
+import csv
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from espnet2_ext.data.parallel import atomic_open
+
+# ---------------------------------------------------------------- table
+
+
+def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield ``(key, value)`` line by line, in file order; the value is stripped.
+
+    A key that stands in several tables is in memory once. A byte order mark before the
+    first key, as editors on Windows write it, is passed over.
+
+    Raises:
+        FileNotFoundError: the table is not there.
+        ValueError: a line has no value, a tab where the key should end, or is not UTF-8;
+            the message names file and line.
+    """
+    # Bytes that are no UTF-8 are read as surrogates, so that the line they stand in is known.
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as stream:
+        for number, line in enumerate(stream, start=1):
+            if "\0" in line or not (line.isascii() or _is_utf8(line)):
+                raise ValueError(
+                    f"{path}:{number}: not UTF-8 text; convert the table with iconv -t UTF-8 "
+                    "-f and its encoding, such as GBK or UTF-16"
+                )
+            key, _, value = line.rstrip("\n").partition(" ")
+            value = value.strip()
+            if not value or key.split() != [key]:
+                raise ValueError(f"{path}:{number}: expected 'key value', got {line.strip()!r:.80}")
+            yield sys.intern(key), value
+
+
+def _is_utf8(line: str) -> bool:
+    """Return whether a line read with ``surrogateescape`` was UTF-8."""
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield the rows as `iterate_table` does, so that sorted tables can be walked side by side.
+
+    Raises:
+        ValueError: see there; or a key is not greater than the one before it.
+    """
+    previous = ""
+    for key, value in iterate_table(path):
+        if key <= previous:
+            raise ValueError(
+                f"{path}: {key} stands after {previous}; sort it by key, as LC_ALL=C sort does, "
+                "and leave out what stands twice"
+            )
+        yield key, value
+        previous = key
+
+
+def read_table(path: str | Path) -> dict[str, str]:
+    """Return ``{key: value}`` in file order; the value is the rest of the line, stripped.
+
+    Raises:
+        FileNotFoundError: the table is not there.
+        ValueError: a line has no value or a key stands twice; the message names the
+            file and the line or key.
+    """
+    table: dict[str, str] = {}
+    for key, value in iterate_table(path):
+        if key in table:
+            raise ValueError(f"{path}: {key} stands twice")
+        table[key] = value
+    return table
+
+
+def write_table(path: str | Path, table: Mapping[str, object]) -> None:
+    """Write the table sorted by key (byte order, as LC_ALL=C sort), replacing it at once."""
+    with atomic_open(path) as stream:
+        for key in sorted(table):
+            stream.write(f"{key} {table[key]}\n")
+
+
+def read_int_table(path: str | Path) -> dict[str, list[int]]:
+    """Return ``{key: integers}`` of a ``text_int`` table such as ``units_<tag>``.
+
+    Raises:
+        ValueError: a value is not a list of integers; the message names file and key.
+    """
+    result = {}
+    for key, value in read_table(path).items():
+        try:
+            result[key] = [int(token) for token in value.split()]
+        except ValueError as error:
+            raise ValueError(f"{path}: {key}: not a list of integers: {value[:60]!r}") from error
+    return result
+
+
+# ---------------------------------------------------------------- csv file
+# Read a table that a user wrote by hand or exported from a spreadsheet.
+
+
+def read_csv(
+    path: str | Path, required: Sequence[str], optional: Sequence[str] = ()
+) -> list[tuple[int, dict[str, str]]]:
+    """Return ``(line, {column: value})`` of every row; a column is filled in all rows or absent.
+
+    Columns stand in any order, separated by commas; values are stripped. A byte
+    order mark, which spreadsheets write, is tolerated, and so are blank lines.
+
+    Args:
+        path: UTF-8, its first line names the columns.
+        required: columns that must be there.
+        optional: columns that may be there.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not UTF-8, not a csv, a column missing, unknown or given twice, a
+            row with more or fewer fields, an empty field, no rows; file and line named.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give the path of a csv file")
+    rows: list[tuple[int, dict[str, str]]] = []
+    header: list[str] | None = None
+    line = 1
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            for fields in reader:
+                # A quoted field may hold line ends: a row is named by its first line.
+                first_line, line = line, reader.line_num + 1
+                values = [field.strip() for field in fields]
+                if not any(values) and len(values) < 2:
+                    continue
+                if header is None:
+                    header = values
+                    _check_header(f"{path}:{first_line}", header, required, optional)
+                else:
+                    rows.append((first_line, _row(f"{path}:{first_line}", header, values)))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 text; save it as csv in UTF-8") from error
+    except csv.Error as error:
+        raise ValueError(f"{path}:{line}: not a csv ({error}); check the quotes") from error
+    if not rows:
+        raise ValueError(f"{path}: holds no rows; give a line {','.join(required)} and rows")
+    return rows
+
+
+def _check_header(
+    place: str, header: Sequence[str], required: Sequence[str], optional: Sequence[str]
+) -> None:
+    """Raise a ValueError for a column that is unknown, given twice or missing."""
+    known = ", ".join((*required, *optional))
+    for name in header:
+        if name not in (*required, *optional):
+            raise ValueError(f"{place}: unknown column {name!r:.80}; known, with commas: {known}")
+        if header.count(name) > 1:
+            raise ValueError(f"{place}: column {name!r} stands twice; remove one")
+    for name in required:
+        if name not in header:
+            raise ValueError(f"{place}: column {name!r} is missing; known, with commas: {known}")
+
+
+def _row(place: str, header: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """Return the fields by column; raise a ValueError where one is missing or too many."""
+    if len(values) != len(header):
+        raise ValueError(
+            f"{place}: {len(values)} fields, the first line names {len(header)} columns; "
+            "quote fields that hold a comma"
+        )
+    for name, value in zip(header, values, strict=True):
+        if not value:
+            raise ValueError(f"{place}: {name} is empty; fill it in, or remove the whole column")
+    return dict(zip(header, values, strict=True))
+
+
+# ---------------------------------------------------------------- rejected
+# ``rejected.tsv``: what was left out of a data directory and why, never silently.
+
+logger = logging.getLogger(__name__)
+
+REJECTED = "rejected.tsv"
+
+
+def read_rejected(path: str | Path) -> dict[str, str]:
+    """Return ``{utterance: reason}`` of a data directory; empty where nothing is listed.
+
+    Raises:
+        ValueError: a line is not ``utterance<TAB>reason``.
+    """
+    table = Path(path) / REJECTED
+    rejected: dict[str, str] = {}
+    if not table.is_file():
+        return rejected
+    with open(table, encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            utterance_id, _, reason = line.rstrip("\n").partition("\t")
+            if not utterance_id or not reason:
+                raise ValueError(f"{table}:{number}: expected 'utterance<TAB>reason'")
+            rejected[utterance_id] = reason
+    return rejected
+
+
+def write_rejected(path: str | Path, rejected: Mapping[str, str]) -> None:
+    """Write the sorted list, also an empty one, which says that nothing was left out."""
+    with atomic_open(Path(path) / REJECTED) as stream:
+        for utterance_id in sorted(rejected):
+            reason = " ".join(rejected[utterance_id].split())
+            stream.write(f"{utterance_id}\t{reason}\n")
+
+
+def report_rejected(path: str | Path, rejected: Mapping[str, str], total: int) -> None:
+    """Log one line: how many of ``total`` were left out just now, and an example."""
+    if not rejected:
+        logger.info("%s: all %d utterances kept", path, total)
+        return
+    utterance_id = min(rejected)
+    logger.warning(
+        "%s: %d of %d utterances rejected, listed in %s; for example %s: %s",
+        path,
+        len(rejected),
+        total,
+        Path(path) / REJECTED,
+        utterance_id,
+        rejected[utterance_id],
+    )

@@ -1,0 +1,258 @@
+"""How well vectors tell speakers apart, and how much emotion they give away."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from espnet2_ext._compat import load_ark_scp
+from espnet2_ext.data.tables import read_table
+
+# ---------------------------------------------------------------- evaluate
+
+logger = logging.getLogger(__name__)
+
+MAX_UTTERANCES = 2000
+"""More than this many are thinned by a seeded draw: trials grow with the square."""
+
+
+@dataclass(frozen=True)
+class SpeakerVectorScores:
+    """What `score_speaker_vectors` finds; None where the labels do not allow it.
+
+    Attributes:
+        utterances: scored, of `listed` ones that have both a vector and a speaker.
+        listed: see `utterances`.
+        speakers: different ones among them.
+        trials: pairs of utterances in `equal_error_rate`.
+        equal_error_rate: over all pairs of two utterances, 0..1.
+        cross_emotion_trials: pairs in `cross_emotion_equal_error_rate`.
+        cross_emotion_equal_error_rate: over pairs that differ in emotion, and in text
+            where texts are known: same voice or not, with nothing else in common.
+        same_voice_same_emotion: mean cosine over pairs of different texts.
+        same_voice_other_emotion: mean cosine over pairs of different texts.
+        other_voice: mean cosine over pairs of different voices.
+        emotion_accuracy: unweighted (class-mean) accuracy of a linear probe that
+            reads emotion from the vectors of speakers it was not trained on.
+        emotion_chance: 1 / number of emotions.
+    """
+
+    utterances: int
+    listed: int
+    speakers: int
+    trials: int
+    equal_error_rate: float
+    cross_emotion_trials: int | None = None
+    cross_emotion_equal_error_rate: float | None = None
+    same_voice_same_emotion: float | None = None
+    same_voice_other_emotion: float | None = None
+    other_voice: float | None = None
+    emotion_accuracy: float | None = None
+    emotion_chance: float | None = None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the scores by name."""
+        return asdict(self)
+
+
+def equal_error_rate(scores: np.ndarray, is_target: np.ndarray) -> float:
+    """Return the rate 0..1 at which misses equal false alarms, linear between thresholds.
+
+    Args:
+        scores: (n,) higher means more alike.
+        is_target: (n,) bool, True for a pair of one speaker.
+
+    Raises:
+        ValueError: one of the two kinds of pair is missing.
+    """
+    scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
+    targets = int(is_target.sum())
+    others = len(is_target) - targets
+    if targets == 0 or others == 0:
+        raise ValueError("equal error rate needs pairs of one speaker and pairs of two")
+    order = np.argsort(-scores, kind="stable")
+    # Accepting stops between two different scores only: ties are accepted together.
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    accepted_targets = np.cumsum(is_target[order])[ends]
+    false_alarm = np.concatenate([[0.0], (ends + 1 - accepted_targets) / others])
+    miss = np.concatenate([[1.0], 1.0 - accepted_targets / targets])
+    after = int(np.argmax(false_alarm >= miss))
+    gap_before = miss[after - 1] - false_alarm[after - 1]
+    gap_after = miss[after] - false_alarm[after]
+    weight = gap_before / (gap_before - gap_after)
+    return float(miss[after - 1] + weight * (miss[after] - miss[after - 1]))
+
+
+def probe_accuracy(vectors: np.ndarray, labels: Sequence[str], speakers: Sequence[str]) -> float:
+    """Return the class-mean accuracy of logistic regression on speakers held out in turn.
+
+    Args:
+        vectors: (n, dim), standardised inside on the training speakers.
+        labels: (n,) what to read from them.
+        speakers: (n,) no speaker is on both sides of any of the up to 5 folds.
+
+    Raises:
+        ValueError: fewer than two speakers or labels.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import recall_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    folds = min(5, len(set(speakers)))
+    if folds < 2 or len(set(labels)) < 2:
+        raise ValueError("a probe split by speaker needs at least two speakers and two labels")
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    predicted = cross_val_predict(
+        model, vectors, np.asarray(labels), groups=np.asarray(speakers), cv=GroupKFold(folds)
+    )
+    return float(recall_score(labels, predicted, average="macro"))
+
+
+def score_speaker_vectors(
+    vectors: Mapping[str, np.ndarray],
+    utt2spk: Mapping[str, str],
+    utt2emo: Mapping[str, str] | None = None,
+    text: Mapping[str, str] | None = None,
+    *,
+    seed: int = 0,
+) -> SpeakerVectorScores:
+    """Return verification and emotion scores over the utterances of ``utt2spk`` with a vector.
+
+    Args:
+        vectors: ``{utterance: (dim,)}``.
+        utt2spk: speakers.
+        utt2emo: emotions; without them only the plain equal error rate is given.
+        text: words; pairs of the same words are then left out of the scores that say so.
+        seed: of the draw when there are more than `MAX_UTTERANCES`.
+
+    Raises:
+        ValueError: there are not two speakers, one of them with two utterances.
+    """
+    chosen = _choose(vectors, utt2spk, seed)
+    speakers = np.array([utt2spk[utterance] for utterance in chosen])
+    matrix = np.array([vectors[utterance] for utterance in chosen], dtype=np.float32)
+    unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    first, second = np.triu_indices(len(chosen), k=1)
+    cosine = (unit @ unit.T)[first, second]
+    same_voice = speakers[first] == speakers[second]
+    scores: dict[str, float | int | None] = {
+        "utterances": len(chosen),
+        "listed": len(utt2spk),
+        "speakers": len(set(speakers.tolist())),
+        "trials": len(cosine),
+        "equal_error_rate": equal_error_rate(cosine, same_voice),
+        "other_voice": float(cosine[~same_voice].mean()),
+    }
+    if utt2emo is not None:
+        words = _labels(text, chosen) if text is not None else np.array(chosen)
+        other_text = words[first] != words[second]
+        scores |= _emotion_scores(matrix, speakers, _labels(utt2emo, chosen), cosine, other_text)
+    # The fields differ in type, the dictionary's values cannot.
+    return SpeakerVectorScores(**scores)  # type: ignore[arg-type]
+
+
+def _choose(vectors: Mapping[str, np.ndarray], utt2spk: Mapping[str, str], seed: int) -> list[str]:
+    """Return the sorted utterances to score, at most `MAX_UTTERANCES`."""
+    present = sorted(utterance for utterance in utt2spk if utterance in vectors)
+    if len(present) < 3:
+        raise ValueError(
+            f"{len(present)} of {len(utt2spk)} utterances have a speaker vector; scoring needs 3"
+        )
+    if len(present) <= MAX_UTTERANCES:
+        return present
+    logger.info("scoring a draw of %d of %d utterances", MAX_UTTERANCES, len(present))
+    rng = np.random.default_rng(seed)
+    return sorted(rng.choice(present, MAX_UTTERANCES, replace=False).tolist())
+
+
+def _emotion_scores(
+    matrix: np.ndarray,
+    speakers: np.ndarray,
+    emotions: np.ndarray,
+    cosine: np.ndarray,
+    other_text: np.ndarray,
+) -> dict[str, float | int | None]:
+    """Return the scores that need emotion labels; ``cosine`` and ``other_text`` are over pairs."""
+    first, second = np.triu_indices(len(matrix), k=1)
+    same_voice = speakers[first] == speakers[second]
+    same_emotion = emotions[first] == emotions[second]
+    crossing = ~same_emotion & other_text
+    return {
+        "cross_emotion_trials": int(crossing.sum()),
+        "cross_emotion_equal_error_rate": _rate(cosine[crossing], same_voice[crossing]),
+        "same_voice_same_emotion": _mean(cosine[same_voice & same_emotion & other_text]),
+        "same_voice_other_emotion": _mean(cosine[same_voice & crossing]),
+        "emotion_accuracy": _probe(matrix, emotions, speakers),
+        "emotion_chance": 1.0 / len(set(emotions.tolist())),
+    }
+
+
+def score_data_directory(data_dir: str | Path, *, seed: int = 0) -> SpeakerVectorScores:
+    """Return the scores of a data directory's ``spk_embed.scp``.
+
+    Raises:
+        ValueError: the vectors are not extracted yet, or see `score_speaker_vectors`.
+    """
+    data_dir = Path(data_dir)
+    if not (data_dir / "spk_embed.scp").is_file():
+        raise ValueError(f"{data_dir}: has no spk_embed.scp; run extract_speaker_vectors first")
+    tables = {
+        name: read_table(data_dir / name) if (data_dir / name).is_file() else None
+        for name in ("utt2spk", "utt2emo", "text")
+    }
+    if tables["utt2spk"] is None:
+        raise ValueError(f"{data_dir}: has no utt2spk; prepare the data directory first")
+    return score_speaker_vectors(
+        load_ark_scp(data_dir / "spk_embed.scp"),
+        tables["utt2spk"],
+        tables["utt2emo"],
+        tables["text"],
+        seed=seed,
+    )
+
+
+def _labels(table: Mapping[str, str], utterances: list[str]) -> np.ndarray:
+    missing = [utterance for utterance in utterances if utterance not in table]
+    if missing:
+        raise ValueError(f"{missing[0]}: has a speaker but no emotion or text, as others have")
+    return np.array([table[utterance] for utterance in utterances])
+
+
+def _rate(scores: np.ndarray, is_target: np.ndarray) -> float | None:
+    return equal_error_rate(scores, is_target) if 0 < is_target.sum() < len(is_target) else None
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _probe(matrix: np.ndarray, emotions: np.ndarray, speakers: np.ndarray) -> float | None:
+    if len(set(emotions.tolist())) < 2 or len(set(speakers.tolist())) < 2:
+        return None
+    return probe_accuracy(matrix, emotions.tolist(), speakers.tolist())
+
+
+# ---------------------------------------------------------------- speaker similarity
+# How much two utterances sound like one speaker, for a frozen speaker encoder.
+
+
+def speaker_similarity(vector: np.ndarray, other: np.ndarray) -> float:
+    """Return the cosine (-1 to 1) of two speaker vectors (D,).
+
+    Raises:
+        ValueError: vectors of different shape, without length, or not finite.
+    """
+    vector, other = (np.asarray(one, dtype=np.float64) for one in (vector, other))
+    if vector.ndim != 1 or vector.shape != other.shape:
+        raise ValueError(
+            f"expected two vectors of one size, got shapes {vector.shape} and {other.shape}; "
+            "take both from one encoder"
+        )
+    length = float(np.linalg.norm(vector) * np.linalg.norm(other))
+    if not np.isfinite(length) or length == 0.0:
+        raise ValueError("a cosine needs vectors that are finite and not zero")
+    return float(np.clip(vector @ other / length, -1.0, 1.0))

@@ -1,0 +1,262 @@
+"""Speak: step by step, a batch at a time, each item until its own stop token."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import yaml
+
+from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
+from espnet2_ext.prosody2vec.memory import DecoderOutput, DecoderState, Memory
+
+# ---------------------------------------------------------------- generation
+
+
+@dataclass(frozen=True)
+class GenerationLimits:
+    """When to stop, and how far the attention may move; not in paper.
+
+    Attributes:
+        stop_threshold: probability of the stop token that ends an item.
+        min_frames_per_unit: no stop before this many mel frames for each unit; in whole
+            steps, rounded down.
+        max_frames_per_unit: an item is cut here, and counted as not stopped; rounded as well,
+            but never to no step at all.
+        max_last_unit_frames: so many mel frames with the attention on the last unit end an
+            item too, counted as not stopped; 60 are 0.96 s at a hop of 16 ms.
+        backward_units: furthest the attention may move back in a step; None for no limit.
+        forward_units: furthest it may move ahead in a step; None for no limit.
+    """
+
+    stop_threshold: float = 0.5
+    min_frames_per_unit: float = 0.5
+    max_frames_per_unit: float = 12.0
+    max_last_unit_frames: int = 60
+    backward_units: int | None = None
+    forward_units: int | None = None
+
+    def __post_init__(self):
+        if not 0.0 < self.stop_threshold < 1.0:
+            raise ValueError(f"stop_threshold must lie in (0, 1): {self.stop_threshold}")
+        if not 0.0 <= self.min_frames_per_unit < self.max_frames_per_unit:
+            raise ValueError(
+                f"need 0 <= min_frames_per_unit < max_frames_per_unit: "
+                f"{self.min_frames_per_unit}, {self.max_frames_per_unit}"
+            )
+        if self.max_last_unit_frames < 1:
+            raise ValueError(
+                f"max_last_unit_frames must be at least 1: {self.max_last_unit_frames}"
+            )
+
+    @classmethod
+    def from_file(cls, path: str | Path | None) -> "GenerationLimits":
+        """Return the limits of a yaml file, the defaults for what it leaves out or for None.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it holds anything but limits, or impossible ones; one line.
+        """
+        if not path:
+            return cls()
+        try:
+            return cls(**(yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}))
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: no generation limits ({reason})") from error
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One generated utterance.
+
+    Attributes:
+        mel: (T, M) normalised, T a multiple of the reduction factor.
+        attention: (S, U).
+        is_stopped: whether the stop token ended it, not the limit.
+    """
+
+    mel: torch.Tensor
+    attention: torch.Tensor
+    is_stopped: bool
+
+
+@torch.no_grad()
+def generate(
+    decoder: Prosody2VecDecoder,
+    memory: Memory,
+    limits: GenerationLimits = GenerationLimits(),
+) -> list[Generated]:
+    """Return one utterance for each item; batching does not change what an item says.
+
+    The decoder must be in eval mode. Steps are shared by the batch, and items that
+    have stopped leave it, so that a long one does not make the others pay.
+
+    Args:
+        decoder: see there.
+        memory: see there.
+        limits: see there.
+
+    Raises:
+        ValueError: the decoder is in train mode.
+    """
+    if decoder.training:
+        raise ValueError("generate() needs a model in eval mode: call model.eval()")
+    group = decoder.reduction_factor
+    unit_lengths = memory.mask.sum(dim=1).tolist()
+    min_steps = [int(limits.min_frames_per_unit * length / group) for length in unit_lengths]
+    max_steps = [
+        max(1, int(limits.max_frames_per_unit * length / group)) for length in unit_lengths
+    ]
+    state = decoder.start(memory)
+    frame = memory.encoded.new_zeros(len(memory.encoded), decoder.mel_dim)
+    active = list(range(len(unit_lengths)))
+    frames: list[list[torch.Tensor]] = [[] for _ in active]
+    weights: list[list[torch.Tensor]] = [[] for _ in active]
+    is_stopped = [False] * len(active)
+    at_end = [0] * len(active)
+    for step in range(1, max(max_steps) + 1):
+        group_frames, stop_logit, state = decoder.step(frame, _confine(state, limits))
+        frame = group_frames[:, -1]
+        stop = (stop_logit.sigmoid() > limits.stop_threshold).tolist()
+        position = state.weights.argmax(dim=1).tolist()
+        keep = []
+        for row, item in enumerate(active):
+            frames[item].append(group_frames[row])
+            weights[item].append(state.weights[row])
+            is_stopped[item] = stop[row] and step >= min_steps[item]
+            at_end[item] += group * (position[row] == unit_lengths[item] - 1)
+            is_cut = step >= max_steps[item] or at_end[item] >= limits.max_last_unit_frames
+            if not is_stopped[item] and not is_cut:
+                keep.append(row)
+        if len(keep) < len(active):
+            active = [active[row] for row in keep]
+            if not active:
+                break
+            frame, state = frame[keep], state.items(keep)
+    return [
+        Generated(
+            torch.cat(frames[item]),
+            torch.stack(weights[item])[:, :length],
+            is_stopped[item],
+        )
+        for item, length in enumerate(unit_lengths)
+    ]
+
+
+def _confine(state: DecoderState, limits: GenerationLimits) -> DecoderState:
+    """Return the state with the units out of reach of the last step masked."""
+    if limits.backward_units is None and limits.forward_units is None:
+        return state
+    units = torch.arange(state.weights.size(1), device=state.weights.device)
+    position = state.weights.argmax(dim=1, keepdim=True)
+    valid = state.memory.mask
+    if limits.backward_units is not None:
+        valid = valid & (units >= position - limits.backward_units)
+    if limits.forward_units is not None:
+        valid = valid & (units <= position + limits.forward_units)
+    return replace(state, mask=valid)
+
+
+# ---------------------------------------------------------------- scheduled sampling
+# Scheduled sampling: now and then feed the decoder what it said itself.
+
+
+@dataclass(frozen=True)
+class SamplingSchedule:
+    """How likely a step is to be fed its own last frame, by the number of updates done.
+
+    Source: [P2V] IV-B names scheduled sampling (Bengio et al. 2015) without a schedule:
+    the numbers are not in paper.
+
+    Attributes:
+        start_updates: probability 0 up to here.
+        end_updates: ``probability`` from here on, a straight line between.
+        probability: the highest; 0 switches sampling off.
+        mode: ``sequential``, exact, or ``parallel``, in a fraction of the time; see
+            ``sampled_pass`` and ``parallel_sampled_pass``.
+
+    Raises:
+        ValueError: a probability outside [0, 1], an end before the start, another mode.
+    """
+
+    start_updates: int = 0
+    end_updates: int = 1
+    probability: float = 0.0
+    mode: str = "sequential"
+
+    def __post_init__(self):
+        if not 0.0 <= self.probability <= 1.0:
+            raise ValueError(f"sampling probability must lie in [0, 1]: {self.probability}")
+        if self.end_updates <= self.start_updates:
+            raise ValueError(
+                f"sampling end_updates {self.end_updates} must be above "
+                f"start_updates {self.start_updates}"
+            )
+
+        if self.mode not in ("sequential", "parallel"):
+            raise ValueError(f"sampling mode must be sequential or parallel: {self.mode!r}")
+
+    def at(self, updates: int) -> float:
+        """Return the probability after that many updates."""
+        progress = (updates - self.start_updates) / (self.end_updates - self.start_updates)
+        return self.probability * min(max(progress, 0.0), 1.0)
+
+    def run(
+        self,
+        decoder: Prosody2VecDecoder,
+        memory: Memory,
+        inputs: torch.Tensor,
+        probability: float,
+    ) -> DecoderOutput:
+        """Return the pass that ``mode`` names; arguments as for ``sampled_pass``."""
+        run = parallel_sampled_pass if self.mode == "parallel" else sampled_pass
+        return run(decoder, memory, inputs, probability)
+
+
+def sampled_pass(
+    decoder: Prosody2VecDecoder, memory: Memory, inputs: torch.Tensor, probability: float
+) -> DecoderOutput:
+    """Return a free pass in which each step of each item may be fed its own last frame.
+
+    Exact and sequential: the fed frame is what this very pass produced. Gradients do
+    not flow through a fed frame, as it replaces data.
+
+    Args:
+        decoder: whose ``start`` and ``step`` are used.
+        memory: see there.
+        inputs: (B, S, M) the true frames of ``step_inputs``.
+        probability: of feeding the own frame, drawn per item and step.
+    """
+    is_own = torch.rand(inputs.shape[:2], device=inputs.device) < probability
+    state = decoder.start(memory)
+    last_frame = torch.zeros_like(inputs[:, 0])
+    frames, stop_logits, weights = [], [], []
+    for step in range(inputs.size(1)):
+        fed = torch.where(is_own[:, step, None], last_frame, inputs[:, step])
+        group, stop_logit, state = decoder.step(fed, state)
+        last_frame = group[:, -1].detach()
+        frames.append(group)
+        stop_logits.append(stop_logit)
+        weights.append(state.weights)
+    return DecoderOutput(
+        torch.cat(frames, dim=1), torch.stack(stop_logits, dim=1), torch.stack(weights, dim=1)
+    )
+
+
+def parallel_sampled_pass(
+    decoder: Prosody2VecDecoder, memory: Memory, inputs: torch.Tensor, probability: float
+) -> DecoderOutput:
+    """Return a free pass fed, here and there, with frames of a first, teacher-forced pass.
+
+    Source: parallel scheduled sampling, Duckworth et al. 2019 (arXiv 1906.04331), with
+    one mixing pass; for transformers Mihaylova and Martins 2019.
+    Deviation: a fed frame was predicted from true frames, not from fed ones, so errors
+    do not build up as in ``sampled_pass``; the loop keeps everything outside that
+    teacher forcing keeps outside, at the price of one pass without gradients.
+
+    Args: as for ``sampled_pass``.
+    """
+    is_own = torch.rand(inputs.shape[:2], device=inputs.device) < probability
+    with torch.no_grad():
+        own = decoder.step_inputs(decoder.free(memory, inputs).mels).to(inputs.dtype)
+    return decoder.free(memory, torch.where(is_own[:, :, None], own, inputs))

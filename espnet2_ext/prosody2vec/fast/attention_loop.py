@@ -1,0 +1,459 @@
+"""The teacher-forced attention loop as one autograd function, exact and lean.
+
+The attention LSTM needs the last context and the attention needs the LSTM, so one loop
+over time remains. Everything else is outside it: input products before, decoder LSTM and
+projections after, and of the gradients all that is a sum over time.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import torch
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from espnet2_ext.prosody2vec.fast.lstm import (
+    CellDerivatives,
+    cell_forward,
+    product_dtype,
+    rows_for_product,
+    times_rows,
+)
+
+# ---------------------------------------------------------------- attention steps
+# Some steps of the attention loop, forward and backward, in place on given tensors.
+#
+# Nothing here looks at a value, and of what is allocated only the result outlives the call, so
+# the same code runs step by step and inside a captured CUDA graph (see graph_steps.py).
+#
+# Letters: C steps of a chunk, B items, Bp rows allocated for them, U units, E width of the
+# encoded units, H of the LSTM, A of the attention, W taps of the location convolution.
+
+
+@dataclass(frozen=True)
+class LoopWeights:
+    """Everything that is the same at every step.
+
+    Attributes:
+        recurrent: (4H, E + H) of the gates, over last context and last hidden state.
+        query: (A, H).
+        location: (A, 2 * W) of location convolution and location layer in one.
+        score: (1, A).
+        encoded: (B, U, E).
+        projected: (B, A, U) what the memory layer makes of the whole memory.
+        penalty: (B, U) 0 at valid units, minus infinity elsewhere.
+    """
+
+    recurrent: torch.Tensor
+    query: torch.Tensor
+    location: torch.Tensor
+    score: torch.Tensor
+    encoded: torch.Tensor
+    projected: torch.Tensor
+    penalty: torch.Tensor
+
+    @property
+    def taps(self) -> int:
+        """W."""
+        return self.location.size(1) // 2
+
+
+@dataclass(frozen=True)
+class Steps:
+    """States of C steps; row 0 of what has C + 1 rows is the state before the first.
+
+    Attributes:
+        gates: (C, B, 4H) going in without their recurrent part, coming out activated.
+        operands: (C + 1, Bp, E + H) context and hidden state side by side.
+        cells: (C + 1, B, H).
+        weights: (C + 1, B, U) attention.
+        history: (B, 2, U) last and accumulated attention, at the last step done.
+    """
+
+    gates: torch.Tensor
+    operands: torch.Tensor
+    cells: torch.Tensor
+    weights: torch.Tensor
+    history: torch.Tensor
+
+    def part(self, start: int, stop: int) -> "Steps":
+        """Return steps start to stop, as views."""
+        after = slice(start, stop + 1)
+        operands, cells, weights = self.operands[after], self.cells[after], self.weights[after]
+        return Steps(self.gates[start:stop], operands, cells, weights, self.history)
+
+
+@torch.no_grad()
+def forward_steps(loop: LoopWeights, steps: Steps) -> None:
+    """Fill in all states after the first."""
+    batch, _, width = loop.encoded.shape
+    query, score = loop.query.t(), loop.score.expand(batch, -1, -1)
+    location = loop.location.expand(batch, -1, -1)
+    for step, gates in enumerate(steps.gates.unbind(0)):
+        gates.add_(times_rows(loop.recurrent, steps.operands[step])[:batch])
+        context, hidden = steps.operands[step + 1, :batch].split([width, query.size(0)], dim=1)
+        cell_forward(gates, steps.cells[step], steps.cells[step + 1], hidden)
+        scores = torch.baddbmm(loop.projected, location, _patches(steps.history, loop))
+        scores.add_((hidden @ query)[:, :, None]).tanh_()
+        energies = torch.bmm(score, scores).squeeze(1) + loop.penalty
+        weights = steps.weights[step + 1]
+        torch.softmax(energies, dim=1, out=weights)
+        steps.history[:, 0] = weights
+        steps.history[:, 1] += weights
+        torch.bmm(weights[:, None].to(loop.encoded.dtype), loop.encoded, out=context[:, None])
+
+
+@dataclass(frozen=True)
+class StepGradients:
+    """Gradients that the outputs of C steps received, and those that go on backward.
+
+    Attributes:
+        contexts: (C, B, E) received; on return the whole gradient of each context.
+        hidden: (C, B, H) received.
+        weights: (C, B, U) received.
+        operand: (B, E + H) of the last operand, from the step after; updated.
+        cell: (B, H) of the last cell, from the step after; updated.
+        history: (B, 2, U) of the last history: through the step after for the weights,
+            through all of those for the accumulated ones; updated.
+    """
+
+    contexts: torch.Tensor
+    hidden: torch.Tensor
+    weights: torch.Tensor
+    operand: torch.Tensor
+    cell: torch.Tensor
+    history: torch.Tensor
+
+
+@dataclass(frozen=True)
+class LoopGradients:
+    """Gradients of ``LoopWeights``, summed up chunk by chunk, and of the chunk's gates."""
+
+    recurrent: torch.Tensor
+    query: torch.Tensor
+    location: torch.Tensor
+    score: torch.Tensor
+    encoded: torch.Tensor
+    projected: torch.Tensor
+
+    @staticmethod
+    def zeros(loop: LoopWeights, dtype: torch.dtype) -> "LoopGradients":
+        """Return sums to start from."""
+        weights = (getattr(loop, field.name) for field in fields(LoopGradients))
+        return LoopGradients(*(weight.new_zeros(weight.shape, dtype=dtype) for weight in weights))
+
+
+@torch.no_grad()
+def backward_steps(
+    loop: LoopWeights,
+    transposed: torch.Tensor,
+    steps: Steps,
+    histories: torch.Tensor,
+    received: StepGradients,
+    sums: LoopGradients,
+) -> torch.Tensor:
+    """Return the gates' gradients (C, B, 4H); add to ``sums``, update ``received``.
+
+    Only what the recurrence needs is computed step by step. Energies are computed anew
+    for all steps of the chunk at once, and weights get their gradients from one product
+    over all of them.
+
+    Args:
+        loop: of the forward pass.
+        transposed: (E + H, 4H) ``loop.recurrent`` the other way round, contiguous.
+        steps: of the forward pass.
+        histories: (C, B, 2, U) what each step saw of the weights before it.
+        received: see there.
+        sums: see there.
+    """
+    count, batch, _ = steps.gates.shape
+    width = loop.encoded.size(2)
+    patches = _patches(histories.flatten(0, 1), loop)
+    hidden = steps.operands[1:, :batch, width:]
+    scores = _scores(loop, patches, hidden)  # (C, B, A, U)
+    slopes = (1.0 - scores.square()).mul_(loop.score.view(-1, 1))
+    derivatives = CellDerivatives(steps.gates, steps.cells)
+    energies = steps.weights.new_empty(received.weights.shape)
+    queries = scores.new_empty(count, batch, loop.query.size(0))
+    padded = transposed.new_zeros(steps.operands.size(1), transposed.size(1))
+    location = loop.location.t().expand(batch, -1, -1)
+    operand, to_last, to_all = received.operand, *received.history.unbind(1)
+    for step in range(count - 1, -1, -1):
+        weights, context = steps.weights[step + 1], received.contexts[step]
+        context.add_(operand[:, :width])
+        to_weights = torch.bmm(loop.encoded, context[:, :, None].to(loop.encoded.dtype))[:, :, 0]
+        to_weights = to_weights + received.weights[step]
+        to_weights.add_(to_last).add_(to_all)
+        weighted = to_weights.mul_(weights)
+        energy = torch.addcmul(
+            weighted, weights, weighted.sum(dim=1, keepdim=True), value=-1.0, out=energies[step]
+        )
+        slope = slopes[step].mul_(energy[:, None].to(slopes.dtype))
+        query = torch.sum(slope, dim=2, out=queries[step])
+        to_last, more = _unpatched(torch.bmm(location, slope), loop.taps).unbind(1)
+        to_all = to_all + more
+        to_hidden = received.hidden[step] + operand[:, width:]
+        to_hidden.add_(query @ loop.query)
+        padded[:batch] = derivatives.backward(step, to_hidden, received.cell)
+        operand = times_rows(transposed, padded)[:batch]
+    received.operand.copy_(operand)
+    torch.stack([to_last, to_all], dim=1, out=received.history)
+    _add_products(loop, steps, scores, slopes, patches, energies, queries, received, sums)
+    gates = derivatives.of_gates
+    flat = gates.flatten(0, 1).to(steps.operands.dtype)
+    sums.recurrent.add_(flat.t() @ steps.operands[:-1, :batch].flatten(0, 1))
+    return gates
+
+
+def _add_products(
+    loop: LoopWeights,
+    steps: Steps,
+    scores: torch.Tensor,
+    slopes: torch.Tensor,
+    patches: torch.Tensor,
+    energies: torch.Tensor,
+    queries: torch.Tensor,
+    received: StepGradients,
+    sums: LoopGradients,
+) -> None:
+    """Add the gradients that are one product over all steps of the chunk."""
+    _, batch, _, units = scores.shape
+    hidden = steps.operands[1:, :batch, loop.encoded.size(2) :]
+    flat = energies.view(-1, units, 1).to(scores.dtype)
+    sums.score.add_(torch.bmm(scores.flatten(0, 1), flat).sum(dim=0).t())
+    sums.projected.add_(slopes.sum(dim=0))
+    sums.location.add_(torch.bmm(slopes.flatten(0, 1), patches.transpose(1, 2)).sum(dim=0))
+    sums.query.add_(queries.flatten(0, 1).t() @ hidden.flatten(0, 1))
+    weights = steps.weights[1:].permute(1, 2, 0).to(loop.encoded.dtype)
+    contexts = received.contexts.transpose(0, 1).to(loop.encoded.dtype)
+    sums.encoded.add_(torch.bmm(weights, contexts))
+
+
+def _scores(loop: LoopWeights, patches: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+    """Return tanh of query, memory and location (C, B, A, U) for all steps at once."""
+    count, batch, _ = hidden.shape
+    location = loop.location.expand(len(patches), -1, -1)
+    scores = torch.bmm(location, patches).unflatten(0, (count, batch))
+    scores.add_(loop.projected)
+    return scores.add_((hidden @ loop.query.t())[:, :, :, None]).tanh_()
+
+
+def _patches(history: torch.Tensor, loop: LoopWeights) -> torch.Tensor:
+    """Return (B, 2 * W, U): what the location convolution sees around each unit."""
+    history = history[:, :, None].to(loop.location.dtype)
+    return F.unfold(history, (1, loop.taps), padding=(0, loop.taps // 2))
+
+
+def _unpatched(gradients: torch.Tensor, taps: int) -> torch.Tensor:
+    """Return (B, 2, U): the gradient of a history from that of its patches."""
+    size = (1, gradients.size(2))
+    return F.fold(gradients, size, (1, taps), padding=(0, taps // 2))[:, :, 0]
+
+
+# ---------------------------------------------------------------- attention loop
+
+CHUNK_STEPS = 32
+"""Steps whose energies are held at once while going backward; memory grows with it."""
+
+
+class StepRunner(Protocol):
+    """Goes through steps: ``OneByOne`` here, ``GraphSteps`` in graph_steps.py.
+
+    Attributes:
+        count: steps of a chunk when going backward, the first chunk starting at step 0.
+    """
+
+    count: int
+
+    def forward(self, loop: LoopWeights, steps: Steps) -> None:
+        """See ``forward_steps``."""
+
+    def backward(
+        self,
+        loop: LoopWeights,
+        transposed: torch.Tensor,
+        chunk: Steps,
+        histories: torch.Tensor,
+        received: StepGradients,
+        sums: LoopGradients,
+    ) -> torch.Tensor:
+        """See ``backward_steps``; the last chunk comes first."""
+
+
+class OneByOne:
+    """Goes through the steps one by one."""
+
+    count = CHUNK_STEPS
+    forward = staticmethod(forward_steps)
+    backward = staticmethod(backward_steps)
+
+
+def attention_loop(
+    gates: torch.Tensor,
+    encoded: torch.Tensor,
+    projected: torch.Tensor,
+    mask: torch.Tensor,
+    recurrent: torch.Tensor,
+    query: torch.Tensor,
+    location: torch.Tensor,
+    score: torch.Tensor,
+    runner: StepRunner | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return states (S, B, E + H) and weights (S, B, U); see AttentionLoop, this minds autocast.
+
+    Under autocast the products are in its precision; gates, cells, energies and weights
+    stay in that of the parameters.
+
+    Args:
+        gates: (S, B, 4H) input products and biases of the attention LSTM, time first.
+        encoded: (B, U, E).
+        projected: (B, A, U) what the memory layer makes of the whole memory.
+        mask: (B, U) True at valid units.
+        recurrent: (4H, E + H).
+        query: (A, H).
+        location: (A, 2 * W).
+        score: (1, A).
+        runner: goes through the steps; None for one by one.
+    """
+    own, dtype = recurrent.dtype, product_dtype(recurrent)
+    penalty = torch.zeros(mask.shape, dtype=own, device=mask.device)
+    penalty.masked_fill_(~mask, float("-inf"))
+    weights = (tensor.to(dtype) for tensor in (recurrent, query, location, score))
+    with torch.autocast(gates.device.type, enabled=False):
+        return AttentionLoop.apply(
+            gates.to(own),
+            encoded.to(dtype),
+            projected.to(dtype).contiguous(),
+            penalty,
+            *weights,
+            runner or OneByOne(),
+        )
+
+
+# Its methods name their arguments, where torch declares *args: hence "type: ignore" on both.
+class AttentionLoop(torch.autograd.Function):
+    """States and attention weights of all steps.
+
+    Kept for the gradient are gates, cells, contexts, hidden states and weights, about
+    6 H + E + U numbers a step and item; energies, of which there are A x U, are computed
+    again while going backward.
+    """
+
+    # torch declares forward and backward with *args; these name theirs.
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx,
+        gates: torch.Tensor,
+        encoded: torch.Tensor,
+        projected: torch.Tensor,
+        penalty: torch.Tensor,
+        recurrent: torch.Tensor,
+        query: torch.Tensor,
+        location: torch.Tensor,
+        score: torch.Tensor,
+        runner: StepRunner,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return states (S, B, E + H), contexts and hidden states, and weights (S, B, U).
+
+        Args:
+            ctx: of autograd.
+            gates: (S, B, 4H) input products and biases of the attention LSTM, time first.
+            encoded: (B, U, E); its dtype is that of the products.
+            projected: (B, A, U).
+            penalty: (B, U) 0 at valid units, minus infinity elsewhere.
+            recurrent: (4H, E + H).
+            query: (A, H).
+            location: (A, 2 * W).
+            score: (1, A).
+            runner: goes through the steps.
+        """
+        loop = LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
+        steps = first_state(loop, gates)
+        runner.forward(loop, steps)
+        ctx.runner = runner
+        ctx.save_for_backward(
+            encoded, projected, penalty, recurrent, query, location, score,
+            steps.gates, steps.operands, steps.cells, steps.weights,
+        )  # fmt: skip
+        return steps.operands[1:, : len(encoded)], steps.weights[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # type: ignore[override]
+        ctx, states: torch.Tensor, weights: torch.Tensor
+    ) -> tuple[torch.Tensor | None, ...]:
+        """Return the gradients in the order of ``forward``'s arguments."""
+        encoded, projected, penalty, recurrent, query, location, score, *states_before = (
+            ctx.saved_tensors
+        )
+        loop = LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
+        gates, operands, cells, attention = states_before
+        steps = Steps(gates, operands, cells, attention, history=attention.new_empty(0))
+        return (*gradients_of_loop(loop, steps, states, weights, ctx.runner), None)
+
+
+def first_state(loop: LoopWeights, gates: torch.Tensor) -> Steps:
+    """Return states of all steps with the first filled in: all weight on unit 0."""
+    count, batch, _ = gates.shape
+    _, units, width = loop.encoded.shape
+    lstm_units = gates.size(2) // 4
+    rows = rows_for_product(batch, gates.device)
+    operands = loop.encoded.new_zeros(count + 1, rows, width + lstm_units)
+    operands[0, :batch, :width] = loop.encoded[:, 0]
+    weights = gates.new_zeros(count + 1, batch, units)
+    weights[0, :, 0] = 1.0
+    history = gates.new_zeros(batch, 2, units)
+    history[:, :, 0] = 1.0
+    cells = gates.new_zeros(count + 1, batch, lstm_units)
+    return Steps(gates.clone(), operands, cells, weights, history)
+
+
+def gradients_of_loop(
+    loop: LoopWeights,
+    steps: Steps,
+    states: torch.Tensor,
+    weights: torch.Tensor,
+    runner: StepRunner,
+) -> tuple[torch.Tensor | None, ...]:
+    """Return the gradients of the arguments of ``AttentionLoop``, in their order.
+
+    Args:
+        loop: of the forward pass.
+        steps: of the forward pass.
+        states: (S, B, E + H) gradients of the results.
+        weights: (S, B, U) gradients of the results.
+        runner: goes through the steps of a chunk.
+    """
+    count, batch, _ = steps.gates.shape
+    _, units, width = loop.encoded.shape
+    real = steps.gates
+    operand = real.new_zeros(batch, steps.operands.size(2))
+    cell, history = torch.zeros_like(steps.cells[0]), real.new_zeros(batch, 2, units)
+    sums = LoopGradients.zeros(loop, real.dtype)
+    transposed = loop.recurrent.t().contiguous()
+    gates = torch.empty_like(real)
+    accumulated = steps.weights.cumsum(dim=0)
+    for start in reversed(range(0, count, runner.count)):
+        part = slice(start, min(count, start + runner.count))
+        received = StepGradients(
+            states[part, :, :width].to(real.dtype, copy=True),
+            states[part, :, width:].to(real.dtype),
+            weights[part],
+            operand,
+            cell,
+            history,
+        )
+        histories = torch.stack([steps.weights[part], accumulated[part]], dim=2)
+        chunk = steps.part(part.start, part.stop)
+        gates[part] = runner.backward(loop, transposed, chunk, histories, received, sums)
+    sums.encoded[:, 0] += operand[:, :width]
+    return (
+        gates,
+        sums.encoded.to(loop.encoded.dtype),
+        sums.projected.to(loop.projected.dtype),
+        None,
+        sums.recurrent.to(loop.recurrent.dtype),
+        sums.query.to(loop.query.dtype),
+        sums.location.to(loop.location.dtype),
+        sums.score.to(loop.score.dtype),
+    )

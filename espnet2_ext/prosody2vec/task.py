@@ -1,0 +1,262 @@
+"""The ESPnet2 task that pretrains Prosody2Vec."""
+
+import argparse
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from espnet2.tasks.abs_task import scheduler_classes
+from espnet2.train.collate_fn import CommonCollateFn
+from espnet2.utils.types import int_or_none, str2bool, str_or_none
+
+from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder, UnitEncoder
+from espnet2_ext.prosody2vec.mels import HifiGanMel
+from espnet2_ext.prosody2vec.model import Prosody2VecModel
+from espnet2_ext.speaker.embeddings import SpeakerVectorSampler
+from espnet2_ext.training.options import add_component_options, normalize_choices, specaug_choices
+from espnet2_ext.training.schedule import SplitIterFactory, WarmupCosineLR
+from espnet2_ext.training.task import TrainedTask
+from espnet2_ext.training.trainer import Prosody2VecTrainer
+from espnet2_ext.units.centroids import Centroids
+
+# ---------------------------------------------------------------- preprocessor
+# Give every training example the speaker vector of another utterance.
+
+
+class SpeakerVectorPreprocessor:
+    """ESPnet preprocess function that adds ``speaker_embedding`` to an example.
+
+    Source: [P2V] III-B: "we input a different audio belonging to the same speaker".
+    While training, the draw uses numpy's global generator, which ESPnet seeds by epoch
+    and worker: every epoch draws anew, and a resumed run draws as an undisturbed one. In
+    validation an utterance has the same vector in every epoch.
+
+    Args:
+        directory: holds ``utt2spk`` and ``spk_embed.scp`` of the examples.
+        is_deterministic: True in validation.
+        other_directory: the same tables of a set whose utterances speak for these speakers
+            too: in validation, the training set. None draws from ``directory`` alone.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        is_deterministic: bool,
+        other_directory: str | Path | None = None,
+    ):
+        self.sampler = SpeakerVectorSampler.from_directory(
+            directory, other_directory, deterministic=is_deterministic
+        )
+        self.is_deterministic = is_deterministic
+
+    def __call__(self, utterance_id: str, data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the example with ``speaker_embedding`` (speaker_dim,) added."""
+        generator = None
+        if not self.is_deterministic:
+            generator = np.random.default_rng(np.random.randint(2**31))
+        data["speaker_embedding"] = self.sampler.draw(utterance_id, generator)
+        return data
+
+
+def shared_preprocessor(
+    directory: str | Path, is_deterministic: bool, other_directory: str | Path | None = None
+) -> SpeakerVectorPreprocessor:
+    """Return the preprocessor of a directory: the same one as long as its tables are the same.
+
+    ESPnet asks for one at each split of the training tables in each epoch.
+    """
+    folders = tuple(Path(each) for each in (directory, other_directory) if each is not None)
+    stats = [(folder / name).stat() for folder in folders for name in ("utt2spk", "spk_embed.scp")]
+    version = tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+    return _built(is_deterministic, version, *folders)
+
+
+@lru_cache(maxsize=2)  # of training and of validation
+def _built(
+    is_deterministic: bool,
+    version: tuple[tuple[int, ...], ...],
+    directory: Path,
+    other: Path | None = None,
+) -> SpeakerVectorPreprocessor:
+    return SpeakerVectorPreprocessor(directory, is_deterministic, other)
+
+
+# ---------------------------------------------------------------- prosody2vec
+
+# ESPnet looks schedulers up by name in this mapping; adding to it is its own way in.
+scheduler_classes["warmupcosine"] = WarmupCosineLR
+
+
+class Prosody2VecTask(TrainedTask):
+    """Pretraining by reconstruction ([P2V] III, IV-B)."""
+
+    num_optimizers: int = 1
+    class_choices_list = [normalize_choices, specaug_choices]
+    trainer = Prosody2VecTrainer
+
+    @classmethod
+    def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options that only this task has."""
+        group = parser.add_argument_group("Prosody2Vec")
+        _add_unit_options(group)
+        group.add_argument(
+            "--speaker_dim", type=int, default=192, help="width of the speaker vectors"
+        )
+        group.add_argument(
+            "--train_speaker_dir",
+            type=str_or_none,
+            default=None,
+            help="directory with utt2spk and spk_embed.scp of the training set",
+        )
+        group.add_argument(
+            "--valid_speaker_dir",
+            type=str_or_none,
+            default=None,
+            help="the same of the validation set, whose vectors are drawn from both",
+        )
+        group.add_argument(
+            "--use_preprocessor",
+            type=str2bool,
+            default=True,
+            help="draw speaker vectors; only data that holds them already needs False",
+        )
+        add_component_options(
+            group,
+            {
+                "features": HifiGanMel,
+                "unit_encoder": UnitEncoder,
+                "prosody_encoder": ProsodyEncoder,
+                "decoder": Prosody2VecDecoder,
+                "model": Prosody2VecModel,
+            },
+        )
+        for choices in cls.class_choices_list:
+            choices.add_arguments(group)
+
+    @classmethod
+    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
+        """Return ESPnet's collate function; padding of units is masked by the model."""
+        return CommonCollateFn(
+            float_pad_value=0.0, int_pad_value=0, not_sequence=["speaker_embedding"]
+        )
+
+    @classmethod
+    def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
+        """Return the drawing of speaker vectors; none where statistics are collected."""
+        if not args.use_preprocessor or args.collect_stats:
+            return None
+        directory, other = args.train_speaker_dir, None
+        if not train:
+            directory, other = args.valid_speaker_dir, args.train_speaker_dir
+        if directory is None:
+            option = "--train_speaker_dir" if train else "--valid_speaker_dir"
+            raise ValueError(f"{option} is needed: a directory with utt2spk and spk_embed.scp")
+        return shared_preprocessor(directory, not train, other)
+
+    @classmethod
+    def build_multiple_iter_factory(
+        cls, args: argparse.Namespace, distributed_option, mode: str
+    ) -> SplitIterFactory:
+        """Return what reads the training tables part by part (--multiple_iterator true).
+
+        Raises:
+            ValueError: --num_iters_per_epoch leaves no iteration for some parts.
+        """
+        factory = super().build_multiple_iter_factory(args, distributed_option, mode)
+        parts = len(factory.build_funcs)
+        if args.num_iters_per_epoch is not None and args.num_iters_per_epoch < parts:
+            raise ValueError(
+                f"--num_iters_per_epoch {args.num_iters_per_epoch}: fewer than the {parts} parts "
+                "of the training tables, so some would never be read; raise it, or split into fewer"
+            )
+        return SplitIterFactory(factory.build_funcs, factory.seed, factory.shuffle)
+
+    @classmethod
+    def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options must give."""
+        return ("units", "unit_durations")
+
+    @classmethod
+    def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options may give."""
+        return ("speech", "feats", "speaker_embedding")
+
+    @classmethod
+    def check_task_requirements(
+        cls, dataset, allow_variable_data_keys: bool, train: bool, inference: bool = False
+    ) -> None:
+        """Check the names as ESPnet does, and that there is one kind of audio.
+
+        Raises:
+            ValueError: neither speech nor feats (kept mels) is given, or both are.
+        """
+        super().check_task_requirements(dataset, allow_variable_data_keys, train, inference)
+        if dataset.has_name("speech") == dataset.has_name("feats"):
+            raise ValueError(
+                "data options: give either speech (wav.scp,speech,sound) or the mels that "
+                "--write_collected_feats true kept (feats.scp,feats,npy)"
+            )
+
+    @classmethod
+    def build_model(cls, args: argparse.Namespace) -> Prosody2VecModel:
+        """Return the model; what came from the k-means file is written back into ``args``.
+
+        The saved config.yaml then builds the same model without that file.
+        """
+        if args.num_units is None:
+            if args.centroids is None:
+                raise ValueError("--num_units or --centroids is needed")
+            centroids = Centroids.load(Path(args.centroids))
+            args.num_units = len(centroids.centers)
+            args.unit_stride_samples = centroids.stride_samples
+            args.unit_offset_samples = centroids.offset_samples
+        features = HifiGanMel(**args.features_conf)
+        unit_encoder = UnitEncoder(args.num_units, **args.unit_encoder_conf)
+        prosody_conf = {**args.prosody_encoder_conf, "mel_dim": features.mel_dim}
+        prosody_encoder = ProsodyEncoder(**prosody_conf)
+        shared_dim = args.speaker_dim + prosody_encoder.output_dim
+        decoder_conf = {**args.decoder_conf, "mel_dim": features.mel_dim}
+        normalize = None
+        if args.normalize is not None and not args.collect_stats:
+            normalize = normalize_choices.get_class(args.normalize)(**args.normalize_conf)
+        augmentation = None
+        if args.specaug is not None:
+            augmentation = specaug_choices.get_class(args.specaug)(**args.specaug_conf)
+        model_conf = dict(args.model_conf)
+        for name in ("unit_stride_samples", "unit_offset_samples"):
+            if getattr(args, name) is not None:
+                model_conf[name] = getattr(args, name)
+        return Prosody2VecModel(
+            features=features,
+            normalize=normalize,
+            prosody_augmentation=augmentation,
+            unit_encoder=unit_encoder,
+            prosody_encoder=prosody_encoder,
+            decoder=Prosody2VecDecoder(unit_encoder.output_dim, shared_dim, **decoder_conf),
+            **model_conf,
+        )
+
+
+def _add_unit_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say which units these are."""
+    group.add_argument(
+        "--centroids",
+        type=str_or_none,
+        default=None,
+        help="k-means file of the units; gives the three options below where they are not set",
+    )
+    group.add_argument("--num_units", type=int_or_none, default=None, help="vocabulary size")
+    group.add_argument(
+        "--unit_stride_samples",
+        type=int_or_none,
+        default=None,
+        help="samples between the upstream frames that run lengths count",
+    )
+    group.add_argument(
+        "--unit_offset_samples",
+        type=int_or_none,
+        default=None,
+        help="sample at the centre of the first upstream frame",
+    )

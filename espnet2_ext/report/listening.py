@@ -1,0 +1,176 @@
+"""From the files of listeners to records and figures."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.listening.collect import (
+    EXCLUDED,
+    Collection,
+    collect_results,
+    write_excluded,
+)
+from espnet2_ext.listening.key import ListeningTest, read_key
+from espnet2_ext.listening.manifest import EMOTION, KINDS, SIMILARITY
+from espnet2_ext.listening.scores import SystemScore, agreement, confusion, score_kind
+from espnet2_ext.report.figures import confusion_figure, save_figure, signed, similarity_figure
+from espnet2_ext.report.records import PATH, Record, append_records, git_commit
+
+ANSWERS = "answers.tsv"
+ANSWER_COLUMNS = (
+    "listener place trial kind role system target_emotion item answer plays_reference "
+    "plays_audio seconds"
+).split()
+INTERVAL = "n counts answers; interval over listeners and items, both drawn with replacement"
+NAMES = {SIMILARITY: "emotion similarity", EMOTION: "emotion recognised"}
+DEFINITIONS = {
+    SIMILARITY: "mean answer of listeners from -2 (emotions of recording and reference "
+    f"absolutely different) to +2 (absolutely similar); {INTERVAL}.",
+    EMOTION: "share of listeners' forced choices that are the target emotion; chance is 1 over the "
+    f"number of choices; {INTERVAL}.",
+}
+ALPHA = (
+    "Krippendorff's alpha, 1 full agreement and 0 chance: ordinal for similarity, nominal for "
+    "emotion; n counts answers to recordings that two listeners or more judged."
+)
+
+
+def report_listening(
+    key_path: str | Path,
+    result_dir: str | Path,
+    output_dir: str | Path,
+    results_path: str | Path,
+    *,
+    table: str,
+    protocol: str,
+    max_failed_checks: int = 0,
+) -> None:
+    """Score what listeners handed in and add it to ``results.jsonl``.
+
+    ``output_dir`` gets ``answers.tsv`` (every answer that counts, for other statistics),
+    ``excluded.tsv`` and the figures. Records of an earlier call with this title go.
+
+    Args:
+        key_path: ``key.json`` of the test.
+        result_dir: files that listeners saved.
+        output_dir: of the files.
+        results_path: the jsonl.
+        table: title; says ``synthetic`` where the data are.
+        protocol: what was heard by whom; the numbers of files and listeners are added.
+        max_failed_checks: see ``collect_results``.
+
+    Source: [P2V] Figs. 3 and 4.
+
+    Raises:
+        ValueError: the key is none, or no file counts; the message says why.
+    """
+    test = read_key(key_path)
+    collection = collect_results(result_dir, test, max_failed_checks=max_failed_checks)
+    output_dir = Path(output_dir)
+    write_excluded(output_dir / EXCLUDED, collection)
+    write_answers(output_dir / ANSWERS, collection)
+    scores = {kind: score_kind(collection.results, test, kind) for kind in KINDS}
+    settings = (
+        f"{protocol}; test {test.digest}, {len(collection.results)} listeners, "
+        f"{len(collection.excluded)} files left out, each item by {test.systems_per_item} of "
+        f"{len(test.systems)} systems for a listener"
+    )
+    commit = git_commit()
+    records = [
+        record
+        for kind in KINDS
+        for record in score_records(scores[kind], test, kind, table, settings, commit)
+    ]
+    records += agreement_records(collection, test, table, settings, commit)
+    for name, figure in listening_figures(scores, test).items():
+        file = output_dir / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.png"
+        save_figure(figure, file)
+        shown = os.path.relpath(file.resolve(), Path(results_path).resolve().parent)
+        records.append(Record(f"{table}, figures", name, "figure", shown, PATH, 1, "", "", ""))
+    tables = [table, f"{table}, answers", f"{table}, agreement", f"{table}, figures"]
+    append_records(results_path, records, replace_tables=tables)
+
+
+def score_records(
+    scores: Sequence[SystemScore],
+    test: ListeningTest,
+    kind: str,
+    table: str,
+    protocol: str,
+    commit: str,
+) -> list[Record]:
+    """Return the mean of every score, and the share of every answer in a table of its own."""
+    records = []
+    for score in scores:
+        row = score.system + (f", {score.target_emotion}" if score.target_emotion else "")
+        unit = "share" if kind == EMOTION else ""
+        numbers = [round(value, 6) for value in (score.mean, score.low, score.high)]
+        mean, low, high = numbers
+        number = score.number
+        records.append(
+            Record(
+                table, row, NAMES[kind], mean, unit, number, DEFINITIONS[kind], protocol, commit,
+                low, high, "higher", score.drawn,
+            )
+        )  # fmt: skip
+        for answer, count in zip(test.answers(kind), score.counts, strict=True):
+            name = f"heard as {answer}" if kind == EMOTION else f"similarity {signed(answer)}"
+            share = round(count / number, 6)
+            records.append(
+                Record(
+                    f"{table}, answers", row, name, share, "share", number,
+                    "share of listeners' answers.", protocol, commit,
+                )
+            )  # fmt: skip
+    return records
+
+
+def agreement_records(
+    collection: Collection, test: ListeningTest, table: str, protocol: str, commit: str
+) -> list[Record]:
+    """Return Krippendorff's alpha of each kind that has one; ``undefined`` where all agree."""
+    records = []
+    for kind in KINDS:
+        found = agreement(collection.results, test, kind)
+        if found is not None:
+            value = "undefined" if found.alpha is None else round(found.alpha, 6)
+            records.append(
+                Record(
+                    f"{table}, agreement", NAMES[kind], "alpha", value, "", found.number, ALPHA,
+                    protocol, commit,
+                )
+            )  # fmt: skip
+    return records
+
+
+def listening_figures(
+    scores: dict[str, list[SystemScore]], test: ListeningTest
+) -> dict[str, Figure]:
+    """Return figures by name: one of similarity, and a matrix of confusions a system."""
+    figures = {}
+    if scores[SIMILARITY]:
+        figures["similarity"] = similarity_figure(scores[SIMILARITY], test.title)
+    for system in dict.fromkeys(score.system for score in scores[EMOTION]):
+        matrix = confusion(scores[EMOTION], test.emotions, system)
+        title = f"{system}, as heard by listeners"
+        figures[f"emotion, {system}"] = confusion_figure(matrix, test.emotions, title)
+    return figures
+
+
+def write_answers(path: str | Path, collection: Collection) -> None:
+    """Write one line an answer, practice and checks included, for other statistics."""
+    with atomic_open(path) as stream:
+        stream.write("\t".join(ANSWER_COLUMNS) + "\n")
+        for result in collection.results:
+            for place, answer in enumerate(result.answers, start=1):
+                trial = answer.trial
+                cells = (
+                    result.listener, place, trial.trial_id, trial.kind, trial.role, trial.system,
+                    trial.target_emotion, trial.item, answer.answer, answer.plays_reference,
+                    answer.plays_audio, answer.seconds,
+                )  # fmt: skip
+                stream.write("\t".join(map(str, cells)) + "\n")

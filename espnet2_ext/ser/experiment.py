@@ -1,0 +1,494 @@
+"""One training of one system on one fold under one seed: where it lies and how it is called."""
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import queue
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet2_ext.data.parallel import atomic_open, parallel_map
+from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.metrics.ser import read_predictions, score_emotions
+from espnet2_ext.ser.folds import FoldSet, fold_hash, read_folds
+from espnet2_ext.ser.splits import Fold
+
+# ---------------------------------------------------------------- fold run
+
+RESULT = "result.json"
+LAST = "last"
+FINGERPRINT = "lists/fingerprint"
+
+
+@dataclass(frozen=True)
+class SerData:
+    """The tables that all folds share.
+
+    Attributes:
+        emotion: utt2emo.
+        shapes: ``feats_shape`` or ``speech_shape`` of all utterances.
+        speech: wav.scp; for an upstream to be fine-tuned, or where there are no feats.
+        feats: scp of kept mels; or None.
+        prosody_encoder_dir: of bin/export_prosody_encoder; or None.
+    """
+
+    emotion: Path
+    shapes: Path
+    speech: Path
+    feats: Path | None = None
+    prosody_encoder_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class FoldRun:
+    """What distinguishes one training.
+
+    Attributes:
+        system: name of the system, for messages.
+        config: its ESPnet configuration.
+        directory: of the experiment.
+        fold: its lists.
+        fold_hash: of them.
+        labels: emotion of each utterance.
+        emotions: classes in their order.
+        seed: of the training.
+        balanced: weight the loss by class, each as if it were as frequent as the others.
+        extra: further options of the task.
+    """
+
+    system: str
+    config: Path
+    directory: Path
+    fold: Fold
+    fold_hash: str
+    labels: Mapping[str, str]
+    emotions: Sequence[str]
+    seed: int
+    balanced: bool = False
+    extra: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the configuration of the system as written."""
+        return yaml.safe_load(self.config.read_text(encoding="utf-8")) or {}
+
+    def fingerprint(self, data: SerData) -> str:
+        """Return a hash of everything that the result depends on and that is small."""
+        parts = [self.config.read_text(encoding="utf-8"), self.fold_hash, str(self.seed)]
+        parts += [str(self.balanced), *self.emotions, *self.extra]
+        if data.prosody_encoder_dir is not None and self.settings.get("use_prosody", True):
+            parts.append((data.prosody_encoder_dir / "config.yaml").read_text(encoding="utf-8"))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def begun_from(self) -> str | None:
+        """Return the fingerprint under which the folder was begun; None for a new one."""
+        path = self.directory / FINGERPRINT
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+    def write_lists(self, data: SerData) -> None:
+        """Write ``lists/{train,valid}_shape``, ``lists/test`` and ``lists/fingerprint``.
+
+        Raises:
+            ValueError: an utterance of the fold has no shape; the message names it.
+        """
+        shapes = read_table(data.shapes)
+        for part, names in self.fold.parts.items():
+            for name in names:
+                if name not in shapes:
+                    raise ValueError(
+                        f"{data.shapes}: {name}: missing, though {self.fold.name} has it;"
+                        " run the stages from formatting on again"
+                    )
+            out = self.directory / "lists" / (part if part == "test" else f"{part}_shape")
+            write_table(out, {name: shapes[name] for name in names})
+        with atomic_open(self.directory / FINGERPRINT) as stream:
+            stream.write(f"{self.fingerprint(data)}\n")
+
+    def class_weights(self) -> list[float]:
+        """Return one weight a class: N / (K x utterances of the class) of the training list."""
+        labels = [self.labels[name] for name in self.fold.train]
+        counts = [labels.count(emotion) for emotion in self.emotions]
+        return [len(labels) / (len(counts) * max(count, 1)) for count in counts]
+
+    def command(self, data: SerData, ngpu: int) -> list[str]:
+        """Return the options of ``EmotionTask``."""
+        settings, lists = self.settings, self.directory / "lists"
+        tables = [f"{data.emotion},emotion,text"]
+        upstream = settings.get("upstream")
+        is_frozen = upstream is not None and str(upstream).endswith(".json")
+        uses_prosody = settings.get("use_prosody", True)
+        if data.feats is not None and uses_prosody:
+            tables.append(f"{data.feats},feats,npy")
+        if (upstream is not None and not is_frozen) or (uses_prosody and data.feats is None):
+            tables.append(f"{data.speech},speech,sound")
+        if is_frozen:
+            tables.append(f"{Path(str(upstream)).with_suffix('.scp')},upstream_vector,npy")
+        options = ["--config", str(self.config), "--output_dir", str(self.directory)]
+        for table in tables:
+            options += ["--train_data_path_and_name_and_type", table]
+            options += ["--valid_data_path_and_name_and_type", table]
+        options += ["--train_shape_file", str(lists / "train_shape")]
+        if self.fold.valid:
+            options += ["--valid_shape_file", str(lists / "valid_shape")]
+        options += ["--test_key_file", str(lists / "test"), "--emotions", *self.emotions]
+        options += ["--seed", str(self.seed), "--ngpu", str(ngpu), "--resume", "true"]
+        if data.prosody_encoder_dir is not None and uses_prosody:
+            options += ["--prosody_encoder_dir", str(data.prosody_encoder_dir)]
+        if self.balanced:
+            weights = ",".join(f"{weight:.6f}" for weight in self.class_weights())
+            options += ["--model_conf", f"class_weights=[{weights}]"]
+        # Behind the user's options: nothing can tell when to stop early.
+        return [*options, *self.extra, *([] if self.fold.valid else ["--patience", "none"])]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What ``result.json`` keeps of a finished training; the predictions lie beside it.
+
+    Attributes:
+        fingerprint: of ``FoldRun``.
+        fold: its name.
+        fold_hash: of its lists.
+        seed: of the training.
+        num_train: utterances trained on.
+        criterion: validation measure that chose the epoch; `LAST` where there was no
+            validation and the last one was taken.
+        epoch: chosen by it.
+        test_selected_epoch: the same measure's choice on the test set.
+    """
+
+    fingerprint: str
+    fold: str
+    fold_hash: str
+    seed: int
+    num_train: int
+    criterion: str
+    epoch: int
+    test_selected_epoch: int
+
+    def write(self, directory: Path) -> None:
+        """Write ``result.json``, which says that the training is complete."""
+        with atomic_open(directory / RESULT) as stream:
+            json.dump(asdict(self), stream, indent=2)
+
+    @classmethod
+    def read(cls, directory: Path) -> "RunResult | None":
+        """Return what the folder's ``result.json`` says; None where there is none."""
+        path = directory / RESULT
+        if not path.is_file():
+            return None
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+# ---------------------------------------------------------------- ser experiment
+# Systems by protocols by folds by seeds: every training of an experiment, in one list.
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of the result table.
+
+    Attributes:
+        tag: names its folder ``ser_<tag>``.
+        config: its ESPnet configuration.
+        max_seeds: it is trained with so many of a protocol's seeds, the first ones; None
+            for all.
+    """
+
+    tag: str
+    config: Path
+    max_seeds: int | None = None
+
+    @classmethod
+    def of_config(cls, config: str | Path) -> "System":
+        """Return the system of ``conf/train_ser_<tag>.yaml`` or ``<path>:<max_seeds>``.
+
+        Raises:
+            ValueError: there is no such file, or the limit is no number above 0.
+        """
+        name, _, limit = str(config).partition(":")
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"{path}: no such configuration")
+        if limit and not (limit.isdecimal() and int(limit) > 0):
+            raise ValueError(f"{config}: expected FILE or FILE:SEEDS, as {path}:1")
+        tag = path.stem.removeprefix("train_").removeprefix("ser_")
+        return cls(tag, path, int(limit) if limit else None)
+
+    def takes(self, place: int) -> bool:
+        """Return whether it is trained with the seed at this place of a protocol."""
+        return self.max_seeds is None or place < self.max_seeds
+
+
+@dataclass(frozen=True)
+class ProtocolRuns:
+    """Folds of one protocol and the seeds that train on each.
+
+    Attributes:
+        folds: see FoldSet.
+        seeds: of the trainings.
+    """
+
+    folds: FoldSet
+    seeds: tuple[int, ...]
+
+    @property
+    def tag(self) -> str:
+        """Return the protocol's name with the limit of its training lists, if there is one."""
+        limit = self.folds.max_train
+        return self.folds.protocol + (f"_train{limit}" if limit else "")
+
+
+def read_protocols(
+    folds_dir: str | Path, wanted: Sequence[str], utt2emo: str | Path
+) -> list[ProtocolRuns]:
+    """Return the protocols that ``<name>`` or ``<name>:<seed>,<seed>`` ask for.
+
+    Args:
+        folds_dir: has a folder for each protocol.
+        wanted: such as ``loso:0,1,2``; a name alone means seed 0.
+        utt2emo: labels, which the lists' hashes cover.
+
+    Raises:
+        ValueError: a seed is no number, or a list does not agree with its hash.
+        OSError: a protocol's folds are not there.
+    """
+    labels = read_table(Path(utt2emo))
+    protocols = []
+    for entry in wanted:
+        name, _, listed = entry.partition(":")
+        seeds = (listed or "0").split(",")
+        if not all(seed.isdecimal() for seed in seeds):
+            raise ValueError(f"protocol {entry!r}: expected NAME or NAME:SEED,SEED, as loso:0,1,2")
+        folds = read_folds(Path(folds_dir) / name, labels)
+        protocols.append(ProtocolRuns(folds, tuple(int(seed) for seed in seeds)))
+    return protocols
+
+
+def list_runs(
+    systems: Sequence[System],
+    protocols: Sequence[ProtocolRuns],
+    expdir: str | Path,
+    emotions: Sequence[str],
+    *,
+    balanced: bool = False,
+    extra: Sequence[str] = (),
+) -> list[FoldRun]:
+    """Return every training, seeds outermost: an interrupted experiment has whole tables of few.
+
+    Args:
+        systems: rows.
+        protocols: folds and seeds.
+        expdir: gets ``ser_<system>/<protocol>/<fold>/seed_<seed>``.
+        emotions: classes in their order.
+        balanced: see FoldRun.
+        extra: see FoldRun.
+
+    Raises:
+        ValueError: two systems of one name, or folds with an emotion that is no class.
+    """
+    _check_experiment(systems, protocols, emotions)
+    return [
+        FoldRun(
+            system=system.tag,
+            config=system.config,
+            directory=Path(expdir)
+            / f"ser_{system.tag}"
+            / protocol.tag
+            / fold.name
+            / f"seed_{protocol.seeds[place]}",
+            fold=fold,
+            fold_hash=fold_hash(fold, protocol.folds.labels),
+            labels=protocol.folds.labels,
+            emotions=tuple(emotions),
+            seed=protocol.seeds[place],
+            balanced=balanced,
+            extra=tuple(extra),
+        )
+        for place in range(max(len(protocol.seeds) for protocol in protocols))
+        for protocol in protocols
+        if place < len(protocol.seeds)
+        for fold in protocol.folds.folds
+        for system in systems
+        if system.takes(place)
+    ]
+
+
+def _check_experiment(
+    systems: Sequence[System], protocols: Sequence[ProtocolRuns], emotions: Sequence[str]
+) -> None:
+    """Raise ValueError for two systems of one name, or folds with an emotion that is no class."""
+    tags = [system.tag for system in systems]
+    if len(set(tags)) < len(tags):
+        raise ValueError(f"two configurations give one name: {', '.join(tags)}; rename one")
+    for protocol in protocols:
+        unknown = set(protocol.folds.emotions) - set(emotions)
+        if unknown:
+            raise ValueError(
+                f"{protocol.tag}: emotions {', '.join(sorted(unknown))} are none of"
+                f" {', '.join(emotions)}; give them as classes, or leave them out of the data"
+            )
+
+
+# ---------------------------------------------------------------- fold training
+# Train many folds, each in a process that has loaded everything before.
+
+logger = logging.getLogger(__name__)
+
+LATEST = "latest.pth"
+LEFT_OVER = ("checkpoint.pth", LATEST)
+"""What resuming needs and a finished training does not."""
+
+_data: SerData | None = None
+_ngpu = 0
+
+
+def train_folds(
+    runs: Sequence[FoldRun], data: SerData, *, num_jobs: int = 1, num_gpus: int = 0
+) -> int:
+    """Train what is not complete, and return how many that were.
+
+    A run that was killed goes on from its last epoch. A training that fails stops the
+    others and leaves what is complete.
+
+    Args:
+        runs: see there; their folders are made.
+        data: tables of all folds.
+        num_jobs: processes; on CPUs with one thread each.
+        num_gpus: each process sees one of them; 0 trains on the CPU.
+
+    Raises:
+        RuntimeError: a training failed; the message names its log.
+    """
+    waiting = []
+    for run in runs:
+        done, now = RunResult.read(run.directory), run.fingerprint(data)
+        if done is not None and done.fingerprint == now:
+            continue
+        # A run that was killed under other settings must not go on under these.
+        if done is not None or run.begun_from() not in (None, now):
+            logger.warning(f"{run.directory}: made from other settings; trained anew")
+            shutil.rmtree(run.directory)
+        run.write_lists(data)
+        waiting.append(run)
+    if not waiting:
+        return 0
+    free = None
+    if num_gpus:
+        free = multiprocessing.get_context("spawn").Queue()
+        for number in range(num_jobs):
+            free.put(str(number % num_gpus))
+    for _ in parallel_map(
+        _train,
+        waiting,
+        description=f"folds ({len(runs) - len(waiting)} complete before)",
+        num_workers=num_jobs,
+        initializer=_start,
+        initializer_arguments=(data, free, num_jobs),
+        start_method="spawn",
+    ):
+        pass
+    return len(waiting)
+
+
+def _start(data: SerData, devices: "queue.Queue[str] | None", num_jobs: int) -> None:
+    """Take a device and load what every training needs, once a process."""
+    global _data, _ngpu
+    _data = data
+    if devices is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices.get()
+        _ngpu = 1
+    import torch
+
+    if num_jobs > 1 and not _ngpu:
+        torch.set_num_threads(1)
+    from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
+
+
+def _train(run: FoldRun) -> None:
+    """Train one run, in a process that may have trained others before.
+
+    Raises:
+        RuntimeError: it failed; the message names its log.
+    """
+    from espnet2_ext.ser.task import EmotionTask
+
+    assert _data is not None, "start of the process"
+    log = run.directory / "train.log"
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s (%(module)s:%(lineno)d) %(levelname)s: %(message)s")
+    )
+    root = logging.getLogger()
+    before, root_level = root.handlers, root.level
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    try:
+        EmotionTask.main(cmd=run.command(_data, _ngpu))
+        result = choose_epochs(run, run.fingerprint(_data))
+    except (Exception, SystemExit) as error:  # argparse leaves at an unknown option
+        logger.exception("training failed")
+        reason = " ".join(str(error).split())[:300]
+        raise RuntimeError(
+            f"{run.system}, {run.fold.name}, seed {run.seed}: {type(error).__name__}: {reason}"
+            f" (log: {log})"
+        ) from error
+    finally:
+        root.setLevel(root_level)
+        root.handlers = before
+        handler.close()
+    result.write(run.directory)
+    # After it: until then a kill must find what resuming needs.
+    for name in LEFT_OVER:
+        (run.directory / name).unlink(missing_ok=True)
+
+
+def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
+    """Return the epoch that the validation set chooses, and that the test set would.
+
+    The measure is the first ``best_model_criterion`` of the configuration; ``loss`` is
+    not known of the test set, whose choice then goes by the weighted accuracy. Where a fold
+    validates on nothing the last epoch is the result.
+
+    Raises:
+        ValueError: there are no predictions of the chosen epoch.
+    """
+    criterion = run.settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
+    scores = {
+        int(path.name.split(".")[1].removesuffix("ep")): _measure(path, criterion)
+        for path in (run.directory / "predictions").glob("test.*ep.tsv")
+    }
+    link = run.directory / (f"valid.{criterion}.best.pth" if run.fold.valid else LATEST)
+    epoch = int(os.readlink(link).split("epoch")[0])
+    if epoch not in scores:
+        raise ValueError(f"{run.directory}: no predictions of epoch {epoch}; train it anew")
+    # Of epochs with the same score the first, as ESPnet chooses on the validation set.
+    best = max(sorted(scores), key=lambda number: scores[number])
+    return RunResult(
+        fingerprint=fingerprint,
+        fold=run.fold.name,
+        fold_hash=run.fold_hash,
+        seed=run.seed,
+        num_train=len(run.fold.train),
+        criterion=criterion if run.fold.valid else LAST,
+        epoch=epoch,
+        test_selected_epoch=best,
+    )
+
+
+def _measure(path: Path, criterion: str) -> float:
+    """Return the accuracy that the criterion names, of a file of predictions."""
+    predictions = read_predictions(path)
+    scores = score_emotions(
+        [each.emotion for each in predictions],
+        [each.predicted for each in predictions],
+        list(predictions[0].posteriors),
+    )
+    return scores.unweighted_accuracy if criterion == "ua" else scores.weighted_accuracy

@@ -1,0 +1,324 @@
+"""The emotion classifier as ESPnet's trainer sees it."""
+
+from collections.abc import Sequence
+
+import torch
+from espnet2.torch_utils.device_funcs import force_gatherable
+from espnet2.train.abs_espnet_model import AbsESPnetModel
+from torch import nn
+from torch.nn import functional as F
+
+from espnet2_ext.prosody2vec.encoders import MaskedBatchNorm1d, ProsodyEncoder
+from espnet2_ext.prosody2vec.mels import HifiGanMel, crop_mels, normalised_mels
+from espnet2_ext.prosody2vec.memory import length_mask
+from espnet2_ext.units.features import S3PRL_GAP_SAMPLES, SHORTEST_SAMPLES, load_upstream
+
+# ---------------------------------------------------------------- layer pooling
+# From the mean over time of an upstream's hidden states to one vector an utterance.
+
+WEIGHTED = "weighted"
+LAST = "last"
+
+
+class LayerPooling(nn.Module):
+    """One layer, or a learnt weighted sum of all.
+
+    A mean over time and a weighted sum over layers can change places, so the means of all
+    layers are all that has to be kept of a frozen upstream, whatever is learnt later.
+
+    Source: [P2V] IV-C concatenates an upstream's vector with the prosody vector; how it is
+    pooled is not in paper. The weighted sum is SUPERB's.
+
+    Args:
+        num_layers: L.
+        dim: width of a layer.
+        layer: ``last``, ``weighted``, or a layer's number.
+        standardise: by the mean and variance of the training batches, without learnt
+            scale: hidden states of large models differ by orders of magnitude.
+
+    Raises:
+        ValueError: no such layer.
+    """
+
+    def __init__(
+        self, num_layers: int, dim: int, layer: str | int = LAST, standardise: bool = False
+    ):
+        super().__init__()
+        self.output_dim = dim
+        self.norm = MaskedBatchNorm1d(dim, affine=False) if standardise else nn.Identity()
+        self.weights = nn.Parameter(torch.zeros(num_layers)) if layer == WEIGHTED else None
+        self.layer = num_layers - 1
+        if layer not in (LAST, WEIGHTED):
+            if not str(layer).isdecimal() or int(layer) >= num_layers:
+                raise ValueError(
+                    f"upstream layer {layer!r}: expected {LAST}, {WEIGHTED} or 0 to"
+                    f" {num_layers - 1}"
+                )
+            self.layer = int(layer)
+
+    def forward(self, layer_means: torch.Tensor) -> torch.Tensor:
+        """Return vectors (B, D).
+
+        Args:
+            layer_means: (B, L, D).
+        """
+        if self.weights is None:
+            pooled = layer_means[:, self.layer]
+        else:
+            pooled = torch.einsum("bld,l->bd", layer_means, self.weights.softmax(dim=0))
+        return self.norm(pooled)
+
+
+# ---------------------------------------------------------------- upstream
+# An S3PRL upstream that is fine-tuned inside the emotion model.
+
+
+class FineTunedUpstream(nn.Module):
+    """Waveforms to the mean over time of every hidden state, with gradients.
+
+    In eval mode utterances go one by one, so that a prediction does not depend on its
+    neighbours. So they do while training where the upstream normalises over time, as base
+    models do behind their first convolution, padding included: a random HuBERT's means moved
+    by 19 % where a third of an item was padding. Other upstreams take a training batch at
+    once: only S3PRL's last frame of an item, partly past its end, then hears padding.
+
+    Args:
+        upstream: name in S3PRL's hub.
+        path_or_url: checkpoint, for upstreams named ``*_custom``, ``*_local``, ``*_url``.
+        train_feature_extractor: False keeps the convolutions in front as they are, as is
+            usual when fine-tuning on little data; only where the upstream has a
+            ``feature_extractor``.
+
+    Raises:
+        ValueError: no such upstream, or the checkpoint cannot be loaded.
+    """
+
+    def __init__(
+        self, upstream: str, path_or_url: str | None = None, train_feature_extractor: bool = False
+    ):
+        super().__init__()
+        self.upstream = load_upstream(upstream, path_or_url)
+        self.num_layers = int(self.upstream.num_layers)
+        self.dim = int(self.upstream.hidden_sizes[-1])
+        self.normalises_over_time = any(
+            isinstance(layer, nn.GroupNorm) for layer in self.upstream.modules()
+        )
+        if not train_feature_extractor:
+            for name, parameter in self.upstream.named_parameters():
+                if ".feature_extractor." in name:
+                    parameter.requires_grad_(False)
+
+    def forward(self, speech: torch.Tensor, speech_lengths: torch.Tensor) -> torch.Tensor:
+        """Return layer means (B, L, D).
+
+        Args:
+            speech: (B, N) 16 kHz waveforms.
+            speech_lengths: (B,) samples of each.
+
+        Raises:
+            ValueError: an utterance is shorter than one frame.
+        """
+        if int(speech_lengths.min()) < SHORTEST_SAMPLES:
+            raise ValueError(
+                f"{int(speech_lengths.min())} samples are too short for an upstream"
+                f" (needs {SHORTEST_SAMPLES}); leave such utterances out"
+            )
+        if self.training and not self.normalises_over_time:
+            return self._means(speech, speech_lengths)
+        return torch.cat(
+            [
+                self._means(wave[None, :length], length[None])
+                for wave, length in zip(speech, speech_lengths, strict=True)
+            ]
+        )
+
+    def _means(self, speech: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Return layer means (B, L, D) of one batch as it is."""
+        if speech.size(1) in S3PRL_GAP_SAMPLES:
+            # Lengths that S3PRL cannot do, see S3prlFeatures.
+            speech = nn.functional.pad(speech, (0, S3PRL_GAP_SAMPLES.stop - speech.size(1)))
+            longest = lengths == lengths.max()
+            lengths = lengths.masked_fill(longest, S3PRL_GAP_SAMPLES.stop)
+        states, state_lengths = self.upstream(speech, lengths)
+        means = []
+        for state, frames in zip(states, state_lengths, strict=True):
+            mask = length_mask(frames.to(state.device), state.size(1))[:, :, None].to(state.dtype)
+            means.append((state * mask).sum(dim=1) / mask.sum(dim=1))
+        return torch.stack(means, dim=1)
+
+
+# ---------------------------------------------------------------- emotion model
+
+
+class EmotionModel(AbsESPnetModel):
+    """One emotion an utterance, from the prosody encoder, an S3PRL upstream, or both.
+
+    Source: [P2V] IV-C: one fully connected layer on the prosody encoder; for fusion the
+    two vectors are concatenated before it (Table IV).
+
+    Args:
+        num_emotions: K.
+        features: waveform to mel.
+        normalize: ESPnet's GlobalMVN with the statistics of pretraining; or None.
+        augmentation: SpecAugment on the prosody encoder's input while training (in
+            fine-tuning not in paper); or None.
+        prosody_encoder: or None, where an upstream does alone.
+        upstream: an upstream to fine-tune; or None, also where a frozen one's vectors
+            are given as data.
+        upstream_pooling: of the upstream's layers; None without an upstream.
+        dropout: before the classifier; not in paper.
+        class_weights: of the loss, one a class; None for equal ones, as in the paper.
+        crop_frames: while training, the prosody encoder gets a random stretch of so many
+            mel frames; None for all, as in the paper.
+
+    Raises:
+        ValueError: nothing to classify from, or as many class weights as there are no
+            classes.
+    """
+
+    def __init__(
+        self,
+        num_emotions: int,
+        features: HifiGanMel,
+        normalize: nn.Module | None,
+        augmentation: nn.Module | None,
+        prosody_encoder: ProsodyEncoder | None,
+        upstream: FineTunedUpstream | None,
+        upstream_pooling: LayerPooling | None,
+        dropout: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        crop_frames: int | None = None,
+    ):
+        super().__init__()
+        if prosody_encoder is None and upstream_pooling is None:
+            raise ValueError(
+                "nothing to classify from: give a prosody encoder, an upstream, or both"
+            )
+        if class_weights is not None and len(class_weights) != num_emotions:
+            raise ValueError(f"{len(class_weights)} class_weights for {num_emotions} emotions")
+        self.features = features
+        self.normalize = normalize
+        self.augmentation = augmentation
+        self.prosody_encoder = prosody_encoder
+        self.upstream = upstream
+        self.upstream_pooling = upstream_pooling
+        self.dropout = nn.Dropout(dropout)
+        self.crop_frames = crop_frames
+        weights = None
+        if class_weights is not None:
+            weights = torch.tensor(class_weights, dtype=torch.float32)
+        self.register_buffer("class_weights", weights, persistent=False)
+        width = 0 if prosody_encoder is None else prosody_encoder.output_dim
+        width += 0 if upstream_pooling is None else upstream_pooling.output_dim
+        self.classifier = nn.Linear(width, num_emotions)
+
+    def forward(
+        self, emotion: torch.Tensor, **inputs: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        """Return loss, statistics and weight (the batch size), as ESPnet's trainer asks.
+
+        Args:
+            emotion: (B, 1) class numbers.
+            **inputs: see ``logits``.
+        """
+        loss, stats = self.loss(self.logits(**inputs), emotion)
+        return force_gatherable((loss, stats, loss.new_tensor(len(emotion))), loss.device)
+
+    def loss(
+        self, logits: torch.Tensor, emotion: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Return the cross-entropy and statistics of logits (B, K) and emotions (B, 1)."""
+        targets = emotion[:, 0]
+        loss = F.cross_entropy(logits.float(), targets, self.class_weights)
+        accuracy = (logits.argmax(dim=1) == targets).float().mean()
+        return loss, {"loss": loss.detach(), "acc": accuracy}
+
+    def logits(
+        self,
+        speech: torch.Tensor | None = None,
+        speech_lengths: torch.Tensor | None = None,
+        feats: torch.Tensor | None = None,
+        feats_lengths: torch.Tensor | None = None,
+        upstream_vector: torch.Tensor | None = None,
+        **unused: object,
+    ) -> torch.Tensor:
+        """Return logits (B, K).
+
+        Args:
+            speech: (B, N) 16 kHz waveforms; the prosody encoder hears feats instead where
+                they are given.
+            speech_lengths: (B,).
+            feats: (B, T, M) kept mels, not normalised.
+            feats_lengths: (B,).
+            upstream_vector: (B, L, D) layer means of a frozen upstream.
+
+        Raises:
+            ValueError: an input that this model needs is not there.
+        """
+        vectors = []
+        if self.prosody_encoder is not None:
+            vectors.append(self.prosody(speech, speech_lengths, feats, feats_lengths))
+        if self.upstream_pooling is not None:
+            vectors.append(self._pooled(speech, speech_lengths, upstream_vector))
+        return self.classifier(self.dropout(torch.cat(vectors, dim=1)))
+
+    def prosody(
+        self,
+        speech: torch.Tensor | None = None,
+        speech_lengths: torch.Tensor | None = None,
+        feats: torch.Tensor | None = None,
+        feats_lengths: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return prosody_embedding (B, P); of part of the mel while training.
+
+        Args: see ``logits``.
+
+        Raises:
+            ValueError: neither speech nor feats, or no prosody encoder.
+        """
+        if self.prosody_encoder is None:
+            raise ValueError("this model has no prosody encoder")
+        if feats is not None:
+            speech = speech_lengths = None
+        mels, mel_lengths = normalised_mels(
+            self.features, self.normalize, speech, speech_lengths, feats, feats_lengths
+        )
+        if self.training:
+            if self.crop_frames is not None:
+                mels, mel_lengths = crop_mels(mels, mel_lengths, self.crop_frames)
+            if self.augmentation is not None:
+                # espnet_specaug works in place on an input without gradient.
+                mels, _ = self.augmentation(mels.clone(), mel_lengths)
+        return self.prosody_encoder(mels, mel_lengths)
+
+    def _pooled(
+        self,
+        speech: torch.Tensor | None,
+        speech_lengths: torch.Tensor | None,
+        upstream_vector: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return the upstream's vectors (B, D)."""
+        assert self.upstream_pooling is not None, "asked by the caller"
+        if self.upstream is None:
+            if upstream_vector is None:
+                raise ValueError("the frozen upstream's vectors are missing: give upstream_vector")
+            return self.upstream_pooling(upstream_vector)
+        if speech is None or speech_lengths is None:
+            raise ValueError("an upstream that is fine-tuned needs speech, not only kept mels")
+        return self.upstream_pooling(self.upstream(speech, speech_lengths))
+
+    def collect_feats(
+        self,
+        speech: torch.Tensor | None = None,
+        speech_lengths: torch.Tensor | None = None,
+        **unused: object,
+    ) -> dict[str, torch.Tensor]:
+        """Return the mels (B, T, M), not normalised, to be kept for all folds.
+
+        Raises:
+            ValueError: there is no speech.
+        """
+        if speech is None or speech_lengths is None:
+            raise ValueError("mels are collected from speech: give wav.scp,speech,sound")
+        mels, mel_lengths = self.features(speech, speech_lengths)
+        return {"feats": mels, "feats_lengths": mel_lengths}

@@ -1,0 +1,178 @@
+"""A trained recogniser on any audio."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch.nn.utils.rnn import pad_sequence
+
+from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
+from espnet2_ext.data.tables import read_table
+from espnet2_ext.ser.experiment import LAST, RESULT, RunResult
+from espnet2_ext.ser.model import FineTunedUpstream
+from espnet2_ext.ser.task import EmotionTask
+
+# ---------------------------------------------------------------- ser inference
+
+# isort: split
+
+
+class EmotionRecogniser:
+    """Emotion of waveforms by a model of ``EmotionTask``; a batch gives what each gives alone.
+
+    Args:
+        model_file: weights, such as ``exp/ser_p2v/loso/fold_1/seed_0/valid.acc.best.pth``.
+        train_config: None takes config.yaml beside the weights.
+        device: torch device.
+
+    Attributes:
+        emotions: names in the order of the classes.
+
+    Raises:
+        FileNotFoundError: there is no such model.
+
+    Example:
+        >>> recogniser = EmotionRecogniser("exp/ser_p2v/loso/fold_1/seed_0/valid.acc.best.pth")
+        ... # doctest: +SKIP
+    """
+
+    def __init__(
+        self, model_file: str | Path, train_config: str | Path | None = None, device: str = "cpu"
+    ):
+        if not Path(model_file).is_file():
+            raise FileNotFoundError(f"{model_file}: no such model; train one first (ser.sh)")
+        self.device = device
+        self.model, args = EmotionTask.build_model_from_file(train_config, model_file, device)
+        self.model.eval()
+        self.emotions: list[str] = list(args.emotions)
+        self.frozen_upstream: FineTunedUpstream | None = None
+        if args.upstream is not None and str(args.upstream).endswith(".json"):
+            described = json.loads(Path(args.upstream).read_text(encoding="utf-8"))
+            upstream = FineTunedUpstream(described["upstream"], described["path_or_url"])
+            self.frozen_upstream = upstream.to(device).eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def __call__(self, waveforms: Sequence[np.ndarray]) -> list[dict[str, float]]:
+        """Return ``{emotion: probability}`` of each waveform (N,) at 16 kHz.
+
+        Raises:
+            ValueError: nothing given, a waveform that is too short for an upstream, or
+                probabilities that are not finite.
+        """
+        if not waveforms:
+            raise ValueError("no waveforms to recognise")
+        waves = [torch.as_tensor(np.array(wave), dtype=torch.float32) for wave in waveforms]
+        lengths = torch.tensor([len(wave) for wave in waves], device=self.device)
+        speech = pad_sequence(waves, batch_first=True).to(self.device)
+        vector = None
+        if self.frozen_upstream is not None:
+            vector = self.frozen_upstream(speech, lengths)
+        logits = self.model.logits(speech=speech, speech_lengths=lengths, upstream_vector=vector)
+        posteriors = logits.double().softmax(dim=1).cpu()
+        if not posteriors.isfinite().all():
+            raise ValueError("the model gives values that are not finite; check its weights")
+        return [dict(zip(self.emotions, row.tolist(), strict=True)) for row in posteriors]
+
+
+# ---------------------------------------------------------------- recogniser files
+# Find the trained recognisers of a folder, from any current directory.
+#
+# ``ser.sh`` leaves one model a fold and seed, in ``exp/ser_<system>/<protocol>/fold_<i>/seed_<s>``
+# with paths relative to the recipe. A folder at any of these levels means all models in it.
+
+LISTS = ("train", "valid")
+
+
+@dataclass(frozen=True)
+class RecogniserFiles:
+    """One trained recogniser.
+
+    Attributes:
+        model_file: weights.
+        config: content of config.yaml, the paths that building the model reads made absolute.
+        recipe: directory that all other paths are relative to.
+    """
+
+    model_file: Path
+    config: dict[str, Any]
+    recipe: Path
+
+    def voices(self) -> set[str] | None:
+        """Return the speakers of training and validation; None where lists are not kept."""
+        folder = self.model_file.parent / "lists"
+        tables = [folder / f"{part}_shape" for part in LISTS]
+        options = self.config.get("train_data_path_and_name_and_type") or []
+        labels = [table[0] for table in options if table[1] == "emotion"]
+        speakers = self.recipe / Path(labels[0]).parent / "utt2spk" if labels else None
+        if speakers is None or not speakers.is_file() or not all(t.is_file() for t in tables):
+            return None
+        utt2spk = read_table(speakers)
+        return {utt2spk[name] for table in tables for name in read_table(table)}
+
+
+def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
+    """Return the recognisers of a weights file or of all finished trainings below a folder.
+
+    Args:
+        path: ``.../seed_0/valid.ua.best.pth``, or a folder.
+
+    Raises:
+        FileNotFoundError: nothing is there, or a file that a model needs is missing.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [_read(path)]
+    found = []
+    for result in sorted(path.rglob(RESULT)):
+        done = RunResult.read(result.parent)
+        weights = sorted(result.parent.glob("valid.*.best.pth"))
+        if done is not None and done.criterion == LAST:
+            weights = [result.parent / f"{done.epoch}epoch.pth"]
+        if done is None or not weights:
+            continue
+        chosen = [file for file in weights if file.name == f"valid.{done.criterion}.best.pth"]
+        found.append(_read((chosen or weights)[0]))
+    if not found:
+        raise FileNotFoundError(f"{path}: no finished recogniser; train one first (ser.sh)")
+    return found
+
+
+def _read(model_file: Path) -> RecogniserFiles:
+    """Return a recogniser with its paths made absolute."""
+    path = model_file.parent / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    own, output_dir = path.absolute().parent, Path(config.get("output_dir") or "")
+    count, recipe = len(output_dir.parts), Path.cwd()
+    if count and not output_dir.is_absolute() and own.parts[-count:] == output_dir.parts:
+        recipe = own.parents[count - 1]
+    for key in ("prosody_encoder_dir", "upstream", "upstream_path"):
+        # An upstream may also be a name, which is no path of the recipe.
+        if config.get(key) and (recipe / config[key]).exists():
+            config[key] = str(recipe / config[key])
+    statistics = (config.get("normalize_conf") or {}).get("stats_file")
+    if statistics is not None:
+        config["normalize_conf"]["stats_file"] = str(recipe / statistics)
+        if not (recipe / statistics).is_file() and not config.get("prosody_encoder_dir"):
+            raise FileNotFoundError(f"{recipe / statistics}: named in {path}; run ser.sh again")
+    return RecogniserFiles(model_file, config, recipe)
+
+
+def voices_text(recognisers: list[RecogniserFiles], speakers: set[str]) -> str:
+    """Return a clause on whether recognisers have heard the speakers that they judge."""
+    heard: set[str] = set()
+    for each in recognisers:
+        voices = each.voices()
+        if voices is None:
+            return "whose training voices are not known"
+        heard |= voices
+    common = heard & speakers
+    if common:
+        return f"which WERE TRAINED ON {len(common)} of the {len(speakers)} voices they judge"
+    return f"trained on {len(heard)} voices, none of the {len(speakers)} they judge"

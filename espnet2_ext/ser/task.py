@@ -1,0 +1,412 @@
+"""The ESPnet2 task that recognises emotion."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from espnet2.iterators.abs_iter_factory import AbsIterFactory
+from espnet2.tasks.abs_task import optim_classes
+from espnet2.torch_utils.device_funcs import to_device
+from espnet2.train.collate_fn import CommonCollateFn
+from espnet2.train.distributed_utils import DistributedOption
+from espnet2.utils.types import int_or_none, str2bool, str_or_none
+
+from espnet2_ext.metrics.ser import Prediction, score_emotions, write_predictions
+from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
+from espnet2_ext.prosody2vec.mels import HifiGanMel
+from espnet2_ext.ser.model import EmotionModel, FineTunedUpstream, LayerPooling
+from espnet2_ext.ser.pretrained import WEIGHTS, read_settings
+from espnet2_ext.training.options import add_component_options, normalize_choices, specaug_choices
+from espnet2_ext.training.task import TrainedTask
+from espnet2_ext.training.trainer import SafeTrainer
+
+# ---------------------------------------------------------------- ser trainer
+# Training that writes down, after each epoch, what the model says of every utterance.
+
+Batches = Iterable[tuple[list[str], dict[str, torch.Tensor]]]
+
+
+# Its methods name what they use of the trainer's arguments: hence "type: ignore".
+class EmotionTrainer(SafeTrainer):
+    """Trainer with ``predictions/<set>.<epoch>ep.tsv`` and the unweighted accuracy.
+
+    The test set is predicted after each epoch too. No epoch is selected by it; it is there
+    so that the gap to a selection that cheats can be shown (``test-selected``).
+
+    Attributes:
+        emotions: names in the order of the classes.
+        test_batches: gives the test set anew; None for no test set.
+    """
+
+    emotions: ClassVar[list[str]] = []
+    test_batches: ClassVar[Callable[[], Batches] | None] = None
+
+    @classmethod
+    @torch.no_grad()
+    def validate_one_epoch(  # type: ignore[override]
+        cls, model, iterator, reporter, options, distributed_option
+    ) -> None:
+        """Report loss, accuracy and unweighted accuracy of the validation set, if there is one.
+
+        Raises:
+            ValueError: several processes share one training, whose parts of the
+                validation set would make no unweighted accuracy.
+        """
+        if distributed_option.distributed or options.ngpu > 1:
+            raise ValueError(
+                "one training of a fold uses one GPU; give further GPUs to further folds"
+            )
+        model.eval()
+        predictions: list[Prediction] = []
+        pending = None  # of the last batch: the whole set's accuracy is registered with it
+        for utterance_ids, batch in iterator:
+            if pending is not None:
+                reporter.register(*pending)
+                reporter.next()
+            logits, emotion = cls._classify(model, batch, options)
+            predictions += cls._predictions(utterance_ids, logits, emotion)
+            pending = model.loss(logits, emotion)[1], torch.tensor(float(len(utterance_ids)))
+        if pending is not None:
+            accuracy = _scores(predictions, cls.emotions).unweighted_accuracy
+            pending[0]["ua"] = torch.tensor(accuracy)
+            reporter.register(*pending)
+            reporter.next()
+            cls._write("valid", predictions, reporter, options)
+        if cls.test_batches is not None:
+            tested: list[Prediction] = []
+            for utterance_ids, batch in cls.test_batches():
+                logits, emotion = cls._classify(model, batch, options)
+                tested += cls._predictions(utterance_ids, logits, emotion)
+            cls._write("test", tested, reporter, options)
+
+    @classmethod
+    def _classify(cls, model, batch, options) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits (B, K) and emotions (B, 1) of a batch."""
+        device = "cuda" if options.ngpu > 0 else "cpu"
+        batch = to_device(dict(batch), device)
+        emotion = batch.pop("emotion")
+        with torch.autocast(device, enabled=options.use_amp and device == "cuda"):
+            return model.logits(**batch), emotion
+
+    @classmethod
+    def _predictions(
+        cls, utterance_ids: list[str], logits: torch.Tensor, emotion: torch.Tensor
+    ) -> list[Prediction]:
+        """Return a prediction for each item of a batch."""
+        posteriors = logits.double().softmax(dim=1).cpu()
+        return [
+            Prediction(
+                utterance_id,
+                cls.emotions[label],
+                cls.emotions[int(row.argmax())],
+                dict(zip(cls.emotions, row.tolist(), strict=True)),
+            )
+            for utterance_id, label, row in zip(
+                utterance_ids, emotion[:, 0].tolist(), posteriors, strict=True
+            )
+        ]
+
+    @classmethod
+    def _write(cls, name: str, predictions: list[Prediction], reporter, options) -> None:
+        """Write the predictions of one set after one epoch."""
+        path = predictions_path(options.output_dir, name, reporter.get_epoch())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_predictions(path, predictions)
+
+
+def predictions_path(output_dir: str | Path, name: str, epoch: int) -> Path:
+    """Return where the predictions of a set (``valid`` or ``test``) after an epoch stand."""
+    return Path(output_dir) / "predictions" / f"{name}.{epoch}ep.tsv"
+
+
+def _scores(predictions: list[Prediction], emotions: list[str]):
+    """Return the EmotionScores of predictions."""
+    return score_emotions(
+        [each.emotion for each in predictions], [each.predicted for each in predictions], emotions
+    )
+
+
+# ---------------------------------------------------------------- preprocessor
+# Turn the emotion's name into its class.
+
+
+class EmotionPreprocessor:
+    """ESPnet preprocess function: ``emotion`` as read from ``utt2emo`` to a class number.
+
+    Args:
+        emotions: names in the order of the classes.
+    """
+
+    def __init__(self, emotions: Sequence[str]):
+        self.classes = {name: number for number, name in enumerate(emotions)}
+
+    def __call__(
+        self, utterance_id: str, data: dict[str, str | np.ndarray]
+    ) -> dict[str, str | np.ndarray]:
+        """Return the example with ``emotion`` (1,) int64.
+
+        Raises:
+            ValueError: an emotion that is no class.
+        """
+        name = data.get("emotion")
+        if isinstance(name, str):
+            if name not in self.classes:
+                raise ValueError(
+                    f"utt2emo: {utterance_id}: {name!r} is none of {', '.join(self.classes)};"
+                    " give --emotions, or leave such utterances out"
+                )
+            data["emotion"] = np.array([self.classes[name]], dtype=np.int64)
+        return data
+
+
+# ---------------------------------------------------------------- ser
+
+EMOTIONS = ("neutral", "happy", "angry", "sad")
+"""The four classes of [P2V] IV-C."""
+
+
+class NoBatches(AbsIterFactory):
+    """Batches of a protocol that validates on nothing."""
+
+    def build_iter(self, epoch: int, shuffle: bool | None = None) -> Iterator:
+        """Return an empty iterator."""
+        return iter(())
+
+
+class EmotionTask(TrainedTask):
+    """Emotion of an utterance ([P2V] IV-C)."""
+
+    num_optimizers: int = 1
+    class_choices_list = [normalize_choices, specaug_choices]
+    trainer = EmotionTrainer
+
+    @classmethod
+    def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options that only this task has."""
+        group = parser.add_argument_group("Emotion recognition")
+        group.add_argument(
+            "--emotions", nargs="+", default=list(EMOTIONS), help="classes, in their order"
+        )
+        _add_prosody_options(group)
+        _add_upstream_options(group)
+        group.add_argument(
+            "--classifier_lr", type=float, default=5.0e-4, help="rate of the last layer"
+        )
+        group.add_argument(
+            "--test_key_file",
+            type=str_or_none,
+            default=None,
+            help="utterances of the validation data options to predict after each epoch",
+        )
+        add_component_options(
+            group,
+            {
+                "features": HifiGanMel,
+                "prosody_encoder": ProsodyEncoder,
+                "upstream_pooling": LayerPooling,
+                "model": EmotionModel,
+            },
+        )
+        for choices in cls.class_choices_list:
+            choices.add_arguments(group)
+
+    @classmethod
+    def main_worker(cls, args: argparse.Namespace) -> None:
+        """Train one fold; the trainer learns of the classes and of the test set first."""
+        if args.use_prosody and args.prosody_init == "pretrained" and not args.collect_stats:
+            if args.prosody_encoder_dir is None:
+                raise ValueError("--prosody_encoder_dir is needed, or --prosody_init random")
+            weights = Path(args.prosody_encoder_dir) / WEIGHTS
+            args.init_param = [*args.init_param, f"{weights}:prosody_encoder:prosody_encoder"]
+        trainer = cls.trainer
+        trainer.emotions = list(args.emotions)
+        trainer.test_batches = None
+        if args.test_key_file is not None:
+
+            def test_batches():
+                return cls.build_streaming_iterator(
+                    args.valid_data_path_and_name_and_type,
+                    preprocess_fn=cls.build_preprocess_fn(args, train=False),
+                    collate_fn=cls.build_collate_fn(args, train=False),
+                    key_file=args.test_key_file,
+                    batch_size=args.valid_batch_size or args.batch_size,
+                    dtype=args.train_dtype,
+                    num_workers=0,
+                    ngpu=args.ngpu,
+                )
+
+            # A function in a class would be called with the class.
+            trainer.test_batches = staticmethod(test_batches)  # type: ignore[assignment]
+        super().main_worker(args)
+
+    @classmethod
+    def build_iter_factory(
+        cls,
+        args: argparse.Namespace,
+        distributed_option: DistributedOption,
+        mode: str,
+        kwargs: dict | None = None,
+    ) -> AbsIterFactory:
+        """Return ESPnet's; for validation without ``--valid_shape_file`` one without batches."""
+        if mode == "valid" and not args.valid_shape_file:
+            return NoBatches()
+        return super().build_iter_factory(args, distributed_option, mode, kwargs)
+
+    @classmethod
+    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
+        """Return ESPnet's collate function; padding is masked by the model."""
+        return CommonCollateFn(
+            float_pad_value=0.0, int_pad_value=0, not_sequence=["emotion", "upstream_vector"]
+        )
+
+    @classmethod
+    def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
+        """Return the look-up of classes."""
+        return EmotionPreprocessor(args.emotions)
+
+    @classmethod
+    def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options must give."""
+        return () if inference else ("emotion",)
+
+    @classmethod
+    def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options may give."""
+        return ("speech", "feats", "upstream_vector", "emotion")
+
+    @classmethod
+    def build_optimizers(
+        cls, args: argparse.Namespace, model: torch.nn.Module
+    ) -> list[torch.optim.Optimizer]:
+        """Return one optimizer whose rate differs by part.
+
+        Source: [P2V] IV-C1: 1e-4 for the prosody encoder, 5e-4 for the last layer.
+        """
+        rates = {"classifier": args.classifier_lr, "upstream": args.upstream_lr}
+        groups: dict[str, list[torch.nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                part = name.split(".")[0]
+                # What is learnt over a frozen upstream is as new as the last layer.
+                part = "classifier" if part == "upstream_pooling" else part
+                groups.setdefault(part, []).append(parameter)
+        return [
+            optim_classes[args.optim](
+                [
+                    {"params": parameters, **({"lr": rates[part]} if part in rates else {})}
+                    for part, parameters in groups.items()
+                ],
+                **args.optim_conf,
+            )
+        ]
+
+    @classmethod
+    def build_model(cls, args: argparse.Namespace) -> EmotionModel:
+        """Return the model; what a frozen upstream's json says is written back into ``args``.
+
+        The saved config.yaml then builds the same model without that file.
+        """
+        if args.prosody_encoder_dir is not None:
+            exported = read_settings(args.prosody_encoder_dir)
+            args.features_conf = exported.features_conf
+            args.prosody_encoder_conf = exported.prosody_encoder_conf
+            args.normalize_conf = {"stats_file": exported.stats_file}
+        if args.input_normalization is not None:
+            args.prosody_encoder_conf = {
+                **args.prosody_encoder_conf,
+                "input_normalization": args.input_normalization,
+            }
+        features = HifiGanMel(**args.features_conf)
+        encoder = None
+        if args.use_prosody:
+            encoder = ProsodyEncoder(**{**args.prosody_encoder_conf, "mel_dim": features.mel_dim})
+        normalize = augmentation = None
+        if args.normalize is not None and args.use_prosody and not args.collect_stats:
+            normalize = normalize_choices.get_class(args.normalize)(**args.normalize_conf)
+        if args.specaug is not None:
+            augmentation = specaug_choices.get_class(args.specaug)(**args.specaug_conf)
+        upstream, pooling = cls._build_upstream(args)
+        return EmotionModel(
+            num_emotions=len(args.emotions),
+            features=features,
+            normalize=normalize,
+            augmentation=augmentation,
+            prosody_encoder=encoder,
+            upstream=upstream,
+            upstream_pooling=pooling,
+            **args.model_conf,
+        )
+
+    @classmethod
+    def _build_upstream(
+        cls, args: argparse.Namespace
+    ) -> tuple[FineTunedUpstream | None, LayerPooling | None]:
+        """Return the upstream to fine-tune, if there is one, and the pooling of its layers."""
+        if args.upstream is None:
+            return None, None
+        if args.upstream.endswith(".json") and args.upstream_layers is None:
+            described = json.loads(Path(args.upstream).read_text(encoding="utf-8"))
+            args.upstream_layers, args.upstream_dim = described["num_layers"], described["dim"]
+        if args.upstream_layers is not None:
+            shape = args.upstream_layers, args.upstream_dim
+            return None, LayerPooling(*shape, **args.upstream_pooling_conf)
+        upstream = FineTunedUpstream(args.upstream, args.upstream_path)
+        return upstream, LayerPooling(
+            upstream.num_layers, upstream.dim, **args.upstream_pooling_conf
+        )
+
+
+def _add_prosody_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of the prosody encoder and where it comes from."""
+    group.add_argument(
+        "--use_prosody", type=str2bool, default=True, help="classify from a prosody encoder"
+    )
+    group.add_argument(
+        "--prosody_encoder_dir",
+        type=str_or_none,
+        default=None,
+        help="folder of bin/export_prosody_encoder: gives sizes and statistics of the mels",
+    )
+    group.add_argument(
+        "--prosody_init",
+        choices=["pretrained", "random"],
+        default="pretrained",
+        help="whether its weights are taken too; random is taken for the FBANK row of Table IV,"
+        " of which the paper names no network",
+    )
+    group.add_argument(
+        "--input_normalization",
+        type=str_or_none,
+        default=None,
+        help="of the prosody encoder, in place of that of its pretraining;"
+        " the others of prosody_encoder_conf are the pretrained ones",
+    )
+
+
+def _add_upstream_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options of an S3PRL upstream, fine-tuned or frozen."""
+    group.add_argument(
+        "--upstream",
+        type=str_or_none,
+        default=None,
+        help="S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors",
+    )
+    group.add_argument(
+        "--upstream_path", type=str_or_none, default=None, help="its checkpoint or directory"
+    )
+    group.add_argument(
+        "--upstream_layers", type=int_or_none, default=None, help="of a frozen upstream"
+    )
+    group.add_argument(
+        "--upstream_dim", type=int_or_none, default=None, help="of a frozen upstream"
+    )
+    group.add_argument(
+        "--upstream_lr",
+        type=float,
+        default=1.0e-5,
+        help="rate of a fine-tuned upstream; the prosody encoder's is optim_conf lr",
+    )

@@ -1,0 +1,560 @@
+"""Speaker vectors of a data directory ([P2V] III-B): ``spk_embed.scp``, ``spk_embed.ark``."""
+
+import hashlib
+import json
+import logging
+import shutil
+import zlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from espnet2_ext._compat import load_ark_array, write_ark_scp_rows
+from espnet2_ext.data.audio import read_audio
+from espnet2_ext.data.formatting import Share
+from espnet2_ext.data.parallel import atomic_open, atomic_path, one_thread, parallel_map
+from espnet2_ext.data.tables import (
+    iterate_sorted_table,
+    read_rejected,
+    read_table,
+    report_rejected,
+    write_rejected,
+)
+from espnet2_ext.speaker.encoder import (
+    SpeakerEncoder,
+    SpeechBrainSpeakerEncoder,
+    find_model_directory,
+    model_fingerprint,
+)
+
+# ---------------------------------------------------------------- extract
+
+logger = logging.getLogger(__name__)
+
+CHUNK_UTTERANCES = 100
+"""Utterances a part file holds: what is lost when a run is killed."""
+
+_REASON_PREFIX = "spk_embed.scp: "
+
+_encoder: SpeakerEncoder | None = None
+"""The encoder of this process, loaded once by `_load_encoder`."""
+
+
+def extract_speaker_vectors(
+    data_dir: str | Path,
+    source: str,
+    *,
+    num_workers: int = 1,
+    device: str = "cpu",
+    share: Share | None = None,
+) -> int:
+    """Write the speaker vector of every utterance and return how many there are.
+
+    ``spk_embed.json`` beside them says which encoder and which audio they come from; a
+    rerun with the same two does nothing, one that was killed goes on where it was.
+    Utterances that cannot be embedded are listed in ``rejected.tsv``. The vectors do
+    not depend on ``num_workers`` (every process computes with one thread).
+
+    Args:
+        data_dir: needs ``wav.scp``, 16 kHz or whatever can be resampled to it.
+        source: see `build_speaker_encoder`.
+        num_workers: processes, each with the encoder in its own memory.
+        device: ``cpu``, ``cuda`` or ``cuda:<index>``.
+        share: embed only the utterances of this share and write no tables; a run without
+            it then goes on from there.
+
+    Raises:
+        ValueError: there is no ``wav.scp``, the encoder cannot be had (see
+            `SpeakerModelError`), or no utterance at all could be embedded.
+    """
+    data_dir = Path(data_dir)
+    if not (data_dir / "wav.scp").is_file():
+        raise ValueError(f"{data_dir}: has no wav.scp; prepare the data directory first")
+    origin = _origin(data_dir, source)
+    scp, record = data_dir / "spk_embed.scp", data_dir / "spk_embed.json"
+    if scp.is_file() and scp.with_suffix(".ark").is_file() and record.is_file():
+        done = json.loads(record.read_text(encoding="utf-8"))
+        if origin.items() <= done.items():
+            logger.info("%s is complete (%d vectors), nothing to do", scp, done["vectors"])
+            return done["vectors"]
+    record.unlink(missing_ok=True)  # from here to the end the scp is not to be trusted
+    scp.unlink(missing_ok=True)
+    parts = _parts_directory(data_dir, origin)
+    wavs = sorted(read_table(data_dir / "wav.scp").items())
+    paths = [parts / f"{index:06d}.npz" for index in range(-(-len(wavs) // CHUNK_UTTERANCES))]
+    _compute_parts(paths, wavs, source, num_workers, device, share)
+    if share is not None:
+        return sum(len(_chunk(wavs, i)) for i in range(len(paths)) if share.has(i))
+    rejected = _reasons(paths, wavs)
+    _list_rejected(data_dir, rejected, len(wavs))
+    if len(rejected) == len(wavs):
+        shutil.rmtree(parts, ignore_errors=True)  # a rerun reads the audio again
+        reason = next(iter(rejected.values()), "wav.scp is empty")
+        raise ValueError(f"{data_dir}: no utterance could be embedded ({reason})")
+    write_ark_scp_rows(scp, _vectors(paths, wavs))
+    with np.load(paths[0]) as part, atomic_open(record) as stream:
+        number, dim = len(wavs) - len(rejected), part["vectors"].shape[1]
+        json.dump({**origin, "vectors": number, "dim": dim}, stream, indent=2)
+    shutil.rmtree(parts)
+    return number
+
+
+def _origin(data_dir: Path, source: str) -> dict[str, str]:
+    """Return what the vectors depend on; a hub name stands for its content, read offline."""
+    inputs = hashlib.sha256()
+    for table in (data_dir / "wav.scp", data_dir / "utt2num_samples"):
+        if table.is_file():
+            with open(table, "rb") as stream:
+                hashlib.file_digest(stream, lambda: inputs)
+    is_local = Path(source).is_dir()
+    return {
+        "source": str(source),
+        "model": model_fingerprint(find_model_directory(source)) if is_local else str(source),
+        "inputs": inputs.hexdigest()[:16],
+        "scale": "length sqrt(dim)",
+    }
+
+
+def _parts_directory(data_dir: Path, origin: dict[str, str]) -> Path:
+    """Return where the parts of this encoder and audio lie; remove those of any other."""
+    parts = data_dir / f".spk_embed_parts_{_digest(json.dumps(origin, sort_keys=True))}"
+    for other in data_dir.glob(".spk_embed_parts_*"):
+        if other != parts:
+            shutil.rmtree(other, ignore_errors=True)  # another share may be at it
+    return parts
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _chunk(wavs: Sequence[tuple[str, str]], index: int) -> Sequence[tuple[str, str]]:
+    """Return the utterances of a part."""
+    return wavs[index * CHUNK_UTTERANCES : (index + 1) * CHUNK_UTTERANCES]
+
+
+def _compute_parts(
+    paths: list[Path],
+    wavs: Sequence[tuple[str, str]],
+    source: str,
+    num_workers: int,
+    device: str,
+    share: Share | None,
+) -> None:
+    """Write the parts of the share that are not there."""
+    waiting = [
+        index
+        for index, path in enumerate(paths)
+        if (share is None or share.has(index)) and not path.is_file()
+    ]
+    if not waiting:
+        return
+    with one_thread():
+        for _ in parallel_map(
+            _embed_chunk,
+            ((paths[index], _chunk(wavs, index)) for index in waiting),
+            total=len(waiting),
+            description=f"speaker vectors of {paths[0].parents[1].name} (x{CHUNK_UTTERANCES})",
+            num_workers=num_workers,
+            initializer=_load_encoder,
+            initializer_arguments=(find_model_directory(source), source, device),
+            start_method="spawn",  # torch's threads do not survive a fork
+        ):
+            pass
+
+
+def _load_encoder(directory: Path, name: str, device: str) -> None:
+    """Load the encoder of this process, which computes with one thread."""
+    global _encoder
+    torch.set_num_threads(1)
+    _encoder = SpeechBrainSpeakerEncoder(directory, name, device)
+
+
+def _embed_chunk(job: tuple[Path, Sequence[tuple[str, str]]]) -> None:
+    """Write one part: vectors (n, dim), and per utterance the reason it has none, or ""."""
+    path, chunk = job
+    if _encoder is None:
+        raise RuntimeError("_load_encoder has not run in this process")
+    vectors = np.zeros((len(chunk), _encoder.dim), dtype=np.float32)
+    reasons = [""] * len(chunk)
+    for row, (_, wav) in enumerate(chunk):
+        try:
+            vectors[row] = _encoder(read_audio(wav))
+        except ValueError as error:  # AudioError among them
+            reasons[row] = str(error)
+    with atomic_path(path) as temporary:
+        np.savez(temporary, vectors=vectors, reasons=np.array(reasons))
+
+
+def _reasons(paths: list[Path], wavs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return ``{utterance: why it has no vector}`` over all parts."""
+    rejected = {}
+    for index, path in enumerate(paths):
+        with np.load(path, allow_pickle=False) as part:
+            for (utterance, _), reason in zip(_chunk(wavs, index), part["reasons"], strict=True):
+                if reason:
+                    rejected[utterance] = str(reason)
+    return rejected
+
+
+def _vectors(
+    paths: list[Path], wavs: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield ``(utterance, vector)`` of those that have one, a part in memory at a time."""
+    for index, path in enumerate(paths):
+        with np.load(path, allow_pickle=False) as part:
+            rows = zip(_chunk(wavs, index), part["vectors"], part["reasons"], strict=True)
+            for (utterance, _), vector, reason in rows:
+                if not reason:
+                    yield utterance, vector
+
+
+def _list_rejected(data_dir: Path, rejected: dict[str, str], total: int) -> None:
+    """Replace this stage's lines of ``rejected.tsv``, keep those of other stages, log both."""
+    own = {utterance: _REASON_PREFIX + reason for utterance, reason in rejected.items()}
+    others = {
+        utterance: reason
+        for utterance, reason in read_rejected(data_dir).items()
+        if not reason.startswith(_REASON_PREFIX)
+    }
+    write_rejected(data_dir, others | own)
+    report_rejected(data_dir, own, total)
+
+
+# ---------------------------------------------------------------- sorted names
+# Names by the hundred thousand, as one block of bytes.
+
+
+class SortedNames(Sequence[str]):
+    """Sorted names, found by bisection; 8 bytes each besides their own.
+
+    A dictionary takes some 200 each, and more in every process that is forked: counting
+    references writes to the pages of its keys. Here are no objects to count, so loader
+    processes share what their parent has read.
+
+    Args:
+        names: sorted, each once.
+        source: where they stand, for the message of the error.
+
+    Raises:
+        ValueError: a name is not greater than the one before it.
+
+    Example:
+        >>> names = SortedNames(["a-1", "a-2", "b-1"])
+        >>> names.find("a-2"), names.find("a-3"), names[2]
+        (1, None, 'b-1')
+    """
+
+    def __init__(self, names: Iterable[str], source: str = "names") -> None:
+        text, ends = bytearray(), array("q", [0])
+        previous = b""
+        for name in names:
+            encoded = name.encode()
+            if encoded <= previous:
+                raise ValueError(
+                    f"{source}: {name} stands after {previous.decode()}; sort it by key, as "
+                    "LC_ALL=C sort does, and leave out what stands twice"
+                )
+            text += encoded
+            ends.append(len(text))
+            previous = encoded
+        self._text = bytes(text)
+        self._ends = ends
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, number):  # type: ignore[override]  # no slices
+        """Return the name at a place, which counts from 0."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        return self._encoded(number).decode()
+
+    def __iter__(self) -> Iterator[str]:
+        for start, end in pairwise(self._ends):
+            yield self._text[start:end].decode()
+
+    def find(self, name: str) -> int | None:
+        """Return the place of a name; None if it is not there."""
+        encoded = name.encode()
+        number = bisect_left(range(len(self)), encoded, key=self._encoded)
+        return number if number < len(self) and self._encoded(number) == encoded else None
+
+    def _encoded(self, number: int) -> bytes:
+        return self._text[self._ends[number] : self._ends[number + 1]]
+
+
+# ---------------------------------------------------------------- vector table
+# The speaker vectors of a set, left on disk until they are asked for.
+
+
+class VectorTable(Mapping[str, np.ndarray]):
+    """``{utterance: (dim,)}`` over tables ``spk_embed.scp``; iterates in sorted order.
+
+    What is kept of an utterance is its name and where its vector begins: 20 bytes and those
+    of the name. Nothing in it is counted by reference, see `SortedNames`.
+
+    Args:
+        paths: lines ``utterance ark:offset``, sorted, as `write_ark_scp` writes them. Of an
+            utterance that stands in several tables the first one's line counts.
+        among: the utterances to keep, sorted; None keeps all.
+
+    Raises:
+        ValueError: a line is of another form, or they are not sorted.
+    """
+
+    def __init__(self, *paths: str | Path, among: Iterable[str] | None = None) -> None:
+        self._arks: list[str] = []
+        self._ark_numbers = array("i")
+        self._offsets = array("q")
+        self._names = SortedNames(self._read(paths, among))
+
+    def _read(self, paths: Iterable[str | Path], among: Iterable[str] | None) -> Iterator[str]:
+        """Yield the utterances and note where their vectors are."""
+        numbers: dict[str, int] = {}
+        rows = merge(*map(_places, paths), key=itemgetter(0))
+        previous = ""
+        for utterance, ark, offset in rows if among is None else _only(rows, among):
+            if utterance == previous:
+                continue
+            self._ark_numbers.append(numbers.setdefault(ark, len(numbers)))
+            self._offsets.append(offset)
+            yield utterance
+            previous = utterance
+        self._arks = list(numbers)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, utterance: object) -> bool:
+        return isinstance(utterance, str) and self._names.find(utterance) is not None
+
+    def __getitem__(self, utterance: str) -> np.ndarray:
+        """Read one vector from its ark.
+
+        Raises:
+            KeyError: the table has no such utterance.
+        """
+        number = self._names.find(utterance)
+        if number is None:
+            raise KeyError(utterance)
+        return load_ark_array(self._arks[self._ark_numbers[number]], self._offsets[number])
+
+
+def _places(path: str | Path) -> Iterator[tuple[str, str, int]]:
+    """Yield ``(utterance, ark, offset)`` of a table."""
+    for utterance, place in iterate_sorted_table(path):
+        ark, _, offset = place.rpartition(":")
+        if not ark or not offset.isdecimal():
+            raise ValueError(f"{path}: {utterance}: expected 'ark:offset', got {place!r:.80}")
+        yield utterance, ark, int(offset)
+
+
+def _only(
+    rows: Iterable[tuple[str, str, int]], among: Iterable[str]
+) -> Iterator[tuple[str, str, int]]:
+    """Yield the rows of the utterances that are among these; both are sorted."""
+    wanted = iter(among)
+    name = next(wanted, None)
+    for row in rows:
+        while name is not None and name < row[0]:
+            name = next(wanted, None)
+        if name == row[0]:
+            yield row
+
+
+# ---------------------------------------------------------------- sampling
+# Which utterance speaks for the speaker: a different one of the same voice.
+
+
+class SpeakerVectorSampler:
+    """Draws the speaker vector of *another* utterance of the same speaker.
+
+    The vector of the utterance itself would hand its prosody to the decoder past the
+    prosody encoder. A speed-perturbed speaker (``sp0.9-x``) is a speaker of its own, as
+    its pitch is. An utterance whose speaker has no other one gets its own vector; such
+    speakers are counted in `single_utterance_speakers` and logged once.
+
+    Vectors are read when drawn (the mapping may be a `VectorTable`), and what is kept of an
+    utterance is its name and 20 bytes, which loader processes share, see `SortedNames`.
+
+    Source: [P2V] III-B, "we input a different audio belonging to the same speaker".
+    Deviation: uniform over the speaker's other utterances, and the own vector for a speaker
+    of one utterance (not in paper).
+
+    Example:
+        >>> vectors = {"a-1": np.zeros(2), "a-2": np.ones(2)}
+        >>> pairs = [("a-1", "a"), ("a-2", "a")]
+        >>> sampler = SpeakerVectorSampler(pairs, vectors, deterministic=True)
+        >>> sampler.draw("a-1")
+        array([1., 1.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        utt2spk: Iterable[tuple[str, str]],
+        vectors: Mapping[str, np.ndarray],
+        *,
+        deterministic: bool,
+    ) -> None:
+        """Index the utterances that have a vector by speaker.
+
+        Args:
+            utt2spk: (utterance, speaker) of all that may be asked for, sorted.
+            vectors: ``{utterance: (dim,)}``, which iterates in sorted order.
+            deterministic: for validation: which other utterance it is depends on the name
+                of the utterance alone, by a checksum, so that it is the same in every epoch
+                and run. The next one in sorted order would not do: in many corpora, as in
+                ESD, it is of the same emotion, which an utterance drawn in training is not.
+
+        Raises:
+            ValueError: ``utt2spk`` is not sorted.
+        """
+        self.vectors = vectors
+        self.deterministic = deterministic
+        self._speakers: list[str] = []
+        self._speaker_numbers = array("i")
+        self._names = SortedNames(self._read(utt2spk), "utt2spk")
+        # Utterances with a vector, speaker by speaker: those of speaker s stand from
+        # _first[s] to _first[s + 1]; _own says where among them an utterance is.
+        speakers = np.array(self._speaker_numbers, dtype=np.int32)
+        has_vector = np.fromiter(_are_among(self._names, vectors), bool, len(self._names))
+        members = np.flatnonzero(has_vector)
+        self._members = members[np.argsort(speakers[members], kind="stable")].astype(np.int32)
+        speakers = speakers[self._members]
+        self._first = np.searchsorted(speakers, np.arange(len(self._speakers) + 1))
+        self._own = np.full(len(self._names), -1, dtype=np.int32)
+        self._own[self._members] = np.arange(len(members)) - self._first[speakers]
+        self.single_utterance_speakers = self._find_single_utterance_speakers()
+
+    @classmethod
+    def from_directory(
+        cls, directory: str | Path, other: str | Path | None = None, *, deterministic: bool
+    ) -> "SpeakerVectorSampler":
+        """Return the sampler of a set whose vectors are drawn from it and from another set.
+
+        Few of 500 validation utterances share their speaker with another one of them; their
+        speakers' other utterances are in the training set. Of that set only what the
+        speakers of the first say is kept. An utterance of both sets counts once.
+
+        Args:
+            directory: the set of the utterances that are asked for: ``utt2spk`` and
+                ``spk_embed.scp``, sorted.
+            other: the other set, with the same tables; None draws from the first alone.
+            deterministic: see the class.
+
+        Raises:
+            FileNotFoundError: a table is missing.
+            ValueError: a table is malformed or not sorted, or an utterance is of one speaker
+                in one set and of another in the other.
+        """
+        first, second = Path(directory), None if other is None else Path(other)
+        if second is None:
+            vectors = VectorTable(first / "spk_embed.scp")
+        else:
+            names = (utterance for utterance, _ in _utt2spk(first, second))
+            vectors = VectorTable(first / "spk_embed.scp", second / "spk_embed.scp", among=names)
+        return cls(_utt2spk(first, second), vectors, deterministic=deterministic)
+
+    def _read(self, utt2spk: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Yield the utterances and note their speakers."""
+        numbers: dict[str, int] = {}
+        for utterance, speaker in utt2spk:
+            self._speaker_numbers.append(numbers.setdefault(speaker, len(numbers)))
+            yield utterance
+        self._speakers = list(numbers)
+
+    def _find_single_utterance_speakers(self) -> list[str]:
+        """Return them sorted, and log how many there are."""
+        sizes = np.diff(self._first)
+        found = sorted(self._speakers[number] for number in np.flatnonzero(sizes == 1))
+        if found:
+            logger.warning(
+                "%d of %d speakers have one utterance with a speaker vector and get their own: %s",
+                len(found),
+                np.count_nonzero(sizes),
+                " ".join(found[:10]),
+            )
+        return found
+
+    def choose(self, utterance_id: str, rng: np.random.Generator | None = None) -> str:
+        """Return the id of the utterance that speaks for this one's speaker.
+
+        Args:
+            utterance_id: an utterance of ``utt2spk``; it need not have a vector itself.
+            rng: source of chance; not used, and may be None, when deterministic.
+
+        Raises:
+            ValueError: the utterance is unknown, its speaker has no vector at all, or a
+                random draw is asked for without ``rng``.
+        """
+        number = self._names.find(utterance_id)
+        if number is None:
+            raise ValueError(f"{utterance_id}: not in utt2spk; rebuild the data directory")
+        speaker, own = self._speaker_numbers[number], int(self._own[number])
+        first, end = map(int, self._first[speaker : speaker + 2])
+        if first == end:
+            raise ValueError(
+                f"{utterance_id}: speaker {self._speakers[speaker]} has no vector in "
+                "spk_embed.scp; see rejected.tsv, or extract the vectors again"
+            )
+        if own >= 0 and end - first == 1:
+            return utterance_id
+        others = end - first - (own >= 0)
+        if self.deterministic:
+            drawn = zlib.crc32(utterance_id.encode()) % others
+        elif rng is not None:
+            drawn = int(rng.integers(others))
+        else:
+            raise ValueError("a random draw needs rng, a numpy.random.Generator")
+        # A step of 1..n-1 from its own place reaches every other one equally often.
+        place = (own + 1 + drawn) % (end - first)
+        return self._names[int(self._members[first + place])]
+
+    def draw(self, utterance_id: str, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Return the vector (dim,) float32 of the utterance that `choose` gives."""
+        return np.asarray(self.vectors[self.choose(utterance_id, rng)], dtype=np.float32)
+
+
+def _are_among(names: Iterable[str], others: Iterable[str]) -> Iterator[bool]:
+    """Say of each name whether it is among the others; both are sorted."""
+    rest = iter(others)
+    other = next(rest, None)
+    for name in names:
+        while other is not None and other < name:
+            other = next(rest, None)
+        yield other == name
+
+
+def _utt2spk(directory: Path, other: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield (utterance, speaker) of a set and, of its speakers, of the other one; sorted.
+
+    Raises:
+        ValueError: an utterance is of one speaker here and of another there.
+    """
+    rows = iterate_sorted_table(directory / "utt2spk")
+    if other is None:
+        yield from rows
+        return
+    speakers = {speaker for _, speaker in iterate_sorted_table(directory / "utt2spk")}
+    theirs = (row for row in iterate_sorted_table(other / "utt2spk") if row[1] in speakers)
+    previous = ("", "")
+    for row in merge(rows, theirs):
+        if row[0] != previous[0]:
+            yield row
+        elif row != previous:
+            raise ValueError(
+                f"{row[0]}: of speaker {previous[1]} and of {row[1]} in {directory}/utt2spk and "
+                f"{other}/utt2spk; rename the utterance in one of them"
+            )
+        previous = row

@@ -1,0 +1,133 @@
+"""Linear warm-up, then one cosine down to a floor, stepped once an update."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from espnet2.iterators.abs_iter_factory import AbsIterFactory
+from espnet2.schedulers.abs_scheduler import AbsBatchStepScheduler
+from torch.utils.data import DataLoader
+
+# ---------------------------------------------------------------- warmup cosine
+
+
+class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler):
+    """Scale every group's own rate, so that rates of several groups keep their ratio.
+
+    Source: [P2V] IV-B: 3000 warm-up steps, cosine decay from 1e-3.
+    Deviation: the length of the decay and its floor are not in paper. ESPnet's
+    CosineAnnealingWarmupRestarts would set all groups to one rate and start over.
+
+    Args:
+        optimizer: whose groups' rates are the highest they get.
+        warmup_steps: updates from (nearly) 0 to the full rate.
+        total_steps: updates until the floor is reached; it stays there.
+        final_ratio: the floor as a share of the full rate.
+        last_epoch: updates done, for resuming; PyTorch's name.
+
+    Raises:
+        ValueError: total_steps is not above warmup_steps.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        warmup_steps: int = 3000,
+        total_steps: int = 300000,
+        final_ratio: float = 0.0,
+        last_epoch: int = -1,
+    ):
+        if total_steps <= warmup_steps:
+            raise ValueError(
+                f"scheduler_conf: total_steps {total_steps} must be above "
+                f"warmup_steps {warmup_steps}"
+            )
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+        self.final_ratio = final_ratio
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:  # type: ignore[override]  # never tensors
+        """Return the rate of each group for the update to come.
+
+        Python floats: ESPnet 202611 refuses checkpoints that hold anything else.
+        """
+        ratio = self._ratio(self.last_epoch + 1)
+        return [float(base * ratio) for base in self.base_lrs]
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go on by one update; called by ESPnet's trainer after each."""
+        with warnings.catch_warnings():
+            # Resuming constructs the scheduler before the optimizer has stepped.
+            warnings.filterwarnings("ignore", message="Detected call of")
+            super().step(epoch)
+
+    def _ratio(self, step: int) -> float:
+        """Return the share of the full rate at the given update, counted from 1."""
+        if step <= self.warmup_steps:
+            return step / self.warmup_steps
+        progress = (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+        return self.final_ratio + (1.0 - self.final_ratio) * cosine
+
+
+# ---------------------------------------------------------------- split iterators
+# Training tables that are read one part after the other.
+
+
+class SplitIterFactory(AbsIterFactory):
+    """ESPnet's MultipleIterFactory in the same order, but it lets go of a part before the next.
+
+    What it builds also has a length, for the time left. ESPnet's is a generator, which has
+    none, and holds the tables of two parts while it goes from one to the next.
+
+    Args:
+        build_functions: make the factory of one part each.
+        seed: of the order of the parts, which differs from epoch to epoch.
+        shuffle: False leaves them in order.
+    """
+
+    def __init__(
+        self, build_functions: Sequence[Callable[[], AbsIterFactory]], seed: int, shuffle: bool
+    ) -> None:
+        self.build_functions = build_functions
+        self.seed = seed
+        self.shuffle = shuffle
+
+    def build_iter(self, epoch: int, shuffle: bool | None = None) -> "SplitBatches":
+        """Return the batches of an epoch."""
+        shuffle = self.shuffle if shuffle is None else shuffle
+        functions = list(self.build_functions)
+        if shuffle:
+            # ESPnet's draw; numpy's types know no lists of functions.
+            np.random.RandomState(epoch + self.seed).shuffle(functions)  # type: ignore[arg-type]
+        return SplitBatches([_loader_of(function, epoch, shuffle) for function in functions])
+
+
+class SplitBatches(Iterable[tuple[list[str], dict]]):
+    """The batches of all parts; ``len`` takes all parts to be as long as the first.
+
+    The lines of a table go to the parts in turn, so it is off by a batch a part at most
+    where batches have a fixed size, and by little where they have a fixed length.
+    """
+
+    def __init__(self, build_loaders: Sequence[Callable[[], DataLoader]]) -> None:
+        self._build_loaders = build_loaders
+        self._ready = [build_loaders[0]()]
+        self._length = len(self._ready[0]) * len(build_loaders)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[tuple[list[str], dict]]:
+        for build_loader in self._build_loaders:
+            # No name holds the loader: it is gone before the next one is built.
+            yield from self._ready.pop() if self._ready else build_loader()
+
+
+def _loader_of(
+    build_function: Callable[[], AbsIterFactory], epoch: int, shuffle: bool
+) -> Callable[[], DataLoader]:
+    return lambda: build_function().build_iter(epoch, shuffle)

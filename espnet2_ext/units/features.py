@@ -1,0 +1,429 @@
+"""Frame features that k-means clusters: one interface, built from a short text."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torchaudio.functional import compute_deltas, create_dct
+from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
+
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+
+# ---------------------------------------------------------------- frame features
+
+STRIDE_SAMPLES = 320
+"""Samples from one frame to the next: 20 ms at 16 kHz, HuBERT's rate of 50 frames a second."""
+
+
+class FrameFeatures(Protocol):
+    """What turns a waveform into one vector a frame.
+
+    Attributes:
+        name: the text it was built from: ``mfcc`` or ``<S3PRL upstream>/<layer>``.
+        dim: width of a vector.
+        stride_samples: samples from one frame's centre to the next's.
+        offset_samples: sample on which frame 0 is centred.
+        settings: one line that says everything else the values depend on; centroids
+            keep it, so that features made otherwise are refused.
+    """
+
+    name: str
+    dim: int
+    stride_samples: int
+    offset_samples: int
+    settings: str
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Return features (F, dim) float32 of a 16 kHz mono waveform (N,).
+
+        Raises:
+            ValueError: the waveform is too short for one frame.
+        """
+        ...
+
+
+def build_frame_features(
+    spec: str, *, path_or_url: str | None = None, device: str = "cpu"
+) -> FrameFeatures:
+    """Return the frame features that a text names.
+
+    Source: [P2V] III-A: HuBERT base, pretrained on LibriSpeech (``hubert_base``). Which
+    layer is clustered is not in paper.
+
+    Args:
+        spec: ``mfcc``, or ``<S3PRL upstream>/<layer>`` such as ``hubert_base/6``. The layer
+            counts S3PRL's hidden states: 0 is the input of the first transformer block,
+            6 the output of the sixth.
+        path_or_url: checkpoint of the upstreams that want one; a local directory for
+            ``hf_hubert_custom`` and ``hf_wav2vec2_custom``.
+        device: torch device of an upstream; ``mfcc`` always runs on the CPU.
+
+    Raises:
+        ValueError: the text is neither form, the upstream is unknown or cannot be
+            loaded, or it has no such layer.
+    """
+    if spec == "mfcc":
+        from espnet2_ext.units.features import MfccFeatures
+
+        if path_or_url is not None:
+            raise ValueError(
+                f"features 'mfcc' take no checkpoint, got {path_or_url!r}: leave it out"
+            )
+        return MfccFeatures()
+    upstream, separator, layer = spec.rpartition("/")
+    if not (separator and upstream and layer.isdecimal()):
+        raise ValueError(
+            f"features {spec!r}: expected 'mfcc' or '<S3PRL upstream>/<layer>' as 'hubert_base/6'"
+        )
+    from espnet2_ext.units.features import S3prlFeatures
+
+    return S3prlFeatures(upstream, int(layer), path_or_url=path_or_url, device=device)
+
+
+# ---------------------------------------------------------------- truncate
+# Leave out of an S3PRL upstream what comes after the hidden state that is wanted.
+
+logger = logging.getLogger(__name__)
+
+PROBE_SAMPLES = (8000, 8320)
+"""24 and 25 frames: fairseq's wav2vec 2.0 pads odd counts, so one of each is tried."""
+
+
+@torch.no_grad()
+def truncate_upstream(upstream: Any, layer: int) -> int:
+    """Remove transformer blocks that cannot change hidden state ``layer``, if that is safe.
+
+    HuBERT, wav2vec 2.0, WavLM and data2vec, of fairseq's kind or HuggingFace's, have their
+    blocks in ``model.encoder.layers``; state ``layer`` is what block ``layer`` would read, so
+    the first ``layer`` blocks give it (of state 0 one block stays, S3PRL hooks its input).
+    Large models normalise after the last block; behind an earlier block that would change
+    the state, so there it becomes the identity. Which kind an upstream is, its own output
+    decides: the state has to stay the same in every bit on two probes, or the upstream
+    stays whole. States above ``layer`` are gone, lower ones and their numbers stay.
+
+    Args:
+        upstream: an ``S3PRLUpstream`` in eval mode, before it moves to a device.
+        layer: hidden state, counted as ``S3PRLUpstream`` does.
+
+    Returns:
+        How many blocks were removed.
+    """
+    encoder = _encoder(upstream)
+    if encoder is None or len(encoder.layers) + 1 != upstream.num_layers:
+        logger.info("upstream of unknown shape: all its layers are computed")
+        return 0
+    whole, kept = encoder.layers, max(1, layer)
+    if kept == len(whole):
+        return 0
+    expected = _states(upstream, layer)
+    shapes = (upstream._num_layers, upstream._hidden_sizes, upstream._downsample_rates)
+    upstream._num_layers = kept + 1
+    upstream._hidden_sizes, upstream._downsample_rates = (
+        list(each[: kept + 1]) for each in shapes[1:]
+    )
+    for _ in _truncations(encoder, kept):
+        if _is_same(upstream, layer, expected):
+            logger.info("%d of %d transformer blocks left out", len(whole) - kept, len(whole))
+            return len(whole) - kept
+    upstream._num_layers, upstream._hidden_sizes, upstream._downsample_rates = shapes
+    logger.info("upstream changes when its last blocks are left out: all are computed")
+    return 0
+
+
+def _encoder(upstream: Any) -> Any:
+    """Return the module that holds the blocks as ``layers``, or None."""
+    encoder = getattr(getattr(upstream.upstream, "model", None), "encoder", None)
+    return encoder if isinstance(getattr(encoder, "layers", None), torch.nn.ModuleList) else None
+
+
+def _truncations(encoder: Any, kept: int) -> Iterator[None]:
+    """Shorten the encoder, then also take its norm out; whole again when exhausted."""
+    whole, norm = encoder.layers, getattr(encoder, "layer_norm", None)
+    encoder.layers = whole[:kept].eval()  # a new list is in train mode
+    yield
+    if isinstance(norm, torch.nn.LayerNorm):
+        encoder.layer_norm = torch.nn.Identity().eval()
+        yield
+        encoder.layer_norm = norm
+    encoder.layers = whole
+
+
+def _is_same(upstream: Any, layer: int, expected: list[torch.Tensor]) -> bool:
+    try:
+        states = _states(upstream, layer)
+    except Exception:  # whatever an encoder raises that needs all of its blocks
+        return False
+    return all(map(torch.equal, states, expected))
+
+
+def _states(upstream: Any, layer: int) -> list[torch.Tensor]:
+    """Return hidden state ``layer`` of each probe, cut to one utterance (1, F, dim)."""
+    generator = torch.Generator().manual_seed(0)
+    states = []
+    for num_samples in PROBE_SAMPLES:
+        waveform = 0.1 * torch.randn(1, num_samples, generator=generator)
+        states.append(upstream(waveform, torch.tensor([num_samples]))[0][layer])
+    return states
+
+
+# ---------------------------------------------------------------- s3prl features
+# Hidden states of any S3PRL upstream, one utterance at a time.
+
+CONV_OFFSET_SAMPLES = 200
+"""Centre of the 400 samples that frame 0 of HuBERT, wav2vec 2.0 and WavLM sees."""
+SHORTEST_SAMPLES = 400
+"""Samples that one such frame needs (25 ms)."""
+S3PRL_GAP_SAMPLES = range(961, 1040)
+"""Lengths S3PRL cannot do at stride 320: see ``S3prlFeatures``."""
+PIECE_SAMPLES = 60 * 16000
+"""Longest waveform given to an upstream at once; self-attention grows with its square."""
+CONTEXT_SAMPLES = 5 * 16000
+"""Heard on either side of a piece of a longer waveform, and thrown away again."""
+
+
+class S3prlFeatures:
+    """One hidden state of an S3PRL upstream: frozen, in eval mode, without gradients.
+
+    What comes after the chosen state is not computed, see ``truncate_upstream``.
+
+    Utterances are never batched: padding changes the values of upstreams with group
+    normalisation (HuBERT base), so units would depend on their neighbours. Utterances of
+    equal length could share a batch without padding, but 6 % of mini_emo's training set
+    have a companion to the sample, and on a CPU four in a batch took 1.07 to 1.14 times
+    as long as one by one. Longest first instead of any order would lower the peak of
+    memory by 4 % only, and parts in the order of ids write sorted tables as they come.
+
+    S3PRL reports ceil(N / stride) frames and repeats the last one where the convolutions
+    gave fewer. It refuses to fill up more than it has, which stops it at 961 to 1039
+    samples (4 frames due, 2 there). Those are padded with zeros to 1040, where the
+    third frame exists: the count stays the 4 that S3PRL promises for them, zeros at the
+    end are S3PRL's own remedy for short input (below 800 samples), and no other length
+    is touched.
+
+    Waveforms over a minute are cut into pieces of 60 s that overlap by 5 s on either
+    side, on multiples of the stride; memory stays bounded, and only what an upstream
+    hears beyond 5 s differs.
+
+    Args:
+        upstream: name in S3PRL's hub.
+        layer: hidden state; 0 is the input of the first transformer block.
+        path_or_url: checkpoint or local directory, for upstreams named ``*_custom``,
+            ``*_local`` or ``*_url``.
+        device: torch device.
+
+    Raises:
+        ValueError: no such upstream or layer, or the checkpoint cannot be loaded.
+    """
+
+    settings = ""
+
+    def __init__(
+        self, upstream: str, layer: int, *, path_or_url: str | None = None, device: str = "cpu"
+    ) -> None:
+        self.name = f"{upstream}/{layer}"
+        self.layer = layer
+        self.device = device
+        self.upstream = load_upstream(upstream, path_or_url).eval().requires_grad_(False)
+        if layer >= self.upstream.num_layers:
+            raise ValueError(
+                f"{self.name}: {upstream} has hidden states 0 to {self.upstream.num_layers - 1}"
+            )
+        truncate_upstream(self.upstream, layer)
+        self.upstream.to(device)
+        self.dim = int(self.upstream.hidden_sizes[layer])
+        self.stride_samples = int(self.upstream.downsample_rates[layer])
+        # Other strides belong to other convolutions; the middle of a step is near enough.
+        self.offset_samples = (
+            CONV_OFFSET_SAMPLES if self.stride_samples == 320 else self.stride_samples // 2
+        )
+
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Return features (F, dim) float32; F = ceil(N / stride).
+
+        Raises:
+            ValueError: the waveform is shorter than 400 samples.
+        """
+        return self.states(waveform).cpu().numpy()
+
+    @torch.inference_mode()
+    def states(self, waveform: np.ndarray) -> torch.Tensor:
+        """Return features (F, dim) float32 on the upstream's device, else as a call does."""
+        if len(waveform) < SHORTEST_SAMPLES:
+            raise ValueError(
+                f"{len(waveform)} samples are too short for {self.name} (needs {SHORTEST_SAMPLES})"
+            )
+        if len(waveform) <= PIECE_SAMPLES:
+            return self._hidden_states(waveform)
+        step = (PIECE_SAMPLES - 2 * CONTEXT_SAMPLES) // self.stride_samples * self.stride_samples
+        context = CONTEXT_SAMPLES // self.stride_samples * self.stride_samples
+        pieces = []
+        for start in range(0, len(waveform), step):
+            heard_from = max(0, start - context)
+            states = self._hidden_states(waveform[heard_from : start + step + context])
+            first = (start - heard_from) // self.stride_samples
+            pieces.append(states[first : first + step // self.stride_samples])
+        return torch.cat(pieces)
+
+    def _hidden_states(self, waveform: np.ndarray) -> torch.Tensor:
+        """Return the chosen hidden state (F, dim) of a waveform that fits into memory."""
+        samples = torch.from_numpy(np.array(waveform, dtype=np.float32))
+        if len(samples) in S3PRL_GAP_SAMPLES and self.stride_samples == 320:
+            samples = torch.nn.functional.pad(samples, (0, S3PRL_GAP_SAMPLES.stop - len(samples)))
+        lengths = torch.tensor([len(samples)], device=self.device)
+        states, _ = self.upstream(samples[None].to(self.device), lengths)
+        return states[self.layer][0].float()
+
+
+def load_upstream(name: str, path_or_url: str | None) -> Any:
+    """Return the S3PRLUpstream, or raise ValueError in one line."""
+    if name.startswith("hf_") and path_or_url is not None and Path(path_or_url).is_dir():
+        # Without this file S3PRL quietly asks the network for another model's.
+        if not (Path(path_or_url) / "preprocessor_config.json").is_file():
+            raise ValueError(
+                f"{path_or_url}: has no preprocessor_config.json; save the model's "
+                "Wav2Vec2FeatureExtractor there"
+            )
+    from espnet2_ext import _compat  # noqa: F401  (first: S3PRL imports ESPnet)
+
+    # isort: split
+    from s3prl.nn import S3PRLUpstream  # takes about 10 s, so only who needs it pays
+
+    names = S3PRLUpstream.available_names()
+    if name not in names:
+        close = ", ".join(difflib.get_close_matches(name, names)) or "see s3prl.hub"
+        raise ValueError(f"S3PRL has no upstream {name!r} (close: {close})")
+    try:
+        return S3PRLUpstream(name, path_or_url=path_or_url)
+    except Exception as error:  # whatever a checkpoint loader of 196 upstreams raises
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"S3PRL upstream {name!r} (checkpoint {path_or_url or 'of the hub'}) cannot be "
+            f"loaded: {type(error).__name__}: {reason}"
+        ) from error
+
+
+# ---------------------------------------------------------------- mfcc
+# MFCC with deltas, normalised per utterance: units that need no download.
+
+WINDOW_MS = 64.0
+NUM_MELS = 40
+NUM_COEFFICIENTS = 13
+RANGE_DB = 50.0
+SMOOTHING_FRAMES = 3
+LIFTER_EXPONENT = 0.25
+DELTA_WEIGHT = 1.0
+DOUBLE_DELTA_WEIGHT = 0.5
+
+
+class MfccFeatures:
+    """MFCC without c0, their deltas and double deltas, mean 0 and variance 1 per utterance.
+
+    Leaving c0 out and normalising per utterance keeps loudness, and most of what the
+    voice and the channel add, out of the units; deltas tell sounds by their movement.
+
+    The defaults were chosen so that units (k = 100) survive a change of emotion and a
+    vocoder. Unit error rates on 82 sentences of mini_emo, each spoken in four emotions,
+    against the neutral one; in brackets those of common settings (25 ms, 80 dB, power,
+    no smoothing, equal weights): the same mel through Griffin-Lim 0.08 (0.32), angry,
+    happy or sad 0.35 (0.45), the two together 0.35 (0.50), a wrong sentence 0.96 (0.96).
+    What helped: the window (0.17 off the first number), the range (0.04), and smoothing,
+    magnitudes and the lower weights (0.01 to 0.02 each, off one number or the other). A
+    minimum run length did harm; fewer filters or coefficients made little difference.
+
+    Args:
+        window_ms: length of the Hann window; a frame is centred every 20 ms. As long as
+            the mel spectrogram's, because a vocoder cannot restore what that has lost.
+        num_mels: triangular filters from 0 to 8000 Hz, over magnitudes.
+        num_coefficients: cepstral coefficients counted with c0, which is dropped.
+        range_db: levels lower than the loudest one by more than this are lifted to it,
+            so that silence and a vocoder's noise look alike.
+        smoothing_frames: odd number of frames averaged before the deltas; 1 for none.
+        lifter_exponent: coefficient n is weighted n to the minus this; the low ones
+            describe the vowel, the high ones more of pitch and voice.
+        delta_weight: factor on the normalised deltas.
+        double_delta_weight: factor on the normalised double deltas.
+
+    Raises:
+        ValueError: an even number of frames, or more coefficients than filters.
+    """
+
+    name = "mfcc"
+    stride_samples = STRIDE_SAMPLES
+    offset_samples = 0
+
+    def __init__(
+        self,
+        window_ms: float = WINDOW_MS,
+        num_mels: int = NUM_MELS,
+        num_coefficients: int = NUM_COEFFICIENTS,
+        range_db: float = RANGE_DB,
+        smoothing_frames: int = SMOOTHING_FRAMES,
+        lifter_exponent: float = LIFTER_EXPONENT,
+        delta_weight: float = DELTA_WEIGHT,
+        double_delta_weight: float = DOUBLE_DELTA_WEIGHT,
+    ) -> None:
+        if smoothing_frames % 2 == 0:
+            raise ValueError(f"smoothing_frames must be odd, got {smoothing_frames}")
+        if not 2 <= num_coefficients <= num_mels:
+            raise ValueError(f"num_coefficients must be 2 to {num_mels}, got {num_coefficients}")
+        self.settings = " ".join(
+            f"{key}={value}" for key, value in locals().items() if key != "self"
+        )
+        self.dim = 3 * (num_coefficients - 1)
+        self.smoothing_frames = smoothing_frames
+        lifter = torch.arange(1.0, num_coefficients) ** -lifter_exponent
+        lifter = (lifter / lifter.square().mean().sqrt())[:, None]
+        self.weights = [lifter, delta_weight * lifter, double_delta_weight * lifter]
+        self.window_samples = round(window_ms * SAMPLE_RATE_HZ / 1000)
+        self.melspectrogram = MelSpectrogram(
+            SAMPLE_RATE_HZ,
+            n_fft=max(512, self.window_samples),
+            win_length=self.window_samples,
+            hop_length=STRIDE_SAMPLES,
+            n_mels=num_mels,
+            power=1.0,
+            center=True,
+        )
+        self.decibels = AmplitudeToDB("magnitude", top_db=range_db)
+        self.dct = create_dct(num_coefficients, num_mels, norm="ortho")[:, 1:]
+
+    @torch.no_grad()
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Return features (F, dim) float32; F = N // 320 + 1.
+
+        Raises:
+            ValueError: the waveform is shorter than a window.
+        """
+        # Reflection at the edges would also fail below half an n_fft.
+        shortest = max(self.window_samples, self.melspectrogram.n_fft // 2 + 1)
+        if len(waveform) < shortest:
+            raise ValueError(f"{len(waveform)} samples are too short for mfcc (needs {shortest})")
+        samples = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
+        log_mels = self.decibels(self.melspectrogram(samples))  # (num_mels, F)
+        coefficients = self._smooth(self.dct.T @ log_mels)
+        deltas = compute_deltas(coefficients)
+        parts = (coefficients, deltas, compute_deltas(deltas))
+        weighted = [
+            weight * _normalise(part) for weight, part in zip(self.weights, parts, strict=True)
+        ]
+        return torch.cat(weighted).T.contiguous().numpy()
+
+    def _smooth(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Return (C, F) averaged over neighbouring frames; edges are repeated."""
+        if self.smoothing_frames == 1:
+            return coefficients
+        reach = self.smoothing_frames // 2
+        padded = torch.nn.functional.pad(coefficients[None], (reach, reach), mode="replicate")
+        return torch.nn.functional.avg_pool1d(padded, self.smoothing_frames, stride=1)[0]
+
+
+def _normalise(part: torch.Tensor) -> torch.Tensor:
+    """Return (C, F) with mean 0 and variance 1 over frames; a constant row becomes 0."""
+    centred = part - part.mean(dim=1, keepdim=True)
+    return centred / (centred.square().mean(dim=1, keepdim=True).sqrt() + 1e-5)

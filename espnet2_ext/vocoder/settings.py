@@ -1,0 +1,270 @@
+"""What a mel-spectrogram is made with, and whether a vocoder was trained on the same one.
+
+A vocoder given another mel than its own answers with noise or with another voice at
+another pitch, and never with an error. SpeechBrain's directories say little of their mel:
+those of 16 kHz and of 22.05 kHz differ in no line. What they do say is compared, whoever
+copies one can add the rest to its hyperparams.yaml under the names below, and of the
+published ones the sampling rates are known.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
+
+import yaml
+
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+from espnet2_ext.vocoder.mel import HOP_SAMPLES, MAX_HZ, MEL_DIM, N_FFT
+
+# ---------------------------------------------------------------- training files
+# Which files of a vocoder training stand behind a text such as ``exp/voc_train_vocoder``.
+
+CONFIG = "config.yaml"
+BEST_WEIGHTS = "valid.mel_loss.best.pth"
+"""Taken where a directory is named."""
+
+
+@dataclass(frozen=True)
+class VocoderFiles:
+    """A trained vocoder.
+
+    Attributes:
+        config: options of the training.
+        weights: of generator and discriminators.
+    """
+
+    config: Path
+    weights: Path
+
+
+def find_vocoder_files(source: str) -> VocoderFiles | None:
+    """Return the files of a training; None if the text names something else.
+
+    Args:
+        source: directory with config.yaml, whose best weights are taken, or a file of
+            weights beside which config.yaml lies.
+
+    Raises:
+        FileNotFoundError: a file of weights without config.yaml, or a directory without
+            the best weights.
+    """
+    path = Path(source)
+    if path.is_file():
+        if not (path.parent / CONFIG).is_file():
+            raise FileNotFoundError(f"{path.parent / CONFIG}: missing; copy it from the training")
+        return VocoderFiles(path.parent / CONFIG, path)
+    if not (path / CONFIG).is_file() or (path / "hyperparams.yaml").is_file():
+        return None  # the latter is SpeechBrain's
+    if not (path / BEST_WEIGHTS).is_file():
+        raise FileNotFoundError(
+            f"{path / BEST_WEIGHTS}: missing; finish the training, or name another file of weights"
+        )
+    return VocoderFiles(path / CONFIG, path / BEST_WEIGHTS)
+
+
+def vocoder_fingerprint(source: str) -> str:
+    """Return a hash of the weights of a training; "" for any other vocoder.
+
+    A directory of the same name holds other weights after further training.
+
+    Raises:
+        FileNotFoundError: see ``find_vocoder_files``.
+    """
+    files = find_vocoder_files(source)
+    if files is None:
+        return ""
+    with open(files.weights, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+# ---------------------------------------------------------------- mel settings
+
+logger = logging.getLogger(__name__)
+
+PUBLISHED_RATES_HZ = {
+    "speechbrain/tts-hifigan-libritts-16kHz": 16000,
+    "speechbrain/tts-hifigan-libritts-22050Hz": 22050,
+    "speechbrain/tts-hifigan-ljspeech": 22050,
+}
+"""Sampling rates that model cards give and the files do not."""
+
+
+@dataclass(frozen=True)
+class MelSettings:
+    """All that the values of a mel depend on, under the names of SpeechBrain's recipes.
+
+    Source: the 16 kHz recipe of SpeechBrain for LibriTTS, whose values are the defaults.
+
+    Attributes:
+        sample_rate: Hz.
+        n_fft: samples of the transform.
+        win_length: samples of its Hann window.
+        hop_length: samples between frames.
+        n_mel_channels: M, number of bands.
+        mel_fmin: lower edge of the first band, Hz.
+        mel_fmax: upper edge of the last band, Hz.
+        norm: of the filters.
+        mel_scale: of the bands.
+        power: 1 for magnitudes, 2 for their squares.
+        dynamic_range_compression: natural logarithm, floored at 1e-5.
+        mel_normalized: magnitudes divided by the window's energy.
+    """
+
+    sample_rate: int = SAMPLE_RATE_HZ
+    n_fft: int = N_FFT
+    win_length: int = N_FFT
+    hop_length: int = HOP_SAMPLES
+    n_mel_channels: int = MEL_DIM
+    mel_fmin: float = 0.0
+    mel_fmax: float = MAX_HZ
+    norm: str = "slaney"
+    mel_scale: str = "slaney"
+    power: float = 1.0
+    dynamic_range_compression: bool = True
+    mel_normalized: bool = False
+
+    @classmethod
+    def of_model(cls, features_conf: Mapping[str, float]) -> "MelSettings":
+        """Return the mel of a model's ``features_conf``; what that leaves out is the default."""
+        names = {
+            "sample_rate_hz": ("sample_rate",),
+            "n_fft": ("n_fft", "win_length"),
+            "hop_length": ("hop_length",),
+            "mel_dim": ("n_mel_channels",),
+            "min_hz": ("mel_fmin",),
+            "max_hz": ("mel_fmax",),
+        }
+        given = {
+            name: features_conf[key]
+            for key, targets in names.items()
+            if key in features_conf
+            for name in targets
+        }
+        return cls(**given)  # type: ignore[arg-type]  # values of a checked configuration
+
+    @classmethod
+    def of_training(cls, config_path: str | Path) -> "MelSettings":
+        """Return the mel of the model that a training's config.yaml describes.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is not readable as yaml, or no training's.
+        """
+        path = Path(config_path)
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: not readable as yaml; copy it again") from error
+        if not isinstance(config, dict) or "features_conf" not in config:
+            raise ValueError(f"{path}: has no features_conf, so it is no training's; copy it again")
+        return cls.of_model(config["features_conf"] or {})
+
+    def differences(self, stated: Mapping[str, object]) -> list[str]:
+        """Return ``name theirs (the model: ours)`` for each stated setting that differs."""
+        return [
+            f"{name} {stated[name]} (the model: {ours})"
+            for name, ours in asdict(self).items()
+            if name in stated and stated[name] != ours
+        ]
+
+
+def check_vocoder_mel(source: str, model_mel: MelSettings = MelSettings()) -> None:
+    """Raise unless the vocoder inverts the model's mel, as far as its files say.
+
+    Args:
+        source: ``griffin_lim``, a hub name, a directory with hyperparams.yaml, or a
+            training of bin/vocoder_train.
+        model_mel: of the model.
+
+    Raises:
+        ValueError: one line with all differences, or the file is not readable as yaml.
+    """
+    if source == "griffin_lim":
+        stated: dict[str, object] = dict(asdict(MelSettings()))
+    elif (trained := find_vocoder_files(source)) is not None:
+        stated = dict(asdict(MelSettings.of_training(trained.config)))
+    elif Path(source).is_dir():
+        stated = stated_settings(Path(source) / "hyperparams.yaml")
+    else:
+        known = PUBLISHED_RATES_HZ.get(source.partition("@")[0])
+        stated = {} if known is None else {"sample_rate": known}
+    differences = model_mel.differences(stated)
+    if differences:
+        raise ValueError(
+            f"vocoder {source}: made for another mel than the model's: {', '.join(differences)}; "
+            "take speechbrain/tts-hifigan-libritts-16kHz, or train one on this mel"
+        )
+    if "sample_rate" not in stated:
+        logger.warning(
+            f"vocoder {source}: does not say its sampling rate, {model_mel.sample_rate} Hz is "
+            "assumed; add 'sample_rate: ...' to its hyperparams.yaml"
+        )
+
+
+def stated_settings(path: Path) -> dict[str, object]:
+    """Return what a SpeechBrain ``hyperparams.yaml`` says of its mel; nothing in it is run.
+
+    The hop is also what the generator multiplies frames by, the bands what it takes in.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is not readable as yaml.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing; copy the whole vocoder there")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            root = YAML(typ="safe", pure=True).compose(stream)
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(f"{path}: not readable as yaml ({reason}); copy it again") from error
+    values = _plain_values(root)
+    generator = values.pop("generator", None)
+    if isinstance(generator, dict):
+        values |= {key: _follow(value, values) for key, value in generator.items()}
+    stated = {name: values[name] for name in asdict(MelSettings()) if name in values}
+    if stated.get("mel_normalized", False) is None:  # as the recipe says it
+        stated["mel_normalized"] = False
+    factors = values.get("upsample_factors")
+    if isinstance(factors, list) and all(isinstance(factor, int) for factor in factors):
+        stated["hop_length"] = prod(factors)
+    if isinstance(values.get("in_channels"), int):
+        stated["n_mel_channels"] = values["in_channels"]
+    return stated
+
+
+def _plain_values(node) -> dict[str, object]:
+    """Return the keys of a yaml mapping node and their values, unknown tags left as text."""
+    if node is None or node.id != "mapping":
+        return {}
+    return {key.value: _value(value) for key, value in node.value}
+
+
+def _value(node) -> object:
+    """Return the value of a yaml node without acting on any tag."""
+    from ruamel.yaml import YAML
+
+    if node.id == "mapping":
+        return _plain_values(node)
+    if node.id == "sequence":
+        return [_value(each) for each in node.value]
+    if node.tag is not None and str(node.tag).startswith("tag:yaml.org,2002:"):
+        if str(node.tag).endswith(":str"):
+            return node.value
+        return YAML(typ="safe", pure=True).load(node.value)
+    return node.value
+
+
+def _follow(value: object, values: Mapping[str, object]) -> object:
+    """Return what ``<name>`` of a ``!ref`` stands for; anything else as it is."""
+    if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
+        return values.get(value[1:-1], value)
+    return value

@@ -1,0 +1,223 @@
+import pytest
+
+from espnet2_ext.data.directory import (
+    DataDirectoryError,
+    Utterance,
+    combine_data_directories,
+    read_data_directory,
+    subset_data_directory,
+    validate_data_directory,
+    write_data_directory,
+)
+from espnet2_ext.data.tables import read_rejected, read_table, write_rejected, write_table
+
+UTTERANCES = [
+    Utterance("b-1", "b", "b 1.wav", text="two words", emotion="sad"),
+    Utterance("a-2", "a", "a2.wav", text="one", emotion="happy"),
+    Utterance("a-1", "a", "a1.wav", text="ün", emotion="angry"),
+]
+
+
+@pytest.fixture
+def data(tmp_path):
+    write_data_directory(tmp_path / "data", UTTERANCES)
+    return tmp_path / "data"
+
+
+def files(path):
+    return {entry.name: entry.read_text() for entry in sorted(path.iterdir())}
+
+
+def test_write_gives_sorted_tables_and_only_those_that_are_known(data):
+    assert files(data) == {
+        "spk2utt": "a a-1 a-2\nb b-1\n",
+        "text": "a-1 ün\na-2 one\nb-1 two words\n",
+        "utt2emo": "a-1 angry\na-2 happy\nb-1 sad\n",
+        "utt2spk": "a-1 a\na-2 a\nb-1 b\n",
+        "wav.scp": "a-1 a1.wav\na-2 a2.wav\nb-1 b 1.wav\n",
+    }
+
+
+def test_read_returns_what_was_written(data):
+    directory = read_data_directory(data)
+    assert directory.utterance_ids == ["a-1", "a-2", "b-1"]
+    assert directory.speakers == {"a": ["a-1", "a-2"], "b": ["b-1"]}
+    assert directory.table("utt2emo")["b-1"] == "sad"
+    assert set(directory.tables) == {"wav.scp", "utt2spk", "text", "utt2emo"}
+    assert set(read_data_directory(data, names=["text"]).tables) == {"wav.scp", "utt2spk", "text"}
+    with pytest.raises(DataDirectoryError, match="utt2lang: missing; run the stage"):
+        directory.table("utt2lang")
+
+
+def test_read_errors(data, tmp_path):
+    with pytest.raises(DataDirectoryError, match="none: no such data directory"):
+        read_data_directory(tmp_path / "none")
+    (data / "utt2spk").unlink()
+    with pytest.raises(DataDirectoryError, match="utt2spk: missing"):
+        read_data_directory(data)
+    (data / "utt2spk").write_text("a-1\n")
+    with pytest.raises(DataDirectoryError, match="utt2spk:1: expected 'key value'.*correct"):
+        read_data_directory(data)
+
+
+@pytest.mark.parametrize(
+    ("utterances", "message"),
+    [
+        ([], "holds no utterances"),
+        (UTTERANCES + UTTERANCES[:1], "b-1: given twice"),
+        ([Utterance("x-1", "b", "w")], "utt2spk: x-1: does not start with its speaker 'b'"),
+        ([*UTTERANCES, Utterance("c-1", "c", "w", emotion="sad")], "text: c-1: no line"),
+        ([Utterance("b-1 2", "b", "w")], "'b-1 2': an id has no white space"),
+        ([Utterance("b-1/2", "b", "w")], "'b-1/2': an id has no white space and no slash"),
+        ([Utterance("b-1", "b", "w", text=" ")], "text: b-1: the value must be one line"),
+        ([Utterance("b-1", "b", "w", text="a\nb")], "text: b-1: the value must be one line"),
+    ],
+)
+def test_write_refuses(tmp_path, utterances, message):
+    with pytest.raises(DataDirectoryError, match=message):
+        write_data_directory(tmp_path / "data", utterances)
+    assert not (tmp_path / "data" / "wav.scp").exists()
+
+
+def test_writing_the_same_again_touches_nothing(data):
+    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
+    before = {entry.name: entry.stat().st_mtime_ns for entry in data.iterdir()}
+    write_data_directory(data, reversed(UTTERANCES))
+    assert {entry.name: entry.stat().st_mtime_ns for entry in data.iterdir()} == before
+
+
+def test_new_labels_keep_units_and_new_audio_drops_them(data):
+    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
+    relabelled = [Utterance(u.utterance_id, u.speaker, u.wav, emotion="sad") for u in UTTERANCES]
+    write_data_directory(data, relabelled)
+    assert read_table(data / "utt2emo")["a-1"] == "sad"
+    assert "units_x" in files(data)
+    moved = [Utterance(u.utterance_id, u.speaker, "new/" + u.wav) for u in UTTERANCES]
+    write_data_directory(data, moved)
+    assert set(files(data)) == {"wav.scp", "utt2spk", "spk2utt"}
+
+
+def test_tables_of_other_utterances_are_dropped(data):
+    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
+    write_data_directory(data, UTTERANCES[:2])
+    assert "units_x" not in files(data)
+    assert validate_data_directory(data) == 2
+
+
+def test_a_kill_between_tables_is_seen_and_repaired(data):
+    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
+    (data / "wav.scp").unlink()
+    with pytest.raises(DataDirectoryError, match="wav.scp: missing"):
+        validate_data_directory(data)
+    write_data_directory(data, UTTERANCES)
+    assert validate_data_directory(data) == 3
+    assert "units_x" not in files(data)
+
+
+def test_valid_directory(data):
+    assert validate_data_directory(data) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("wav.scp", "", "wav.scp: holds no utterances"),
+        ("wav.scp", "a-2 x\na-1 x\nb-1 x\n", "wav.scp: a-1: no line at.*sort"),
+        ("wav.scp", "a-1 x\na-1 x\n", "wav.scp: a-1 stands twice"),
+        ("wav.scp", "a-1 x\na-2 sox y |\nb-1 x\n", "wav.scp: a-2: commands are not supported"),
+        ("utt2spk", "a-1 a\na-2 b\nb-1 b\n", "utt2spk: a-2: does not start with its speaker 'b'"),
+        ("utt2spk", "a-1 a\na-2 a\n", "utt2spk: b-1: no line"),
+        ("utt2emo", "a-1 x\nb-1 x\n", "utt2emo: a-2: no line at"),
+        ("utt2emo", "a-1 x\na-15 x\na-2 x\nb-1 x\n", "utt2emo: a-15: not in wav.scp"),
+        ("utt2emo", "a-1 x\na-2 x\nb-1 x\nb-2 x\n", "utt2emo: b-2: not in wav.scp"),
+        ("utt2emo", "a-1 x\na-1 x\na-2 x\nb-1 x\n", "utt2emo: a-1: stands twice"),
+        ("utt2emo", "a-1 x\na-2 x\na-15 x\nb-1 x\n", "utt2emo: a-15: stands after a-2; sort"),
+        ("utt2emo", "a-1 x\na-2\nb-1 x\n", "utt2emo:2: expected 'key value'"),
+        ("units_x", "a-1 3 4\n", "units_x: a-2: no line"),
+        ("spk_embed.scp", "a-1 x.ark:3\n", "spk_embed.scp: a-2: no line"),
+        ("spk2utt", "a a-1 a-2\n", "spk2utt: is not the inverse of utt2spk"),
+    ],
+)
+def test_validate_names_the_broken_rule(data, name, content, message):
+    (data / name).write_text(content)
+    with pytest.raises(DataDirectoryError, match=message):
+        validate_data_directory(data)
+
+
+def test_files_that_are_no_tables_are_left_alone(data):
+    for name in (".journal", "feats_type", "spk2gender", "spk_embed.ark"):
+        (data / name).write_text("raw\n")
+    (data / "rejected.tsv").write_text("x-1\tsilent\n")
+    (data / "audio").mkdir()
+    assert validate_data_directory(data) == 3
+
+
+def test_check_audio(tmp_path, make_wav):
+    wavs = [make_wav(f"{name}.wav") for name in "ab"]
+    write_data_directory(
+        tmp_path / "data", [Utterance(f"s-{wav.stem}", "s", str(wav)) for wav in wavs]
+    )
+    assert validate_data_directory(tmp_path / "data", check_audio=True) == 2
+    write_table(tmp_path / "data" / "utt2num_samples", {"s-a": 4800, "s-b": 4801})
+    with pytest.raises(DataDirectoryError, match="s-b: .*b.wav: holds 4800 samples, utt2num"):
+        validate_data_directory(tmp_path / "data", check_audio=True)
+    wavs[0].write_bytes(b"")
+    with pytest.raises(
+        DataDirectoryError, match="s-a: .*a.wav: not readable.*2 of 2 files are bad"
+    ):
+        validate_data_directory(tmp_path / "data", check_audio=True)
+
+
+def test_combine_keeps_tables_that_all_inputs_have(data, tmp_path, caplog):
+    other = tmp_path / "other"
+    write_data_directory(other, [Utterance("aa-1", "aa", "x.wav", emotion="sad", language="en")])
+    for path, ids in ((data, ("a-1", "a-2", "b-1")), (other, ("aa-1",))):
+        write_table(path / "units_x", dict.fromkeys(ids, "1 2"))
+        write_table(path / "unit_durations_x", dict.fromkeys(ids, "3 4"))
+        write_table(path / "spk_embed.scp", dict.fromkeys(ids, f"{path}/e.ark:9"))
+    write_rejected(data, {"a-0": "silent"})
+    write_rejected(other, {"aa-0": "short"})
+    out = tmp_path / "out"
+    combine_data_directories(out, [data, other])
+    assert validate_data_directory(out) == 4
+    tables = read_data_directory(out).tables
+    assert set(tables) == {
+        "wav.scp", "utt2spk", "utt2emo", "units_x", "unit_durations_x", "spk_embed.scp",
+    }  # fmt: skip
+    assert tables["spk_embed.scp"]["aa-1"] == f"{other}/e.ark:9"
+    assert read_rejected(out) == {"a-0": "silent", "aa-0": "short"}
+    assert f"without text, which {other} lacks" in caplog.text
+    assert f"without utt2lang, which {data} lacks" in caplog.text
+
+
+def test_combine_refuses(data, tmp_path):
+    with pytest.raises(DataDirectoryError, match="nothing to combine"):
+        combine_data_directories(tmp_path / "out", [])
+    with pytest.raises(DataDirectoryError, match="is an input too"):
+        combine_data_directories(data, [data])
+    with pytest.raises(DataDirectoryError, match="wav.scp: .*: stands in another input too"):
+        combine_data_directories(tmp_path / "out", [data, data])
+    (data / "utt2emo").write_text("a-1 x\n")
+    with pytest.raises(DataDirectoryError, match="utt2emo: a-2"):
+        combine_data_directories(tmp_path / "out", [data])
+
+
+def test_subset(data, tmp_path):
+    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
+    out = tmp_path / "out"
+    subset_data_directory(data, out, ["b-1", "a-1"])
+    assert validate_data_directory(out) == 2
+    assert read_table(out / "units_x") == {"a-1": "1", "b-1": "3"}
+    assert (out / "spk2utt").read_text() == "a a-1\nb b-1\n"
+
+
+def test_subset_refuses(data, tmp_path):
+    write_rejected(data, {"a-0": "silent"})
+    with pytest.raises(DataDirectoryError, match=r"a-0: rejected \(silent\)"):
+        subset_data_directory(data, tmp_path / "out", ["a-0"])
+    with pytest.raises(DataDirectoryError, match="a-9: not there"):
+        subset_data_directory(data, tmp_path / "out", ["a-9"])
+    with pytest.raises(DataDirectoryError, match="holds no utterances"):
+        subset_data_directory(data, tmp_path / "out", [])
+    with pytest.raises(DataDirectoryError, match="is an input too"):
+        subset_data_directory(data, data, ["a-1"])

@@ -1,0 +1,299 @@
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from espnet2_ext.bin import format_wav as command
+from espnet2_ext.data import formatting as audio_jobs
+from espnet2_ext.data.directory import (
+    DataDirectoryError,
+    Utterance,
+    read_data_directory,
+    validate_data_directory,
+    write_data_directory,
+)
+from espnet2_ext.data.formatting import Share, format_wav
+from espnet2_ext.data.tables import read_rejected, read_table, write_rejected, write_table
+
+
+@pytest.fixture
+def data(tmp_path, make_wav):
+    """Four good files; the last one is stereo at 44.1 kHz."""
+    wavs = [make_wav(f"good{index}.wav", seed=index) for index in range(3)]
+    wavs.append(make_wav("stereo.wav", rate_hz=44100, channels=2, seed=3))
+    write_directory(tmp_path / "data", wavs)
+    return tmp_path / "data"
+
+
+def write_directory(path, wavs):
+    write_data_directory(
+        path,
+        [Utterance(f"s-{wav.stem}", "s", str(wav), emotion="sad", text=wav.stem) for wav in wavs],
+    )
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Return every file but the journal, which holds the times of the sources."""
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != ".audio_journal.jsonl"
+    }
+
+
+def flac(out, name):
+    return Path(read_table(out / "wav.scp")[f"s-{name}"])
+
+
+@pytest.fixture
+def converted(monkeypatch):
+    """Return the list of utterances that are really converted, one worker."""
+    done = []
+
+    def convert(job):
+        done.append(job.utterance_id)
+        return original(job)
+
+    original = audio_jobs.convert_audio
+    monkeypatch.setattr(audio_jobs, "convert_audio", convert)
+    return done
+
+
+def test_a_formatted_directory(data, tmp_path):
+    out = tmp_path / "dump"
+    assert format_wav(data, out) == 4
+    assert validate_data_directory(out, check_audio=True) == 4
+    tables = read_data_directory(out).tables
+    assert set(tables) == {"wav.scp", "utt2spk", "text", "utt2emo", "utt2num_samples"}
+    assert set(tables["utt2num_samples"].values()) == {"4800"}
+    assert tables["text"]["s-stereo"] == "stereo"
+    for wav in tables["wav.scp"].values():
+        assert Path(wav).parent.parent == out / "audio"
+        header = soundfile.info(wav)
+        assert (header.samplerate, header.channels, header.format) == (16000, 1, "FLAC")
+    assert read_rejected(out) == {} and (out / "rejected.tsv").exists()
+    source = soundfile.read(tmp_path / "good0.wav", dtype="int16")[0]
+    assert np.array_equal(soundfile.read(flac(out, "good0"), dtype="int16")[0], source)
+
+
+def test_paths_are_written_as_the_caller_gives_them(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    format_wav("data", "dump/raw/x")
+    assert read_table("dump/raw/x/wav.scp")["s-good0"].startswith("dump/raw/x/audio/")
+
+
+def bad_files(make_wav, folder):
+    """Return every kind of bad file by the reason it must get."""
+    garbage, cut, zero_bytes = folder / "garbage.wav", make_wav("cut.wav"), folder / "bytes0.wav"
+    garbage.write_bytes(b"no audio at all " * 50)
+    cut.write_bytes(cut.read_bytes()[:5000])
+    zero_bytes.touch()
+    not_finite, silent = folder / "nan.wav", folder / "silent.wav"
+    soundfile.write(not_finite, np.full(4800, np.nan), 16000, subtype="FLOAT")
+    soundfile.write(silent, np.zeros(4800), 16000)
+    return {
+        folder / "missing.wav": "no such file",
+        make_wav("empty.wav", duration_s=0): "holds no samples",
+        make_wav("short.wav", duration_s=0.02): "0.020 s, shorter than 0.1 s",
+        garbage: "not readable as audio",
+        zero_bytes: "not readable as audio",
+        cut: "cut short",
+        not_finite: "not finite",
+        silent: "silent",
+    }
+
+
+def test_bad_files_are_listed_and_counted(data, tmp_path, make_wav, caplog):
+    bad = bad_files(make_wav, tmp_path)
+    write_directory(data, [*(tmp_path / f"good{index}.wav" for index in range(3)), *bad])
+    write_rejected(data, {"s-unheard": "no label"})
+    out = tmp_path / "dump"
+    with caplog.at_level(logging.INFO):
+        assert format_wav(data, out) == 3
+    rejected = read_rejected(out)
+    assert rejected.pop("s-unheard") == "no label"
+    assert rejected.keys() == {f"s-{path.stem}" for path in bad}
+    for path, reason in bad.items():
+        assert reason in rejected[f"s-{path.stem}"]
+    assert "8 of 11 utterances rejected" in caplog.text
+    assert validate_data_directory(out, check_audio=True) == 3
+
+
+def test_all_rejected_is_an_error(tmp_path):
+    write_directory(tmp_path / "data", [tmp_path / "a.wav", tmp_path / "b.wav"])
+    with pytest.raises(DataDirectoryError, match="all 2 utterances were rejected.*s-a: .*no such"):
+        format_wav(tmp_path / "data", tmp_path / "dump")
+    assert len(read_rejected(tmp_path / "dump")) == 2
+    assert not (tmp_path / "dump" / "wav.scp").exists()
+
+
+def test_refuses_bad_directories(data, tmp_path):
+    with pytest.raises(DataDirectoryError, match="is an input too"):
+        format_wav(data, data)
+    (data / "text").write_text("s-good0 x\n")
+    with pytest.raises(DataDirectoryError, match="text: s-good1"):
+        format_wav(data, tmp_path / "dump")
+
+
+def test_clipping_is_reported(tmp_path, caplog):
+    soundfile.write(tmp_path / "a.wav", np.full(4800, 1.5), 16000, subtype="FLOAT")
+    write_directory(tmp_path / "data", [tmp_path / "a.wav"])
+    with caplog.at_level(logging.INFO):
+        format_wav(tmp_path / "data", tmp_path / "dump")
+    assert "1 files clipped at full scale, first s-a" in caplog.text
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(data, tmp_path, monkeypatch, make_wav):
+    bad = list(bad_files(make_wav, tmp_path))
+    more = [make_wav(f"more{i}.wav", rate_hz=22050, duration_s=0.2, seed=i) for i in range(12)]
+    write_directory(data, [tmp_path / "stereo.wav", *bad, *more])
+    for name, num_workers in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        format_wav(data, "dump", num_workers=num_workers)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_shares_and_then_a_run_that_finds_them_done(data, tmp_path, make_wav, converted):
+    bad = list(bad_files(make_wav, tmp_path))
+    write_directory(data, [*(tmp_path / f"good{index}.wav" for index in range(3)), *bad])
+    format_wav(data, tmp_path / "alone" / "dump")
+    at_once = sorted(converted)
+    converted.clear()
+    out = tmp_path / "shared" / "dump"
+    for index in (1, 2, 3):
+        command.main(["--data_dir", str(data), "--out_dir", str(out), "--share", f"{index}/3"])
+        assert not (out / "wav.scp").exists() and not (out / "rejected.tsv").exists()
+    assert sorted(converted) == at_once
+    converted.clear()
+    assert format_wav(data, out) == 3
+    assert converted == []
+    for name in ("utt2num_samples", "rejected.tsv", "text"):
+        assert (out / name).read_bytes() == (tmp_path / "alone/dump" / name).read_bytes()
+    for utterance_id, wav in read_table(out / "wav.scp").items():
+        twin = read_table(tmp_path / "alone/dump/wav.scp")[utterance_id]
+        assert Path(wav).read_bytes() == Path(twin).read_bytes()
+
+
+def test_a_share_counts_its_own(data, tmp_path):
+    counts = [format_wav(data, tmp_path / "dump", share=Share(index, 2)) for index in (1, 2)]
+    assert sum(counts) == 4
+    assert format_wav(data, tmp_path / "dump") == 4
+
+
+def test_a_complete_directory_is_left_as_it_is(data, tmp_path, converted):
+    out = tmp_path / "dump"
+    format_wav(data, out)
+    write_table(out / "units_x", dict.fromkeys(read_table(out / "wav.scp"), "1 2"))
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("*") if file.suffix != ".tsv"}
+    converted.clear()
+    assert format_wav(data, out) == 4
+    assert converted == []
+    after = {file: file.stat().st_mtime_ns for file in out.rglob("*") if file.suffix != ".tsv"}
+    assert {k: v for k, v in after.items() if k != out} == {
+        k: v for k, v in before.items() if k != out
+    }
+
+
+def test_resume_after_a_kill_gives_the_same_files(data, tmp_path, converted):
+    out = tmp_path / "dump"
+    format_wav(data, out)
+    undisturbed = contents(out)
+    # As a kill leaves it: no tables yet, a temporary file, a torn last line of the
+    # journal, one file lost, one half there.
+    for name in ("wav.scp", "utt2spk", "text", "rejected.tsv"):
+        (out / name).unlink()
+    paths = [out / name for name in undisturbed if name.startswith("audio/")]
+    (paths[0].parent / f".{paths[0].stem}.123.part.flac").write_bytes(b"half")
+    paths[0].unlink()
+    paths[1].write_bytes(paths[1].read_bytes()[:500])
+    journal = paths[2].with_name(".audio_journal.jsonl")
+    journal.write_text(journal.read_text()[:-40])
+    converted.clear()
+    format_wav(data, out)
+    assert sorted(converted) == sorted(path.stem for path in paths[:3]) and len(paths) == 4
+    assert contents(out) == undisturbed
+
+
+def test_a_kill_in_the_middle_keeps_what_was_done(data, tmp_path, monkeypatch, converted):
+    undisturbed = tmp_path / "a" / "dump"
+    disturbed = tmp_path / "b" / "dump"
+    format_wav(data, undisturbed)
+    convert = audio_jobs.convert_audio
+
+    def die_at_third(job):
+        if len(converted) == 2:
+            raise KeyboardInterrupt
+        return convert(job)
+
+    converted.clear()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(audio_jobs, "convert_audio", die_at_third)
+        format_wav(data, disturbed)
+    assert not (disturbed / "wav.scp").exists()
+    done = set(converted)
+    converted.clear()
+    format_wav(data, disturbed)
+    assert len(done) == len(converted) == 2 and done.isdisjoint(converted)
+    for utterance_id in read_table(data / "wav.scp"):
+        name = utterance_id.removeprefix("s-")
+        assert flac(disturbed, name).read_bytes() == flac(undisturbed, name).read_bytes()
+
+
+def test_a_changed_source_is_redone_and_drops_what_was_made_from_it(
+    data, tmp_path, make_wav, converted
+):
+    out = tmp_path / "dump"
+    format_wav(data, out)
+    write_table(out / "units_x", dict.fromkeys(read_table(out / "wav.scp"), "1 2"))
+    os.utime(make_wav("good1.wav", seed=9), ns=(1, 1))
+    converted.clear()
+    format_wav(data, out)
+    assert converted == ["s-good1"]
+    source = soundfile.read(tmp_path / "good1.wav", dtype="int16")[0]
+    assert np.array_equal(soundfile.read(flac(out, "good1"), dtype="int16")[0], source)
+    assert not (out / "units_x").exists()
+
+
+def test_a_kill_after_changed_audio_still_drops_what_was_made_from_it(
+    data, tmp_path, make_wav, monkeypatch
+):
+    out = tmp_path / "dump"
+    format_wav(data, out)
+    write_table(out / "units_x", dict.fromkeys(read_table(out / "wav.scp"), "1 2"))
+    make_wav("good1.wav", seed=9, duration_s=0.31)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("espnet2_ext.data.formatting.list_rejected", interrupt)
+        format_wav(data, out)
+    format_wav(data, out)
+    assert read_table(out / "utt2num_samples")["s-good1"] == "4960"
+    assert not (out / "units_x").exists()
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_a_new_path_is_redone(data, tmp_path, make_wav, converted):
+    out = tmp_path / "dump"
+    format_wav(data, out)
+    table = read_table(data / "wav.scp")
+    write_table(data / "wav.scp", table | {"s-good1": make_wav("elsewhere.wav", seed=7)})
+    converted.clear()
+    format_wav(data, out)
+    assert converted == ["s-good1"]
+
+
+def test_repaired_and_spoiled_files(data, tmp_path, make_wav):
+    out = tmp_path / "dump"
+    (tmp_path / "good0.wav").unlink()
+    assert format_wav(data, out) == 3
+    spoiled = flac(out, "good1")
+    make_wav("good0.wav")
+    (tmp_path / "good1.wav").write_bytes(b"")
+    assert format_wav(data, out) == 3
+    assert list(read_rejected(out)) == ["s-good1"]
+    assert flac(out, "good0").exists() and not spoiled.exists()

@@ -1,0 +1,281 @@
+"""The task end to end on noise: statistics, training, resuming, loading."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+
+from espnet2_ext._compat import load_ark_scp, write_ark_scp
+from espnet2_ext.conversion.converter import ConversionRequest, Prosody2VecConverter
+from espnet2_ext.data.tables import write_table
+from espnet2_ext.prosody2vec.decoding import GenerationLimits
+from espnet2_ext.prosody2vec.task import Prosody2VecTask
+from espnet2_ext.training.trainer import _atomic_torch_save
+from espnet2_ext.units.centroids import Centroids
+
+TINY = {
+    "unit_encoder_conf": {"channels": 6, "kernel_size": 3, "num_convolutions": 1, "lstm_units": 4},
+    "prosody_encoder_conf": {
+        "channels": 8,
+        "aggregation_channels": 12,
+        "attention_channels": 4,
+        "bottleneck_channels": 4,
+        "res2net_scale": 4,
+        "output_dim": 5,
+    },
+    "decoder_conf": {
+        "prenet_dim": 5,
+        "attention_lstm_units": 8,
+        "attention_dim": 5,
+        "location_channels": 2,
+        "location_kernel_size": 3,
+        "decoder_lstm_units": 7,
+        "reduction_factor": 2,
+    },
+    "model_conf": {"forced_alignment_updates": 3, "guided_attention_weight": 0.1},
+    "specaug": "specaug",
+    "specaug_conf": {
+        "apply_time_warp": False,
+        "apply_time_mask": False,
+        "freq_mask_width_range": [0, 5],
+    },
+    "speaker_dim": 3,
+    "optim": "adam",
+    "optim_conf": {"lr": 1.0e-3},
+    "scheduler": "warmupcosine",
+    "scheduler_conf": {"warmup_steps": 2, "total_steps": 8},
+    "batch_type": "sorted",
+    "batch_size": 2,
+    "num_att_plot": 1,
+    "num_workers": 0,
+    "best_model_criterion": [["valid", "loss", "min"]],
+    "keep_nbest_models": 1,
+    "use_tensorboard": False,
+    "use_matplotlib": True,
+}
+AUDIO = ("wav.scp,speech,sound",)
+KEPT_MELS = ("stats/{}/collect_feats/feats.scp,feats,npy",)
+KEEP = ("--write_collected_feats", "true")
+CENTROIDS = Centroids(np.eye(5, dtype=np.float32), "mfcc", 320, 0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A directory of five noise utterances of two speakers, and a configuration file."""
+    root = tmp_path_factory.mktemp("p2v")
+    generator = np.random.default_rng(0)
+    tables: dict[str, dict[str, object]] = {name: {} for name in ("wav.scp", "utt2spk", "u", "d")}
+    vectors = {}
+    for index, samples in enumerate((3000, 4100, 5200, 6300, 7000)):
+        utterance = f"{'ab'[index % 2]}-{index}"
+        wav = root / f"{utterance}.flac"
+        soundfile.write(wav, 0.1 * generator.standard_normal(samples), 16000)
+        frames = samples // 320 + 1
+        durations = [3] * (frames // 3) + [frames % 3] * (frames % 3 > 0)
+        tables["wav.scp"][utterance] = wav
+        tables["utt2spk"][utterance] = utterance[0]
+        tables["u"][utterance] = " ".join(str(i % 5) for i in range(len(durations)))
+        tables["d"][utterance] = " ".join(map(str, durations))
+        vectors[utterance] = generator.standard_normal(3)
+    for name, table in tables.items():
+        write_table(root / name, table)
+    write_ark_scp(root / "spk_embed.scp", vectors)
+    CENTROIDS.save(root / "centroids.npz")
+    (root / "config.yaml").write_text(yaml.safe_dump(TINY))
+    run(root, "stats", "--collect_stats", "true", *KEEP, shapes="wav.scp")
+    return root
+
+
+def run(root, output, *options, shapes="stats/{}/speech_shape", audio=AUDIO):
+    """Run the task as the recipe does."""
+    command = ["--config", root / "config.yaml", "--output_dir", root / output]
+    command += ["--centroids", root / "centroids.npz", "--ngpu", "0"]
+    for part in ("train", "valid"):
+        command += [f"--{part}_shape_file", root / shapes.format(part)]
+        command += [f"--{part}_speaker_dir", root]
+        for data in (*audio, "u,units,text_int", "d,unit_durations,text_int"):
+            command += [f"--{part}_data_path_and_name_and_type", root / data.format(part)]
+    if "stats" in shapes:
+        stats = root / "stats/train/feats_stats.npz"
+        command += ["--normalize_conf", f"stats_file={stats}"]
+    Prosody2VecTask.main(cmd=[str(word) for word in (*command, *options)])
+
+
+@pytest.fixture(scope="module")
+def trained(data):
+    """Weights after three epochs without a break."""
+    run(data, "whole", "--max_epoch", "3", "--resume", "true")
+    return data / "whole"
+
+
+def test_statistics_are_of_the_mel(data):
+    stats = np.load(data / "stats/train/feats_stats.npz")
+    assert stats["sum"].shape == (80,)
+    assert stats["count"] == sum(n // 256 + 1 for n in (3000, 4100, 5200, 6300, 7000))
+
+
+def test_resumed_training_equals_undisturbed(data, trained):
+    run(data, "broken", "--max_epoch", "1", "--resume", "true")
+    (data / "broken/1epoch.pth").unlink()
+    run(data, "broken", "--max_epoch", "3", "--resume", "true")
+    whole, broken = (torch.load(d / "3epoch.pth") for d in (trained, data / "broken"))
+    assert whole.keys() == broken.keys()
+    for name in whole:
+        assert torch.equal(whole[name], broken[name]), name
+    assert int(whole["updates"]) == 6
+
+
+def test_kept_mels_train_as_audio_does(data, trained):
+    run(data, "kept", "--max_epoch", "1", audio=KEPT_MELS)
+    of_audio, of_mels = (
+        torch.load(directory / "checkpoint.pth", weights_only=False)["reporter"]["stats"][1]
+        for directory in (trained, data / "kept")
+    )
+    for phase in ("train", "valid"):
+        for name in ("loss", "mel_loss", "attention_loss"):
+            expected = pytest.approx(of_audio[phase][name], rel=1e-5)
+            assert of_mels[phase][name] == expected, (phase, name)
+    assert of_audio["train"]["fill"] == of_mels["train"]["fill"]
+
+
+def test_one_kind_of_audio_is_needed(data):
+    for wrong in ((), AUDIO + KEPT_MELS):
+        with pytest.raises(ValueError, match="data options: give either speech"):
+            run(data, "bad", "--max_epoch", "1", audio=wrong)
+
+
+def test_log_tells_rates_and_time_left(data, caplog):
+    with caplog.at_level("INFO"):
+        run(data, "logged", "--max_epoch", "2", "--log_interval", "1")
+    lines = [line for line in caplog.messages if "epoch:train:" in line]
+    assert [line.partition("batch")[0] for line in lines] == [
+        f"{epoch}epoch:train:{step}-{step}" for epoch in (1, 2) for step in (1, 2)
+    ]
+    for line in lines:
+        for name in ("mel_frames_per_s", "times_real_time", "fill", "loader_share", "time_left"):
+            assert f"{name}=" in line
+    assert lines[-1].endswith("time_left=0 seconds")
+    [first, _] = [line for line in caplog.messages if "epoch results:" in line]
+    # Batches of 2 and 3, longest first: frames 28 25, then 21 17 12.
+    assert f"fill={103 / (2 * 28 + 3 * 21):.3f}" in first
+
+
+def test_attention_is_drawn_in_the_log_directory(trained):
+    assert len(list(trained.glob("att_ws/*/attention.*ep.png"))) == 3
+
+
+def test_no_half_checkpoint_is_left(trained):
+    assert [path.name for path in trained.glob(".*.pth")] == []
+
+
+def test_config_alone_builds_the_model_without_the_centroids(data, trained):
+    config = yaml.safe_load((trained / "config.yaml").read_text())
+    assert (config["num_units"], config["unit_stride_samples"]) == (5, 320)
+    model, _ = Prosody2VecTask.build_model_from_file(None, trained / "valid.loss.ave.pth")
+    assert model.unit_offset_samples == 0
+    assert model.unit_encoder.num_units == 5
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pth", "empty.pth"])
+def test_what_is_not_its_weights_is_refused(trained, tmp_path, name):
+    if name == "empty.pth":
+        torch.save({}, tmp_path / name)
+    else:
+        (tmp_path / name).symlink_to(trained / name)
+    with pytest.raises(ValueError, match=name):
+        Prosody2VecTask.build_model_from_file(trained / "config.yaml", tmp_path / name)
+
+
+def test_weights_to_start_from_are_not_run(data, tmp_path):
+    torch.save({"code": Path("x")}, tmp_path / "init.pth")
+    with pytest.raises(ValueError, match=r"init.pth: damaged, or more than tensors"):
+        run(data, tmp_path / "out", "--init_param", tmp_path / "init.pth")
+
+
+def test_weights_to_start_from_are_the_whole_model_or_a_part_that_is_there(data, trained, tmp_path):
+    weights = torch.load(trained / "valid.loss.ave.pth", weights_only=True)
+    part = {name: each for name, each in weights.items() if not name.startswith("decoder.")}
+    torch.save(part, tmp_path / "part.pth")
+    with pytest.raises(ValueError, match=r"part.pth: .* lacks \d+ tensors \(decoder\."):
+        run(data, tmp_path / "out", "--init_param", tmp_path / "part.pth")
+    with pytest.raises(ValueError, match=r"part.pth: holds no tensor .* with 'decoder'"):
+        run(data, tmp_path / "out", "--init_param", f"{tmp_path / 'part.pth'}:decoder:decoder")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "not the config.yaml of a training"),
+        ("{", "not readable as yaml"),
+        ("{a: 1}", "not the config.yaml of a Prosody2VecTask"),
+    ],
+)
+def test_another_configuration_is_refused(trained, tmp_path, content, message):
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        Prosody2VecTask.build_model_from_file(
+            tmp_path / "config.yaml", trained / "valid.loss.ave.pth"
+        )
+
+
+def test_neither_weights_nor_configuration():
+    with pytest.raises(ValueError, match="is needed"):
+        Prosody2VecTask.build_model_from_file()
+
+
+def test_converter_gives_the_vocoders_mel(trained):
+    converter = Prosody2VecConverter.from_file(
+        trained / "valid.loss.ave.pth", limits=GenerationLimits(max_frames_per_unit=4.0)
+    )
+    generator = np.random.default_rng(1)
+    requests = [
+        ConversionRequest(np.arange(n) % 5, generator.standard_normal(size) * 0.1, np.ones(3))
+        for n, size in ((4, 4000), (2, 9000))
+    ]
+    together = converter.convert(requests)
+    for request, conversion in zip(requests, together, strict=True):
+        [alone] = converter.convert([request])
+        np.testing.assert_allclose(conversion.mel, alone.mel, atol=1e-4)
+        assert conversion.mel.shape[1] == 80
+        assert conversion.attention.shape[1] == len(request.units)
+    with pytest.raises(ValueError, match="without units"):
+        converter.convert([ConversionRequest(np.array([]), np.zeros(4000), np.ones(3))])
+
+
+def test_missing_model_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such model"):
+        Prosody2VecConverter.from_file(tmp_path / "no.pth")
+
+
+def test_errors_name_the_option(data):
+    with pytest.raises(ValueError, match="--num_units or --centroids"):
+        run(data, "bad", "--centroids", "none")
+    with pytest.raises(ValueError, match="--train_speaker_dir is needed"):
+        run(data, "bad", "--train_speaker_dir", "none", "--max_epoch", "1")
+
+
+def test_validation_draws_from_the_training_set_too(data, tmp_path):
+    """One utterance of each speaker in validation, as with [P2V] IV-B's random draw."""
+    write_table(tmp_path / "utt2spk", {"a-0": "a", "b-1": "b"})
+    write_ark_scp(tmp_path / "spk_embed.scp", {"a-0": np.full(3, 7), "b-1": np.full(3, 8)})
+    folders = {"train_speaker_dir": str(data), "valid_speaker_dir": str(tmp_path)}
+    args = Namespace(use_preprocessor=True, collect_stats=False, **folders)
+    preprocess = Prosody2VecTask.build_preprocess_fn(args, train=False)
+    vectors = load_ark_scp(data / "spk_embed.scp")
+    for utterance, others in (("a-0", ("a-2", "a-4")), ("b-1", ("b-3",))):
+        vector = preprocess(utterance, {})["speaker_embedding"]
+        assert any(np.allclose(vector, vectors[other]) for other in others), utterance
+    trained_on = Prosody2VecTask.build_preprocess_fn(args, train=True)
+    with pytest.raises(ValueError, match="x-1: not in utt2spk"):
+        trained_on("x-1", {})
+
+
+def test_files_of_equal_weights_are_equal(data, trained):
+    with _atomic_torch_save():
+        torch.save(torch.load(trained / "3epoch.pth"), data / "one.pth")
+        torch.save(torch.load(trained / "3epoch.pth"), data / "two.pth")
+    assert (data / "one.pth").read_bytes() == (data / "two.pth").read_bytes()

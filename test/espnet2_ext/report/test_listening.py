@@ -1,0 +1,161 @@
+"""Records and figures of a listening test."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from espnet2_ext.listening.collect import Collection
+from espnet2_ext.listening.key import ListeningTest, Trial, write_key
+from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
+from espnet2_ext.listening.results import Answer, ListenerResult
+from espnet2_ext.listening.scores import SystemScore
+from espnet2_ext.report.listening import (
+    agreement_records,
+    report_listening,
+    score_records,
+    write_answers,
+)
+from espnet2_ext.report.records import Record, append_records, read_records
+from espnet2_ext.report.render import render_results
+
+
+def make_listening_test() -> ListeningTest:
+    """Return 1 similarity and 1 emotion trial of one system, for 2 listeners."""
+    trials = [
+        Trial("t1", SIMILARITY, "test", "ours (β)", "sad", "i", "a.wav", "r.wav", ()),
+        Trial("t2", EMOTION, "test", "ours (β)", "sad", "i", "a.wav", "", ()),
+    ]
+    return ListeningTest(
+        title="Emotions",
+        emotions=("angry", "sad"),
+        systems=("ours (β)",),
+        systems_per_item="all",
+        seed=0,
+        trials={trial.trial_id: trial for trial in trials},
+        orders=(("t1", "t2"), ("t2", "t1")),
+    )
+
+
+def make_collection(test: ListeningTest, *answers: tuple[str, str]) -> Collection:
+    results = tuple(
+        ListenerResult(
+            f"{number}.json",
+            number,
+            tuple(
+                Answer(test.trials[name], answer, int(name == "t1"), 1, 2.0)
+                for name, answer in zip(("t1", "t2"), pair)
+            ),
+        )
+        for number, pair in enumerate(answers, start=1)
+    )
+    return Collection(results, {})
+
+
+def hand_in(folder: Path, test: ListeningTest, listener: int, answers: dict[str, str]) -> None:
+    rows = [
+        {"trial": n, "answer": answers[n], "plays_reference": 1, "plays_audio": 1, "seconds": 1}
+        for n in test.orders[listener - 1]
+    ]
+    content = {"format": 1, "test": test.digest, "listener": listener, "answers": rows}
+    folder.mkdir(exist_ok=True)
+    (folder / f"{listener}.json").write_text(json.dumps(content))
+
+
+def test_from_files_to_a_page(tmp_path: Path) -> None:
+    test = make_listening_test()
+    write_key(tmp_path / "key.json", test)
+    hand_in(tmp_path / "in", test, 1, {"t1": "2", "t2": "sad"})
+    hand_in(tmp_path / "in", test, 2, {"t1": "1", "t2": "angry"})
+    (tmp_path / "in" / "x.json").write_text("{}")
+    results_path = tmp_path / "exp" / "results.jsonl"
+    old = Record("Heard (synthetic)", "gone", "emotion similarity", 1.0, "", 1, "", "", "")
+    append_records(results_path, [old])
+    report_listening(
+        tmp_path / "key.json",
+        tmp_path / "in",
+        tmp_path / "exp" / "listening",
+        results_path,
+        table="Heard (synthetic)",
+        protocol="two friends",
+    )
+    records = read_records(results_path)
+    found = {(r.table, r.row, r.metric): r for r in records}
+    assert "gone" not in {r.row for r in records}
+    mean = found["Heard (synthetic)", "ours (β)", "emotion similarity"]
+    assert mean.drawn == "2 listeners and 1 item (not drawn)"
+    assert (mean.value, mean.low, mean.high, mean.n, mean.better) == (1.5, 1.0, 2.0, 2, "higher")
+    assert mean.protocol == (
+        f"two friends; test {test.digest}, 2 listeners, 1 files left out, each item by all of 1 "
+        "systems for a listener"
+    )
+    right = found["Heard (synthetic)", "ours (β), sad", "emotion recognised"]
+    assert (right.value, right.unit, right.n) == (0.5, "share", 2)
+    share = found["Heard (synthetic), answers", "ours (β), sad", "similarity +1"]
+    assert (share.value, share.n) == (0.5, 2)
+    assert found["Heard (synthetic), answers", "ours (β)", "heard as angry"].value == 0.5
+    # Of two values that never agree: 1 - 1 / (2 * 1 * 1 / (2 * 1)) = 0.
+    alpha = found["Heard (synthetic), agreement", "emotion recognised", "alpha"]
+    assert (alpha.value, alpha.n) == (0.0, 2)
+    figures = [r for r in records if r.table.endswith("figures")]
+    assert [r.value for r in figures] == ["listening/similarity.png", "listening/emotion_ours_.png"]
+    for record in figures:
+        assert (tmp_path / "exp" / str(record.value)).stat().st_size > 0
+    excluded = (tmp_path / "exp/listening/excluded.tsv").read_text()
+    assert excluded == f"{tmp_path / 'in' / 'x.json'}\tnot a file that the page saves\n"
+    render_results(results_path, tmp_path / "exp" / "RESULTS.md")
+    page = (tmp_path / "exp" / "RESULTS.md").read_text()
+    assert "| ours (β) | 2 | 1.500 [1.000, 2.000] | 0.500 [0.000, 1.000] |" in page
+    assert "![figure of similarity](listening/similarity.png)" in page
+
+
+def test_shares_are_in_the_order_of_the_choices() -> None:
+    test = make_listening_test()
+    score = SystemScore("ours", "sad", 0.75, 0.5, 1.0, np.array([1, 3]))
+    mean, angry, sad = score_records([score], test, EMOTION, "T", "p", "c")
+    assert (mean.metric, mean.row, mean.value, mean.n) == (
+        "emotion recognised",
+        "ours, sad",
+        0.75,
+        4,
+    )
+    assert [(r.metric, r.value) for r in (angry, sad)] == [
+        ("heard as angry", 0.25),
+        ("heard as sad", 0.75),
+    ]
+
+
+def test_no_agreement_of_one_listener_and_none_defined_where_all_say_the_same() -> None:
+    test = make_listening_test()
+    assert agreement_records(make_collection(test, ("2", "sad")), test, "T", "p", "c") == []
+    both = make_collection(test, ("2", "sad"), ("2", "sad"))
+    records = agreement_records(both, test, "T", "p", "c")
+    assert [(r.row, r.value, r.n) for r in records] == [
+        ("emotion similarity", "undefined", 2),
+        ("emotion recognised", "undefined", 2),
+    ]
+
+
+def test_answers_are_written_for_other_statistics(tmp_path: Path) -> None:
+    test = make_listening_test()
+    write_answers(tmp_path / "answers.tsv", make_collection(test, ("2", "sad")))
+    header, first, second = (tmp_path / "answers.tsv").read_text().splitlines()
+    assert header.split("\t")[:4] == ["listener", "place", "trial", "kind"]
+    assert first == "1\t1\tt1\tsimilarity\ttest\tours (β)\tsad\ti\t2\t1\t1\t2.0"
+    assert len(second.split("\t")) == len(header.split("\t"))
+
+
+def test_refuses_a_folder_without_files(tmp_path: Path) -> None:
+    write_key(tmp_path / "key.json", replace(make_listening_test(), seed=1))
+    (tmp_path / "in").mkdir()
+    with pytest.raises(ValueError, match="in: holds no .json file"):
+        report_listening(
+            tmp_path / "key.json",
+            tmp_path / "in",
+            tmp_path / "out",
+            tmp_path / "results.jsonl",
+            table="T",
+            protocol="p",
+        )

@@ -1,0 +1,193 @@
+"""The task's model, optimizer and data, without training."""
+
+import json
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+import pytest
+import torch
+from reference.tiny_ser import (
+    EMOTIONS,
+    ENCODER,
+    FOLDS,
+    LABELS,
+    SAMPLES,
+    tiny_data,
+    tiny_runs,
+    write_config,
+    write_corpus,
+    write_encoder,
+)
+
+from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
+from espnet2_ext.bin import ser_train
+from espnet2_ext.data.audio import read_audio
+from espnet2_ext.data.tables import read_table
+from espnet2_ext.prosody2vec.mels import HifiGanMel
+from espnet2_ext.ser.task import EmotionTask, EmotionTrainer
+from espnet2_ext.units.tiny_upstream import make_tiny_hubert
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Return a folder with corpus, folds, exported encoder and a tiny HuBERT."""
+    root = tmp_path_factory.mktemp("ser")
+    write_corpus(root)
+    write_encoder(root)
+    make_tiny_hubert(root / "hubert", width=16, layers=1)
+    return root
+
+
+@pytest.fixture
+def parse(root):
+    """Return a function from options to the task's arguments, the tiny encoder given."""
+
+    def parse(*options):
+        command = ["--prosody_encoder_dir", root / "encoder", "--emotions", *EMOTIONS, *options]
+        return EmotionTask.get_parser().parse_args([str(word) for word in command])
+
+    return parse
+
+
+@pytest.fixture
+def prepare(root, monkeypatch):
+    """Return a function: what the trainer is given for fold 1 of a system."""
+    seen = []
+
+    def prepare(tag, *extra, **settings):
+        run, _ = tiny_runs(root, write_config(root, tag, **settings), extra=extra)
+        data = tiny_data(root)
+        run.write_lists(data)
+        monkeypatch.setattr(EmotionTrainer, "run", lambda **options: seen.append(options))
+        EmotionTask.main(cmd=run.command(data, ngpu=0))
+        return seen[-1]
+
+    return prepare
+
+
+def rates(args, model):
+    """Return {part or parameter: rate} as the optimizer has it."""
+    [optimizer] = EmotionTask.build_optimizers(args, model)
+    of = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    names = {name: of.get(id(p)) for name, p in model.named_parameters()}
+    assert len(of) == sum(rate is not None for rate in names.values())
+    return names
+
+
+def test_each_part_has_its_rate(parse, root):
+    args = parse("--upstream", "hf_hubert_custom", "--upstream_path", root / "hubert")
+    args.optim, args.optim_conf = "adam", {"lr": 1.0e-4}
+    args.upstream_pooling_conf = {"layer": "weighted"}
+    found = rates(args, EmotionTask.build_model(args))
+    expected = {
+        "prosody_encoder": {1.0e-4},
+        "classifier": {5.0e-4},
+        "upstream_pooling": {5.0e-4},
+        "upstream": {1.0e-5, None},
+    }
+    for part, values in expected.items():
+        assert {rate for name, rate in found.items() if name.split(".")[0] == part} == values
+    assert all((rate is None) == (".feature_extractor." in name) for name, rate in found.items())
+
+
+def test_rates_are_options(parse, root):
+    options = ("--classifier_lr", "0.5", "--upstream_lr", "0.25", "--use_prosody", "false")
+    args = parse("--upstream", "hf_hubert_custom", "--upstream_path", root / "hubert", *options)
+    args.optim, args.normalize = "sgd", None
+    found = rates(args, EmotionTask.build_model(args))
+    assert found["classifier.weight"] == 0.5
+    assert {rate for name, rate in found.items() if name.startswith("upstream.")} == {0.25, None}
+    assert not any(name.startswith("prosody_encoder.") for name in found)
+
+
+def test_the_exported_folder_gives_sizes_and_statistics(parse):
+    args = parse("--prosody_encoder_conf", "channels=999", "--prosody_init", "random")
+    model = EmotionTask.build_model(args)
+    assert args.prosody_encoder_conf == ENCODER
+    assert model.prosody_encoder.output_dim == 5
+    torch.testing.assert_close(model.normalize.mean.float(), torch.full((80,), -5.0))
+    torch.testing.assert_close(model.normalize.std.float(), torch.full((80,), 2.0))
+
+
+def test_the_normalisation_of_pretraining_is_replaced_if_asked(parse):
+    for options, expected in (((), "none"), (("--input_normalization", "level"), "level")):
+        args = parse("--prosody_init", "random", *options)
+        model = EmotionTask.build_model(args)
+        assert model.prosody_encoder.input_normalization == expected
+        assert args.prosody_encoder_conf.get("input_normalization", "none") == expected
+
+
+def test_a_frozen_upstream_is_described_by_its_json(parse, tmp_path):
+    described = tmp_path / "vectors.json"
+    described.write_text(json.dumps({"num_layers": 3, "dim": 7}))
+    args = parse("--upstream", described, "--upstream_pooling_conf", "layer=weighted")
+    model = EmotionTask.build_model(args)
+    assert model.upstream is None
+    assert (args.upstream_layers, args.upstream_dim) == (3, 7)
+    assert model.classifier.in_features == 5 + 7
+    described.unlink()
+    again = EmotionTask.build_model(args)
+    assert again.upstream_pooling.weights.shape == (3,)
+
+
+@pytest.mark.parametrize("init", ["pretrained", "random"])
+def test_training_starts_from_exactly_those_weights(prepare, root, init):
+    model = prepare(f"init_{init}", prosody_init=init)["model"]
+    exported = torch.load(root / "encoder/weights.pth")
+    state = model.prosody_encoder.state_dict()
+    assert {f"prosody_encoder.{name}" for name in state} == exported.keys()
+    same = [torch.equal(value, exported[f"prosody_encoder.{n}"]) for n, value in state.items()]
+    assert all(same) == (init == "pretrained")
+
+
+def test_the_trainer_is_given_classes_and_the_test_list(prepare):
+    prepare("given", "--max_epoch", "1")
+    assert EmotionTrainer.emotions == list(EMOTIONS)
+    batches = list(EmotionTrainer.test_batches())
+    assert [name for names, _ in batches for name in names] == list(FOLDS[0].test)
+    assert [len(names) for names, _ in batches] == [3, 1], "valid_batch_size"
+    labels = torch.cat([batch["emotion"] for _, batch in batches])
+    assert labels.tolist() == [[EMOTIONS.index(LABELS[name])] for name in FOLDS[0].test]
+    assert [len(names) for names, _ in EmotionTrainer.test_batches()] == [3, 1], "anew"
+    prepare("given", "--test_key_file", "none")
+    assert EmotionTrainer.test_batches is None
+
+
+def test_pretrained_weights_need_their_folder(prepare):
+    with pytest.raises(ValueError, match="--prosody_encoder_dir is needed, or --prosody_init"):
+        prepare("nowhere", "--prosody_encoder_dir", "none")
+
+
+def collect(root, output, *options):
+    """Collect mels as ser.sh does."""
+    command = ["--output_dir", root / output, "--collect_stats", "true", "--ngpu", "0"]
+    command += ["--prosody_init", "random", "--num_workers", "0", "--batch_size", "5"]
+    command += ["--prosody_encoder_dir", root / "encoder", "--write_collected_feats", "true"]
+    for part in ("train", "valid"):
+        command += [f"--{part}_shape_file", root / "data/wav.scp"]
+        for table in ("wav.scp,speech,sound", "utt2emo,emotion,text"):
+            command += [f"--{part}_data_path_and_name_and_type", root / "data" / table]
+    ser_train.main([str(word) for word in (*command, "--emotions", *EMOTIONS, *options)])
+
+
+def test_mels_are_collected_before_any_normalisation(root):
+    collect(root, "stats")
+    shapes = read_table(root / "stats/train/speech_shape")
+    assert shapes == {name: str(samples) for name, samples in SAMPLES.items()}
+    mels = read_table(root / "stats/train/collect_feats/feats.scp")
+    assert list(mels) == list(LABELS)
+    for name in ("a-0", "c-3"):
+        speech = torch.from_numpy(read_audio(root / f"data/wav/{name}.flac"))[None]
+        expected, _ = HifiGanMel()(speech, torch.tensor([SAMPLES[name]]))
+        np.testing.assert_allclose(np.load(mels[name]), expected[0].numpy(), atol=1e-4)
+
+
+def test_an_emotion_that_is_no_class_is_named(root):
+    with pytest.raises(ValueError, match="utt2emo: a-1: 'sad' is none of angry, happy"):
+        collect(root, "bad", "--emotions", "angry", "happy")
+
+
+def test_parser_is_there_for_documentation():
+    assert "--classifier_lr" in ser_train.get_parser().format_help()
