@@ -20,11 +20,17 @@ COMMANDS = Path(commands.__file__).parent
 def parsers() -> list[str]:
     """Return the names of the modules that prepare a corpus for a command."""
     names = [path.stem.removeprefix("prepare_") for path in COMMANDS.glob("prepare_*.py")]
-    return sorted(name for name in names if (PACKAGE / f"{name}.py").is_file())
+    return sorted(name for name in names if source(name).is_file())
+
+
+def source(name: str) -> Path:
+    """Return the file that reads a corpus; the generated one is a folder."""
+    file = PACKAGE / f"{name}.py"
+    return file if file.is_file() else PACKAGE / name / "prepare.py"
 
 
 def docstring(name: str) -> str:
-    return ast.get_docstring(ast.parse((PACKAGE / f"{name}.py").read_text())) or ""
+    return ast.get_docstring(ast.parse(source(name).read_text())) or ""
 
 
 def test_every_parser_has_an_entry_and_every_entry_a_parser():

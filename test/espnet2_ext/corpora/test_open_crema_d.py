@@ -34,8 +34,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     with serve() as running:
         running.files["/c.zip"] = zip_bytes(repository)
         running.files |= {f"/clips/{name}": content for name, content in SAID.items()}
-        monkeypatch.setattr(open_crema_d, "ARCHIVE", RemoteFile(f"{running.url}/c.zip"))
-        monkeypatch.setattr(open_crema_d, "CLIPS", f"{running.url}/clips")
+        monkeypatch.setattr(open_crema_d, "CREMA_D_ARCHIVE", RemoteFile(f"{running.url}/c.zip"))
+        monkeypatch.setattr(open_crema_d, "CREMA_D_CLIPS", f"{running.url}/clips")
         yield running
 
 

@@ -24,8 +24,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     with serve() as running:
         running.files["/download.zip"] = zip_bytes(WAVS | TEXT | AROUND | {"../wav/../a.wav": b""})
-        remote = RemoteFile(f"{running.url}/download.zip", remedy=open_emodb.ARCHIVE.remedy)
-        monkeypatch.setattr(open_emodb, "ARCHIVE", remote)
+        remote = RemoteFile(f"{running.url}/download.zip", remedy=open_emodb.EMODB_ARCHIVE.remedy)
+        monkeypatch.setattr(open_emodb, "EMODB_ARCHIVE", remote)
         yield running
 
 
@@ -62,7 +62,7 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     with serve() as running:
         url = f"{running.url}/download.zip"
-    monkeypatch.setattr(open_emodb, "ARCHIVE", RemoteFile(url, remedy="REMEDY"))
+    monkeypatch.setattr(open_emodb, "EMODB_ARCHIVE", RemoteFile(url, remedy="REMEDY"))
     with pytest.raises(DownloadError, match=r"cannot be reached \(.*\); is there a netw.* REMEDY$"):
         download_corpus("emodb", tmp_path / "emodb")
 
@@ -93,5 +93,5 @@ def test_archive_that_cannot_be_used(server, tmp_path, archive: bytes, message: 
 
 
 def test_true_address():
-    assert open_emodb.ARCHIVE.url == "http://emodb.bilderbar.info/download/download.zip"
-    assert open_emodb.ARCHIVE.checksum is None, "none is known"
+    assert open_emodb.EMODB_ARCHIVE.url == "http://emodb.bilderbar.info/download/download.zip"
+    assert open_emodb.EMODB_ARCHIVE.checksum is None, "none is known"

@@ -36,7 +36,7 @@ def server(tmp_path_factory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileSe
             top = f"{kind}/" if number % 2 else ""
             members = {f"{top}{name}": content for name, content in wav_of(kind).items()}
             running.files[f"/115/{kind}.tar.gz"] = tar_bytes(members)
-        monkeypatch.setattr(open_emov_db, "ARCHIVES", f"{running.url}/115")
+        monkeypatch.setattr(open_emov_db, "EMOV_DB_ARCHIVES", f"{running.url}/115")
         monkeypatch.setattr(open_emov_db, "WORDS", f"{running.url}/words")
         yield running
 
@@ -140,6 +140,6 @@ def test_words_that_are_not_there(server: FileServer, tmp_path: Path):
 
 
 def test_true_addresses():
-    assert open_emov_db.ARCHIVES == "https://www.openslr.org/resources/115"
+    assert open_emov_db.EMOV_DB_ARCHIVES == "https://www.openslr.org/resources/115"
     assert open_emov_db.WORDS == "http://www.festvox.org/cmu_arctic/cmuarctic.data"
     assert list(open_emov_db.KINDS) == KINDS

@@ -24,7 +24,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     with serve() as running:
         running.files["/r.zip"] = archive
         remote = RemoteFile(f"{running.url}/r.zip", len(archive), checksum, "REMEDY")
-        monkeypatch.setattr(open_ravdess, "ARCHIVE", remote)
+        monkeypatch.setattr(open_ravdess, "RAVDESS_ARCHIVE", remote)
         yield running
 
 
@@ -49,7 +49,9 @@ def test_goes_on_after_a_break(server: FileServer, tmp_path: Path, monkeypatch):
 
 def test_archive_without_speech(server, tmp_path, monkeypatch):
     server.files["/r.zip"] = zip_bytes({"readme.txt": b""})
-    monkeypatch.setattr(open_ravdess, "ARCHIVE", RemoteFile(f"{server.url}/r.zip", remedy="REMEDY"))
+    monkeypatch.setattr(
+        open_ravdess, "RAVDESS_ARCHIVE", RemoteFile(f"{server.url}/r.zip", remedy="REMEDY")
+    )
     with pytest.raises(ValueError, match="holds no Actor_<number>/<name>.wav; removed, .* REMEDY"):
         download_corpus("ravdess", tmp_path / "ravdess")
     assert tree(tmp_path) == {}
@@ -57,4 +59,4 @@ def test_archive_without_speech(server, tmp_path, monkeypatch):
 
 def test_true_address():
     url = "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1"
-    assert open_ravdess.ARCHIVE.url == url
+    assert open_ravdess.RAVDESS_ARCHIVE.url == url

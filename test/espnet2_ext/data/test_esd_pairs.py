@@ -102,4 +102,4 @@ def test_tables_are_what_the_conversion_reads(tmp_path: Path):
 def test_wrong_targets_are_one_line(targets: tuple[str, ...]):
     message = f"targets are {' '.join(targets) or 'none'}; give some of angry happy sad surprised"
     with pytest.raises(ValueError, match=message):
-        check_targets(targets)
+        check_targets(targets, ["neutral", "angry", "happy", "sad", "surprised"])

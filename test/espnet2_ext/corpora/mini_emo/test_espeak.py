@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from espnet2_ext.corpora.mini_emo.prepare import speech as espeak
+from espnet2_ext.corpora.mini_emo import speech as espeak
 from espnet2_ext.corpora.mini_emo.speech import (
     EspeakError,
     EspeakSettings,

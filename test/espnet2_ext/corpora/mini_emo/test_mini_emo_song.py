@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.corpora.mini_emo.prepare import style as mini_emo_song
-from espnet2_ext.corpora.mini_emo.prepare import style as mini_emo_song_file
+from espnet2_ext.corpora.mini_emo import style as mini_emo_song
+from espnet2_ext.corpora.mini_emo import style as mini_emo_song_file
 from espnet2_ext.corpora.mini_emo.speech import EspeakError, deliver, draw_voice
 from espnet2_ext.corpora.mini_emo.style import (
     MELODIES,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.corpora.mini_emo.prepare import speech as mini_emo_audio
+from espnet2_ext.corpora.mini_emo import speech as mini_emo_audio
 from espnet2_ext.corpora.mini_emo.speech import (
     MANIFEST,
     Delivery,

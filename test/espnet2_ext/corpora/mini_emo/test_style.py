@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from espnet2_ext.bin.prepare_mini_emo_style import main
+from espnet2_ext.corpora.mini_emo import style as mini_emo_style
 from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, plan_sets
-from espnet2_ext.corpora.mini_emo.prepare import style as mini_emo_style
 from espnet2_ext.corpora.mini_emo.speech import deliver, draw_voice, speak_files
 from espnet2_ext.corpora.mini_emo.style import in_style, prepare_style, read_notes
 from espnet2_ext.data.conversion_list import ListedConversion, read_conversion_list
