@@ -19,9 +19,10 @@ HEADER = (
 )
 MARK = " (unconfirmed)"
 
-# A recipe names its parser, or hands a name to common/mixture.sh or common/open_corpus.sh.
-_PARSER = re.compile(
-    r"\bprepare_([a-z0-9_]+)|^(?:add_corpus|open_corpus) ([a-z0-9_]+)", re.MULTILINE
+# A recipe names its command, or hands a name to common/mixture.sh or common/open_corpus.sh.
+_COMMAND = re.compile(
+    r"\bbin\.prepare (?!download\b)([a-z0-9_]+)|^(?:add_corpus|open_corpus) ([a-z0-9_]+)",
+    re.MULTILINE,
 )
 
 
@@ -41,9 +42,9 @@ def recipes_by_corpus(egs2: Path) -> dict[str, list[Path]]:
     for recipe in recipe_directories(egs2):
         scripts = sorted((egs2 / recipe / "local").glob("*.sh"))
         text = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
-        modules = {either or other for either, other in _PARSER.findall(text)}
+        modules = {either or other for either, other in _COMMAND.findall(text)}
         if not modules:
-            raise ValueError(f"{egs2 / recipe}/local: no script names a parser, prepare_<corpus>")
+            raise ValueError(f"{egs2 / recipe}/local: no script calls bin.prepare CORPUS")
         for name in sorted({corpus_of(module) for module in modules}):
             recipes[name].append(recipe)
     return recipes

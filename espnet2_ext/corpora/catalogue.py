@@ -131,7 +131,7 @@ CORPORA: dict[str, Corpus] = {
     "crema_d": Corpus(
         name="CREMA-D",
         licence="Open Database License 1.0; contents Database Contents License 1.0",
-        how_to_get="bin/download_corpus (0.6 GB), or a clone with Git LFS",
+        how_to_get="bin/prepare download (0.6 GB), or a clone with Git LFS",
         url="https://github.com/CheyneyComputerScience/CREMA-D",
         utterances=7442,
         hours=5.26,
@@ -142,7 +142,7 @@ CORPORA: dict[str, Corpus] = {
     "ravdess": Corpus(
         name="RAVDESS (speech)",
         licence="CC BY-NC-SA 4.0",
-        how_to_get="bin/download_corpus (0.2 GB), or the archive",
+        how_to_get="bin/prepare download (0.2 GB), or the archive",
         url="https://zenodo.org/record/1188976",
         utterances=1440,
         hours=1.48,
@@ -154,7 +154,7 @@ CORPORA: dict[str, Corpus] = {
     "emodb": Corpus(
         name="EmoDB",
         licence="free; read the terms that come with it",
-        how_to_get="bin/download_corpus (0.04 GB), or the page",
+        how_to_get="bin/prepare download (0.04 GB), or the page",
         url="http://emodb.bilderbar.info",
         utterances=535,
         hours=0.41,
@@ -165,7 +165,7 @@ CORPORA: dict[str, Corpus] = {
     "emov_db": Corpus(
         name="EmoV-DB",
         licence="non-commercial purposes, by LICENSE.md of its authors",
-        how_to_get="bin/download_corpus (18 archives, size not known), or the archives",
+        how_to_get="bin/prepare download (18 archives, size not known), or the archives",
         url="https://www.openslr.org/115",
         utterances=6893,
         hours=9.48,

@@ -17,7 +17,7 @@ The first sentence (IEO) is also said at low, medium and high level. The emotion
 one that the actor was asked for; what listeners perceived stands in
 ``processedResults/summaryTable.csv`` of the release and is not used.
 
-To get it: ``python -m espnet2_ext.bin.download_corpus --corpus crema_d``, or clone
+To get it: ``python -m espnet2_ext.bin.prepare download --corpus crema_d``, or clone
 github.com/CheyneyComputerScience/CREMA-D or its mirror gitlab.com/cs-cooper-lab/crema-d-mirror
 with Git LFS (7.6 GB with videos). Its authors ask users to fill in the form of the README.
 Licence: Open Database License 1.0, contents under the Database Contents License 1.0.
@@ -171,13 +171,13 @@ _EXPECTED_FILES = (
     "has it"
 )
 _GET_AUDIO = (
-    "run 'git lfs pull' in the clone, or 'python -m espnet2_ext.bin.download_corpus --corpus "
+    "run 'git lfs pull' in the clone, or 'python -m espnet2_ext.bin.prepare download --corpus "
     "crema_d --out_dir DIR'"
 )
 
 
 def prepare(
-    root: str | Path, out_data: str | Path, *, classes: int = 4, allow_incomplete: bool = False
+    db: str | Path, data: str | Path, *, classes: int = 4, allow_incomplete: bool = False
 ) -> list[Utterance]:
     """Write the data directory of CREMA-D and return its utterances, sorted by id.
 
@@ -185,18 +185,18 @@ def prepare(
     the copy, ``spk2gender``.
 
     Args:
-        root: the folder AudioWAV, or up to three above it.
-        out_data: gets the directory ``crema_d``, or ``crema_d_6`` for six classes.
+        db: the folder AudioWAV, or up to three above it.
+        data: gets the directory ``crema_d``, or ``crema_d_6`` for six classes.
         classes: 4 for neutral, angry, happy and sad; 6 for disgusted and fearful too.
-        allow_incomplete: warn of what is missing or wrong instead of raising.
+        allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
-        ValueError: no copy at ``root``, notes of Git LFS in place of audio, or a copy that
+        ValueError: no copy at ``db``, notes of Git LFS in place of audio, or a copy that
             is not whole; one line with the place and the remedy. Nothing is written then.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")
-    folder = find_release_folder(root, NAME, _has_clips, _EXPECTED_FILES)
+    folder = find_release_folder(db, NAME, _has_clips, _EXPECTED_FILES)
     clips, extra = list_clips(folder)
     refuse_pointers(folder, [clip.file for clip in clips], _GET_AUDIO)
     files = {clip.name: clip.file for clip in clips}
@@ -213,7 +213,7 @@ def prepare(
     kept, rejected = _select(folder, clips, survey.unreadable, CLASSES[classes])
     if not kept:
         raise ValueError(f"{folder}: no clip of {', '.join(CLASSES[classes])}; get it again")
-    path = Path(out_data) / ("crema_d" if classes == 4 else f"crema_d_{classes}")
+    path = Path(data) / ("crema_d" if classes == 4 else f"crema_d_{classes}")
     utterances = [_utterance(folder, clip) for clip in kept]
     write_data_directory(path, utterances)
     write_rejected(path, rejected | extra)

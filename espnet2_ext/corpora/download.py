@@ -541,11 +541,11 @@ OPEN_CORPORA: dict[str, Callable[[Path, int], None]] = {
 
 
 def download_corpus(corpus: str, out_dir: str | Path, num_workers: int = 4) -> Path:
-    """Return the folder of the corpus after downloading it, unless it is there already.
+    """Download a corpus, unless it is there already, and return its folder.
 
     Args:
-        corpus: one of `OPEN_CORPORA`.
-        out_dir: the folder; made when all is there.
+        corpus: crema_d, emodb, emov_db or ravdess.
+        out_dir: its folder, such as ``downloads/ravdess``; made when all is there.
         num_workers: connections at a time, where a corpus comes in many small files.
 
     Raises:

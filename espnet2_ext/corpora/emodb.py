@@ -168,23 +168,21 @@ class EmodbCopy:
     hours: float = 0.0
 
 
-def prepare(
-    root: str | Path, out_data: str | Path, *, allow_incomplete: bool = False
-) -> list[Utterance]:
+def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False) -> list[Utterance]:
     """Write the data directory of EmoDB and return its utterances, sorted by id.
 
     Beside the tables it gets ``spk2gender`` and ``rejected.tsv``.
 
     Args:
-        root: the folder of ``wav``, that folder itself, or up to two above it.
-        out_data: gets the directory ``emodb``.
-        allow_incomplete: warn of what is missing or wrong instead of raising.
+        db: the folder of ``wav``, that folder itself, or up to two above it.
+        data: gets the directory ``emodb``.
+        allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
         ValueError: see `read_copy`. Nothing is written then.
     """
-    copy = read_copy(root, allow_incomplete=allow_incomplete)
-    path = Path(out_data) / SET
+    copy = read_copy(db, allow_incomplete=allow_incomplete)
+    path = Path(data) / SET
     write_data_directory(path, copy.utterances)
     write_table(path / "spk2gender", {u.speaker: GENDERS[u.speaker] for u in copy.utterances})
     write_rejected(path, copy.rejected)
@@ -315,7 +313,7 @@ class Source(NamedTuple):
 def prepare_style(
     db: str | Path,
     sources: str | Path,
-    out_data: str | Path,
+    data: str | Path,
     *,
     num_sources: int = 10,
     seed: int = 0,
@@ -326,10 +324,10 @@ def prepare_style(
     Args:
         db: a copy of EmoDB.
         sources: a copy of ESD or a data directory.
-        out_data: gets the directory ``emodb_style``.
+        data: gets the directory ``emodb_style``.
         num_sources: so many sources, speaker by speaker in turn.
         seed: of the choice of sources and references.
-        allow_incomplete: warn of what EmoDB lacks instead of raising.
+        allow_incomplete: warn of what EmoDB lacks and go on.
 
     Raises:
         ValueError: a corpus is not there, EmoDB is not whole or lacks an emotion, or there
@@ -351,7 +349,7 @@ def prepare_style(
         for place, (source, voice) in enumerate(chosen)
         for step, emotion in enumerate(TARGETS)
     ]
-    list_file = Path(out_data) / STYLE_SET / "list.tsv"
+    list_file = Path(data) / STYLE_SET / "list.tsv"
     write_conversion_list(list_file, conversions)
     logger.info(
         f"{list_file}: {len(conversions)} conversions of {len(chosen)} sources by "

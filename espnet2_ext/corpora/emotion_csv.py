@@ -34,6 +34,10 @@ Rows = list[tuple[int, dict[str, str]]]
 def prepare(csv_path: str | Path, out_dir: str | Path) -> list[Utterance]:
     """Write a data directory of the csv's files and return its utterances, sorted by id.
 
+    Args:
+        csv_path: columns file, emotion and, as far as known, speaker, session, dialogue, text.
+        out_dir: the data directory.
+
     Raises:
         FileNotFoundError: there is no such csv.
         ValueError: see `read_emotion_csv`.

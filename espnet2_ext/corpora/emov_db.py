@@ -314,8 +314,8 @@ def set_of(sentence: int) -> str:
 
 
 def prepare(
-    root: str | Path,
-    out_data: str | Path,
+    db: str | Path,
+    data: str | Path,
     *,
     targets: Sequence[str] = DEFAULT_TARGETS,
     prompts: str | Path | None = None,
@@ -325,24 +325,24 @@ def prepare(
     """Write the data directories and pairs of EmoV-DB and return the utterances.
 
     Args:
-        root: the folder of the archives' or the speakers' folders, or a few above it.
-        out_data: gets ``SETS``, of which ``PAIRED`` have ``pairs/same_voice`` and
-            ``pairs/parallel``; each has ``spk2gender`` and ``rejected.tsv``.
+        db: the folder of the archives' or the speakers' folders, or a few above it.
+        data: gets ``emov_db_train``, ``emov_db_valid`` and ``emov_db_test``, the latter two
+            with ``pairs/same_voice`` and ``pairs/parallel``.
         targets: emotions to which the pairs convert neutral utterances.
-        prompts: ``cmuarctic.data``; None looks for it in the folder.
+        prompts: ``cmuarctic.data``; none for the one in the folder, or no words.
         seed: of the pairs.
-        allow_incomplete: warn of what is missing or wrong instead of raising.
+        allow_incomplete: warn of what is missing or wrong and go on.
 
     Returns:
         The utterances by name of the set, sorted by id.
 
     Raises:
-        ValueError: an emotion that there is none of, no copy at ``root``, prompts that are
+        ValueError: an emotion that there is none of, no copy at ``db``, prompts that are
             none, or a copy that is not whole; one line with the place and the remedy.
             Nothing is written then.
     """
     check_targets(targets, EMOTIONS.values())
-    release = read_release(find_release(root))
+    release = read_release(find_release(db))
     survey = _survey(release)
     readable = set(survey.readable)
     kept = sorted((name for name in release.wavs if str(name) in readable), key=str)
@@ -352,11 +352,11 @@ def prepare(
     pairs = _make_all_pairs(members, targets, seed)
     sets = {key: _utterances(release, names, words) for key, names in members.items()}
     for key, utterances in sets.items():
-        _write_set(Path(out_data) / key, utterances, rejected[key])
+        _write_set(Path(data) / key, utterances, rejected[key])
     for (key, rule), tables in pairs.items():
-        write_pairs(Path(out_data) / key / "pairs" / rule, tables)
+        write_pairs(Path(data) / key / "pairs" / rule, tables)
     sizes = ", ".join(f"{len(utterances)} {key}" for key, utterances in sets.items())
-    logger.info(f"{out_data}: {sizes}; {survey.hours:.2f} h (whole: 9.48 h)")
+    logger.info(f"{data}: {sizes}; {survey.hours:.2f} h (whole: 9.48 h)")
     return sets
 
 

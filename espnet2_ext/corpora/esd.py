@@ -678,8 +678,8 @@ TEXT_REPAIRS = "text_repairs.tsv"
 
 
 def prepare(
-    root: str | Path,
-    out_data: str | Path,
+    db: str | Path,
+    data: str | Path,
     *,
     language: str = "both",
     speakers: Sequence[str] | None = None,
@@ -693,26 +693,26 @@ def prepare(
     out, and ``text_repairs.tsv`` with the words that do not stand in a whole line.
 
     Args:
-        root: the folder of the speakers' folders, or up to two above it.
-        out_data: gets ``esd_train``, ``esd_valid`` and ``esd_test``, the latter two with
+        db: the folder of the speakers' folders, or up to two above it.
+        data: gets ``esd_train``, ``esd_valid`` and ``esd_test``, the latter two with
             ``pairs/same_voice`` and ``pairs/parallel``.
         language: ``english``, ``mandarin`` or ``both``.
-        speakers: such as ``["0013"]``; None or empty for all of the language.
+        speakers: such as 0013; none for all of the language.
         targets: emotions to which the pairs convert neutral utterances.
         seed: of the pairs.
-        allow_incomplete: warn of what is missing or wrong instead of raising.
+        allow_incomplete: warn of what is missing or wrong and go on.
 
     Returns:
         The utterances by name of the set, sorted by id.
 
     Raises:
-        ValueError: an option that ESD cannot serve, no copy of it at ``root``, an
+        ValueError: an option that ESD cannot serve, no copy of it at ``db``, an
             unreadable transcript, or a copy that is not whole; one line with the place
             and the remedy. Nothing is written then.
     """
     chosen = choose_speakers(language, speakers)
     check_targets(targets, EMOTIONS)
-    release = read_release(find_release(root), chosen)
+    release = read_release(find_release(db), chosen)
     selection = select(release, expected_ids(chosen))
     _log_left_out(release, selection.words)
     self_check(
@@ -727,11 +727,11 @@ def prepare(
     pairs = _make_all_pairs(members, targets, seed)
     utterances = {name: _utterances(release, ids, selection) for name, ids in members.items()}
     for name in utterances:
-        _write_set(Path(out_data) / name, utterances[name], selection)
+        _write_set(Path(data) / name, utterances[name], selection)
     for (name, rule), tables in pairs.items():
-        write_pairs(Path(out_data) / name / "pairs" / rule, tables)
+        write_pairs(Path(data) / name / "pairs" / rule, tables)
     logger.info(
-        f"{out_data}: {len(selection.kept)} utterances of {len(chosen)} speakers, "
+        f"{data}: {len(selection.kept)} utterances of {len(chosen)} speakers, "
         f"{selection.hours:.2f} h (all of ESD: {HOURS_OF_ALL} h)"
     )
     return utterances

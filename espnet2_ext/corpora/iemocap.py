@@ -633,8 +633,8 @@ class Selection:
 
 
 def prepare(
-    root: str | Path,
-    out_data: str | Path,
+    db: str | Path,
+    data: str | Path,
     *,
     classes: int = 4,
     allow_incomplete: bool = False,
@@ -645,22 +645,22 @@ def prepare(
     ``rejected.tsv`` lists every labelled turn and every wav that is left out.
 
     Args:
-        root: IEMOCAP_full_release, the folder above it, or the archive.
-        out_data: gets the directory ``iemocap``, or ``iemocap_10`` for ten classes.
+        db: folder IEMOCAP_full_release, the one above it, or the .tar.gz.
+        data: gets the directory ``iemocap``, or ``iemocap_10`` for ten classes.
         classes: 4 for neutral, angry, happy (with excited) and sad; 10 for all labels.
-        allow_incomplete: warn of what is missing instead of raising.
-        unpack_dir: where the wanted part of an archive is unpacked.
+        allow_incomplete: warn of what is missing and go on.
+        unpack_dir: where the wanted part of an archive is unpacked, 1.5 GB.
 
     Returns:
         The utterances by name of the set, which is one; sorted by id.
 
     Raises:
-        ValueError: no release at ``root``, a damaged file, or a count that is not that
+        ValueError: no release at ``db``, a damaged file, or a count that is not that
             of the release; one line with the place and the remedy. Nothing is written then.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 (happy with excited) or 10 (all labels)")
-    release = read_release(find_release(root, unpack_dir))
+    release = read_release(find_release(db, unpack_dir))
     for reason, number in sorted(release.left_out.items()):
         logger.info("%s: left out: %d %s", release.root, number, reason)
     selection = select(release, CLASSES[classes])
@@ -676,7 +676,7 @@ def prepare(
         raise ValueError(f"{release.root}: no labelled turn has a wav; unpack the release again")
     name = "iemocap" if classes == 4 else f"iemocap_{classes}"
     utterances = _utterances(release, selection.kept, CLASSES[classes])
-    path = Path(out_data) / name
+    path = Path(data) / name
     write_data_directory(path, utterances)
     write_rejected(path, selection.rejected)
     logger.info(

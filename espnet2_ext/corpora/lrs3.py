@@ -322,8 +322,8 @@ ALONE = "the only clip of its talk in the test split, so that none gives it a vo
 
 
 def prepare(
-    root: str | Path,
-    out_data: str | Path,
+    db: str | Path,
+    data: str | Path,
     *,
     audio_dir: str | Path = "downloads",
     tests: str = "out",
@@ -340,8 +340,8 @@ def prepare(
     broken, are listed in ``rejected.tsv`` of ``lrs3`` and ``lrs3_train``.
 
     Args:
-        root: the folder with pretrain, trainval and test, or up to two above it.
-        out_data: gets ``lrs3``, which is all that is for pretraining, and ``lrs3_train``,
+        db: the folder with pretrain, trainval and test, or up to two above it.
+        data: gets ``lrs3``, which is all that is for pretraining, and ``lrs3_train``,
             ``lrs3_valid`` and ``lrs3_test``, the last with ``pairs/reconstruction``.
         audio_dir: gets ``lrs3`` with the flac files, about 25 GB.
         tests: ``out``: the corpus's test split is ``lrs3_test`` and in nothing else;
@@ -351,18 +351,18 @@ def prepare(
         num_test: utterances drawn for the test with ``tests="in"``.
         seed: of the draws.
         num_workers: processes that decode.
-        allow_incomplete: warn of what is missing instead of raising.
+        allow_incomplete: warn of what is missing and go on.
 
     Returns:
         The utterances by name of the set, sorted by id.
 
     Raises:
-        ValueError: an unknown choice, no copy of LRS3 at ``root``, not a whole one, or too
+        ValueError: an unknown choice, no copy of LRS3 at ``db``, not a whole one, or too
             few clips to draw from; one line with the place and the remedy.
     """
     if tests not in TEST_CHOICES:
         raise ValueError(f"tests is {tests!r}; give {' or '.join(TEST_CHOICES)}")
-    release = read_release(find_release(root))
+    release = read_release(find_release(db))
     _check(release, allow_incomplete)
     pieces = _plan_pieces(release, max_clip_s)
     folder = Path(audio_dir).resolve() / "lrs3"
@@ -375,7 +375,7 @@ def prepare(
     rejected = {clip.utterance_id: f"no {clip.stem}.mp4" for clip in _without_video(release)}
     by_split = {split: _utterances(split, pieces, folder, reasons, rejected) for split in SPLITS}
     total = len(rejected) + sum(map(len, by_split.values()))
-    report_rejected(Path(out_data) / "lrs3", rejected, total)
+    report_rejected(Path(data) / "lrs3", rejected, total)
     words = {
         each.utterance_id: each.text for split in by_split.values() for each in split if each.text
     }
@@ -388,7 +388,7 @@ def prepare(
         sets["train"], sets["valid"] = draw_validation(union, num_valid, seed)
         sets["test"], alone = with_another_voice(silent["test"])
     left_out_of_test = {each.utterance_id: ALONE for each in alone}
-    return write_with_union(out_data, "lrs3", sets, union, words, rejected, left_out_of_test)
+    return write_with_union(data, "lrs3", sets, union, words, rejected, left_out_of_test)
 
 
 def _without_video(release: Release) -> list[Clip]:

@@ -355,8 +355,8 @@ class Selection:
 
 
 def prepare(
-    root: str | Path,
-    out_data: str | Path,
+    db: str | Path,
+    data: str | Path,
     *,
     num_valid: int = 500,
     num_test: int = 500,
@@ -369,22 +369,22 @@ def prepare(
     and each set has ``words.tsv`` unless every utterance of the corpus has a transcript.
 
     Args:
-        root: the folder of the label file and the sessions, or up to two above it.
-        out_data: gets ``msp_improv_train``, ``_valid`` and ``_test``.
+        db: the folder of the label file and the sessions, or up to two above it.
+        data: gets ``msp_improv_train``, ``_valid`` and ``_test``.
         num_valid: utterances drawn for validation.
         num_test: utterances drawn for the test.
         seed: of both draws.
-        allow_incomplete: warn of what is missing or wrong instead of raising.
+        allow_incomplete: warn of what is missing or wrong and go on.
 
     Returns:
         The utterances by name of the set, sorted by id.
 
     Raises:
-        ValueError: no copy at ``root``, malformed labels, a copy that is not whole, or too
+        ValueError: no copy at ``db``, malformed labels, a copy that is not whole, or too
             few utterances for the sets; one line with place and remedy. Nothing is
             written then.
     """
-    release = read_release(find_release(root))
+    release = read_release(find_release(db))
     for reason, number in sorted(release.left_out.items()):
         logger.info("%s: passed over: %d %s", release.root, number, reason)
     selection = select(release)
@@ -403,7 +403,7 @@ def prepare(
         f"{HOURS} h)"
     )
     words = {key.utterance_id: release.words[key] for key in selection.kept if key in release.words}
-    return write_pretraining_sets(out_data, CORPUS, sets, words, selection.rejected)
+    return write_pretraining_sets(data, CORPUS, sets, words, selection.rejected)
 
 
 def select(release: Release) -> Selection:

@@ -670,8 +670,8 @@ CORPUS = "msp_podcast"
 
 
 def prepare(
-    root: str | Path,
-    out_data: str | Path,
+    db: str | Path,
+    data: str | Path,
     *,
     release: str | None = None,
     tests: str = "out",
@@ -687,22 +687,23 @@ def prepare(
     and each set has ``words.tsv`` where transcripts are there, but not of every utterance.
 
     Args:
-        root: the folder of the release, or up to two above it.
-        out_data: gets ``msp_podcast_train``, ``_valid`` and ``_test``.
-        release: such as ``1.11``, or ``odyssey``; None to tell by name or counts.
+        db: the folder of the release, or up to two above it.
+        data: gets ``msp_podcast_train``, ``_valid`` and ``_test``.
+        release: such as 1.11, or odyssey; none to tell by the folder's name or the counts.
         tests: ``out`` leaves the partitions Test1 to Test3 out of all sets, ``in`` uses them
             like any other. The set ``msp_podcast_test`` is drawn here and is none of them.
-        unknown_speakers: ``alone``, ``podcast`` or ``drop``; see ``msp_podcast_select.py``.
+        unknown_speakers: ``alone``, ``podcast`` or ``drop``: each a speaker of its own,
+            one speaker a podcast, or left out.
         num_valid: utterances drawn for validation.
         num_test: utterances drawn for the test.
         seed: of both draws.
-        allow_incomplete: warn of what is missing or wrong instead of raising.
+        allow_incomplete: warn of what is missing or wrong and go on.
 
     Returns:
         The utterances by name of the set, sorted by id.
 
     Raises:
-        ValueError: an unknown option, no release at ``root``, a malformed list, or a copy
+        ValueError: an unknown option, no release at ``db``, a malformed list, or a copy
             that is not whole; one line with place and remedy. Nothing is written then.
     """
     if tests not in TEST_CHOICES:
@@ -713,7 +714,7 @@ def prepare(
         )
     if release is not None:
         check_release(release)
-    copy = read_release(find_release(root))
+    copy = read_release(find_release(db))
     labelled = sum(row.label is not None for row in copy.rows.values())
     number = release or release_of(copy.root, len(copy.sizes), labelled)
     selection = select(copy, number, tests=tests, unknown_speakers=unknown_speakers)
@@ -729,7 +730,7 @@ def prepare(
     sets = split_for_pretraining(selection.kept, num_valid=num_valid, num_test=num_test, seed=seed)
     texts = read_transcripts(copy.root, list(selection.names.values()))
     words = {key: texts[name] for key, name in selection.names.items() if name in texts}
-    return write_pretraining_sets(out_data, CORPUS, sets, words, selection.rejected)
+    return write_pretraining_sets(data, CORPUS, sets, words, selection.rejected)
 
 
 def _log_choices(

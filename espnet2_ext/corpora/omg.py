@@ -369,8 +369,8 @@ _EXPECTED_TREE = "OMG-Emotion: omg_TrainVideos.csv and the other csv files"
 
 
 def prepare(
-    root: str | Path,
-    out_data: str | Path,
+    db: str | Path,
+    data: str | Path,
     *,
     media_dir: str | Path | None = None,
     audio_dir: str | Path = "downloads",
@@ -385,15 +385,15 @@ def prepare(
     the splits has none at all.
 
     Args:
-        root: the folder of the csv files, or up to two above it.
-        out_data: gets ``omg``, which is all that is for pretraining, and ``omg_train``,
+        db: the folder of the csv files, or up to two above it.
+        data: gets ``omg``, which is all that is for pretraining, and ``omg_train``,
             ``omg_valid`` and ``omg_test``, the last with ``pairs/reconstruction``.
-        media_dir: folder of the videos, up to three levels deep; None for that of the csv
+        media_dir: folder of the videos, up to three levels deep; none for that of the csv
             files.
         audio_dir: gets ``omg`` with the flac files, about 0.6 GB.
         tests: ``in``: the corpus's test split is in ``omg``, as [P2V] uses all; ``out``: not.
         num_workers: processes that decode.
-        allow_incomplete: warn of csv files or rows that are missing instead of raising.
+        allow_incomplete: warn of csv files or rows that are missing and go on.
 
     Returns:
         The utterances by name of the set, sorted by id.
@@ -404,7 +404,7 @@ def prepare(
     """
     if tests not in TEST_CHOICES:
         raise ValueError(f"tests is {tests!r}; give {' or '.join(TEST_CHOICES)}")
-    folder = find_release_folder(root, "OMG-Emotion", _has_tables, _EXPECTED_TREE)
+    folder = find_release_folder(db, "OMG-Emotion", _has_tables, _EXPECTED_TREE)
     left_out: Counter[str] = Counter()
     clips = read_clips(folder, left_out)
     self_check(folder, "OMG-Emotion", EXPECTED, count(clips), allow_incomplete=allow_incomplete)
@@ -433,9 +433,9 @@ def prepare(
     )
     rejected |= {c.utterance_id: fault for c in starts if (fault := reasons[outputs[c]])}
     kept = [clip for clip in starts if clip.utterance_id not in rejected]
-    _write_attrition(Path(out_data) / ATTRITION, clips, kept)
-    report_rejected(Path(out_data) / "omg", rejected, len(clips))
-    return _write_sets(out_data, folder, kept, outputs, rejected, tests)
+    _write_attrition(Path(data) / ATTRITION, clips, kept)
+    report_rejected(Path(data) / "omg", rejected, len(clips))
+    return _write_sets(data, folder, kept, outputs, rejected, tests)
 
 
 def _has_tables(path: Path) -> bool:

@@ -319,7 +319,7 @@ def split_directory(
         out_data: gets the directories.
         name: begins their names.
         num_valid: utterances drawn for validation.
-        num_test: utterances drawn for the test, see ``split_for_pretraining``.
+        num_test: utterances drawn for the test, two or more of each of its speakers.
         seed: of both draws.
 
     Raises:

@@ -16,7 +16,7 @@ sum           1,440        672           1.48 h, 48 kHz
 
 Odd actors are men, even ones women; each has 60 recordings. All say the same two sentences.
 
-To get it: ``python -m espnet2_ext.bin.download_corpus --corpus ravdess``, or
+To get it: ``python -m espnet2_ext.bin.prepare download --corpus ravdess``, or
 ``Audio_Speech_Actors_01-24.zip`` (208 MB) of https://zenodo.org/record/1188976.
 Licence: CC BY-NC-SA 4.0, other licences from the authors.
 
@@ -282,25 +282,25 @@ _RATE_HZ = 48000
 
 
 def prepare(
-    root: str | Path, out_data: str | Path, *, classes: int = 4, allow_incomplete: bool = False
+    db: str | Path, data: str | Path, *, classes: int = 4, allow_incomplete: bool = False
 ) -> list[Utterance]:
     """Write the data directory of RAVDESS and return its utterances, sorted by id.
 
     Beside the tables it gets ``spk2gender`` and ``rejected.tsv``.
 
     Args:
-        root: the folder of the actors' folders, or up to three above it.
-        out_data: gets the directory ``ravdess``, or ``ravdess_8`` for eight classes.
+        db: the folder of the actors' folders, or up to three above it.
+        data: gets the directory ``ravdess``, or ``ravdess_8`` for eight classes.
         classes: 4 for neutral, angry, happy and sad; 8 for all.
-        allow_incomplete: warn of what is missing or wrong instead of raising.
+        allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
-        ValueError: no copy at ``root``, or one that is not whole; one line with the place
+        ValueError: no copy at ``db``, or one that is not whole; one line with the place
             and the remedy. Nothing is written then.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 8 (all)")
-    copy = read_copy(root)
+    copy = read_copy(db)
     for reason, number in sorted(copy.left_out.items()):
         logger.info("%s: passed over: %d %s", copy.root, number, reason)
     ids = {str(name): path for name, path in copy.wavs.items()}
@@ -314,7 +314,7 @@ def prepare(
     kept, rejected = _select(copy, survey, repeated, CLASSES[classes])
     if not kept:
         raise ValueError(f"{copy.root}: no wav of {', '.join(CLASSES[classes])}; get it again")
-    path = Path(out_data) / ("ravdess" if classes == 4 else f"ravdess_{classes}")
+    path = Path(data) / ("ravdess" if classes == 4 else f"ravdess_{classes}")
     utterances = [_utterance(copy, name) for name in kept]
     write_data_directory(path, utterances)
     write_table(path / "spk2gender", {name.speaker: name.gender for name in kept})

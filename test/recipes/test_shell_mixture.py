@@ -18,7 +18,7 @@ def test_all_four_corpora(recipe: Path):
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in calls(recipe)] == [
         *("estimate_cost", "prepare_lrs3", "prepare_msp_podcast", "prepare_msp_improv"),
-        *("prepare_omg", "combine_data", "split_pretraining"),
+        *("prepare_omg", "combine_data", "prepare_split"),
     ]
     for corpus, folder in (("lrs3", "/l"), ("msp_podcast", "/p"), ("omg", "/o")):
         [options] = options_of(recipe, f"prepare_{corpus}")
@@ -31,7 +31,7 @@ def test_all_four_corpora(recipe: Path):
         *(f"data/msp_improv_{part}" for part in ("train", "valid", "test")),
         "data/omg",
     ]
-    [split] = options_of(recipe, "split_pretraining")
+    [split] = options_of(recipe, "prepare_split")
     assert value_of(split, "data_dir") == value_of(combined, "out_dir") == "data/lrs3_msp_omg"
     assert value_of(split, "name") == "lrs3_msp_omg"
     assert (value_of(split, "num_valid"), value_of(split, "seed")) == ("500", "0")
@@ -47,7 +47,7 @@ def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
     [prepared] = options_of(recipe, "prepare_omg")
     assert value_of(prepared, "media_dir") == "/videos" and "--allow_incomplete" in prepared
     assert value_of(options_of(recipe, "combine_data")[0], "data_dirs") == "data/omg"
-    [split] = options_of(recipe, "split_pretraining")
+    [split] = options_of(recipe, "prepare_split")
     assert (value_of(split, "num_valid"), value_of(split, "seed")) == ("7", "3")
     note = run(recipe, "local/corpus_note.sh").stdout
     assert note == "OMG, without LRS3 + MSP-PODCAST + MSP-IMPROV\n"

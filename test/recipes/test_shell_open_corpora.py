@@ -69,13 +69,13 @@ def test_download(recipe: Path):
         folder = folder or f"downloads/{corpus}"
         assert done.returncode == 0, done.stderr
         assert calls(recipe) == [
-            f"download_corpus --corpus {corpus} --out_dir {folder} --num_workers 8",
+            f"prepare_download --corpus {corpus} --out_dir {folder} --num_workers 8",
             f"prepare_{parser} --db {folder} --data data --allow_incomplete",
         ]
 
 
 def test_failed_download_ends_the_run(recipe: Path):
-    (recipe / "fail").write_text("download_corpus")
+    (recipe / "fail").write_text("prepare_download")
     done, _, _ = run(recipe, "--download", "true")
     assert done.returncode == 9 and len(calls(recipe)) == 1
 

@@ -30,7 +30,7 @@ def test_all_four_corpora(recipe: Path):
         *(f"data/emov_db_{part}" for part in ("train", "valid", "test")),
     ]
     assert value_of(combined, "out_dir") == "data/open_emo"
-    [split] = options_of(recipe, "split_pretraining")
+    [split] = options_of(recipe, "prepare_split")
     assert split == (
         "--data_dir data/open_emo --out_data data --name open_emo "
         "--num_valid 500 --num_test 500 --seed 0"
@@ -46,11 +46,11 @@ def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
     assert "crema_d: not in db.sh, left out" in done.stdout
     assert modules(recipe) == [
         *("estimate_cost", "prepare_emodb", "prepare_emov_db"),
-        *("combine_data", "split_pretraining"),
+        *("combine_data", "prepare_split"),
     ]
     assert value_of(options_of(recipe, "estimate_cost")[0], "corpora") == "emodb emov_db"
     assert options_of(recipe, "prepare_emodb") == ["--db /b --data data --allow_incomplete"]
-    [split] = options_of(recipe, "split_pretraining")
+    [split] = options_of(recipe, "prepare_split")
     assert (value_of(split, "num_valid"), value_of(split, "seed")) == ("7", "3")
     note = run(recipe, "local/corpus_note.sh", EMODB="/b", EMOV_DB="/v")
     assert note.stdout == "EmoDB + EmoV-DB, without CREMA-D + RAVDESS\n" and not note.stderr
@@ -61,7 +61,7 @@ def test_download_is_only_of_what_is_not_there(recipe: Path):
     (recipe / "ravdess").mkdir()
     done = run(recipe, "local/data.sh", "--download", "true", RAVDESS="ravdess")
     assert done.returncode == 0, done.stderr
-    assert options_of(recipe, "download_corpus") == [
+    assert options_of(recipe, "prepare_download") == [
         "--corpus crema_d --out_dir downloads/crema_d --num_workers 8"
     ]
     assert options_of(recipe, "prepare_crema_d")[0].startswith("--db downloads/crema_d ")
@@ -75,7 +75,7 @@ def test_download_is_only_of_what_is_not_there(recipe: Path):
 def test_results_of_the_run_that_downloads_name_what_was_downloaded(recipe: Path):
     fake = recipe / "fake/python"
     fake.write_text(
-        fake.read_text() + 'if [ "${module}" = download_corpus ]; then mkdir -p "${out}"; fi\n'
+        fake.read_text() + 'if [ "${module}" = prepare_download ]; then mkdir -p "${out}"; fi\n'
     )
     command = [
         "./run.sh",
@@ -100,9 +100,9 @@ def test_dry_run_downloads_nothing(recipe: Path):
 
 
 def test_failed_download_ends_the_run(recipe: Path):
-    (recipe / "fail").write_text("download_corpus")
+    (recipe / "fail").write_text("prepare_download")
     done = run(recipe, "local/data.sh", "--download", "true", EMODB="/b")
-    assert done.returncode == 9 and modules(recipe) == ["estimate_cost", "download_corpus"]
+    assert done.returncode == 9 and modules(recipe) == ["estimate_cost", "prepare_download"]
     assert not (recipe / "data/open_emo_corpora").exists()
 
 

@@ -40,16 +40,16 @@ def test_unconfirmed_facts_are_marked():
 
 
 def test_recipes_are_found_by_the_parsers_they_call(tmp_path: Path):
-    write_recipe(tmp_path, "emodb/style1", "python -m espnet2_ext.bin.prepare_emodb_style\n")
+    write_recipe(tmp_path, "emodb/style1", "python -m espnet2_ext.bin.prepare emodb_style\n")
     write_recipe(
-        tmp_path, "both/p2v1", 'add_corpus omg "${OMG}" omg\n  add_corpus lrs3\nprepare_esd'
+        tmp_path, "both/p2v1", 'add_corpus omg "${OMG}" omg\n  add_corpus lrs3\nbin.prepare esd'
     )
     write_recipe(
         tmp_path,
         "crema_d/ser1",
-        '# of espnet2_ext.bin.prepare_crema_d\nopen_corpus crema_d CREMA-D "0.6 GB" "$@"\n',
+        '# of espnet2_ext.bin.prepare crema_d\nopen_corpus crema_d CREMA-D "0.6 GB" "$@"\n',
     )
-    write_recipe(tmp_path, "TEMPLATE/p2v1", "prepare_ravdess\n")
+    write_recipe(tmp_path, "TEMPLATE/p2v1", "bin.prepare ravdess\n")
     found = {name: paths for name, paths in recipes_by_corpus(tmp_path).items() if paths}
     assert found == {
         "emodb": [Path("emodb/style1")],
@@ -61,8 +61,8 @@ def test_recipes_are_found_by_the_parsers_they_call(tmp_path: Path):
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo nothing\n", "new/ser1/local: no script names a parser, prepare_<corpus>"),
-        ("prepare_unheard_of\n", "unheard_of: not in espnet2_ext/corpora/catalogue.py; add"),
+        ("echo nothing\n", "new/ser1/local: no script calls bin.prepare CORPUS"),
+        ("bin.prepare unheard_of\n", "unheard_of: not in espnet2_ext/corpora/catalogue.py; add"),
     ],
 )
 def test_recipe_of_no_known_corpus_is_refused(tmp_path: Path, script: str, message: str):

@@ -105,7 +105,7 @@ def measure_mixture(recipe: Path, sources: int) -> list[Cost]:
     runner = StageRunner(recipe, sources)
     command = [sys.executable, "-m", "espnet2_ext.bin.combine_data", "--out_dir", "data/all"]
     runner.run("1 combine data", sources, [*command, "--data_dirs", "data/train", "data/test"])
-    command = [sys.executable, "-m", "espnet2_ext.bin.split_pretraining", "--data_dir", "data/all"]
+    command = [sys.executable, "-m", "espnet2_ext.bin.prepare", "split", "--data_dir", "data/all"]
     # The drawn sets of a small corpus would be most of it.
     drawn = str(min(500, sources // 10))
     command += ["--out_data", "data", "--name", "mixture", "--num_valid", drawn]

@@ -58,7 +58,7 @@ estimate_cost() {
 add_corpus() {
     local corpus=$1 folder=$2 directory=$3 part
     [ -n "${folder}" ] || { log "${corpus}: not in db.sh, left out"; return; }
-    "${python}" -m "espnet2_ext.bin.prepare_${corpus}" --db "${folder}" --data data \
+    "${python}" -m espnet2_ext.bin.prepare "${corpus}" --db "${folder}" --data data \
         ${options[@]+"${options[@]}"} "${@:4}"
     if [ "${directory}" != - ]; then parts+=("data/${directory}"); return; fi
     for part in train valid test; do parts+=("data/${corpus}_${part}"); done
@@ -70,7 +70,7 @@ write_mixture() {
     local mixture=data/$1 note
     rm -f "${mixture}_corpora"
     "${python}" -m espnet2_ext.bin.combine_data --out_dir "${mixture}" --data_dirs "${parts[@]}"
-    "${python}" -m espnet2_ext.bin.split_pretraining --data_dir "${mixture}" --out_data data \
+    "${python}" -m espnet2_ext.bin.prepare split --data_dir "${mixture}" --out_data data \
         --name "$1" "${draws[@]}"
     note=$(local/corpus_note.sh)
     echo "${note}" > "${mixture}_corpora"

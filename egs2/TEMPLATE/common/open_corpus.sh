@@ -5,7 +5,7 @@
 . common/log.sh
 
 # open_corpus NAME TITLE SIZE [OPTION...]: write data/ from the copy that --db names, by
-# espnet2_ext.bin.prepare_NAME, which gets all options but --db and --download. A copy that is not
+# espnet2_ext.bin.prepare NAME, which gets all options but --db and --download. A copy that is not
 # there is downloaded to where --download true is said. ${parser} names another command than NAME.
 open_corpus() {
     local name=$1 title=$2 size=$3 db=downloads/$1 download=false command=${parser:-$1} options=()
@@ -22,11 +22,11 @@ open_corpus() {
         "${download}" || die "${db}: is not there; give a copy of ${title} by --db, or say --download true" \
             "(of run.sh: --local_data_opts \"--download true\") to download ${size}"
         log "${name}: download to ${db}"
-        "${python:-python3}" -m espnet2_ext.bin.download_corpus --corpus "${name}" --out_dir "${db}" \
+        "${python:-python3}" -m espnet2_ext.bin.prepare download --corpus "${name}" --out_dir "${db}" \
             --num_workers 8
     fi
     log "${command}: names and wavs; counts are compared with the published ones"
-    "${python:-python3}" -m "espnet2_ext.bin.prepare_${command}" --db "${db}" --data data \
+    "${python:-python3}" -m espnet2_ext.bin.prepare "${command}" --db "${db}" --data data \
         ${options[@]+"${options[@]}"}
     log "${command}: written to data/ [elapsed=${SECONDS}s]"
 }

@@ -46,7 +46,6 @@ import logging
 import random
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar
 
 from espnet2_ext.corpora.mini_emo.grammar import SentenceGrammar
 from espnet2_ext.corpora.mini_emo.speech import (
@@ -81,7 +80,13 @@ EMOTION_SYLLABLES = (8, 13)
 class MiniEmoSize:
     """How much to generate; the defaults are the corpus, smaller numbers are for tests.
 
-    ``DESCRIPTIONS`` says of every field what it counts.
+    Attributes:
+        num_voices: voices of the pretraining part.
+        utterances_per_voice: utterances of each in its training set.
+        test_voices: how many of these voices speak the parallel test set.
+        test_sentences: sentences of each test voice, every one in all emotions.
+        iemocap_utterances: utterances of the IEMOCAP-like part's ten voices together.
+        esd_sentences: sentences of the ESD-like part: training, validation, test.
     """
 
     num_voices: int = 60
@@ -90,15 +95,6 @@ class MiniEmoSize:
     test_sentences: int = 5
     iemocap_utterances: int = 600
     esd_sentences: tuple[int, int, int] = (12, 4, 8)
-
-    DESCRIPTIONS: ClassVar[dict[str, str]] = {
-        "num_voices": "voices of the pretraining part",
-        "utterances_per_voice": "utterances of each in its training set",
-        "test_voices": "how many of these voices speak the parallel test set",
-        "test_sentences": "sentences of each test voice, every one in all emotions",
-        "iemocap_utterances": "utterances of the IEMOCAP-like part's ten voices together",
-        "esd_sentences": "sentences of the ESD-like part: training, validation, test",
-    }
 
     def __post_init__(self) -> None:
         """Check that every set has utterances and every test sentence another to pair with.
@@ -288,21 +284,21 @@ VOICES_TABLE = "mini_emo_voices.tsv"
 
 def prepare(
     root: str | Path,
-    out_data: str | Path,
+    data: str | Path,
     *,
     num_workers: int = 2,
     seed: int = 0,
-    size: MiniEmoSize | None = None,
+    size: MiniEmoSize = MiniEmoSize(),
 ) -> dict[str, list[Utterance]]:
     """Generate what is missing of the corpus, write its data and pairs directories.
 
     Args:
         root: gets ``wav/<part>/<speaker>/<utterance>.wav``, a manifest and the table of
             the voices.
-        out_data: gets one data directory a set, and ``<test set>/pairs/<name>``.
+        data: gets one data directory a set, and ``<test set>/pairs/<name>``.
         num_workers: processes; the files do not depend on it.
         seed: of the sentences, the voices and their deviations.
-        size: how much to generate; None for the whole corpus.
+        size: how much to generate.
 
     Returns:
         The utterances of every set, by its name.
@@ -311,8 +307,8 @@ def prepare(
         EspeakError: eSpeak NG is not installed or could not speak.
         ValueError: the size asks for more voices or sentences than there are.
     """
-    root, out_data = Path(root).resolve(), Path(out_data)
-    sets = plan_sets(size or MiniEmoSize(), seed)
+    root, data = Path(root).resolve(), Path(data)
+    sets = plan_sets(size, seed)
     planned = [utterance for utterances in sets.values() for utterance in utterances]
     jobs = [
         SpeechJob(_wav(u), u.text, deliver(u.voice, u.emotion, u.utterance_id, seed))
@@ -323,11 +319,11 @@ def prepare(
     result = {}
     for name, utterances in sets.items():
         result[name] = [_typed(utterance, root) for utterance in utterances]
-        write_data_directory(out_data / name, result[name])
+        write_data_directory(data / name, result[name])
         hours = sum(num_samples[_wav(u)] for u in utterances) / SAMPLE_RATE_HZ / 3600
         speakers = len({u.voice.speaker for u in utterances})
         logger.info(f"{name}: {len(utterances)} utterances, {speakers} voices, {hours:.2f} h")
-    _write_all_pairs(out_data, sets)
+    _write_all_pairs(data, sets)
     return result
 
 

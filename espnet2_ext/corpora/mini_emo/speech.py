@@ -45,7 +45,7 @@ _Callback = ctypes.CFUNCTYPE(
 )
 
 
-class EspeakError(RuntimeError):
+class EspeakError(ValueError):
     """eSpeak NG is not installed, or could not speak; the message is one line."""
 
 

@@ -266,7 +266,7 @@ SET = "mini_emo_style"
 
 def prepare_style(
     root: str | Path,
-    out_data: str | Path,
+    data: str | Path,
     *,
     pairs_per_condition: int = 12,
     other_voice: bool = False,
@@ -277,7 +277,7 @@ def prepare_style(
 
     Args:
         root: gets ``<set>/wav/`` and, for songs, their notes beside them.
-        out_data: gets ``<set>/list.tsv``; the set is called ``mini_emo_style``, with
+        data: gets ``<set>/list.tsv``; the set is called ``mini_emo_style``, with
             ``_other_voice`` behind it if that is asked for.
         pairs_per_condition: conversions of each condition.
         other_voice: references by another voice than the source's.
@@ -310,7 +310,7 @@ def prepare_style(
     speak_files(root, list(plan.speech.values()), num_workers)
     for song in plan.songs.values():
         sing_file(root, song)
-    list_file = Path(out_data) / name / "list.tsv"
+    list_file = Path(data) / name / "list.tsv"
     write_conversion_list(list_file, conversions)
     logger.info(f"{name}: {len(conversions)} conversions in {list_file}")
     return conversions

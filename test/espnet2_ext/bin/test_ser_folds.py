@@ -2,7 +2,8 @@
 
 import pytest
 
-from espnet2_ext.bin import prepare_emotion_csv, ser_folds
+from espnet2_ext.bin.prepare import main as prepare_corpus
+from espnet2_ext.bin.ser_folds import main
 
 EMOTIONS = ("angry", "happy", "sad")
 
@@ -23,13 +24,13 @@ def own(tmp_path, monkeypatch):
 def prepare(lines, out_dir="data/own"):
     with open("own.csv", "w") as stream:
         stream.write("\n".join(lines))
-    prepare_emotion_csv.main(["--csv_path", "own.csv", "--out_dir", out_dir])
+    prepare_corpus(["emotion_csv", "--csv_path", "own.csv", "--out_dir", out_dir])
 
 
 def test_from_csv_to_folds(own, tmp_path, capsys):
     prepare(own)
     arguments = ["--data_dir", "data/own", "--protocol", "lospko", "--max_train", "12"]
-    ser_folds.main([*arguments, "--seed", "2"])
+    main([*arguments, "--seed", "2"])
     printed = capsys.readouterr().out
     assert printed.startswith("lospko: leave one speaker out")
     assert "fold_10  12 (4/4/4)  6 (2/2/2)  6 (2/2/2)" in printed
@@ -44,36 +45,35 @@ def test_every_option(own, tmp_path, capsys):
     arguments = ["--data_dir", "data/own", "--protocol", "random", "--num_folds", "3"]
     arguments += ["--out_dir", "folds", "--pretraining_data_dirs", "data/seen"]
     with pytest.raises(SystemExit) as caught:
-        ser_folds.main(arguments)
+        main(arguments)
     message = str(caught.value)
     assert message.startswith("ser_folds: data/own: fold_") and "\n" not in message
     assert "utterance 's2-2' is in pretraining (data/seen) (s2-2)" in message
     pairs = ("pretraining/test", "pretraining/valid")
     allow = [f"{pair}:{name}" for pair in pairs for name in ("utterance", "audio", "speaker")]
-    ser_folds.main([*arguments, "--allow", *allow])
+    main([*arguments, "--allow", *allow])
     assert "utterances shared by pretraining and test: 0.0 to 5.0 %" in capsys.readouterr().out
     assert (tmp_path / "folds/random/folds.json").is_file()
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments", "message"),
+    ("command", "arguments", "message"),
     [
-        (ser_folds, ["--data_dir", "none", "--protocol", "loso"], "ser_folds: none: no such data"),
+        (main, ["--data_dir", "none", "--protocol", "loso"], "ser_folds: none: no such data"),
         (
-            prepare_emotion_csv,
-            ["--csv_path", "none.csv", "--out_dir", "x"],
-            "prepare_emotion_csv: none.csv: no such file",
+            prepare_corpus,
+            ["emotion_csv", "--csv_path", "none.csv", "--out_dir", "x"],
+            "prepare emotion_csv: none.csv: no such file",
         ),
     ],
 )
-def test_faults_are_one_line(module, arguments, message):
+def test_faults_are_one_line(command, arguments, message):
     with pytest.raises(SystemExit) as caught:
-        module.main(arguments)
+        command(arguments)
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("module", [ser_folds, prepare_emotion_csv])
-def test_help_names_every_option(module, capsys):
+def test_help_names_every_option(capsys):
     with pytest.raises(SystemExit) as caught:
-        module.main(["--help"])
+        main(["--help"])
     assert caught.value.code == 0 and "--out_dir" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reference.emodb_copy import LETTERS, SPEAKERS, emodb_names, write_emodb, write_tiny
 
-from espnet2_ext.bin.prepare_emodb import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.emodb import prepare
 from espnet2_ext.data.directory import read_data_directory, validate_data_directory
 from espnet2_ext.data.tables import read_rejected, read_table
@@ -149,12 +149,12 @@ def test_nothing_readable(tmp_path: Path):
 
 
 def test_command(copy: Path, tmp_path: Path):
-    main(["--db", str(copy), "--data", str(tmp_path / "data")])
+    main(["emodb", "--db", str(copy), "--data", str(tmp_path / "data")])
     assert validate_data_directory(tmp_path / "data/emodb") == 535
-    with pytest.raises(SystemExit, match="^prepare_emodb: .*nowhere: is not there; exp"):
-        main(["--db", str(tmp_path / "nowhere"), "--data", str(tmp_path / "data")])
+    with pytest.raises(SystemExit, match="^prepare emodb: .*nowhere: is not there; exp"):
+        main(["emodb", "--db", str(tmp_path / "nowhere"), "--data", str(tmp_path / "data")])
     (copy / "wav" / f"{emodb_names()[0]}.wav").unlink()
     with pytest.raises(SystemExit, match="or say --allow_incomplete to go on"):
-        main(["--db", str(copy), "--data", str(tmp_path / "data")])
-    main(["--db", str(copy), "--data", str(tmp_path / "data"), "--allow_incomplete"])
+        main(["emodb", "--db", str(copy), "--data", str(tmp_path / "data")])
+    main(["emodb", "--db", str(copy), "--data", str(tmp_path / "data"), "--allow_incomplete"])
     assert validate_data_directory(tmp_path / "data/emodb") == 534

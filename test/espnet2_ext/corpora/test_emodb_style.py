@@ -8,7 +8,7 @@ import pytest
 from reference.emodb_copy import emodb_names, write_emodb, write_tiny
 from reference.esd_copy import words_of, write_copy
 
-from espnet2_ext.bin.prepare_emodb_style import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.emodb import prepare_style, read_sources
 from espnet2_ext.data.conversion_list import read_conversion_list
 from espnet2_ext.data.directory import Utterance, write_data_directory
@@ -139,7 +139,7 @@ def test_command(db: Path, tmp_path: Path):
     folder = write_sources(tmp_path, [("a-1", "a", "neutral", "eng")])
     os.unlink(db / "wav" / f"{emodb_names()[0]}.wav")
     arguments = ["--db", str(db), "--sources", str(folder), "--data", str(tmp_path / "data")]
-    with pytest.raises(SystemExit, match="^prepare_emodb_style: .*not a whole EmoDB: 534 of 535"):
-        main([*arguments, "--num_sources", "1"])
-    main([*arguments, "--num_sources", "1", "--allow_incomplete"])
+    with pytest.raises(SystemExit, match="^prepare emodb_style: .*not a whole EmoDB: 534 of 535"):
+        main(["emodb_style", *arguments, "--num_sources", "1"])
+    main(["emodb_style", *arguments, "--num_sources", "1", "--allow_incomplete"])
     assert len(read_conversion_list(tmp_path / "data/emodb_style/list.tsv")) == 3

@@ -10,7 +10,7 @@ import pytest
 from reference.emodb_copy import write_tiny
 from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_prompts
 
-from espnet2_ext.bin.prepare_emov_db import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.emov_db import prepare
 from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
 from espnet2_ext.data.tables import read_rejected, read_table
@@ -271,14 +271,14 @@ def test_command(tmp_path: Path):
     copy = write_emov_db(tmp_path, last=50)
     arguments = ["--db", str(copy), "--data", str(tmp_path / "data")]
     with pytest.raises(
-        SystemExit, match="^prepare_emov_db: .* not a whole EmoV-DB: .* or say --al"
+        SystemExit, match="^prepare emov_db: .* not a whole EmoV-DB: .* or say --al"
     ):
-        main(arguments)
+        main(["emov_db", *arguments])
     prompts = write_prompts(tmp_path / "p.data")
     drawn = []
     for seed in ("0", "1"):
         more = ["--allow_incomplete", "--targets", "sleepy", "--prompts", str(prompts)]
-        main([*arguments, *more, "--seed", seed])
+        main(["emov_db", *arguments, *more, "--seed", seed])
         directory = tmp_path / "data/emov_db_test/pairs/same_voice"
         assert Counter(read_table(directory / "conditions").values()) == {"neutral-sleepy": 20}
         drawn.append(read_table(directory / "pairs"))

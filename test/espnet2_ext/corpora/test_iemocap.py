@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.bin.prepare_iemocap import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.iemocap import prepare
 from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
 from espnet2_ext.data.tables import read_rejected
@@ -98,7 +98,7 @@ def test_every_turn_left_out_is_listed_with_its_reason(prepared: tuple[list[Utte
 
 
 def test_ten_classes_through_the_command(whole_release: Path, tmp_path: Path):
-    main(["--db", str(whole_release), "--data", str(tmp_path), "--classes", "10"])
+    main(["iemocap", "--db", str(whole_release), "--data", str(tmp_path), "--classes", "10"])
     emotions = read_data_directory(tmp_path / "iemocap_10").table("utt2emo")
     counts = Counter(emotions.values())
     assert len(emotions) == 7532 and len(counts) == 10
@@ -245,8 +245,8 @@ def test_wrong_classes_are_an_error(tmp_path: Path):
 
 
 def test_command_ends_with_one_line_for_a_wrong_root(tmp_path: Path):
-    with pytest.raises(SystemExit, match="^prepare_iemocap: .*nowhere: is not there; expected IEM"):
-        main(["--db", str(tmp_path / "nowhere"), "--data", str(tmp_path)])
+    with pytest.raises(SystemExit, match="^prepare iemocap: .*nowhere: is not there; expected IEM"):
+        main(["iemocap", "--db", str(tmp_path / "nowhere"), "--data", str(tmp_path)])
 
 
 def test_local_data_sh(make_release: Callable[..., Path], tmp_path: Path):

@@ -10,7 +10,7 @@ pytest.importorskip("av")
 from reference.film import clicks, write_film, write_silent_film
 from reference.lrs3_copy import clip_text, long_words, write_copy
 
-from espnet2_ext.bin.prepare_lrs3 import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora import lrs3
 from espnet2_ext.corpora.copies import self_check
 from espnet2_ext.corpora.lrs3 import EXPECTED, Clip, count, find_release, prepare, read_release
@@ -248,8 +248,8 @@ def test_the_command(make_copy: Callable[[], Path], tmp_path: Path):
         "--audio_dir",
         f"{tmp_path}/audio",
     ]
-    main([*arguments, "--num_valid", "3", "--max_clip_s", "100", "--seed", "1"])
+    main(["lrs3", *arguments, "--num_valid", "3", "--max_clip_s", "100", "--seed", "1"])
     assert validate_data_directory(tmp_path / "data/lrs3_valid") == 3
     assert validate_data_directory(tmp_path / "data/lrs3") == 7
-    with pytest.raises(SystemExit, match=r"^prepare_lrs3: 7 utterances, of which 9 are for valid"):
-        main([*arguments, "--num_valid", "9", "--max_clip_s", "100"])
+    with pytest.raises(SystemExit, match=r"^prepare lrs3: 7 utterances, of which 9 are for valid"):
+        main(["lrs3", *arguments, "--num_valid", "9", "--max_clip_s", "100"])

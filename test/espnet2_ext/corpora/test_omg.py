@@ -12,7 +12,7 @@ pytest.importorskip("av")
 from reference.film import clicks, write_film, write_silent_film
 from reference.omg_copy import HEADER, row, write_csv, write_tables
 
-from espnet2_ext.bin.prepare_omg import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora import omg
 from espnet2_ext.corpora.omg import EXPECTED, Clip, find_media, prepare, without_overlaps
 from espnet2_ext.data.directory import read_data_directory, validate_data_directory
@@ -251,7 +251,7 @@ def test_wrong_roots(fetched: Path, tmp_path: Path):
 def test_the_command(fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(omg, "EXPECTED", SMALL)
     arguments = ["--db", str(fetched), "--data", f"{tmp_path}/data", "--audio_dir", f"{tmp_path}/a"]
-    main([*arguments, "--tests", "out", "--media_dir", f"{fetched}/videos"])
+    main(["omg", *arguments, "--tests", "out", "--media_dir", f"{fetched}/videos"])
     assert validate_data_directory(tmp_path / "data/omg") == 4
-    with pytest.raises(SystemExit, match=r"^prepare_omg: tests is 'x'"):
-        main([*arguments, "--tests", "x"])
+    with pytest.raises(SystemExit, match=r"^prepare omg: tests is 'x'"):
+        main(["omg", *arguments, "--tests", "x"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.bin.split_pretraining import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.pretraining import (
     draw_validation,
     split_directory,
@@ -119,7 +119,7 @@ def test_split_of_a_directory_keeps_its_tables(tmp_path: Path):
 def test_the_command(tmp_path: Path):
     write_data_directory(tmp_path / "all", utterances(40))
     options = ["--data_dir", f"{tmp_path}/all", "--out_data", str(tmp_path), "--name", "m"]
-    main([*options, "--num_valid", "3", "--num_test", "6"])
+    main(["split", *options, "--num_valid", "3", "--num_test", "6"])
     assert validate_data_directory(tmp_path / "m_train") == 31
-    with pytest.raises(SystemExit, match=r"^split_pretraining: .*all: 40 utterances, of which 500"):
-        main(options)
+    with pytest.raises(SystemExit, match=r"^prepare split: .*all: 40 utterances, of which 500"):
+        main(["split", *options])

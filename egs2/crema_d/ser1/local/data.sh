@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Write data/crema_d from a copy of CREMA-D: local/data.sh [--db DIR] [--download true] [--classes 6]
-# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare_crema_d can be given.
+# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare crema_d can be given.
 set -euo pipefail
 
 . common/open_corpus.sh

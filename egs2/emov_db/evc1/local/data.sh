@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Write data/emov_db_{train,valid,test} from a copy of EmoV-DB: local/data.sh [--db DIR] [--download true]
-# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare_emov_db can be given.
+# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare emov_db can be given.
 set -euo pipefail
 
 . common/open_corpus.sh

@@ -45,7 +45,7 @@ if "${dry_run}"; then exit 0; fi
 fetch() {
     [ ! -e "$2" ] || return 0
     log "$1: download to $2"
-    "${python}" -m espnet2_ext.bin.download_corpus --corpus "$1" --out_dir "$2" --num_workers 8
+    "${python}" -m espnet2_ext.bin.prepare download --corpus "$1" --out_dir "$2" --num_workers 8
 }
 if "${download}"; then
     fetch crema_d "${CREMA_D}"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.bin.prepare_mini_emo import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, prepare
 from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.data.tables import read_table
@@ -40,7 +40,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def test_same_bytes_from_two_processes_through_the_command(corpus: Path, tmp_path: Path):
     main(
-        f"--root {tmp_path}/downloads --data {tmp_path}/data --nj 2 --num_voices 2"
+        f"mini_emo --root {tmp_path}/downloads --data {tmp_path}/data --nj 2 --num_voices 2"
         " --utterances_per_voice 3 --test_voices 2 --test_sentences 2 --iemocap_utterances 10"
         " --esd_sentences 1 1 2".split()
     )

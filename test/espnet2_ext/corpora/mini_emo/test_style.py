@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from espnet2_ext.bin.prepare_mini_emo_style import main
+from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.mini_emo import style as mini_emo_style
 from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, plan_sets
 from espnet2_ext.corpora.mini_emo.speech import deliver, draw_voice, speak_files
@@ -120,7 +120,7 @@ def test_the_command_speaks_and_sings_once(tmp_path: Path):
     command = (
         f"--root {tmp_path}/wavs --data {tmp_path}/data --nj 1 --pairs_per_condition 1".split()
     )
-    main(command)
+    main(["mini_emo_style", *command])
     conversions = read_conversion_list(tmp_path / "data/mini_emo_style/list.tsv")
     assert [each.condition for each in conversions] == CONDITIONS
     files = sorted((tmp_path / "wavs").rglob("*.wav"))
@@ -131,7 +131,7 @@ def test_the_command_speaks_and_sings_once(tmp_path: Path):
     total_s = sum(note.duration_s for note in notes)
     assert soundfile.info(conversions[3].prosody).duration == pytest.approx(total_s)
     times = [file.stat().st_mtime_ns for file in files]
-    main(command)
+    main(["mini_emo_style", *command])
     assert [file.stat().st_mtime_ns for file in files] == times
     # The same file as the corpus has.
     [planned] = [
@@ -149,4 +149,4 @@ def test_the_command_speaks_and_sings_once(tmp_path: Path):
 
 def test_no_pairs_are_refused(tmp_path: Path):
     with pytest.raises(SystemExit, match="0 pairs a condition; ask for at least 1"):
-        main(f"--root {tmp_path} --data {tmp_path} --pairs_per_condition 0".split())
+        main(f"mini_emo_style --root {tmp_path} --data {tmp_path} --pairs_per_condition 0".split())

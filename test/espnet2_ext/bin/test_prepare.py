@@ -1,0 +1,196 @@
+"""The command of all corpora: options reach them, faults are one line, recipes call it."""
+
+import importlib
+import pkgutil
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from reference.acted_copies import wav_bytes
+from reference.esd_copy import write_copy as write_esd
+from reference.msp_improv_copy import whole_plan
+from reference.msp_improv_copy import write_copy as write_improv
+from reference.msp_podcast_copy import small_plan
+from reference.msp_podcast_copy import write_copy as write_podcast
+
+from espnet2_ext import corpora
+from espnet2_ext.bin.prepare import arguments, call, commands, described, main
+from espnet2_ext.corpora import download
+from espnet2_ext.corpora.download import DownloadError
+from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize
+from espnet2_ext.data.directory import validate_data_directory
+from espnet2_ext.data.tables import read_table
+
+ROOT = Path(__file__).resolve().parents[3]
+SENTENCES = (18, 19, 20, 21, 22, 23, 51)
+SMALL = ["--num_valid", "4", "--num_test", "6"]
+
+
+def test_every_corpus_is_a_command():
+    modules = [info.name for info in pkgutil.iter_modules(corpora.__path__)]
+    parsers = [
+        name
+        for name in modules
+        if hasattr(importlib.import_module(f"{corpora.__name__}.{name}"), "prepare")
+    ]
+    assert len(parsers) >= 12
+    special = {"download", "split", "emodb_style", "mini_emo_style"}
+    assert commands().keys() == {*parsers} | special
+
+
+@pytest.mark.parametrize("command", commands())
+def test_help_describes_every_option(command: str, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    printed = capsys.readouterr().out
+    assert "`" not in printed and "None" not in printed
+    for name, said in arguments(commands()[command]):
+        assert f"--{name} " in printed.replace("]", " ") and len(str(said["help"])) > 5
+
+
+def test_meanings_are_read_from_the_section():
+    docstring = """First line.
+
+    Args:
+        one: ``x`` or
+            y, 5 %.
+        two: z.
+
+    Raises:
+        ValueError: w.
+    """
+    assert described("Args", docstring) == {"one": "x or y, 5 %", "two": "z"}
+
+
+def test_options_become_arguments(capsys: pytest.CaptureFixture):
+    given: dict[str, object] = {}
+
+    def function(many: int, size: MiniEmoSize) -> None:
+        given.update(many=many, size=size)
+
+    sizes = vars(MiniEmoSize()) | {"test_voices": 3}
+    call(function, {"many": 2, **sizes})
+    assert given == {"many": 2, "size": MiniEmoSize(test_voices=3)}
+    with pytest.raises(SystemExit):
+        main(["crema_d", "--data", "x"])
+    assert "prepare crema_d: error: the following arguments are required: --db" in (
+        capsys.readouterr().err
+    )
+
+
+def test_classes(tmp_path: Path):
+    for emotion in ("ANG", "FEA"):
+        (tmp_path / f"1001_DFA_{emotion}_XX.wav").write_bytes(wav_bytes(16000))
+    options = ["crema_d", "--db", str(tmp_path), "--data", str(tmp_path / "data")]
+    with pytest.raises(SystemExit, match="^prepare crema_d: .*not a whole CREMA-D: 2 of 7442 utt"):
+        main(options)
+    main([*options, "--allow_incomplete"])
+    assert list(read_table(tmp_path / "data/crema_d/utt2emo")) == ["1001-1001_DFA_ANG_XX"]
+    main([*options, "--allow_incomplete", "--classes", "6"])
+    assert list(read_table(tmp_path / "data/crema_d_6/utt2emo").values()) == ["angry", "fearful"]
+
+
+def test_options_reach_esd(tmp_path: Path):
+    copy = write_esd(tmp_path, ["0004", "0013"], sentences=SENTENCES)
+    arguments = ["esd", "--db", str(copy), "--data", str(tmp_path), "--allow_incomplete"]
+    main([*arguments, "--speakers", "0013", "0004", "--targets", "sad", "surprised"])
+    assert list(read_table(tmp_path / "esd_valid/spk2utt")) == ["0004", "0013"]
+    conditions = read_table(tmp_path / "esd_test/pairs/parallel/conditions")
+    assert Counter(conditions.values()) == {"neutral-sad": 6, "neutral-surprised": 6}
+    drawn = []
+    for seed in ("0", "1"):
+        main([*arguments, "--language", "english", "--seed", seed])
+        assert validate_data_directory(tmp_path / "esd_valid") == 15
+        assert read_table(tmp_path / "esd_valid/spk2gender") == {"0013": "m"}
+        drawn.append(read_table(tmp_path / "esd_valid/pairs/same_voice/pairs"))
+    assert drawn[0].keys() == drawn[1].keys() and drawn[0] != drawn[1]
+
+
+def test_options_reach_msp_podcast(tmp_path: Path):
+    copy = write_podcast(tmp_path, small_plan(), folder="podcast")
+    arguments = ["msp_podcast", "--db", str(copy), "--data", str(tmp_path), *SMALL]
+    arguments += ["--release", "1.7"]
+    main(arguments)
+    assert len(read_table(tmp_path / "msp_podcast_train/wav.scp")) == 40 - 10
+    assert validate_data_directory(tmp_path / "msp_podcast_valid") == 4
+    drawn = read_table(tmp_path / "msp_podcast_valid/wav.scp")
+    more = ["--tests", "in", "--unknown_speakers", "drop", "--seed", "1", "--allow_incomplete"]
+    main([*arguments, *more])
+    assert len(read_table(tmp_path / "msp_podcast_train/wav.scp")) == 54 - 10
+    assert read_table(tmp_path / "msp_podcast_valid/wav.scp") != drawn
+
+
+def test_options_reach_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fetch(folder: Path, num_workers: int) -> None:
+        if num_workers == 1:
+            raise DownloadError("https://x: cannot be reached")
+        (folder / "workers").write_text(str(num_workers))
+
+    monkeypatch.setitem(download.OPEN_CORPORA, "ravdess", fetch)
+    arguments = ["download", "--corpus", "ravdess", "--out_dir", str(tmp_path / "r")]
+    with pytest.raises(SystemExit, match="^prepare download: https://x: cannot be reached$"):
+        main([*arguments, "--nj", "1"])
+    assert not (tmp_path / "r").exists()
+    main([*arguments, "--num_workers", "3"])
+    assert (tmp_path / "r/workers").read_text() == "3"
+
+
+@pytest.mark.parametrize(
+    ("corpus", "options", "message"),
+    [
+        ("esd", ["--speakers", "13"], "speaker '13': ESD has 0001 to 0020"),
+        ("esd", ["--language", "eng"], "language is 'eng'; give english, mandarin or both"),
+        ("esd", ["--targets", "surprise"], "targets are surprise; give some of angry happy sad"),
+        ("esd", ["--targets"], "targets are none; give some of angry happy sad"),
+        ("lrs3", ["--tests", "x"], "tests is 'x'; give out or in"),
+        ("omg", ["--tests", "x"], "tests is 'x'; give in or out"),
+        ("ravdess", ["--classes", "5"], "classes is 5; give 4 or 8"),
+        *(
+            (corpus, [], "nowhere: is not there; expected")
+            for corpus in ("crema_d", "emodb", "emov_db", "esd", "iemocap", "lrs3", "msp_improv")
+        ),
+        *(
+            (corpus, [], "nowhere: is not there; expected")
+            for corpus in ("msp_podcast", "omg", "ravdess")
+        ),
+    ],
+)
+def test_faults_are_one_line(tmp_path: Path, corpus: str, options: list[str], message: str):
+    with pytest.raises(SystemExit, match=f"^prepare {corpus}: .*{message}") as caught:
+        main([corpus, "--db", str(tmp_path / "nowhere"), "--data", str(tmp_path), *options])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("recipe", ["esd/evc1", "msp_podcast/p2v1", "msp_improv/p2v1"])
+def test_local_data_sh(recipe: str, tmp_path: Path):
+    corpus = recipe.split("/")[0]
+    if corpus == "esd":
+        copy = write_esd(tmp_path / "db", ["0013"], sentences=SENTENCES)
+    elif corpus == "msp_podcast":
+        copy = write_podcast(tmp_path / "db", small_plan())
+    else:
+        copy = write_improv(tmp_path / "db", dict(list(whole_plan().items())[:60]))
+    directory = tmp_path / "egs2" / recipe
+    shutil.copytree(ROOT / "egs2" / recipe / "local", directory / "local")
+    for link in ("tools", "espnet2_ext"):
+        (tmp_path / link).symlink_to(ROOT / link)
+    (directory / "common").symlink_to(ROOT / "egs2/TEMPLATE/common")
+    (directory / "path.sh").symlink_to(ROOT / "egs2/TEMPLATE/common/path.sh")
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        command = ["local/data.sh", *options]
+        return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
+
+    assert "required: --db" in run().stderr.splitlines()[-1]
+    options = ["--db", str(copy), *(["--speakers", "0013"] if corpus == "esd" else SMALL)]
+    if corpus != "msp_podcast":  # whose counts nobody published for so few
+        assert f"prepare {corpus}: " in run(*options).stderr.splitlines()[-1]
+    done = run(*options, "--allow_incomplete")
+    assert done.returncode == 0, done.stderr
+    for part in ("train", "valid", "test"):
+        assert validate_data_directory(directory / f"data/{corpus}_{part}")
+    rule = "same_voice" if corpus == "esd" else "reconstruction"
+    assert read_table(directory / f"data/{corpus}_test/pairs/{rule}/pairs")
