@@ -36,5 +36,5 @@ def test_unknown_corpus(tmp_path: Path):
 
 
 def test_catalogue_says_what_can_be_downloaded():
-    said = {name for name, each in CORPORA.items() if "bin/download_corpus" in each.how_to_get}
+    said = {name for name, each in CORPORA.items() if "bin/prepare download" in each.how_to_get}
     assert said == set(OPEN_CORPORA)

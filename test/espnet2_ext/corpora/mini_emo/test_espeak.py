@@ -64,13 +64,13 @@ def test_empty_text_is_an_error():
     [((0, b""), "nothing was spoken"), ((3, b""), "did not find its data")],
 )
 def test_failure_in_the_child_is_an_error(monkeypatch: pytest.MonkeyPatch, outcome, message: str):
-    monkeypatch.setattr(espeak, "_speak", lambda text, settings: outcome)
+    monkeypatch.setattr(espeak, "_speak_in_engine", lambda text, settings: outcome)
     with pytest.raises(EspeakError, match=message):
         synthesize(TEXT, PLAIN)
 
 
 def test_exception_in_the_child_is_an_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(espeak, "_speak", lambda text, settings: 1 / 0)
+    monkeypatch.setattr(espeak, "_speak_in_engine", lambda text, settings: 1 / 0)
     with pytest.raises(EspeakError, match="the synthesis failed"):
         synthesize(TEXT, PLAIN)
 
