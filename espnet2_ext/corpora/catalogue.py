@@ -11,8 +11,6 @@ from pathlib import Path
 
 from espnet2_ext.data.tables import iterate_table
 
-# ---------------------------------------------------------------- catalogue
-
 NOT_PASSED_ON = "agreement with its authors; nothing is passed on"
 
 
@@ -198,7 +196,6 @@ def corpus_of(module: str) -> str:
     return max(names, key=len)
 
 
-# ---------------------------------------------------------------- pretraining cost
 # What a pretraining will cost, before any of it is begun: audio, disk and GPU hours.
 #
 # It is arithmetic on hours of speech. What is assumed stands in the constants here and, as far

@@ -29,7 +29,7 @@ Traps, and what is done here:
 * 1076_MTI_SAD_XX.wav has no sound: left out, with the reason in ``rejected.tsv``.
   So 7,441 of 7,442 utterances are written, or 4,899 of four classes.
 * A copy can lack files or have others: names are compared with the plan of the recordings,
-  and counts by emotion, level and sentence with the published ones (``crema_d_clips.py``).
+  and counts by emotion, level and sentence with the published ones.
 
 Source: https://github.com/CheyneyComputerScience/CREMA-D (README, revision 1658cd3).
 """
@@ -55,7 +55,6 @@ from espnet2_ext.corpora.copies import (
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.tables import write_rejected, write_table
 
-# ---------------------------------------------------------------- crema d clips
 # Names of CREMA-D's clips, what they say, and how many of each kind the whole corpus has.
 #
 # A name is ``<actor>_<sentence>_<emotion>_<level>``, such as 1001_IEO_ANG_HI. Level is XX but
@@ -154,8 +153,6 @@ def expected_clips() -> set[str]:
                 names.add(name)
     return names
 
-
-# ---------------------------------------------------------------- crema d
 
 logger = logging.getLogger(__name__)
 

@@ -1,8 +1,7 @@
 """Corpora that anybody may download, and how each becomes a folder that its parser reads.
 
 A folder gets its name when all of it is there; until then it is called ``<folder>.part``, in
-which a rerun goes on. Where each comes from, and what is known of its files, is said in
-``open_<corpus>.py``.
+which a rerun goes on.
 """
 
 import gzip
@@ -29,7 +28,6 @@ from espnet2_ext.corpora.copies import is_seen, parse_pointer
 from espnet2_ext.corpora.emov_db import LAST_SENTENCE, NUM_SENTENCES, PROMPTS, read_prompts
 from espnet2_ext.data.parallel import atomic_open
 
-# ---------------------------------------------------------------- archives
 # Take out of a downloaded archive what a corpus needs; one that cannot be used is removed.
 #
 # It would be just as wrong in the next run, which therefore has to download it again. A file
@@ -133,7 +131,6 @@ def _write_member(stream: tarfile.TarFile, member: tarfile.TarInfo, target: Path
         shutil.copyfileobj(source, output)
 
 
-# ---------------------------------------------------------------- download
 # Download one file so that it can be interrupted at any point and is never half there.
 #
 # What has arrived stands in ``<file>.part``; a rerun asks the server for the rest. Only a
@@ -309,7 +306,6 @@ def _check(remote: RemoteFile, part: Path) -> None:
         )
 
 
-# ---------------------------------------------------------------- open crema d
 # Where the clips of CREMA-D come from: one by one from its repository, at a fixed revision.
 #
 # The archive of the repository gives sha256 and bytes of every clip (its notes of Git LFS), by
@@ -384,7 +380,6 @@ def _download_all(files: dict[str, RemoteFile], folder: Path, num_workers: int) 
             raise
 
 
-# ---------------------------------------------------------------- open emodb
 # Where EmoDB comes from: the archive of version 1 on its own page.
 #
 # It holds the folder ``wav`` with the 535 files, label files, which are not read here, and
@@ -425,7 +420,6 @@ def fetch_emodb(folder: Path, num_workers: int) -> None:
     archive.unlink()
 
 
-# ---------------------------------------------------------------- open emov db
 # Where EmoV-DB comes from: an archive of openslr.org for each speaker and emotion.
 #
 # Each becomes a folder of its name, such as ``bea_Amused``, since only folders say who speaks.
@@ -494,7 +488,6 @@ def _fetch_kind(folder: Path, kind: str) -> None:
     part.rename(folder / kind)
 
 
-# ---------------------------------------------------------------- open ravdess
 # Where the speech of RAVDESS comes from: one archive of zenodo.org.
 #
 # Size and checksum are those of its page.
@@ -526,9 +519,6 @@ def fetch_ravdess(folder: Path, num_workers: int) -> None:
     if not number:
         raise unusable(archive, "holds no Actor_<number>/<name>.wav", RAVDESS_ARCHIVE.remedy)
     archive.unlink()
-
-
-# ---------------------------------------------------------------- open corpora
 
 
 OPEN_CORPORA: dict[str, Callable[[Path, int], None]] = {

@@ -13,13 +13,14 @@ files      127    81     46         69       71     62   79       535
 A speaker has 35 to 71 of them, a sentence 49 to 62. The most frequent emotion alone gives an
 accuracy of 23.7 %.
 
-To get it: emodb.bilderbar.info, from where `open_emodb` downloads version 1; version 2.0 in
+To get it: ``python -m espnet2_ext.bin.prepare download --corpus emodb``, or version 1 from
+emodb.bilderbar.info; version 2.0 in
 audformat is on zenodo.org/records/17651657 (``emodb_2.0.zip``). Licence: free; read the terms
 that come with the data.
 
 Traps, and what is done here:
 
-* Everything is in the name (``emodb_names.py``). Label files of version 1 (``silb/``) are
+* Everything is in the name. Label files of version 1 (``silb/``) are
   Latin-1 and the tables of version 2.0 another release's; neither is read.
 * Version 2.0 may hold more recordings than the 535 that others report results on. A copy
   with other counts than those of version 1 is refused, and the message says so.
@@ -51,7 +52,6 @@ from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_
 from espnet2_ext.data.directory import Utterance, read_data_directory, write_data_directory
 from espnet2_ext.data.tables import read_rejected, write_rejected, write_table
 
-# ---------------------------------------------------------------- emodb names
 # The names of EmoDB, ``03a01Wa``: speaker 03, sentence a01, emotion W, version a.
 #
 # The name says everything; label files are not needed. Letters are those of German words:
@@ -139,8 +139,6 @@ def parse_name(stem: str) -> EmodbName | None:
     known = name.speaker in GENDERS and name.sentence in SENTENCES and name.letter in EMOTIONS
     return name if known else None
 
-
-# ---------------------------------------------------------------- emodb
 
 logger = logging.getLogger(__name__)
 
@@ -280,7 +278,6 @@ def _utterance(folder: Path, wavs: dict[EmodbName, str], name: EmodbName) -> Utt
     )
 
 
-# ---------------------------------------------------------------- emodb style
 # English neutral speech with the prosody of German emotion, [P2V] V-A, Fig. 7, as a list.
 #
 # Each source is converted to angry, happy and sad with an utterance of EmoDB in that emotion.

@@ -17,17 +17,17 @@ Pairs go from neutral to amused, angry, disgusted and sleepy, where the speaker 
 sentence in both; josh has amused and sleepy alone. There is no happy and no sad.
 
 To get it: openslr.org/115, an archive for each speaker and emotion, such as
-``bea_Amused.tar.gz``, which `open_emov_db` downloads. Licence: LICENSE.md of
+``bea_Amused.tar.gz``; ``prepare download --corpus emov_db`` fetches all. Licence: LICENSE.md of
 github.com/numediart/EmoV-DB, non-commercial purposes; nothing of it is passed on here.
 
 Traps, and what is done here:
 
-* Two layouts are about, and only folders say who speaks (``emov_db_release.py``).
+* Two layouts are about, and only folders say who speaks.
 * Speaker, emotion and sentence together are not unique; ranges in names are written in two
-  ways, emotions with small or capital letters (``emov_db_names.py``).
+  ways, emotions with small or capital letters.
 * The README of the corpus lists 7,000 files, the archives hold 6,893.
 * Sentences are those of CMU ARCTIC, but their words are not in the corpus: give
-  ``cmuarctic.data`` (``emov_db_text.py``), which the download brings along.
+  ``cmuarctic.data``, which the download brings along.
 * Amused and sleepy speech begins with laughs and yawns, which no text has: word error rates
   and durations count them.
 
@@ -55,7 +55,6 @@ from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.pairs import PairTables, check_targets, make_pairs, write_pairs
 from espnet2_ext.data.tables import write_rejected, write_table
 
-# ---------------------------------------------------------------- emov db names
 # The names of EmoV-DB, ``amused_1-15_0001.wav``: emotion, range of the session, sentence.
 #
 # The speaker is in the folder alone. The number is that of a prompt in set A of CMU ARCTIC
@@ -140,7 +139,6 @@ def parse_folder(name: str) -> tuple[str, str] | None:
     return (speaker, emotion) if (speaker, emotion) in NUM_SENTENCES else None
 
 
-# ---------------------------------------------------------------- emov db release
 # A copy of EmoV-DB on disk: find its folder, list its wavs in either layout.
 #
 # Two layouts are about: that of the archives, and that of a sorted copy::
@@ -238,7 +236,6 @@ def _wavs(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-# ---------------------------------------------------------------- emov db text
 # The words of EmoV-DB: prompts of CMU ARCTIC, which has to be fetched apart from it.
 #
 # ``cmuarctic.data`` (festvox.org/cmu_arctic) has a line for each prompt::
@@ -295,9 +292,6 @@ def read_prompts(path: Path | None, sentences: Iterable[int]) -> dict[int, str]:
             f"{PROMPTS} of CMU ARCTIC"
         )
     return words
-
-
-# ---------------------------------------------------------------- emov db
 
 
 SETS = ("emov_db_train", "emov_db_valid", "emov_db_test")

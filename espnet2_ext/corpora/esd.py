@@ -22,13 +22,13 @@ form, research only; nothing of the corpus is passed on with this code.
 
 Traps, and what is done here:
 
-* Two layouts are about, and copies with a file in the wrong folder (``esd_release.py``).
-* Transcripts come in four encodings, some lines without tabs (``esd_text.py``).
+* Two layouts are about, and copies with a file in the wrong folder.
+* Transcripts come in four encodings, some lines without tabs.
 * Labels of transcripts can be Chinese or wrong: the emotion is that of the id, with
-  which the folders must agree (``esd_ids.py``).
+  which the folders must agree.
 * The five readings of a sentence do not always have the same words: partners are found
-  by id, never by text (``esd_pairs.py``).
-* A lost file shortens tables of scores without anybody noticing (``esd_counts.py``).
+  by id, never by text.
+* A lost file shortens tables of scores without anybody noticing.
 
 Source: [P2V] IV-A, Table III (20 speakers, 35k utterances, 29 h) and IV-D.
 """
@@ -37,12 +37,18 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.data.audio import read_header
+from espnet2_ext.corpora.copies import (
+    Faults,
+    find_release_folder,
+    self_check,
+    survey_wavs,
+    visible,
+)
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.pairs import (
     DEFAULT_TARGETS,
@@ -54,7 +60,6 @@ from espnet2_ext.data.pairs import (
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.data.tables import write_rejected, write_table
 
-# ---------------------------------------------------------------- esd ids
 # The names of ESD: an utterance's id alone says speaker, emotion, sentence and split.
 #
 # ``0011_000351`` is spoken by 0011. Counted from 1, every block of 350 numbers is one
@@ -76,6 +81,7 @@ FOLDERS = {
 
 EMOTIONS = tuple(FOLDERS.values())
 NUM_SENTENCES = 350
+RATE_HZ = 16000
 SPLITS = {"evaluation": range(1, 21), "test": range(21, 51), "train": range(51, 351)}
 """Sentence numbers of each split."""
 
@@ -175,122 +181,25 @@ def choose_speakers(language: str, speakers: Sequence[str] | None) -> tuple[str,
     return tuple(name for name in SPEAKERS if language in (language_of(name), "both"))
 
 
-# ---------------------------------------------------------------- esd counts
-# What a whole ESD holds, and the comparison with what was found.
-#
-# Each speaker has 1,750 utterances, 350 an emotion, of which 20 are for evaluation, 30 for
-# test and 300 for training. A conversion that is scored on fewer pairs than others is not
-# comparable with them, so every difference is an error.
-
 logger = logging.getLogger(__name__)
 
 HOURS_OF_ALL = 29.07
 """Hours of speech of the whole corpus; the English half has 13.41."""
 
 
-@dataclass(frozen=True)
-class Faults:
-    """What is wrong with a copy; each is sorted, maps a file to the reason, and may be empty."""
-
-    absent: Sequence[str]
-    missing: Sequence[str]
-    extra: Mapping[str, str]
-    unreadable: Mapping[str, str]
-    misplaced: Mapping[str, str]
-    without_words: Sequence[str]
-
-
 def tally(ids: Iterable[EsdId]) -> Counter[str]:
     """Return counts by everything that an id can be added up by.
 
-    The keys are ``all``, language, speaker, emotion, split and the cell of the last
-    three, such as ``0013 angry train``.
+    The keys are ``utterances``, the cell such as ``0013/angry/train``, and by themselves its
+    speaker, emotion, split and language.
     """
     counts: Counter[str] = Counter()
     for key in ids:
-        split = key.split
-        cell = f"{key.speaker} {key.emotion} {split}"
-        counts.update(("all", language_of(key.speaker), key.speaker, key.emotion, split, cell))
+        parts = (key.speaker, key.emotion, key.split)
+        counts.update(("utterances", "/".join(parts), *parts, language_of(key.speaker)))
     return counts
 
 
-def self_check(
-    root: Path,
-    speakers: Sequence[str],
-    kept: Iterable[EsdId],
-    faults: Faults,
-    *,
-    allow_incomplete: bool,
-) -> None:
-    """Log what was expected and found; a difference is an error.
-
-    Args:
-        root: the copy, for messages.
-        speakers: those that were asked for.
-        kept: the utterances with a readable wav.
-        faults: what is wrong in detail.
-        allow_incomplete: log a difference as a warning instead.
-
-    Raises:
-        ValueError: the copy is not whole; one line with counts, examples and remedy.
-    """
-    expected, found = tally(expected_ids(speakers)), tally(kept)
-    _log_table(expected, found)
-    differences = [_describe_counts(expected, found)] if expected != found else []
-    differences += _describe_faults(faults)
-    if not differences:
-        logger.info("%s: self-check passed: %d utterances", root, found["all"])
-        return
-    message = f"{root}: not a whole ESD: {'; '.join(differences)}"
-    if allow_incomplete:
-        logger.warning("%s; going on with what is there", message)
-        return
-    raise ValueError(
-        f"{message}; remove the folder and unpack the archive again, or allow_incomplete to go on"
-    )
-
-
-def _log_table(expected: Mapping[str, int], found: Mapping[str, int]) -> None:
-    """Log a line for each count but those of single cells, which only errors name."""
-    logger.info("%-28s %9s %6s", "self-check: utterances", "expected", "found")
-    for key, wanted in sorted(expected.items()):
-        if " " not in key:
-            got = found.get(key, 0)
-            mark = "" if wanted == got else "  differs"
-            logger.info("%-28s %9d %6d%s", f"  {key}", wanted, got, mark)
-
-
-def _describe_counts(expected: Mapping[str, int], found: Mapping[str, int]) -> str:
-    """Return ``1749 of 1750 utterances (0013 angry train 299 of 300)``."""
-    cells = [
-        f"{key} {found.get(key, 0)} of {wanted}"
-        for key, wanted in sorted(expected.items())
-        if " " in key and found.get(key, 0) != wanted
-    ]
-    shown = ", ".join(cells[:3]) + (f" and {len(cells) - 3} more" if len(cells) > 3 else "")
-    return f"{found.get('all', 0)} of {expected['all']} utterances ({shown})"
-
-
-def _describe_faults(faults: Faults) -> list[str]:
-    """Return one clause for each kind of fault, with its number and first example."""
-    kinds: dict[str, Sequence[str] | Mapping[str, str]] = {
-        "folders or transcripts not there": faults.absent,
-        "wavs missing": faults.missing,
-        "wavs too many": faults.extra,
-        "wavs unreadable": faults.unreadable,
-        "wavs whose folder contradicts their id": faults.misplaced,
-        "utterances without words in the transcripts": faults.without_words,
-    }
-    clauses = []
-    for kind, found in kinds.items():
-        if found:
-            first = next(iter(found))
-            reason = f" ({found[first]})" if isinstance(found, Mapping) else ""
-            clauses.append(f"{len(found)} {kind}, first {first}{reason}")
-    return clauses
-
-
-# ---------------------------------------------------------------- esd text
 # The transcripts of ESD: ``<speaker>/<speaker>.txt`` in four encodings, some lines damaged.
 #
 # A line is ``id<TAB>words<TAB>label``, with blank lines in between::
@@ -443,7 +352,6 @@ def borrow_words(transcript: Transcript, ids: Iterable[EsdId]) -> list[EsdId]:
     return without
 
 
-# ---------------------------------------------------------------- esd release
 # A copy of ESD on disk: find its folder, list its wavs in either layout, read its words.
 #
 # Two layouts are about, the first with folders of the split and the second, today's
@@ -457,10 +365,6 @@ def borrow_words(transcript: Transcript, ids: Iterable[EsdId]) -> list[EsdId]:
 # with a dot and ``__MACOSX`` are left out.
 
 _EMOTION_OF_FOLDER = {name.lower(): emotion for name, emotion in FOLDERS.items()}
-_EXPECTED = (
-    "expected folders 0001 to 0020 with Neutral, Angry, Happy, Sad, Surprise and <speaker>.txt in "
-    "each, here or up to two folders below"
-)
 
 
 @dataclass(frozen=True)
@@ -490,43 +394,15 @@ def find_release(root: str | Path) -> Path:
     """Return the absolute folder that holds the speakers' folders, or some of them.
 
     Raises:
-        ValueError: there is nothing at ``root``, or no copy of ESD or two in it; the
-            message says what was expected where.
+        ValueError: there is nothing at ``root``, or no copy of ESD or two in it.
     """
-    root = Path(root)
-    if not root.is_dir():
-        fault = "is not a folder; unpack it" if root.exists() else "is not there"
-        raise ValueError(f"{root}: {fault}; {_EXPECTED}")
-    level, found = [root], list[Path]()
-    for _ in range(3):
-        found = sorted({path.resolve() for path in level if _has_speakers(path)})
-        if found:
-            break
-        level = [below for path in level for below in _folders(path)]
-    if not found:
-        raise ValueError(
-            f"{root}: {_EXPECTED}, found none; give the folder 'Emotion Speech Dataset'"
-        )
-    if len(found) > 1:
-        raise ValueError(
-            f"{root}: holds {len(found)} copies of ESD, such as {found[0]} and {found[1]}; "
-            "give the one to use"
-        )
-    return found[0]
-
-
-def _folders(path: Path) -> list[Path]:
-    """Return the sorted folders in a folder, but for those that nobody should open."""
-    with os.scandir(path) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and _is_seen(entry))
-
-
-def _is_seen(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and entry.name != "__MACOSX"
-
-
-def _has_speakers(path: Path) -> bool:
-    return any((path / speaker).is_dir() for speaker in SPEAKERS)
+    return find_release_folder(
+        root,
+        "ESD",
+        lambda path: any((path / speaker).is_dir() for speaker in SPEAKERS),
+        "folders 0001 to 0020 with Neutral, Angry, Happy, Sad, Surprise and <speaker>.txt in "
+        "each; give the folder 'Emotion Speech Dataset'",
+    )
 
 
 def read_release(root: Path, speakers: Sequence[str]) -> Release:
@@ -541,7 +417,7 @@ def read_release(root: Path, speakers: Sequence[str]) -> Release:
         if not folder.is_dir():
             release.absent.append(f"{speaker}/")
             continue
-        for entry in _visible(folder, release.left_out):
+        for entry in visible(folder, release.left_out):
             emotion = _EMOTION_OF_FOLDER.get(entry.name.lower())
             if entry.is_dir() and emotion is not None:
                 _list_emotion(release, speaker, emotion, entry.name)
@@ -555,25 +431,15 @@ def read_release(root: Path, speakers: Sequence[str]) -> Release:
     return release
 
 
-def _visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]:
-    """Yield, sorted, what lies in a folder; hidden names are counted."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if _is_seen(entry):
-                yield entry
-            else:
-                left_out["hidden files and folders"] += 1
-
-
 def _list_emotion(release: Release, speaker: str, emotion: str, name: str) -> None:
     """List the wavs of one emotion's folder, whose name is given, and of the splits in it."""
     place = f"{speaker}/{name}"
-    for entry in _visible(release.root / place, release.left_out):
+    for entry in visible(release.root / place, release.left_out):
         split = entry.name.lower()
         if not entry.is_dir():
             _list_file(release, f"{place}/{entry.name}", speaker, emotion, None)
         elif split in SPLITS:
-            for below in _visible(Path(entry.path), release.left_out):
+            for below in visible(Path(entry.path), release.left_out):
                 path = f"{place}/{entry.name}/{below.name}"
                 _list_file(release, path, speaker, emotion, split)
         else:
@@ -613,7 +479,6 @@ def _list_file(release: Release, path: str, speaker: str, emotion: str, split: s
         release.wavs[key] = path
 
 
-# ---------------------------------------------------------------- esd select
 # Which utterances of a copy of ESD can be used, with their words, and why others cannot.
 
 
@@ -623,7 +488,8 @@ class Selection:
 
     Attributes:
         kept: utterances with a readable wav, in the order expected.
-        words: of all of them but for ``faults.without_words``.
+        words: of all of them but for ``without_words``.
+        without_words: ids of these.
         rejected: ``(split, reason)`` of every utterance and every surplus wav left out, the
             wav by its path; where its name tells no split, it is entered under train.
         faults: what is wrong.
@@ -632,6 +498,7 @@ class Selection:
 
     kept: list[EsdId]
     words: Transcript
+    without_words: list[str]
     rejected: dict[str, tuple[str, str]]
     faults: Faults
     hours: float
@@ -639,23 +506,19 @@ class Selection:
 
 def select(release: Release, expected: Sequence[EsdId]) -> Selection:
     """Return which of the expected utterances have a readable wav, and their words."""
+    paths = {str(key): release.wavs[key] for key in expected if key in release.wavs}
+    survey = survey_wavs(release.root, paths, dict.fromkeys(paths, RATE_HZ))
     kept, missing = [], []
-    unreadable: dict[str, str] = {}
     rejected: dict[str, tuple[str, str]] = {}
-    hours = 0.0
     for key in expected:
-        if key not in release.wavs:
+        path = release.wavs.get(key)
+        if path is None:
             missing.append(str(key))
             rejected[key.utterance_id] = (key.split, f"no wav in {release.root}")
-            continue
-        # The next stage of a recipe decodes every file and finds what no header shows.
-        duration_s, fault = read_header(f"{release.root}/{release.wavs[key]}")
-        if fault:
-            unreadable[release.wavs[key]] = fault
-            rejected[key.utterance_id] = (key.split, f"{release.wavs[key]}: {fault}")
+        elif path in survey.unreadable:
+            rejected[key.utterance_id] = (key.split, f"{path}: {survey.unreadable[path]}")
         else:
             kept.append(key)
-            hours += duration_s / 3600
     for path, reason in {**release.extra, **release.misplaced}.items():
         named = parse_id(Path(path).stem)
         rejected[path] = (named.split if named else "train", reason)
@@ -664,12 +527,16 @@ def select(release: Release, expected: Sequence[EsdId]) -> Selection:
         words.texts.update(transcript.texts)
         words.repairs.update(transcript.repairs)
         words.left_out.update(transcript.left_out)
-    without = [key.utterance_id for key in borrow_words(words, kept)]
-    faults = Faults(release.absent, missing, release.extra, unreadable, release.misplaced, without)
-    return Selection(kept, words, rejected, faults, hours)
-
-
-# ---------------------------------------------------------------- esd
+    without_words = [key.utterance_id for key in borrow_words(words, kept)]
+    faults: Faults = {
+        "folders or transcripts not there": release.absent,
+        "wavs missing": missing,
+        "wavs too many": release.extra,
+        "wavs unreadable": survey.unreadable,
+        "wavs whose folder contradicts their id": release.misplaced,
+        "utterances without words in the transcripts": without_words,
+    }
+    return Selection(kept, words, without_words, rejected, faults, survey.hours)
 
 
 SET_OF_SPLIT = {"train": "esd_train", "evaluation": "esd_valid", "test": "esd_test"}
@@ -716,9 +583,14 @@ def prepare(
     selection = select(release, expected_ids(chosen))
     _log_left_out(release, selection.words)
     self_check(
-        release.root, chosen, selection.kept, selection.faults, allow_incomplete=allow_incomplete
+        release.root,
+        "ESD",
+        tally(expected_ids(chosen)),
+        tally(selection.kept),
+        selection.faults,
+        allow_incomplete=allow_incomplete,
     )
-    if selection.faults.without_words:
+    if selection.without_words:
         logger.warning("%s: the table text is left out of all sets", release.root)
     members = {name: _of_split(selection.kept, split) for split, name in SET_OF_SPLIT.items()}
     for name, ids in members.items():
@@ -789,13 +661,12 @@ def _utterances(release: Release, ids: Sequence[EsdId], selection: Selection) ->
 
     A data directory has a text for every utterance or for none, and so have all sets.
     """
-    silent = bool(selection.faults.without_words)
     return [
         Utterance(
             utterance_id=key.utterance_id,
             speaker=key.speaker,
             wav=f"{release.root}/{release.wavs[key]}",
-            text=None if silent else selection.words.texts[key],
+            text=None if selection.without_words else selection.words.texts[key],
             emotion=key.emotion,
             language=LANGUAGES[language_of(key.speaker)],
         )

@@ -27,16 +27,15 @@ Traps, and what is done here:
 * Who speaks is the last letter of a turn: Ses01F_impro01_M000 is spoken by Ses01M. By
   the first letter half of all utterances would get the wrong speaker. Five dialogues
   end in a or b (Ses03M_impro05a), so the letter has no fixed place in the name.
-* Files beginning with ``._`` are no audio or text (``iemocap_release.py``).
-* Turns XX0 are transcribed only (``iemocap_labels.py``).
-* A release can lack files without anybody noticing (``iemocap_counts.py``).
+* Files beginning with ``._`` are no audio or text.
+* Turns XX0 are transcribed only.
+* A release can lack files without anybody noticing.
 
 Source: [P2V] IV-A and IV-C1 (5,531 utterances, happy and excited merged, five sessions).
 """
 
 import gzip
 import logging
-import os
 import re
 import shutil
 import tarfile
@@ -46,12 +45,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from espnet2_ext.data.audio import read_header
+from espnet2_ext.corpora.copies import (
+    Faults,
+    find_release_folder,
+    self_check,
+    survey_wavs,
+    visible,
+)
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.data.tables import write_rejected
 
-# ---------------------------------------------------------------- iemocap labels
 # The text files of IEMOCAP: turns and labels from EmoEvaluation, words from transcriptions.
 #
 # ``dialog/EmoEvaluation/<dialogue>.txt`` opens with a header line; then blocks follow,
@@ -218,12 +222,7 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in text.split("\n")]
 
 
-# ---------------------------------------------------------------- iemocap counts
-# What a whole IEMOCAP release holds, and the comparison with what was found.
-#
-# A release that lacks one dialogue trains and scores as well as a whole one, only its
-# numbers are not comparable with anybody's. So every count by session, speaker and
-# label is compared, and a difference is an error.
+# What a whole release holds: counts by session, speaker and label.
 
 logger = logging.getLogger(__name__)
 
@@ -266,135 +265,45 @@ Source: counted in the label list of github.com/tae898/multimodal-datasets, whic
 all 10,039 turns; its four-class part agrees with S3PRL's lists of 5,531 utterances.
 """
 
+TURNS = "labelled turns"
 EXPECTED_HOURS = {4: 6.99, 10: 9.54}
 """Hours of speech by number of classes, from the times of the turns."""
 
 
-@dataclass(frozen=True)
-class Faults:
-    """What is wrong with a release; each list is sorted and may be empty."""
-
-    absent_folders: list[str]
-    missing_wavs: list[str]
-    unreadable_wavs: list[str]
-    turns_without_words: list[str]
-
-
-def tally(items: Iterable[tuple[str, str, int]]) -> Counter[str]:
+def tally(what: str, items: Iterable[tuple[str, str, int]]) -> Counter[str]:
     """Return counts by everything that ``(speaker, class, number)`` can be added up by.
 
-    The keys are ``all``, session, speaker, class, and speaker and class.
+    The keys are ``what`` itself and, each behind it, class, speaker, session and the cell of
+    speaker and class.
     """
     counts: Counter[str] = Counter()
     for speaker, name, number in items:
-        for key in ("all", speaker[:5], speaker, name, f"{speaker} {name}"):
-            counts[key] += number
+        counts[what] += number
+        for part in (f"{speaker}/{name}", name, speaker, speaker[:5]):
+            counts[f"{what}: {part}"] += number
     return counts
 
 
-def expected_turns() -> Counter[str]:
-    """Return the tally of all labelled turns by label."""
-    return tally(
+def count(turns: Iterable[Turn], kept: Iterable[Turn], classes: int) -> Counter[str]:
+    """Return the counts of all labelled turns, and of those of four or ten classes."""
+    emotions = CLASSES[classes]
+    return tally(TURNS, ((turn.speaker, turn.label, 1) for turn in turns)) + tally(
+        f"utterances of {classes} classes", ((t.speaker, emotions[t.label], 1) for t in kept)
+    )
+
+
+def expected_counts(classes: int) -> dict[str, int]:
+    """Return what `count` says of a whole release, zeros included."""
+    emotions = CLASSES[classes]
+    cells = [
         (speaker, label, number)
         for speaker, counts in EXPECTED_TURNS.items()
         for label, number in counts.items()
-    )
-
-
-def expected_utterances(classes: int) -> Counter[str]:
-    """Return the tally by emotion of the utterances of four or ten classes."""
-    emotions = CLASSES[classes]
-    return tally(
-        (speaker, emotions[label], number)
-        for speaker, counts in EXPECTED_TURNS.items()
-        for label, number in counts.items()
-        if label in emotions
-    )
-
-
-def self_check(
-    root: Path,
-    turns: Iterable[Turn],
-    kept: Iterable[Turn],
-    faults: Faults,
-    *,
-    classes: int,
-    allow_incomplete: bool,
-) -> None:
-    """Log what was expected and found; a difference is an error.
-
-    Args:
-        root: the release, for messages.
-        turns: all labelled turns.
-        kept: those of the classes with a readable wav.
-        faults: what else is wrong.
-        classes: 4 or 10.
-        allow_incomplete: log a difference as a warning instead.
-
-    Raises:
-        ValueError: the release is not whole; one line with counts, example and remedy.
-    """
-    emotions = CLASSES[classes]
-    comparisons = {
-        "labelled turns": (expected_turns(), tally((t.speaker, t.label, 1) for t in turns)),
-        f"utterances of {classes} classes": (
-            expected_utterances(classes),
-            tally((t.speaker, emotions[t.label], 1) for t in kept),
-        ),
-    }
-    for what, (expected, found) in comparisons.items():
-        _log_table(what, expected, found)
-    differences = [
-        _describe(what, expected, found)
-        for what, (expected, found) in comparisons.items()
-        if expected != found
     ]
-    differences += _describe_faults(faults)
-    if not differences:
-        logger.info("%s: self-check passed", root)
-        return
-    message = f"{root}: not a whole IEMOCAP release: {'; '.join(differences)}"
-    if allow_incomplete:
-        logger.warning("%s; going on with what is there", message)
-        return
-    raise ValueError(
-        f"{message}; remove the folder and unpack the release again, or allow_incomplete to go on"
-    )
+    kept = [(speaker, emotions[label], n) for speaker, label, n in cells if label in emotions]
+    return {**tally(f"utterances of {classes} classes", kept), **tally(TURNS, cells)}
 
 
-def _log_table(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> None:
-    """Log a line for each count but those of single cells, which only errors name."""
-    logger.info("%-36s %9s %6s", f"self-check: {what}", "expected", "found")
-    for key in sorted({*expected, *found}):
-        if " " not in key:
-            wanted, got = expected.get(key, 0), found.get(key, 0)
-            mark = "" if wanted == got else "  differs"
-            logger.info("%-36s %9d %6d%s", f"  {key}", wanted, got, mark)
-
-
-def _describe(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> str:
-    """Return ``5521 of 5531 utterances of 4 classes (Ses03F 512 of 522, ...)``."""
-    cells = [
-        f"{key} {found.get(key, 0)} of {expected.get(key, 0)}"
-        for key in sorted({*expected, *found})
-        if " " in key and expected.get(key, 0) != found.get(key, 0)
-    ]
-    shown = ", ".join(cells[:3]) + (f" and {len(cells) - 3} more" if len(cells) > 3 else "")
-    return f"{found.get('all', 0)} of {expected.get('all', 0)} {what} ({shown})"
-
-
-def _describe_faults(faults: Faults) -> list[str]:
-    """Return one clause for each kind of fault, with its number and first example."""
-    kinds = {
-        "expected folders not there": faults.absent_folders,
-        "wavs missing": faults.missing_wavs,
-        "wavs unreadable": faults.unreadable_wavs,
-        "turns without words in dialog/transcriptions": faults.turns_without_words,
-    }
-    return [f"{len(found)} {kind}, first {found[0]}" for kind, found in kinds.items() if found]
-
-
-# ---------------------------------------------------------------- iemocap archive
 # Unpack from the IEMOCAP archive what emotion recognition needs: wavs, labels, words.
 #
 # That is about 1.5 GB of the 17 GB; videos and motion capture are passed over. Files
@@ -489,7 +398,6 @@ def _unpack_needed(archive: Path, folder: Path) -> tuple[int, int]:
     return written, present
 
 
-# ---------------------------------------------------------------- iemocap release
 # An IEMOCAP release on disk: find its folder, read its labels and words, list its wavs.
 #
 # Both releases (with and without videos) unpack to the same tree, of which this is read::
@@ -503,6 +411,7 @@ def _unpack_needed(archive: Path, folder: Path) -> tuple[int, int]:
 # ``._<name>`` beside many a file, some ending in .txt or .wav. EmoEvaluation also has
 # folders of single raters' sheets, which are not opened.
 
+RATE_HZ = 16000
 SESSIONS = tuple(f"Session{number}" for number in range(1, 6))
 WAV_FOLDER = "sentences/wav"
 LABEL_FOLDER = "dialog/EmoEvaluation"
@@ -525,32 +434,21 @@ def find_release(root: str | Path, unpack_dir: str | Path) -> Path:
     """Return the absolute folder that holds Session1 to Session5, or some of them.
 
     Args:
-        root: that folder, the one above it, or the archive, which is unpacked first.
+        root: that folder, up to three above it, or the archive, which is unpacked first.
         unpack_dir: where an archive is unpacked.
 
     Raises:
         ValueError: there is nothing at ``root``, or no release or two in it.
     """
-    root = Path(root)
-    expected = "expected IEMOCAP_full_release with Session1 to Session5"
-    remedy = "give that folder, the one above it, or the archive IEMOCAP_full_release*.tar.gz"
-    if is_archive(root):
-        return unpack(root, unpack_dir).resolve()
-    if not root.is_dir():
-        fault = "is neither a folder nor a tar archive" if root.exists() else "is not there"
-        raise ValueError(f"{root}: {fault}; {expected}: {remedy}")
-    below = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    found = [root] if _has_sessions(root) else [path for path in below if _has_sessions(path)]
-    if not found:
-        raise ValueError(f"{root}: {expected} here or one folder below; {remedy}")
-    if len(found) > 1:
-        names = " and ".join(str(path) for path in found)
-        raise ValueError(f"{root}: holds two releases, {names}; give the one to use")
-    return found[0].resolve()
-
-
-def _has_sessions(path: Path) -> bool:
-    return any((path / session).is_dir() for session in SESSIONS)
+    if is_archive(Path(root)):
+        return unpack(Path(root), unpack_dir).resolve()
+    return find_release_folder(
+        root,
+        "IEMOCAP",
+        lambda path: any((path / session).is_dir() for session in SESSIONS),
+        "IEMOCAP_full_release with Session1 to Session5, or the archive "
+        "IEMOCAP_full_release*.tar.gz",
+    )
 
 
 def read_release(root: Path) -> Release:
@@ -581,32 +479,20 @@ def read_release(root: Path) -> Release:
 
 def _find_wavs(root: Path, folder: Path, left_out: Counter[str]) -> Iterator[str]:
     """Yield the path below ``root`` of every ``<dialogue>/<name>.wav`` in the folder."""
-    for dialogue in _visible(folder, left_out):
-        for entry in _visible(Path(dialogue), left_out):
+    for dialogue in visible(folder, left_out):
+        if not dialogue.is_dir():
+            left_out["files where a dialogue's folder is expected"] += 1
+        for entry in visible(Path(dialogue.path), left_out):
             if entry.name.lower().endswith(".wav"):
                 yield Path(entry.path).relative_to(root).as_posix()
             else:
                 left_out["files among the wavs that are no wav"] += 1
 
 
-def _visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]:
-    """Yield, sorted, what lies in a folder and has no leading dot; nothing where it is absent."""
-    if not folder.is_dir():
-        if folder.exists():
-            left_out["files where a dialogue's folder is expected"] += 1
-        return
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                left_out["hidden files and folders"] += 1
-            else:
-                yield entry
-
-
 def _dialogue_files(folder: Path, left_out: Counter[str]) -> list[Path]:
     """Return the sorted ``<dialogue>.txt`` that lie directly in the folder."""
     files = []
-    for entry in _visible(folder, left_out):
+    for entry in visible(folder, left_out):
         if entry.is_dir():
             left_out[f"folders in {folder.name}"] += 1
         elif entry.name.endswith(".txt") and is_dialogue(entry.name.removesuffix(".txt")):
@@ -614,9 +500,6 @@ def _dialogue_files(folder: Path, left_out: Counter[str]) -> list[Path]:
         else:
             left_out[f"files in {folder.name} that are not <dialogue>.txt"] += 1
     return files
-
-
-# ---------------------------------------------------------------- iemocap
 
 
 LANGUAGE = "eng"
@@ -666,10 +549,10 @@ def prepare(
     selection = select(release, CLASSES[classes])
     self_check(
         release.root,
-        release.turns.values(),
-        selection.kept,
+        "IEMOCAP release",
+        expected_counts(classes),
+        count(release.turns.values(), selection.kept, classes),
         selection.faults,
-        classes=classes,
         allow_incomplete=allow_incomplete,
     )
     if not selection.kept:
@@ -693,32 +576,35 @@ def select(release: Release, emotions: Mapping[str, str]) -> Selection:
     A wav without a label is listed but no fault: all labels being there, it is a file
     that does not belong to the release.
     """
-    kept, missing, unreadable = [], [], []
-    hours = 0.0
+    wanted = sorted(release.turns.values(), key=lambda turn: turn.utterance_id)
+    there = {t.turn_id: t.wav for t in wanted if t.wav in release.wavs and t.label in emotions}
+    survey = survey_wavs(release.root, there, dict.fromkeys(there, RATE_HZ))
+    kept, missing = [], []
     rejected: dict[str, str] = {}
-    for turn in sorted(release.turns.values(), key=lambda turn: turn.utterance_id):
+    for turn in wanted:
         if turn.wav not in release.wavs:
             missing.append(turn.wav)
             rejected[turn.utterance_id] = f"label {turn.label}; no {turn.wav}"
         elif turn.label not in emotions:
             why = "raters disagree" if turn.label == "xxx" else "not among the classes"
             rejected[turn.utterance_id] = f"label {turn.label}: {why}"
+        elif turn.wav in survey.unreadable:
+            rejected[turn.utterance_id] = f"{turn.wav}: {survey.unreadable[turn.wav]}"
         else:
-            # The next stage of a recipe decodes every file and finds what no header shows.
-            duration_s, fault = read_header(release.root / turn.wav)
-            if fault:
-                unreadable.append(f"{turn.wav} ({fault})")
-                rejected[turn.utterance_id] = f"{turn.wav}: {fault}"
-            else:
-                kept.append(turn)
-                hours += duration_s / 3600
+            kept.append(turn)
     extra = sorted(release.wavs - {turn.wav for turn in release.turns.values()})
     rejected.update((wav, "wav without a label") for wav in extra)
     if extra:
         logger.warning("%s: %d wavs without a label, first %s", release.root, len(extra), extra[0])
-    without_words = sorted(release.turns.keys() - release.texts.keys())
-    faults = Faults(list(release.absent_folders), missing, unreadable, without_words)
-    return Selection(kept, rejected, faults, hours)
+    faults: Faults = {
+        "expected folders not there": release.absent_folders,
+        "wavs missing": missing,
+        "wavs unreadable": survey.unreadable,
+        "turns without words in dialog/transcriptions": sorted(
+            release.turns.keys() - release.texts.keys()
+        ),
+    }
+    return Selection(kept, rejected, faults, survey.hours)
 
 
 def _utterances(

@@ -18,13 +18,13 @@ passed on with this code.
 Traps, and what is done here:
 
 * The sound lies in mp4 files, which libsndfile does not read: it is taken out once, as
-  flac, by PyAV (``data/video_audio.py``).
+  flac, by PyAV (`extract_audio`).
 * Nobody says who speaks: the talk stands for its speaker, as the paper counts.
 * A talk may be in several splits, so the split is part of the id; ids are never split at
-  ``_`` or ``-``, which YouTube ids may hold (``lrs3_release.py``).
+  ``_`` or ``-``, which YouTube ids may hold.
 * Clips of pretrain last 12.4 s on average; above 15 s they are cut at pauses. Some texts
   lack the times of words: such clips stay whole, and p2v.sh's limit of 20 s (not in paper) holds.
-* Texts are not always UTF-8, and hold markers such as ``{LG}`` (``lrs3_text.py``).
+* Texts are not always UTF-8, and hold markers such as ``{LG}``.
 * The lists of validation clips that others use differ, one depends on the order in which
   a machine lists folders: validation is drawn here, seeded, from sorted ids.
 
@@ -32,10 +32,9 @@ Source: [P2V] IV-A, Table III (5,090 speakers, 151k utterances, 437 h).
 """
 
 import logging
-import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -51,7 +50,6 @@ from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 from espnet2_ext.data.tables import report_rejected
 
-# ---------------------------------------------------------------- lrs3 release
 # A copy of LRS3 on disk: find its folder and list its clips.
 #
 # ::
@@ -131,11 +129,11 @@ def read_release(root: Path) -> Release:
     """Return the clips of all splits; what is no clip is counted."""
     release = Release(root)
     for split in SPLITS:
-        for folder in _visible(root / split, release.left_out):
+        for folder in visible(root / split, release.left_out):
             if not folder.is_dir() or not _VIDEO.fullmatch(folder.name):
                 release.left_out["files and folders beside those of the videos"] += 1
                 continue
-            for entry in _visible(Path(folder.path), release.left_out):
+            for entry in visible(Path(folder.path), release.left_out):
                 name = _FILE.fullmatch(entry.name)
                 if name is None or not entry.is_file():
                     release.left_out["files among the clips that are none"] += 1
@@ -161,17 +159,10 @@ def _has_clips(path: Path) -> bool:
     return any(
         _VIDEO.fullmatch(folder.name) and folder.is_dir()
         for split in SPLITS
-        for folder in _visible(path / split, Counter())
+        for folder in visible(path / split, Counter())
     )
 
 
-def _visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]:
-    """Yield, sorted, what lies in a folder; nothing where there is no such folder."""
-    if folder.is_dir():
-        yield from visible(folder, left_out)
-
-
-# ---------------------------------------------------------------- lrs3 text
 # The text file beside a clip of LRS3, and where to cut a long clip by it.
 #
 # ::
@@ -310,8 +301,6 @@ def _next_piece(words: Sequence[Word], first: int, limit_s: float, pause_s: floa
 def _join(words: Sequence[Word]) -> str | None:
     return clean(" ".join(word.text for word in words))
 
-
-# ---------------------------------------------------------------- lrs3
 
 logger = logging.getLogger(__name__)
 

@@ -20,12 +20,12 @@ release. Licence: that agreement; nothing of the corpus is passed on with this c
 Traps, and what is done here:
 
 * The label file is called Evalution.txt, names utterances by another prefix, and can be
-  read by the first lines of its blocks alone (``msp_improv_labels.py``).
-* Two layouts are about, with and without a folder Audio (``msp_improv_release.py``).
+  read by the first lines of its blocks alone.
+* Two layouts are about, with and without a folder Audio.
 * The emotion in an id is what the scene was to evoke. The emotion here is the raters'.
 * Some transcripts are missing or empty: those known stand in ``words.tsv`` of each set.
 * Wavs are at 48 or 44.1 kHz: the next stage of a recipe resamples whatever it is given.
-* A lost folder shortens the corpus without anybody noticing (``msp_improv_counts.py``).
+* A lost folder shortens the corpus without anybody noticing.
 
 Source: [P2V] IV-A, Table III (12 speakers, 8k utterances, 9.5 h).
 """
@@ -44,7 +44,6 @@ from espnet2_ext.corpora.pretraining import split_for_pretraining, write_pretrai
 from espnet2_ext.data.audio import read_header
 from espnet2_ext.data.directory import Utterance
 
-# ---------------------------------------------------------------- msp improv labels
 # The names and text files of MSP-IMPROV: what an id says, labels, and words.
 #
 # ``MSP-IMPROV-S07H-M03-S-FM02`` is an utterance of the third session: target sentence 07,
@@ -168,7 +167,6 @@ def read_words(path: Path) -> str:
     return " ".join(text.split())
 
 
-# ---------------------------------------------------------------- msp improv counts
 # What the whole of MSP-IMPROV holds, by scenario, label and session.
 #
 # Source: Busso et al. 2017, Tables 3 and 4, as transcribed by readers of the corpus; the
@@ -219,7 +217,6 @@ def count(utterances: Iterable[tuple[ImprovId, str]]) -> Counter[str]:
     return counts
 
 
-# ---------------------------------------------------------------- msp improv release
 # A copy of MSP-IMPROV on disk: find its folder, list its wavs in either layout, read its words.
 #
 # The sessions lie in the folder itself or in Audio; videos may lie beside the wavs::
@@ -335,8 +332,6 @@ def _list_file(release: Release, path: Path) -> None:
     else:
         release.wavs[key] = str(path)
 
-
-# ---------------------------------------------------------------- msp improv
 
 logger = logging.getLogger(__name__)
 

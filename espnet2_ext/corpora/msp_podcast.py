@@ -22,14 +22,14 @@ Traps, and what is done here:
 
 * A quarter of the names have a third number (MSP-PODCAST_0417_0032_0001.wav).
 * The names of speakers are not in those of wavs, and some speakers were never identified:
-  what becomes of them is said and counted (``msp_podcast_select.py``).
+  what becomes of them is said and counted.
 * Speakers of Test1 to Test3 recur among the three. Whether the tests are used is said;
   by default they are kept out, so that recognition may be tested on them later.
 * Test3 has no labels; its emotion is ``unlabelled``. Label X is ``no_agreement``.
 * Validation became Development, ``concensus`` became ``consensus``, folders change their
-  names between releases (``msp_podcast_labels.py``, ``msp_podcast_release.py``).
+  names between releases.
 * Releases drop files: labels of one beside wavs of another are refused, and every
-  published count is compared (``msp_podcast_counts.py``).
+  published count is compared.
 * MSP-PODCAST_1023_0235.wav is stereo at 44.1 kHz: the next stage of a recipe mixes and
   resamples whatever it is given, and decodes every file.
 
@@ -52,7 +52,6 @@ from espnet2_ext.corpora.copies import child, find_release_folder, self_check, v
 from espnet2_ext.corpora.pretraining import split_for_pretraining, write_pretraining_sets
 from espnet2_ext.data.directory import Utterance
 
-# ---------------------------------------------------------------- msp podcast counts
 # The releases of MSP-PODCAST: which one a copy is, and what the whole of it holds.
 #
 # Only published counts are compared. Of releases without any (1.7, that of [P2V], among
@@ -149,7 +148,6 @@ def check_release(release: str) -> None:
         raise ValueError(f"release is {release!r}; give a number such as 1.7, or {ODYSSEY}")
 
 
-# ---------------------------------------------------------------- msp podcast labels
 # The label files of MSP-PODCAST: emotion, speaker and partition of each wav.
 #
 # The csv and the json of a release have one entry a wav::
@@ -351,7 +349,6 @@ def _lines(path: Path) -> Iterable[tuple[str, str]]:
                 yield f"{path}:{number}", line.strip()
 
 
-# ---------------------------------------------------------------- msp podcast release
 # A copy of MSP-PODCAST on disk: find its folder, list its wavs, read its lists.
 #
 # Names of folders differ between releases and copies, and so do capitals::
@@ -428,7 +425,7 @@ def read_release(root: Path) -> Release:
     """Return wavs, labels, partitions and speakers of the copy in ``root``.
 
     Raises:
-        ValueError: a list is malformed (see ``msp_podcast_labels.py``), there are label
+        ValueError: a list is malformed (see `read_labels`), there are label
             files of two releases, or labels without partitions.
     """
     labels, *others = _label_files(root)
@@ -511,7 +508,6 @@ def read_transcripts(root: Path, names: list[str]) -> dict[str, str]:
     return words
 
 
-# ---------------------------------------------------------------- msp podcast select
 # Which wavs of a copy of MSP-PODCAST are used, by whom they are spoken, and why others are not.
 #
 # Some speakers were never identified. What is done with them is a choice:
@@ -632,7 +628,7 @@ def _usable_rows(release: Release, number: str, faults: _Faults) -> dict[str, Ro
 
 
 def _count(found: Counter[str], row: Row) -> None:
-    """Add an utterance to the counts that ``msp_podcast_counts.py`` knows."""
+    """Add an utterance to the counts that `COUNTS` knows."""
     found["utterances"] += 1
     found[f"{row.partition}"] += 1
     found["with labels"] += row.label is not None
@@ -661,8 +657,6 @@ def _by_kind(release: Release, faults: _Faults) -> dict[str, dict[str, str]]:
     }
     return {kind: dict(reasons) for kind, reasons in kinds.items()}
 
-
-# ---------------------------------------------------------------- msp podcast
 
 logger = logging.getLogger(__name__)
 

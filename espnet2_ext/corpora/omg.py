@@ -21,10 +21,9 @@ their makers'; nothing of the corpus is passed on with this code.
 Traps, and what is done here:
 
 * Rows of means without a video, a blank after a file name, five columns in the test set's
-  file, line ends in transcripts (``omg_tables.py``).
+  file, line ends in transcripts.
 * Neighbours overlap by 0.4 s or so, 408 s in train: each second goes to the utterance
-  that begins first. Folders of annotations are called like video files
-  (``omg_media.py``).
+  that begins first. Folders of annotations are called like video files.
 * Splits share YouTube videos and so persons: how many is logged. Speakers are not kept
   apart, as [P2V] does not either.
 * Who speaks is not said: the nine digits of a video id nearly always mean one link.
@@ -49,7 +48,6 @@ from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.data.tables import report_rejected
 
-# ---------------------------------------------------------------- omg tables
 # The csv files of OMG-Emotion: which part of which YouTube video is which utterance.
 #
 # ::
@@ -253,7 +251,6 @@ def _number(place: str, row: dict[str, str]) -> int:
     return number
 
 
-# ---------------------------------------------------------------- omg media
 # The sound of OMG-Emotion on disk: which file holds which utterance, and which part of it.
 #
 # The corpus is a list of YouTube links, so what a user has depends on the route and the day::
@@ -356,8 +353,6 @@ def plan_jobs(
         cuts.setdefault(source, []).append(cut)
     return [VideoJob(str(source), tuple(cuts[source])) for source in sorted(cuts)]
 
-
-# ---------------------------------------------------------------- omg
 
 logger = logging.getLogger(__name__)
 

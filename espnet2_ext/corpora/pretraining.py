@@ -28,8 +28,6 @@ from espnet2_ext.data.pairs import PairTables, write_pairs
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.data.tables import read_rejected, write_rejected
 
-# ---------------------------------------------------------------- pretraining sets
-
 logger = logging.getLogger(__name__)
 
 NUM_PAIRS = 100
@@ -201,7 +199,6 @@ def _write_words(path: Path, words: Mapping[str, str], members: Sequence[Utteran
                 stream.write(f"{utterance.utterance_id}\t{words[utterance.utterance_id]}\n")
 
 
-# ---------------------------------------------------------------- pretraining union
 # Sets for pretraining where a corpus has a test split of its own, and of mixed corpora.
 #
 # ``<corpus>`` holds all that is for pretraining in one data directory, for mixtures of

@@ -28,7 +28,7 @@ Traps, and what is done here:
   03-01-03-01-02-02-07: the second is left out where it has the same bytes, with the reason in
   ``rejected.tsv``. So 1,439 of 1,440 utterances are written, or 671 of four classes. Any other
   recording under two names is a fault of the copy.
-* Copies hold songs, videos or the tree twice (``ravdess_release.py``).
+* Copies hold songs, videos or the tree twice.
 
 Source: https://doi.org/10.1371/journal.pone.0196391 and the page of the archive.
 """
@@ -54,7 +54,6 @@ from espnet2_ext.corpora.copies import (
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.tables import write_rejected, write_table
 
-# ---------------------------------------------------------------- ravdess names
 # Names of RAVDESS's files: seven numbers that say everything of a recording.
 #
 # ``modality-channel-emotion-intensity-statement-repetition-actor``, such as
@@ -146,7 +145,6 @@ def expected_names() -> list[RavdessName]:
     ]
 
 
-# ---------------------------------------------------------------- ravdess release
 # A copy of RAVDESS on disk: find the folders of the actors, list the recordings of speech.
 #
 # Every actor has a folder, ``Actor_01`` to ``Actor_24``. Archives of Kaggle hold the whole tree
@@ -268,8 +266,6 @@ def _same_bytes(
             repeated[name] = first[digest]
     return repeated
 
-
-# ---------------------------------------------------------------- ravdess
 
 logger = logging.getLogger(__name__)
 

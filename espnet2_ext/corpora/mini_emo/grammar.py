@@ -8,8 +8,6 @@ All sentences are statements: a question's rising end would mix with the emotion
 import random
 import re
 
-# ---------------------------------------------------------------- mini emo grammar
-
 
 def phrases(text: str) -> list[str]:
     """Return the phrases of a text, which stand apart by ``|`` or line breaks."""
@@ -170,11 +168,10 @@ def count_syllables(sentence: str) -> int:
     return sum(max(1, len(re.findall("[aeiouy]+", re.sub("e$", "", word)))) for word in words)
 
 
-# ---------------------------------------------------------------- mini emo german
 # German sentences for the cross-lingual references of mini_emo, from a small grammar of our own.
 #
 # All are statements in the present tense with the verb in second place, of words that name no
-# feeling, as the English ones (``mini_emo_grammar.py``). Only definite articles stand before
+# feeling, as the English ones. Only definite articles stand before
 # adjectives, so that endings follow from gender and case alone.
 
 GERMAN_ARTICLES = {"m": ("der", "den"), "f": ("die", "die"), "n": ("das", "das")}

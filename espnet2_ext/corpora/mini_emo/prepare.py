@@ -1,9 +1,8 @@
 """mini_emo: generated emotional speech that mirrors the data of the paper in small.
 
-Nothing is downloaded: sentences come from a grammar of our own
-(``mini_emo_grammar.py``), speech from the eSpeak NG library shipped by espeakng-loader
-(``espeak.py``), emotion from its rate, pitch, pitch range and level
-(``mini_emo_voices.py``). All is drawn from a seed, so the same files come out on every
+Nothing is downloaded: sentences come from a grammar of our own, speech from the
+eSpeak NG library shipped by espeakng-loader, emotion from its rate, pitch, pitch range and
+level. All is drawn from a seed, so the same files come out on every
 run of one version of eSpeak NG.
 
 The sets, with the data of the paper that each stands for. Emotions are neutral, angry,
@@ -31,7 +30,7 @@ angry F0 x 1.19, duration x 0.83, +3.3 dB; happy 1.35, 0.89, +1.2 dB; sad 0.80, 
 -3.0 dB. Neutral voices lie between 90 and 270 Hz, so that F0 alone tells the emotion of
 an unknown voice no better than 0.29 (chance 0.25), all these measures together 0.59.
 
-Pairs for conversion (``mini_emo_pairs.py``) stand in ``<set>/pairs/<name>/``:
+Pairs for conversion stand in ``<set>/pairs/<name>/``:
 ``same_voice`` of both test sets (150 and 96 pairs) and ``other_voice`` of mini_emo_test
 (150), which differ in whose voice the prosody utterance has.
 
@@ -66,7 +65,6 @@ from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.pairs import PairTables, write_pairs
 from espnet2_ext.data.parallel import atomic_open
 
-# ---------------------------------------------------------------- mini emo parts
 # Who says what in mini_emo: every set as a list of planned utterances.
 
 IEMOCAP_COUNTS = {"neutral": 1708, "angry": 1103, "happy": 1636, "sad": 1084}
@@ -221,7 +219,6 @@ def _plan_esd(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
     return sets
 
 
-# ---------------------------------------------------------------- mini emo pairs
 # Which utterances a conversion takes as source, prosody and speaker, and what is right.
 #
 # A pairs directory holds four tables:
@@ -273,8 +270,6 @@ def other_item(items: list, index: int, step: int):
     """Return an item that is not the one at ``index``; steps go round the others."""
     return items[(index + 1 + step % (len(items) - 1)) % len(items)]
 
-
-# ---------------------------------------------------------------- mini emo
 
 logger = logging.getLogger(__name__)
 

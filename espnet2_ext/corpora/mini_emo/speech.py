@@ -16,7 +16,6 @@ import soundfile
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, resample
 from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map, remove_leftovers
 
-# ---------------------------------------------------------------- espeak
 # Speech from the eSpeak NG library that the PyPI package espeakng-loader ships.
 #
 # The library keeps state between two syntheses that no call resets (the phase of its
@@ -187,7 +186,6 @@ def _speak_in_engine(text: str, settings: EspeakSettings) -> tuple[int, bytes]:
     return 0, b"".join(chunks)
 
 
-# ---------------------------------------------------------------- mini emo voices
 # The voices of mini_emo and what the four emotions do to them.
 #
 # A voice is an eSpeak NG variant, an English accent and, drawn once from the seed, a
@@ -374,8 +372,6 @@ def limited(value: float, limits: tuple[int, int]) -> int:
     """Return the value rounded, and the nearer limit where it lies outside them."""
     return min(max(round(value), limits[0]), limits[1])
 
-
-# ---------------------------------------------------------------- mini emo audio
 
 MANIFEST = "mini_emo_manifest.tsv"
 WAV_HEADER_BYTES = 44

@@ -58,7 +58,6 @@ from espnet2_ext.data.audio import SAMPLE_RATE_HZ, resample
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
 from espnet2_ext.data.parallel import atomic_open, atomic_path
 
-# ---------------------------------------------------------------- mini emo song
 # Sung references of mini_emo: eSpeak NG speaks each word, WORLD gives it a note.
 #
 # eSpeak NG cannot hold a note. So every word of one syllable is spoken alone, analysed, and
@@ -210,7 +209,6 @@ def _level(waveform: np.ndarray, delivery: Delivery) -> np.ndarray:
     return np.round(waveform * gain * 32767).astype(np.int16)
 
 
-# ---------------------------------------------------------------- mini emo song file
 # Songs of mini_emo on disk, their notes beside them, made only where they are missing.
 
 NOTES_HEADER = "word\tmidi\tf0_hz\tstart_s\tduration_s"
@@ -252,8 +250,6 @@ def read_notes(path: str | Path) -> list[Note]:
     rows = [line.split("\t") for line in lines]
     return [Note(row[0], int(row[1]), float(row[3]), float(row[4])) for row in rows]
 
-
-# ---------------------------------------------------------------- mini emo style
 
 logger = logging.getLogger(__name__)
 

@@ -134,8 +134,8 @@ def test_wrong_root_says_what_was_expected_where(tmp_path: Path):
             root.touch()
         with pytest.raises(ValueError, match=f"{root}: {fault}; {expected}"):
             find_release(root)
-    (tmp_path / "a/b/c/0013").mkdir(parents=True)
-    with pytest.raises(ValueError, match=f"{tmp_path}: {expected}.* two folders below, found none"):
+    (tmp_path / "a/b/c/d/0013").mkdir(parents=True)
+    with pytest.raises(ValueError, match=f"{tmp_path}: no ESD here .*; {expected}"):
         find_release(tmp_path)
     (tmp_path / "a/0013").mkdir()
     (tmp_path / "d/0013").mkdir(parents=True)

@@ -31,7 +31,7 @@ def test_wrong_root_says_what_was_expected_where(tmp_path: Path, make_release):
     (tmp_path / "notes.txt").touch()
     for name, fault in (
         ("nowhere", "is not there"),
-        ("notes.txt", "is neither a folder nor a tar"),
+        ("notes.txt", "is not a folder; unpack it"),
     ):
         with pytest.raises(
             ValueError, match=f"{name}: {fault}.*expected IEMOCAP_full_release with"
@@ -39,7 +39,7 @@ def test_wrong_root_says_what_was_expected_where(tmp_path: Path, make_release):
             find_release(tmp_path / name, "unused")
     session = make_release("ang") / "Session1"
     with pytest.raises(
-        ValueError, match="Session1: expected IEMOCAP_full_release .*one folder bel"
+        ValueError, match="Session1: no IEMOCAP here .*; expected IEMOCAP_full_release"
     ):
         find_release(session, "unused")
 
@@ -48,7 +48,7 @@ def test_two_releases_in_one_folder_are_an_error(make_release: Callable[..., Pat
     release = make_release("ang")
     second = release.rename(release.parent / "IEMOCAP_full_release_withoutVideos")
     make_release("ang", folder="other").rename(release)
-    with pytest.raises(ValueError, match=f"holds two releases, {release} and {second}; give the"):
+    with pytest.raises(ValueError, match=f"2 copies of IEMOCAP, such as {release} and {second}"):
         find_release(release.parent, "unused")
 
 
