@@ -28,6 +28,9 @@ Traps, and what is done here:
   allowed.
 * 1076_MTI_SAD_XX.wav has no sound: left out, with the reason in ``rejected.tsv``.
   So 7,441 of 7,442 utterances are written, or 4,899 of four classes.
+* A name is ``<actor>_<sentence>_<emotion>_<level>``, such as 1001_IEO_ANG_HI; level is XX but
+  for the emotions of IEO. Twenty clips of five actors were never released: without them the
+  plan gives the very names of the repository (compared at revision 1658cd3).
 * A copy can lack files or have others: names are compared with the plan of the recordings,
   and counts by emotion, level and sentence with the published ones.
 
@@ -39,8 +42,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -55,13 +57,12 @@ from espnet2_ext.corpora.copies import (
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.tables import write_rejected, write_table
 
-# Names of CREMA-D's clips, what they say, and how many of each kind the whole corpus has.
-#
-# A name is ``<actor>_<sentence>_<emotion>_<level>``, such as 1001_IEO_ANG_HI. Level is XX but
-# for the emotions of IEO, which every actor says at three levels. So an actor has 82 clips,
-# and of five actors one to six were never released: with them the plan gives the very names of
-# the repository (compared at revision 1658cd3).
+logger = logging.getLogger(__name__)
 
+NAME = "CREMA-D"
+RATE_HZ = 16000
+FOUR = ("neutral", "angry", "happy", "sad")
+CLASSES = {4: FOUR, 6: (*FOUR, "disgusted", "fearful")}
 EMOTIONS = dict(NEU="neutral", ANG="angry", HAP="happy", SAD="sad", DIS="disgusted", FEA="fearful")
 SENTENCES = {
     "DFA": "Don't forget a jacket.",
@@ -78,15 +79,12 @@ SENTENCES = {
     "WSI": "We'll stop in a couple of minutes.",
 }
 WITHOUT_SOUND = "1076_MTI_SAD_XX"
+DEMOGRAPHICS = "VideoDemographics.csv"
 
 _LEVELS = {"XX": "no level", "LO": "low level", "MD": "medium level", "HI": "high level"}
-_CLIP = re.compile(
-    rf"(1\d{{3}})_({'|'.join(SENTENCES)})_({'|'.join(EMOTIONS)})_({'|'.join(_LEVELS)})", re.ASCII
-)
 _ACTORS = tuple(str(number) for number in range(1001, 1092))
 _NEVER_RELEASED = re.compile(r"1002_TIE_NEU|1008_WSI|1009_MTI|1019_ITH|1076_ITS_NEU")
 _OF_SENTENCE = dict(IEO=1456, ITH=540, MTI=540, WSI=540, ITS=545, TIE=545)
-
 EXPECTED: dict[str, int] = {
     "utterances": 7442,
     "actors": len(_ACTORS),
@@ -99,47 +97,14 @@ EXPECTED: dict[str, int] = {
 }
 """What a whole copy holds, by the names of `tally`."""
 
-
-@dataclass(frozen=True)
-class Clip:
-    """What the name of a clip says, and the name of its file."""
-
-    name: str
-    file: str
-    actor: str
-    sentence: str
-    emotion: str
-    level: str
-
-    @property
-    def utterance_id(self) -> str:
-        """Return ``<actor>-<name>``."""
-        return utterance_id_of(self.name)
-
-
-def utterance_id_of(name: str) -> str:
-    """Return the utterance id of the clip of this name."""
-    return f"{name[:4]}-{name}"
-
-
-def parse_clip(file: str) -> Clip | None:
-    """Return what a file's name says, None where it is no clip's."""
-    stem, suffix = os.path.splitext(file)
-    match = _CLIP.fullmatch(stem)
-    if match is None or suffix.lower() != ".wav":
-        return None
-    return Clip(stem, file, match[1], match[2], EMOTIONS[match[3]], _LEVELS[match[4]])
-
-
-def tally(clips: Iterable[Clip]) -> Counter[str]:
-    """Return the numbers of utterances and actors, and of utterances by emotion and so on."""
-    counts: Counter[str] = Counter()
-    actors = set()
-    for clip in clips:
-        counts.update(["utterances", clip.emotion, clip.level, f"sentence {clip.sentence}"])
-        actors.add(clip.actor)
-    counts["actors"] = len(actors)
-    return counts
+_EXPECTED_FILES = (
+    "AudioWAV with clips such as 1001_DFA_ANG_XX.wav, as github.com/CheyneyComputerScience/CREMA-D "
+    "has it"
+)
+_GET_AUDIO = (
+    "run 'git lfs pull' in the clone, or 'python -m espnet2_ext.bin.prepare download --corpus "
+    "crema_d --out_dir DIR'"
+)
 
 
 def expected_clips() -> set[str]:
@@ -154,23 +119,16 @@ def expected_clips() -> set[str]:
     return names
 
 
-logger = logging.getLogger(__name__)
-
-NAME = "CREMA-D"
-LANGUAGE = "eng"
-FOUR = ("neutral", "angry", "happy", "sad")
-CLASSES = {4: FOUR, 6: (*FOUR, "disgusted", "fearful")}
-DEMOGRAPHICS = "VideoDemographics.csv"
-
-_RATE_HZ = 16000
-_EXPECTED_FILES = (
-    "AudioWAV with clips such as 1001_DFA_ANG_XX.wav, as github.com/CheyneyComputerScience/CREMA-D "
-    "has it"
-)
-_GET_AUDIO = (
-    "run 'git lfs pull' in the clone, or 'python -m espnet2_ext.bin.prepare download --corpus "
-    "crema_d --out_dir DIR'"
-)
+def tally(clips: Iterable[str]) -> Counter[str]:
+    """Return the numbers of utterances and actors, and of utterances by emotion and so on."""
+    counts: Counter[str] = Counter()
+    actors = set()
+    for clip in clips:
+        actor, sentence, emotion, level = clip.split("_")
+        counts.update(["utterances", EMOTIONS[emotion], _LEVELS[level], f"sentence {sentence}"])
+        actors.add(actor)
+    counts["actors"] = len(actors)
+    return counts
 
 
 def prepare(
@@ -194,56 +152,74 @@ def prepare(
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")
     folder = find_release_folder(db, NAME, _has_clips, _EXPECTED_FILES)
-    clips, extra = list_clips(folder)
-    refuse_pointers(folder, [clip.file for clip in clips], _GET_AUDIO)
-    files = {clip.name: clip.file for clip in clips}
-    survey = survey_wavs(folder, files, dict.fromkeys(files, _RATE_HZ))
-    readable = [clip for clip in clips if clip.file not in survey.unreadable]
+    files, extra = list_clips(folder)
+    refuse_pointers(folder, files.values(), _GET_AUDIO)
+    survey = survey_wavs(folder, files, dict.fromkeys(files, RATE_HZ))
     genders = read_genders(folder)
+    unknown = {name[:4] for name in survey.readable} - genders.keys() if genders else set()
     faults: Faults = {
         "wavs missing": sorted(expected_clips() - files.keys()),
         "wavs unreadable": survey.unreadable,
         "wavs too many": extra,
-        f"actors not in {DEMOGRAPHICS}": _unknown_actors(genders, readable),
+        f"actors not in {DEMOGRAPHICS}": sorted(unknown),
     }
-    self_check(folder, NAME, EXPECTED, tally(readable), faults, allow_incomplete=allow_incomplete)
-    kept, rejected = _select(folder, clips, survey.unreadable, CLASSES[classes])
-    if not kept:
+    found = tally(survey.readable)
+    self_check(folder, NAME, EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    rejected = dict(extra)
+    utterances = []
+    for name in sorted(expected_clips()):
+        key, file = f"{name[:4]}-{name}", files.get(name)
+        emotion = EMOTIONS[name[9:12]]
+        if file is None:
+            rejected[key] = f"no wav in {folder}"
+        elif name == WITHOUT_SOUND:
+            rejected[key] = "the recording has no sound, a known defect"
+        elif file in survey.unreadable:
+            rejected[key] = f"{file}: {survey.unreadable[file]}"
+        elif emotion not in CLASSES[classes]:
+            rejected[key] = f"{emotion}: not among the classes"
+        else:
+            words = SENTENCES[name[5:8]]
+            wav = str(folder / file)
+            utterances.append(
+                Utterance(key, name[:4], wav, text=words, emotion=emotion, language="eng")
+            )
+    if not utterances:
         raise ValueError(f"{folder}: no clip of {', '.join(CLASSES[classes])}; get it again")
     path = Path(data) / ("crema_d" if classes == 4 else f"crema_d_{classes}")
-    utterances = [_utterance(folder, clip) for clip in kept]
     write_data_directory(path, utterances)
-    write_rejected(path, rejected | extra)
+    write_rejected(path, rejected)
     if genders:
-        actors = sorted({clip.actor for clip in kept} & genders.keys())
+        actors = sorted({utterance.speaker for utterance in utterances} & genders.keys())
         write_table(path / "spk2gender", {actor: genders[actor] for actor in actors})
     logger.info(
-        f"{path}: {len(kept)} of {len(clips)} utterances; the copy has {survey.hours:.2f} h "
+        f"{path}: {len(utterances)} of {len(files)} utterances; the copy has {survey.hours:.2f} h "
         "(whole: 5.26 h); what is left out stands in rejected.tsv with the reasons"
     )
     return utterances
 
 
 def _has_clips(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
-        return any(parse_clip(entry.name) is not None for entry in entries)
+    wanted = expected_clips()
+    return any(path.stem in wanted and path.suffix.lower() == ".wav" for path in folder.iterdir())
 
 
-def list_clips(folder: Path) -> tuple[list[Clip], dict[str, str]]:
-    """Return the clips of a folder, sorted by name, and other wavs with the reason."""
-    clips: dict[str, Clip] = {}
+def list_clips(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the file of each clip, sorted by name, and other wavs with the reason."""
+    clips: dict[str, str] = {}
     extra: dict[str, str] = {}
     wanted = expected_clips()
     for file in sorted(filter(is_seen, os.listdir(folder))):
-        clip = parse_clip(file)
-        if clip is None or clip.name not in wanted:
-            if file.lower().endswith(".wav"):
-                extra[file] = "no clip of CREMA-D has this name"
-        elif clip.name in clips:
-            extra[file] = f"a second wav of {clip.name}"
+        name, suffix = os.path.splitext(file)
+        if suffix.lower() != ".wav":
+            continue
+        if name not in wanted:
+            extra[file] = "no clip of CREMA-D has this name"
+        elif name in clips:
+            extra[file] = f"a second wav of {name}"
         else:
-            clips[clip.name] = clip
-    return [clips[name] for name in sorted(clips)], extra
+            clips[name] = file
+    return dict(sorted(clips.items())), extra
 
 
 def read_genders(folder: Path) -> dict[str, str]:
@@ -269,39 +245,3 @@ def read_genders(folder: Path) -> dict[str, str]:
                 )
             genders[actor] = sex[0].lower()
     return genders
-
-
-def _unknown_actors(genders: Mapping[str, str], clips: Iterable[Clip]) -> list[str]:
-    """Return the actors that the csv lacks; none where there is no csv."""
-    return sorted({clip.actor for clip in clips} - genders.keys()) if genders else []
-
-
-def _select(
-    folder: Path, clips: Sequence[Clip], unreadable: Mapping[str, str], emotions: Iterable[str]
-) -> tuple[list[Clip], dict[str, str]]:
-    """Return the clips to keep and, by utterance, why others are left out."""
-    kept = []
-    missing = expected_clips() - {clip.name for clip in clips}
-    rejected = {utterance_id_of(name): f"no wav in {folder}" for name in missing}
-    wanted = set(emotions)
-    for clip in clips:
-        if clip.name == WITHOUT_SOUND:
-            rejected[clip.utterance_id] = "the recording has no sound, a known defect"
-        elif clip.file in unreadable:
-            rejected[clip.utterance_id] = f"{clip.file}: {unreadable[clip.file]}"
-        elif clip.emotion not in wanted:
-            rejected[clip.utterance_id] = f"{clip.emotion}: not among the classes"
-        else:
-            kept.append(clip)
-    return kept, rejected
-
-
-def _utterance(folder: Path, clip: Clip) -> Utterance:
-    return Utterance(
-        utterance_id=clip.utterance_id,
-        speaker=clip.actor,
-        wav=str(folder / clip.file),
-        text=SENTENCES[clip.sentence],
-        emotion=clip.emotion,
-        language=LANGUAGE,
-    )

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from reference.acted_copies import NOTE, wav_bytes, write_crema_d
+from reference.acted_copies import NOTE, crema_d_names, wav_bytes, write_crema_d
 from reference.changes import added, changed
 
-from espnet2_ext.corpora.crema_d import prepare
+from espnet2_ext.corpora.crema_d import EXPECTED, expected_clips, prepare, tally
 from espnet2_ext.data.directory import read_data_directory, validate_data_directory
 from espnet2_ext.data.tables import read_rejected, read_table
 
@@ -162,3 +162,12 @@ def test_nothing_of_the_classes(tmp_path: Path):
     (tmp_path / "1001_DFA_FEA_XX.wav").write_bytes(wav_bytes(16000))
     with pytest.raises(ValueError, match="no clip of neutral, angry, happy, sad; get it again"):
         prepare(tmp_path, tmp_path / "data", allow_incomplete=True)
+
+
+def test_plan_and_published_counts():
+    names = crema_d_names()
+    assert len(names) == 7442 and set(names) == expected_clips()
+    assert {key: tally(names)[key] for key in EXPECTED} == EXPECTED
+    counts = Counter(name[:4] for name in names)
+    fewer = {actor: number for actor, number in counts.items() if number != 82}
+    assert fewer == {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81}
