@@ -79,6 +79,15 @@ def visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
+def read_any_text(path: Path, otherwise: str = "latin-1") -> str:
+    """Return the text of a file in UTF-8, or else in another encoding; a mark at its head goes."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode(otherwise, errors="replace")
+
+
 def child(folder: Path, *names: str) -> Path | None:
     """Return the file or folder of one of these names in any case, the first name first."""
     present = {entry.name.lower(): Path(entry.path) for entry in visible(folder, Counter())}

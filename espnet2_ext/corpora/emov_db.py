@@ -48,6 +48,7 @@ from espnet2_ext.corpora.copies import (
     Survey,
     find_release_folder,
     is_seen,
+    read_any_text,
     self_check,
     survey_wavs,
 )
@@ -276,12 +277,8 @@ def read_prompts(path: Path | None, sentences: Iterable[int]) -> dict[int, str]:
     if path is None:
         logger.warning("no %s: the table text is left out; say --prompts FILE", PROMPTS)
         return {}
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        content = path.read_text(encoding="latin-1")
     words = {}
-    for line in content.splitlines():
+    for line in read_any_text(path).splitlines():
         match = _LINE.fullmatch(line.strip())
         if match is not None:
             words[int(match[1])] = " ".join(match[2].split())

@@ -48,6 +48,7 @@ from pathlib import Path
 from espnet2_ext.corpora.copies import (
     Faults,
     find_release_folder,
+    read_any_text,
     self_check,
     survey_wavs,
     visible,
@@ -214,12 +215,7 @@ def _lines(path: Path) -> list[str]:
 
     Raters' comments are free text: what is not UTF-8 is read as Latin-1, which takes any byte.
     """
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    return [line.strip() for line in text.split("\n")]
+    return [line.strip() for line in read_any_text(path).split("\n")]
 
 
 # What a whole release holds: counts by session, speaker and label.

@@ -39,7 +39,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from espnet2_ext.corpora.copies import find_release_folder, self_check, visible
+from espnet2_ext.corpora.copies import find_release_folder, read_any_text, self_check, visible
 from espnet2_ext.corpora.pretraining import (
     draw_validation,
     split_for_pretraining,
@@ -219,14 +219,9 @@ class Piece:
     text: str | None
 
 
-def read_clip_text(path: str | Path) -> ClipText:
+def read_clip_text(path: Path) -> ClipText:
     """Return what the file says; UTF-8, or else ISO-8859-1, which always decodes."""
-    content = Path(path).read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("iso-8859-1")
-    return parse_clip_text(text)
+    return parse_clip_text(read_any_text(path))
 
 
 def parse_clip_text(content: str) -> ClipText:

@@ -39,7 +39,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.corpora.copies import child, find_release_folder, self_check, visible
+from espnet2_ext.corpora.copies import (
+    child,
+    find_release_folder,
+    read_any_text,
+    self_check,
+    visible,
+)
 from espnet2_ext.corpora.pretraining import split_for_pretraining, write_pretraining_sets
 from espnet2_ext.data.audio import read_header
 from espnet2_ext.data.directory import Utterance
@@ -159,12 +165,7 @@ def read_labels(path: Path) -> dict[ImprovId, str]:
 
 def read_words(path: Path) -> str:
     """Return the words of a transcript on one line; empty where it holds none."""
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    return " ".join(text.split())
+    return " ".join(read_any_text(path, "cp1252").split())
 
 
 # What the whole of MSP-IMPROV holds, by scenario, label and session.
@@ -295,8 +296,7 @@ def read_release(root: Path) -> Release:
             for scenario in _folders(Path(scene.path), release.left_out):
                 for entry in visible(Path(scenario.path), release.left_out):
                     _list_file(release, Path(entry.path))
-    text_folder = child(root, TEXT_FOLDER)
-    for entry in visible(text_folder, release.left_out) if text_folder else ():
+    for entry in visible(child(root, TEXT_FOLDER) or root / TEXT_FOLDER, release.left_out):
         key = parse_id(entry.name.removesuffix(".txt"))
         words = read_words(Path(entry.path)) if key and entry.name.endswith(".txt") else ""
         if key and words:

@@ -522,6 +522,7 @@ def read_transcripts(root: Path, names: list[str]) -> dict[str, str]:
 UNKNOWN_SPEAKERS = ("alone", "podcast", "drop")
 TEST_CHOICES = ("out", "in")
 UNLABELLED = "unlabelled"
+UNLABELLED_WAVS = "wavs outside Test3 without a label"
 LANGUAGE = "eng"
 _HEADER_BYTES = 44
 _BYTES_PER_S = 32000
@@ -549,16 +550,6 @@ class Selection:
     hours: float
 
 
-@dataclass
-class _Faults:
-    """Reasons by file name."""
-
-    missing: dict[str, str] = field(default_factory=dict)
-    empty: dict[str, str] = field(default_factory=dict)
-    unlisted: dict[str, str] = field(default_factory=dict)
-    unlabelled: dict[str, str] = field(default_factory=dict)
-
-
 def select(release: Release, number: str, *, tests: str, unknown_speakers: str) -> Selection:
     """Return what of a copy is used.
 
@@ -568,8 +559,7 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
         tests: ``out`` or ``in``: whether the utterances of Test1 to Test3 are used.
         unknown_speakers: one of ``UNKNOWN_SPEAKERS``.
     """
-    faults = _Faults()
-    rows = _usable_rows(release, number, faults)
+    rows, faults = _usable_rows(release, number)
     found: Counter[str] = Counter()
     kept, names, rejected, hours = [], {}, dict(release.odd_files), 0.0
     for name in sorted(rows):
@@ -594,24 +584,31 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
                     language=LANGUAGE,
                 )
             )
-    for reasons in (faults.missing, faults.empty, faults.unlisted):
-        rejected.update(reasons)
-    return Selection(kept, names, rejected, found, _by_kind(release, faults), hours)
+    for kind, reasons in faults.items():
+        if kind != UNLABELLED_WAVS:  # which are used
+            rejected.update(reasons)
+    faults["wavs of another name"] = release.odd_files
+    faults["contradictions between the lists"] = release.contradictions
+    return Selection(kept, names, rejected, found, faults, hours)
 
 
-def _usable_rows(release: Release, number: str, faults: _Faults) -> dict[str, Row]:
-    """Return the rows of the wavs that are there and known; enter the others as faults.
+def _usable_rows(release: Release, number: str) -> tuple[dict[str, Row], dict[str, dict[str, str]]]:
+    """Return the rows of the wavs that are there and known, and the faults by kind.
 
     A wav without any row is of Test3 where the release has one and no list names its
     members.
     """
     listed = any(row.partition == "Test3" for row in release.rows.values())
     rows: dict[str, Row] = {}
+    missing: dict[str, str] = {}
+    unlisted: dict[str, str] = {}
+    unlabelled: dict[str, str] = {}
+    empty: dict[str, str] = {}
     for name, row in release.rows.items():
         if name not in release.sizes:
-            faults.missing[name] = f"{row.partition}, no wav in {release.audio}"
+            missing[name] = f"{row.partition}, no wav in {release.audio}"
         elif row.label is None and row.partition != "Test3":
-            faults.unlabelled[name] = f"{row.partition}"
+            unlabelled[name] = f"{row.partition}"
             rows[name] = row
         else:
             rows[name] = row
@@ -619,12 +616,17 @@ def _usable_rows(release: Release, number: str, faults: _Faults) -> dict[str, Ro
         if has_unlabelled_test(number) and not listed:
             rows[name] = Row(partition="Test3")
         else:
-            faults.unlisted[name] = "neither a label nor a partition"
+            unlisted[name] = "neither a label nor a partition"
     for name in list(rows):
         if release.sizes[name] <= _HEADER_BYTES:
-            faults.empty[name] = f"{release.sizes[name]} bytes"
+            empty[name] = f"{release.sizes[name]} bytes"
             del rows[name]
-    return rows
+    return rows, {
+        "labels or partitions without a wav (of another release?)": missing,
+        "wavs without a label or partition": unlisted,
+        UNLABELLED_WAVS: unlabelled,
+        "wavs without samples": empty,
+    }
 
 
 def _count(found: Counter[str], row: Row) -> None:
@@ -643,19 +645,6 @@ def speaker_of(name: str, row: Row, unknown_speakers: str) -> str:
         return f"podcast_s{row.speaker:05d}"
     stem = name.removeprefix("MSP-PODCAST_").removesuffix(".wav")
     return f"podcast_p{podcast_of(name)}" if unknown_speakers == "podcast" else f"podcast_u{stem}"
-
-
-def _by_kind(release: Release, faults: _Faults) -> dict[str, dict[str, str]]:
-    """Return the faults by what they are called in messages."""
-    kinds: Mapping[str, Mapping[str, str]] = {
-        "labels or partitions without a wav (of another release?)": faults.missing,
-        "wavs without a label or partition": faults.unlisted,
-        "wavs outside Test3 without a label": faults.unlabelled,
-        "wavs without samples": faults.empty,
-        "wavs of another name": release.odd_files,
-        "contradictions between the lists": release.contradictions,
-    }
-    return {kind: dict(reasons) for kind, reasons in kinds.items()}
 
 
 logger = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,19 @@ from espnet2_ext.bin.prepare import commands
 from espnet2_ext.corpora import crema_d as crema_d_clips
 from espnet2_ext.corpora import emov_db as emov_db_names
 from espnet2_ext.corpora import esd as esd_counts
-from espnet2_ext.corpora.catalogue import CORPORA, Corpus, corpus_of
+from espnet2_ext.corpora.catalogue import (
+    CALCULATED_SPEED,
+    CORPORA,
+    MEL_FRAMES_PER_S,
+    SAMPLE_RATE_HZ,
+    Corpus,
+    Speech,
+    corpus_of,
+    estimate,
+    speech_of_catalogue,
+    speech_of_directories,
+)
+from tools.bench.arithmetic import MELS_PER_SECOND
 
 COMMANDS = commands().keys() - {"download", "split"}
 
@@ -51,3 +64,87 @@ def test_unconfirmed_are_names_of_facts_and_cells_hold_no_bars():
         assert set(corpus.unconfirmed) <= names
         assert (corpus.utterances is None) == (corpus.hours is None)
         assert not any("|" in value for value in vars(corpus).values() if isinstance(value, str))
+
+
+HOUR = Speech(1.0, 1000, "")
+
+
+def write_samples(directory: Path, *samples: object) -> Path:
+    directory.mkdir()
+    lines = [f"{directory.name}-{number} {value}\n" for number, value in enumerate(samples)]
+    (directory / "utt2num_samples").write_text("".join(lines))
+    return directory
+
+
+def test_an_hour_at_one_speed():
+    assert MEL_FRAMES_PER_S == MELS_PER_SECOND
+    cost = estimate(HOUR, speeds=[1.0], cached_mels=True, mel_frames_per_s=62.5)
+    assert cost.hours == cost.gpu_hours == 1.0
+    assert cost.audio_gb == pytest.approx(0.0576)  # 115.2 MB of samples, halved
+    assert cost.mels_gb == pytest.approx(80 * 4 * 62.5 * 3600 / 1e9)
+    assert cost.vectors_gb == pytest.approx(0.00095)
+
+
+def test_three_speeds_are_trained_on_and_two_more_are_written():
+    one = estimate(HOUR, speeds=[1.0], cached_mels=True, mel_frames_per_s=1000)
+    three = estimate(HOUR, speeds=[0.9, 1.0, 1.1], cached_mels=True, mel_frames_per_s=1000)
+    slow = estimate(HOUR, speeds=[0.5], cached_mels=False, mel_frames_per_s=1000)
+    factor = 1 / 0.9 + 1 + 1 / 1.1
+    for name in ("hours", "audio_gb", "mels_gb", "units_gb", "gpu_hours"):
+        assert getattr(three, name) == pytest.approx(factor * getattr(one, name))
+    assert three.vectors_gb == pytest.approx(3 * one.vectors_gb)
+    # The original is kept beside audio at half speed, which is twice as long.
+    assert slow.hours == 2.0 and slow.audio_gb == pytest.approx(3 * one.audio_gb)
+    assert slow.mels_gb == 0.0
+
+
+def test_sound_of_videos_is_kept_besides():
+    speech = speech_of_catalogue(["lrs3", "msp_improv"])
+    assert (speech.hours, speech.video_hours, speech.utterances) == (448.5, 439.0, 160257)
+    cost = estimate(speech, speeds=[1.0], cached_mels=False, mel_frames_per_s=CALCULATED_SPEED)
+    assert cost.audio_gb == pytest.approx((448.5 + 439) * 0.0576)
+
+
+def test_what_is_not_confirmed_is_said():
+    source = speech_of_catalogue(["msp_podcast", "emodb"]).source
+    assert "MSP-PODCAST 100 h (release 1.7, about;" in source
+    assert "utterances unconfirmed), EmoDB 0.41 h" in source
+
+
+@pytest.mark.parametrize("name", ["emotion_csv", "unheard_of"])
+def test_corpus_without_a_size(name: str):
+    with pytest.raises(ValueError, match=f"{name}: no size in the catalogue of corpora; it has mi"):
+        speech_of_catalogue(["esd", name])
+
+
+def test_directories_are_counted(tmp_path: Path):
+    train = write_samples(tmp_path / "a", SAMPLE_RATE_HZ * 3600, SAMPLE_RATE_HZ * 1800)
+    test = write_samples(tmp_path / "b", SAMPLE_RATE_HZ * 1800)
+    speech = speech_of_directories([train, test], 0.5)
+    assert speech == Speech(2.0, 3, f"counted in {train}, {test}", 0.5)
+
+
+def test_directories_that_are_not_complete_are_not_counted(tmp_path: Path):
+    train = write_samples(tmp_path / "a", 16000)
+    assert speech_of_directories([train, tmp_path / "b"], 0.0) is None
+    assert speech_of_directories([], 0.0) is None
+
+
+def test_table_that_is_none(tmp_path: Path):
+    train = write_samples(tmp_path / "a", "1.5")
+    with pytest.raises(ValueError, match=r"utt2num_samples: a-0: '1.5' is not a number; make it"):
+        speech_of_directories([train], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "speed", "message"),
+    [
+        ([], 1.0, r"speeds \[\]: give positive numbers"),
+        ([1.0, 0.0], 1.0, r"speeds \[1.0, 0.0\]: give"),
+        ([1.0], 0.0, "mel_frames_per_s is 0; give a positive number"),
+        ([1.0], float("nan"), "mel_frames_per_s is nan"),
+    ],
+)
+def test_numbers_that_are_not_positive(speeds: list[float], speed: float, message: str):
+    with pytest.raises(ValueError, match=message):
+        estimate(HOUR, speeds=speeds, cached_mels=False, mel_frames_per_s=speed)

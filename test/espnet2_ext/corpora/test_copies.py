@@ -1,10 +1,19 @@
-"""The folder of a corpus is found at the path given and below it, the highest one."""
+"""A copy of a corpus: its folder is found, its wavs surveyed, its counts compared."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from reference.acted_copies import NOTE, wav_bytes
 
-from espnet2_ext.corpora.copies import find_release_folder
+from espnet2_ext.corpora.copies import (
+    find_release_folder,
+    parse_pointer,
+    refuse_pointers,
+    self_check,
+    survey_wavs,
+)
 
 
 def find(root: Path) -> Path:
@@ -49,3 +58,75 @@ def test_faults(tmp_path: Path):
         find(tmp_path / "a/mark")
     with pytest.raises(ValueError, match="nowhere: is not there; expected a mark"):
         find(tmp_path / "nowhere")
+
+
+def test_a_whole_copy_passes_and_its_counts_are_logged(caplog):
+    caplog.set_level(logging.INFO)
+    self_check("db", "Corpus", {"utterances": 2}, {"utterances": 2, "other": 9}, {"lost": []})
+    assert "self-check of Corpus" in caplog.text and "db: self-check passed" in caplog.text
+    assert "differs" not in caplog.text
+
+
+def test_every_difference_is_named_in_one_line():
+    with pytest.raises(ValueError) as caught:
+        self_check(
+            "db",
+            "Corpus",
+            {"utterances": 5, "angry": 3, "sad": 2, "happy": 1, "other": 0},
+            {"utterances": 4, "angry": 2},
+            {"wavs missing": ["a.wav"], "wavs unreadable": {"b.wav": "empty"}, "odd": {}},
+        )
+    assert str(caught.value) == (
+        "db: not a whole Corpus: 4 of 5 utterances, 2 of 3 angry, 0 of 2 sad and 1 more counts; "
+        "1 wavs missing, first a.wav; 1 wavs unreadable, first b.wav (empty); get the missing "
+        "part again, or say --allow_incomplete to go on without it"
+    )
+
+
+def test_a_difference_can_be_allowed(caplog):
+    self_check("db", "Corpus", {"utterances": 2}, {}, allow_incomplete=True)
+    assert "0 of 2 utterances; going on with what is there" in caplog.text
+
+
+def test_good_odd_and_broken_wavs(
+    make_wav: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    make_wav("good.wav", duration_s=0.9)
+    make_wav("odd.wav", duration_s=0.9, rate_hz=44100, channels=2)
+    make_wav("empty.wav", duration_s=0.0)
+    (tmp_path / "page.wav").write_text("<html>404</html>")
+    wavs = {name: f"{name}.wav" for name in ("odd", "good", "empty", "page", "gone")}
+    survey = survey_wavs(tmp_path, wavs, dict.fromkeys(wavs, 16000))
+    assert survey.readable == ["odd", "good"]
+    assert survey.hours == pytest.approx(1.8 / 3600)
+    assert survey.other_formats == {"odd.wav": "44100 Hz, 2 channels"}
+    assert list(survey.unreadable) == ["empty.wav", "page.wav", "gone.wav"]
+    assert survey.unreadable["empty.wav"] == "holds no samples"
+    assert survey.unreadable["page.wav"].startswith("not readable as audio: Error opening")
+    assert "1 wavs have another rate or channels than those released, first odd.wav" in caplog.text
+
+
+def test_the_released_rate_is_no_matter_of_16_khz(make_wav: Callable[..., Path], tmp_path: Path):
+    make_wav("a.wav", rate_hz=44100)
+    assert survey_wavs(tmp_path, {"a": "a.wav"}, {"a": 44100}).other_formats == {}
+
+
+def test_what_a_note_says():
+    assert parse_pointer(NOTE.encode()) == (NOTE.split("sha256:")[1].split()[0], 72862)
+    extended = NOTE.replace("oid", "ext-0-foo sha256:ab\noid", 1)
+    assert parse_pointer(extended.encode()) == parse_pointer(NOTE.encode())
+    for content in (b"", b"RIFF", NOTE[:-20].encode(), NOTE.encode() + b"x"):
+        assert parse_pointer(content) is None
+
+
+def test_audio_and_long_files_pass(tmp_path: Path):
+    (tmp_path / "a.wav").write_bytes(wav_bytes(16000))
+    (tmp_path / "b.wav").write_bytes(NOTE.encode() + bytes(1024))
+    refuse_pointers(tmp_path, ["a.wav", "b.wav"], "remedy")
+
+
+def test_notes_are_counted(tmp_path: Path):
+    for name in ("b.wav", "a.wav"):
+        (tmp_path / name).write_text(NOTE)
+    with pytest.raises(ValueError, match="2 files are notes of Git LFS .* first a.wav; remedy$"):
+        refuse_pointers(tmp_path, ["b.wav", "a.wav"], "remedy")
