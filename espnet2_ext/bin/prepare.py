@@ -47,7 +47,7 @@ def described(section: str, docstring: str) -> dict[str, str]:
 def argument(name: str, kind: object, default: object, meaning: str) -> dict[str, object]:
     """Return what ``add_argument`` is told of a parameter; ``default`` may be empty."""
     is_required = default is inspect.Parameter.empty
-    if not is_required and default not in (None, False):
+    if not is_required and default is not None and default is not False:
         shown = " ".join(map(str, default)) if isinstance(default, (tuple, list)) else default
         meaning += f" (default: {shown})"
     said: dict[str, object] = {"dest": name, "help": meaning.replace("%", "%%")}
@@ -97,7 +97,7 @@ def main(cmd: list[str] | None = None) -> None:
     found = commands()
     for command, function in found.items():
         first_line = (function.__doc__ or "").split("\n")[0].replace("`", "")
-        summary = re.split(r"(?:,| and|;) return ", first_line.rstrip("."))[0]
+        summary = re.split(r"(?:, and|;| and|,) return ", first_line.rstrip("."))[0]
         own = choices.add_parser(command, help=summary, description=f"{summary}.")
         for name, said in arguments(function):
             own.add_argument(*OPTIONS.get(name, (f"--{name}",)), **said)  # type: ignore[arg-type]

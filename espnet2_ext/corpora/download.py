@@ -531,7 +531,7 @@ OPEN_CORPORA: dict[str, Callable[[Path, int], None]] = {
 
 
 def download_corpus(corpus: str, out_dir: str | Path, num_workers: int = 4) -> Path:
-    """Download a corpus, unless it is there already, and return its folder.
+    """Download a corpus unless it is there already, and return its folder.
 
     Args:
         corpus: crema_d, emodb, emov_db or ravdess.

@@ -47,6 +47,9 @@ def test_help_describes_every_option(command: str, capsys: pytest.CaptureFixture
     assert caught.value.code == 0
     printed = capsys.readouterr().out
     assert "`" not in printed and "None" not in printed
+    assert ",." not in printed and ("--seed" in printed) == (
+        "(default: 0)" in " ".join(printed.split())
+    )
     for name, said in arguments(commands()[command]):
         assert f"--{name} " in printed.replace("]", " ") and len(str(said["help"])) > 5
 
