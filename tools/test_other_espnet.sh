@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 processes=${1:-2}
 shift $(($# > 0))
 # What the two ESPnets could do differently: tasks and trainers, arks, the model, a recipe.
-tests=(test/espnet2_ext/tasks test/espnet2_ext/prosody2vec test/espnet2_ext/speaker
+tests=(test/espnet2_ext/training test/espnet2_ext/prosody2vec test/espnet2_ext/speaker
     test/espnet2_ext/test_compat.py test/recipes/test_mini_emo.py)
 [ $# -eq 0 ] || tests=("$@")
 

@@ -2,7 +2,9 @@
 
 import csv
 import logging
+import re
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -230,3 +232,18 @@ def report_rejected(path: str | Path, rejected: Mapping[str, str], total: int) -
         utterance_id,
         rejected[utterance_id],
     )
+
+
+_EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
+
+
+def normalise_sentence(text: str) -> str | None:
+    """Return the words alone, or None where there are none.
+
+    Case, punctuation, apostrophes, spacing and bracketed events (``[LAUGHTER]``)
+    make no other sentence. Letters keep their accents and vowel signs.
+    """
+    text = _EVENT.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    text = re.sub(r"['\u2018\u2019\u02bc]", "", text)
+    kept = (char if unicodedata.category(char)[0] in "LMN" else " " for char in text)
+    return " ".join("".join(kept).split()) or None

@@ -11,7 +11,7 @@ import numpy as np
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import atomic_open, parallel_map
-from espnet2_ext.data.tables import read_int_table, read_table
+from espnet2_ext.data.tables import normalise_sentence, read_int_table, read_table
 from espnet2_ext.metrics.content import unit_error_rate
 from espnet2_ext.metrics.models import Heard, Listen, hearing_fields, own_fields
 from espnet2_ext.metrics.pitch import f0_contour
@@ -24,7 +24,6 @@ from espnet2_ext.metrics.spectrum import (
     paper_track,
 )
 from espnet2_ext.metrics.statistics import Crossing
-from espnet2_ext.ser.attributes import normalise_sentence
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
 

@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 from scipy.special import bdtr, stdtr
 
-from espnet2_ext.data.tables import read_table
+from espnet2_ext.data.tables import normalise_sentence, read_table
 from espnet2_ext.metrics.ser import class_indices
-from espnet2_ext.ser.attributes import normalise_sentence
 
 # ---------------------------------------------------------------- ser statistics
 

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import os
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from espnet2_ext.data.directory import (
     Utterance,
     read_data_directory,
 )
-from espnet2_ext.data.tables import read_rejected
+from espnet2_ext.data.tables import normalise_sentence, read_rejected
 
 # ---------------------------------------------------------------- attributes
 
@@ -30,7 +29,6 @@ ATTRIBUTES = ("utterance", "audio", "content", "speaker", "session", "dialogue",
 
 _TABLES = {"session": "utt2session", "dialogue": "utt2dialogue", "sentence": "text"}
 _SPEED_PREFIX = re.compile(r"sp[0-2](\.\d{1,2})?-")
-_EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
 
 Utterances = Mapping[str, Utterance]
 
@@ -106,18 +104,6 @@ def speakers_unknown(utterances: Utterances) -> list[str]:
     """
     plain = {key: without_speed(utterance) for key, utterance in utterances.items()}
     return [key for key, (name, speaker) in plain.items() if name == f"{speaker}-{speaker}"]
-
-
-def normalise_sentence(text: str) -> str | None:
-    """Return the words alone, or None where there are none.
-
-    Case, punctuation, apostrophes, spacing and bracketed events (``[LAUGHTER]``)
-    make no other sentence. Letters keep their accents and vowel signs.
-    """
-    text = _EVENT.sub(" ", unicodedata.normalize("NFKC", text).casefold())
-    text = re.sub(r"['\u2018\u2019\u02bc]", "", text)
-    kept = (char if unicodedata.category(char)[0] in "LMN" else " " for char in text)
-    return " ".join("".join(kept).split()) or None
 
 
 def without_speed(utterance: Utterance) -> tuple[str, str]:

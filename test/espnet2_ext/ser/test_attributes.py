@@ -3,11 +3,10 @@ import os
 import pytest
 
 from espnet2_ext.data.directory import DataDirectoryError, Utterance
-from espnet2_ext.data.tables import write_rejected, write_table
+from espnet2_ext.data.tables import normalise_sentence, write_rejected, write_table
 from espnet2_ext.ser.attributes import (
     attributes_of,
     labels_of,
-    normalise_sentence,
     read_utterances,
     speakers_unknown,
     without_speed,
