@@ -1,16 +1,32 @@
-"""A copy of a corpus on a user's disk: find its folder, list it, and check that it is whole."""
+"""A copy of a corpus on a user's disk: find its folder, list its files, check that it is complete.
 
+A copy that lacks a folder trains and scores as well as a complete one, but its numbers compare
+with nobody's. So every difference from the published counts is an error, unless the user
+allows it.
+"""
+
+import codecs
 import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import soundfile
 
+logger = logging.getLogger(__name__)
+
 LEVELS_BELOW = 3
+EXAMPLES = 3
+
+Key = TypeVar("Key", bound=Hashable)
+"""What identifies an utterance of a corpus."""
+
+Faults = Mapping[str, Sequence[str] | Mapping[str, str]]
+"""By kind, such as ``wavs unreadable``: the files, or reasons by file; may be empty."""
 
 
 def find_release_folder(
@@ -19,14 +35,13 @@ def find_release_folder(
     """Return the absolute path of the highest folder that is a copy of the corpus.
 
     Args:
-        root: where to look, and up to three folders below.
+        root: that folder, or up to three above it.
         corpus: its name, for messages.
         is_release: whether a folder is a copy.
         expected: what a copy looks like, for messages.
 
     Raises:
-        ValueError: there is nothing at ``root``, or no copy in it, or two of them side by
-            side; one line that says what was expected where.
+        ValueError: nothing at ``root``, no copy in it, or two side by side.
     """
     root = Path(root)
     if not root.is_dir():
@@ -37,7 +52,7 @@ def find_release_folder(
         found = sorted({path.resolve() for path in level if is_release(path)})
         if found:
             break
-        level = [below for path in level for below in _folders(path)]
+        level = [Path(entry.path) for path in level for entry in visible(path) if entry.is_dir()]
     if not found:
         raise ValueError(
             f"{root}: no {corpus} here or up to {LEVELS_BELOW} folders below; expected {expected}"
@@ -51,60 +66,155 @@ def find_release_folder(
 
 
 def is_seen(name: str) -> bool:
-    """Return whether a name is to be looked at: not hidden, not what a Mac packs beside."""
+    """Return whether a file or folder is read: neither hidden nor what a Mac packs beside."""
     return not name.startswith(".") and name != "__MACOSX"
 
 
-def _folders(path: Path) -> list[Path]:
-    """Return the folders to be looked at in a folder."""
-    with os.scandir(path) as entries:
-        return [Path(entry.path) for entry in entries if entry.is_dir() and is_seen(entry.name)]
-
-
-# What lies in a folder of a corpus, hidden names left out.
-
-
-def visible(folder: Path, left_out: Counter[str]) -> Iterator[os.DirEntry[str]]:
-    """Yield, sorted, what lies in a folder; hidden names and ``__MACOSX`` are only counted.
-
-    Nothing where there is no such folder.
-    """
+def visible(folder: Path, left_out: Counter[str] | None = None) -> Iterator[os.DirEntry[str]]:
+    """Yield, sorted, what lies in a folder, if it exists; hidden names are only counted."""
     if not folder.is_dir():
         return
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            if not is_seen(entry.name):
-                left_out["hidden files and folders"] += 1
-            else:
+            if is_seen(entry.name):
                 yield entry
-
-
-def read_any_text(path: Path, otherwise: str = "latin-1") -> str:
-    """Return the text of a file in UTF-8, or else in another encoding; a mark at its head goes."""
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode(otherwise, errors="replace")
+            elif left_out is not None:
+                left_out["hidden files and folders"] += 1
 
 
 def child(folder: Path, *names: str) -> Path | None:
     """Return the file or folder of one of these names in any case, the first name first."""
-    present = {entry.name.lower(): Path(entry.path) for entry in visible(folder, Counter())}
+    present = {entry.name.lower(): Path(entry.path) for entry in visible(folder)}
     return next((present[name.lower()] for name in names if name.lower() in present), None)
 
 
-# Compare what a copy of a corpus holds with what the whole corpus holds.
-#
-# A copy that lacks a folder trains and scores as well as a whole one, only its numbers are
-# not comparable with anybody's. So every difference is an error, unless asked otherwise.
+def read_any_text(path: Path, otherwise: str = "latin-1", errors: str = "replace") -> str:
+    """Return a text file's content, without its byte-order mark.
 
-logger = logging.getLogger(__name__)
+    The encoding is UTF-16 where the mark says so, else UTF-8, or ``otherwise`` where that
+    fails.
 
-EXAMPLES = 3
+    Raises:
+        ValueError: with ``errors="strict"``, for a file that is no text in these.
+    """
+    content = path.read_bytes()
+    has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encodings = ["utf-16"] if has_mark else ["utf-8-sig", otherwise]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if errors != "strict" or "\0" not in text:  # UTF-16 without its mark is valid UTF-8
+            return text
+    if errors == "strict":
+        raise ValueError(f"{path}: is not text in {' or '.join(encodings)}; save it as UTF-8")
+    return content.decode(encodings[-1], errors=errors)
 
-Faults = Mapping[str, Sequence[str] | Mapping[str, str]]
-"""By kind, such as ``wavs unreadable``: the files, or reasons by file; may be empty."""
+
+def log_left_out(root: Path, left_out: Mapping[str, int]) -> None:
+    """Log, one line a kind, what of a copy was passed over."""
+    for reason, number in sorted(left_out.items()):
+        if number:
+            logger.info("%s: passed over: %d %s", root, number, reason)
+
+
+@dataclass(frozen=True)
+class Survey(Generic[Key]):
+    """What the headers of a copy's wavs say; paths are relative to its folder.
+
+    Attributes:
+        readable: keys of the wavs that can be read, in the order given.
+        unreadable: reason by path.
+        other_formats: rate and channels by path, where they are not those of the release.
+        hours: of the readable wavs.
+    """
+
+    readable: list[Key] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    other_formats: dict[str, str] = field(default_factory=dict)
+    hours: float = 0.0
+
+
+def survey_wavs(
+    root: Path, wavs: Mapping[Key, str], rates_hz: int | Mapping[Key, int] | None
+) -> Survey[Key]:
+    """Return what the headers say; the next stage of a recipe decodes every file.
+
+    Another rate or number of channels is no fault, since everything becomes 16 kHz mono, but
+    it shows that the copy is not as released, and is logged.
+
+    Args:
+        root: the copy.
+        wavs: paths relative to ``root``.
+        rates_hz: of the released wavs, which are mono; None where they differ.
+    """
+    readable, unreadable, other_formats = [], {}, {}
+    hours = 0.0
+    for key, path in wavs.items():
+        try:
+            with soundfile.SoundFile(root / path) as stream:  # half the time of soundfile.info
+                num_samples, rate_hz, channels = stream.frames, stream.samplerate, stream.channels
+        except RuntimeError as error:
+            unreadable[path] = f"not readable as audio: {' '.join(str(error).split())}"
+            continue
+        if not num_samples:
+            unreadable[path] = "holds no samples"
+            continue
+        readable.append(key)
+        hours += num_samples / rate_hz / 3600
+        expected_hz = rates_hz[key] if isinstance(rates_hz, Mapping) else rates_hz
+        if expected_hz is not None and (rate_hz, channels) != (expected_hz, 1):
+            other_formats[path] = f"{rate_hz} Hz, {channels} channels"
+    if other_formats:
+        logger.warning(
+            "%s: %d wavs have another rate or channels than those released, first %s (%s)",
+            *(root, len(other_formats), *next(iter(other_formats.items()))),
+        )
+    return Survey(readable, unreadable, other_formats, hours)
+
+
+@dataclass(frozen=True)
+class Listing(Generic[Key]):
+    """The files of a copy; paths are relative to ``root``.
+
+    Attributes:
+        root: folder of the copy.
+        wavs: path of each utterance.
+        extra: wavs that are no utterance of the corpus, or a second one, with the reason.
+        misplaced: wavs whose folders contradict their names, with the reason.
+        absent: folders and files that are not there.
+        left_out: counts of everything else.
+    """
+
+    root: Path
+    wavs: dict[Key, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    misplaced: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add_wav(self, path: str, key: Key | None, misplaced: str = "") -> None:
+        """Enter a wav; ``key`` is None where its name is that of no utterance."""
+        if key is None:
+            self.extra[path] = "no utterance of the corpus has this name"
+        elif misplaced:
+            self.misplaced[path] = misplaced
+        elif key in self.wavs:
+            self.extra[path] = f"a second wav of {key} beside {self.wavs[key]}"
+        else:
+            self.wavs[key] = path
+
+    def unusable(self, keys: Iterable[Key], survey: Survey[Key]) -> dict[Key, str]:
+        """Return the utterances without a wav, or with an unreadable one, with the reason."""
+        reasons = {}
+        for key in keys:
+            path = self.wavs.get(key)
+            if path is None:
+                reasons[key] = f"no wav in {self.root}"
+            elif path in survey.unreadable:
+                reasons[key] = f"{path}: {survey.unreadable[path]}"
+        return reasons
 
 
 def self_check(
@@ -116,7 +226,7 @@ def self_check(
     *,
     allow_incomplete: bool = False,
 ) -> None:
-    """Log what was expected and found; a difference is an error.
+    """Log expected and found counts; a difference is an error.
 
     Args:
         root: the copy, for messages.
@@ -124,7 +234,7 @@ def self_check(
         expected: counts of the whole corpus by name, such as ``utterances`` or ``angry``. Those
             of single cells, whose names hold a slash (``0013/angry/train``), are logged only
             where they differ.
-        found: counts of the copy; a name that it lacks counts as 0, further ones are ignored.
+        found: counts of the copy; a missing name counts as 0, further ones are ignored.
         faults: what is wrong in detail.
         allow_incomplete: log a difference as a warning instead.
 
@@ -142,12 +252,11 @@ def self_check(
         logger.info("%s: self-check passed", root)
         return
     message = f"{root}: not a whole {corpus}: {'; '.join(differences)}"
-    if allow_incomplete:
-        logger.warning("%s; going on with what is there", message)
-        return
-    raise ValueError(
-        f"{message}; get the missing part again, or say --allow_incomplete to go on without it"
-    )
+    if not allow_incomplete:
+        raise ValueError(
+            f"{message}; get the missing part again, or say --allow_incomplete to go on without it"
+        )
+    logger.warning("%s; going on with what is there", message)
 
 
 def _count_clauses(expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
@@ -156,10 +265,9 @@ def _count_clauses(expected: Mapping[str, int], found: Mapping[str, int]) -> lis
     The first count comes first, then those of single cells, which say most.
     """
     cells_first = sorted(expected, key=lambda name: "/" not in name)
-    names = dict.fromkeys([*list(expected)[:1], *cells_first])
     wrong = [
         f"{found.get(name, 0)} of {expected[name]} {name}"
-        for name in names
+        for name in dict.fromkeys([*list(expected)[:1], *cells_first])
         if found.get(name, 0) != expected[name]
     ]
     if not wrong:
@@ -179,90 +287,21 @@ def _fault_clauses(faults: Faults) -> list[str]:
     return clauses
 
 
-# What the headers of a corpus's wavs say: length, rate, channels, and what cannot be read.
-
-
-@dataclass(frozen=True)
-class Survey:
-    """Headers of the wavs of a copy; paths are relative to its folder.
-
-    Attributes:
-        readable: ids of the wavs that can be read, in the order given.
-        unreadable: reason by path.
-        other_formats: rate and channels by path, where they are not those of the corpus.
-        hours: of the readable wavs.
-    """
-
-    readable: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    other_formats: dict[str, str] = field(default_factory=dict)
-    hours: float = 0.0
-
-
-def survey_wavs(root: Path, wavs: Mapping[str, str], rates_hz: Mapping[str, int]) -> Survey:
-    """Return what the headers say; the next stage of a recipe decodes every file.
-
-    Another rate or number of channels is no fault, since everything becomes 16 kHz mono, but
-    it shows that the copy is not as released, and is logged.
-
-    Args:
-        root: the copy.
-        wavs: path by id, relative to ``root``.
-        rates_hz: of the released wavs, which are mono, by id.
-    """
-    readable, unreadable, other_formats = [], {}, {}
-    hours = 0.0
-    for name, path in wavs.items():
-        try:
-            with soundfile.SoundFile(root / path) as stream:
-                num_samples, rate_hz, channels = stream.frames, stream.samplerate, stream.channels
-        except RuntimeError as error:
-            unreadable[path] = f"not readable as audio: {' '.join(str(error).split())}"
-            continue
-        if not num_samples:
-            unreadable[path] = "holds no samples"
-            continue
-        readable.append(name)
-        hours += num_samples / rate_hz / 3600
-        if (rate_hz, channels) != (rates_hz[name], 1):
-            other_formats[path] = f"{rate_hz} Hz, {channels} channels"
-    for path, found in list(other_formats.items())[:1]:
-        logger.warning(
-            "%s: %d wavs have another rate or channels than those released, first %s (%s)",
-            root,
-            len(other_formats),
-            path,
-            found,
-        )
-    return Survey(readable, unreadable, other_formats, hours)
-
-
-# Files that Git LFS left as notes of 130 bytes in place of what they should hold.
-
-_LIMIT_BYTES = 1024
-_POINTER = re.compile(
+_LFS_LIMIT_BYTES = 1024
+_LFS_POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n"
     rb"(?:ext-.*\n)*oid sha256:(?P<sha256>[0-9a-f]{64})\nsize (?P<size>\d+)\n?"
 )
 
 
 def parse_pointer(content: bytes) -> tuple[str, int] | None:
-    """Return sha256 and bytes of the true file, None where the content is no such note."""
-    match = _POINTER.fullmatch(content)
+    """Return sha256 and size of the file that a Git LFS pointer stands for, None for no pointer."""
+    match = _LFS_POINTER.fullmatch(content)
     return (match["sha256"].decode(), int(match["size"])) if match else None
 
 
 def refuse_pointers(root: Path, paths: Iterable[str], remedy: str) -> None:
-    """Raise where files are notes in place of what they should hold.
-
-    Args:
-        root: of the paths.
-        paths: relative to it.
-        remedy: ends the message.
-
-    Raises:
-        ValueError: some are; one line with their number, the first and the remedy.
-    """
+    """Raise a ValueError where files, by paths below ``root``, are Git LFS pointers."""
     notes = [path for path in sorted(paths) if _is_pointer(root / path)]
     if notes:
         raise ValueError(
@@ -272,6 +311,6 @@ def refuse_pointers(root: Path, paths: Iterable[str], remedy: str) -> None:
 
 
 def _is_pointer(path: Path) -> bool:
-    if path.stat().st_size >= _LIMIT_BYTES:
+    if path.stat().st_size >= _LFS_LIMIT_BYTES:
         return False
     return path.read_bytes().startswith(b"version https://git-lfs")
