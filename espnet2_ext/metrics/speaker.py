@@ -68,21 +68,12 @@ def equal_error_rate(scores: np.ndarray, is_target: np.ndarray) -> float:
         ValueError: one of the two kinds of pair is missing.
     """
     scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
-    targets = int(is_target.sum())
-    others = len(is_target) - targets
-    if targets == 0 or others == 0:
+    if not 0 < is_target.sum() < len(is_target):
         raise ValueError("equal error rate needs pairs of one speaker and pairs of two")
-    order = np.argsort(-scores, kind="stable")
-    # Accepting stops between two different scores only: ties are accepted together.
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
-    accepted_targets = np.cumsum(is_target[order])[ends]
-    false_alarm = np.concatenate([[0.0], (ends + 1 - accepted_targets) / others])
-    miss = np.concatenate([[1.0], 1.0 - accepted_targets / targets])
-    after = int(np.argmax(false_alarm >= miss))
-    gap_before = miss[after - 1] - false_alarm[after - 1]
-    gap_after = miss[after] - false_alarm[after]
-    weight = gap_before / (gap_before - gap_after)
-    return float(miss[after - 1] + weight * (miss[after] - miss[after - 1]))
+    from sklearn.metrics import roc_curve
+
+    false_alarm, detected, _ = roc_curve(is_target, scores, drop_intermediate=False)
+    return float(np.interp(0.0, false_alarm + detected - 1.0, false_alarm))
 
 
 def probe_accuracy(vectors: np.ndarray, labels: Sequence[str], speakers: Sequence[str]) -> float:

@@ -17,7 +17,8 @@ from itertools import compress
 from pathlib import Path
 
 import numpy as np
-from scipy.special import bdtr, stdtr
+from scipy.special import stdtr
+from scipy.stats import binomtest
 
 from espnet2_ext.data.tables import normalise_sentence, read_table
 from espnet2_ext.metrics.ser import class_indices
@@ -136,9 +137,8 @@ def mcnemar_test(
             f"{len(a)} utterances of A and {len(b)} of B; test both on the same utterances"
         )
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
-    if only_a == only_b:
-        return 1.0
-    return min(1.0, float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
+    # Without a discordant utterance binomtest has nothing to count.
+    return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
 def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
