@@ -5,28 +5,13 @@ Example:
         --model_file ../p2v1/exp/p2v_train_p2v_hubert_base_6_200/valid.loss.best.pth
 """
 
-import argparse
-
+from espnet2_ext.bin.entry import Command
 from espnet2_ext.ser.pretrained import export_prosody_encoder
 
-
-def get_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model_file", required=True, help="weights of bin/p2v_train")
-    parser.add_argument("--train_config", help="its config.yaml; none: beside the weights")
-    parser.add_argument("--out_dir", required=True, help="gets weights, statistics and sizes")
-    return parser
-
-
-def main(cmd: list[str] | None = None) -> None:
-    """Export."""
-    args = get_parser().parse_args(cmd)
-    try:
-        export_prosody_encoder(args.model_file, args.out_dir, args.train_config)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"export_prosody_encoder: {error}") from error
-
+main = Command("export_prosody_encoder", __doc__, export_prosody_encoder)
+main.add_argument("--model_file", required=True, help="weights of bin/p2v_train")
+main.add_argument("--train_config", help="its config.yaml; none: beside the weights")
+main.add_argument("--out_dir", required=True, help="gets weights, statistics and sizes")
 
 if __name__ == "__main__":
     main()

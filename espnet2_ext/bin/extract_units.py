@@ -1,38 +1,26 @@
 """Write units_<tag> and unit_durations_<tag> of a data directory."""
 
-import argparse
-import logging
-
-from espnet2_ext.data.formatting import SHARE_HELP, parse_share
-from espnet2_ext.units.extract import encode_share, extract_units
+from espnet2_ext.bin.entry import Command
+from espnet2_ext.data.formatting import SHARE_HELP, Share, parse_share
+from espnet2_ext.units import extract
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """Return the parser, for documentation tools."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("--data_dir", required=True, help="directory with wav.scp; the tables go there")
-    add("--centroids_path", required=True, help="from learn_kmeans or import_kmeans")
-    add("--path_or_url", help="checkpoint, where it lies elsewhere than the centroids say")
-    add("--num_workers", type=int, default=1, help="processes; the result is the same")
-    add("--device", default="cpu", help="torch device of an upstream: cpu, cuda")
-    add("--share", type=parse_share, help=SHARE_HELP)
-    return parser
+def extract_units(share: Share | None, **options) -> None:
+    """Extract all units, or those of a share."""
+    if share is None:
+        extract.extract_units(**options)
+    else:
+        extract.encode_share(**options, share=share)
 
 
-def main(cmd: list[str] | None = None) -> None:
-    """Parse the options and extract the units."""
-    logging.basicConfig(level="INFO", format="%(asctime)s (%(module)s) %(levelname)s: %(message)s")
-    options = vars(get_parser().parse_args(cmd))
-    share = options.pop("share")
-    try:
-        if share is None:
-            extract_units(**options)
-        else:
-            encode_share(**options, share=share)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"extract_units: {error}") from error
-
+main = Command("extract_units", __doc__, extract_units)
+add = main.add_argument
+add("--data_dir", required=True, help="directory with wav.scp; the tables go there")
+add("--centroids_path", required=True, help="from learn_kmeans or import_kmeans")
+add("--path_or_url", help="checkpoint, where it lies elsewhere than the centroids say")
+add("--num_workers", type=int, default=1, help="processes; the result is the same")
+add("--device", default="cpu", help="torch device of an upstream: cpu, cuda")
+add("--share", type=parse_share, help=SHARE_HELP)
 
 if __name__ == "__main__":
     main()

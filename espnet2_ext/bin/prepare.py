@@ -5,29 +5,29 @@ name, and ``prepare_<list>`` is ``<module>_<list>``. Its options are the functio
 types and defaults are those of the signature, help is the docstring's section ``Args``.
 """
 
-import argparse
 import dataclasses
 import importlib
 import inspect
-import logging
 import pkgutil
 import re
 import typing
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import NoneType
 
 from espnet2_ext import corpora
+from espnet2_ext.bin.entry import Command
 from espnet2_ext.corpora.download import download_corpus
 from espnet2_ext.corpora.pretraining import split_directory
 
-Command = Callable[..., object]
+Function = Callable[..., object]
 OPTIONS = {"num_workers": ("--nj", "--num_workers")}
 """Of parameters that are not called as their option is."""
 
 
-def commands() -> dict[str, Command]:
+def commands() -> dict[str, Function]:
     """Return the function of every command, sorted by name."""
-    found: dict[str, Command] = {"download": download_corpus, "split": split_directory}
+    found: dict[str, Function] = {"download": download_corpus, "split": split_directory}
     for info in pkgutil.walk_packages(corpora.__path__, f"{corpora.__name__}."):
         corpus = info.name.removeprefix(f"{corpora.__name__}.").partition(".")[0]
         for name, function in inspect.getmembers(importlib.import_module(info.name)):
@@ -64,7 +64,7 @@ def argument(name: str, kind: object, default: object, meaning: str) -> dict[str
     return {**said, "type": plain}
 
 
-def arguments(function: Command) -> Iterator[tuple[str, dict[str, object]]]:
+def arguments(function: Function) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield each parameter with what ``add_argument`` is told; a dataclass gives its fields."""
     meanings = described("Args", function.__doc__ or "")
     hints = typing.get_type_hints(function)
@@ -78,7 +78,7 @@ def arguments(function: Command) -> Iterator[tuple[str, dict[str, object]]]:
             yield field.name, argument(field.name, field.type, field.default, meaning)
 
 
-def call(function: Command, options: dict[str, object]) -> None:
+def call(function: Function, **options: object) -> None:
     """Call the function by its parameters' names; dataclasses are made of their fields."""
     given: dict[str, object] = {}
     for name, kind in typing.get_type_hints(function).items():
@@ -90,24 +90,22 @@ def call(function: Command, options: dict[str, object]) -> None:
     function(**given)
 
 
-def main(cmd: list[str] | None = None) -> None:
-    """Prepare a corpus; what is missing or wrong is the error."""
-    parser = argparse.ArgumentParser(prog="prepare", description=(__doc__ or "").split(":")[0])
-    choices = parser.add_subparsers(dest="command", required=True, metavar="CORPUS")
-    found = commands()
-    for command, function in found.items():
+def get_parser() -> Command:
+    """Return the parser of all commands."""
+    parser = Command("prepare", (__doc__ or "").split(":")[0])
+    for name, function in commands().items():
         first_line = (function.__doc__ or "").split("\n")[0].replace("`", "")
         summary = re.split(r"(?:, and|;| and|,) return ", first_line.rstrip("."))[0]
-        own = choices.add_parser(command, help=summary, description=f"{summary}.")
-        for name, said in arguments(function):
-            own.add_argument(*OPTIONS.get(name, (f"--{name}",)), **said)  # type: ignore[arg-type]
-    options = vars(parser.parse_args(cmd))
-    command = options.pop("command")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s: %(message)s")
-    try:
-        call(found[command], options)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"prepare {command}: {error}") from error
+        corpus = parser.add_command(name, partial(call, function), summary)
+        for parameter, said in arguments(function):
+            options = OPTIONS.get(parameter, (f"--{parameter}",))
+            corpus.add_argument(*options, **said)  # type: ignore[arg-type]
+    return parser
+
+
+def main(cmd: list[str] | None = None) -> None:
+    """Prepare a corpus; what is missing or wrong is the error."""
+    get_parser()(cmd)
 
 
 if __name__ == "__main__":

@@ -6,39 +6,29 @@ Example:
 Prints one line a file: its path, the emotion, and the probability of every class.
 """
 
-import argparse
-import logging
+from collections.abc import Sequence
 
+from espnet2_ext.bin.entry import Command
 from espnet2_ext.conversion.recordings import read_speech
 from espnet2_ext.ser.recogniser import EmotionRecogniser
 
 
-def get_parser() -> argparse.ArgumentParser:
-    """Return the parser."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--model_file", required=True, help="weights")
-    parser.add_argument("--train_config", help="default: config.yaml beside the weights")
-    parser.add_argument("--wavs", nargs="+", required=True, help="any audio files")
-    parser.add_argument("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
-    return parser
+def recognise(model_file: str, train_config: str | None, wavs: Sequence[str], device: str) -> None:
+    """Print a header and a line for each file."""
+    recogniser = EmotionRecogniser(model_file, train_config, device)
+    print("file", "emotion", *(f"p_{name}" for name in recogniser.emotions), sep="\t")
+    for wav in wavs:
+        [posteriors] = recogniser([read_speech(wav, "recording to recognise")])
+        shares = (f"{value:.4f}" for value in posteriors.values())
+        print(wav, max(posteriors, key=lambda name: posteriors[name]), *shares, sep="\t")
 
 
-def main(cmd: list[str] | None = None) -> None:
-    """Recognise."""
-    args = get_parser().parse_args(cmd)
-    logging.basicConfig(level="WARNING", format="%(levelname)s: %(message)s")
-    try:
-        recogniser = EmotionRecogniser(args.model_file, args.train_config, args.device)
-        print("file", "emotion", *(f"p_{name}" for name in recogniser.emotions), sep="\t")
-        for wav in args.wavs:
-            [posteriors] = recogniser([read_speech(wav, "recording to recognise")])
-            shares = (f"{value:.4f}" for value in posteriors.values())
-            print(wav, max(posteriors, key=lambda name: posteriors[name]), *shares, sep="\t")
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"ser_inference: {error}") from error
-
+main = Command("ser_inference", __doc__, recognise, is_quiet=True)
+add = main.add_argument
+add("--model_file", required=True, help="weights")
+add("--train_config", help="default: config.yaml beside the weights")
+add("--wavs", nargs="+", required=True, help="any audio files")
+add("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
 
 if __name__ == "__main__":
     main()

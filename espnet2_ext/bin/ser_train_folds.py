@@ -8,49 +8,48 @@ Example:
 Options that are none of these go to the task, such as --max_epoch 30.
 """
 
-import argparse
-import logging
+from argparse import ArgumentParser
 from pathlib import Path
 
+from espnet2_ext.bin.entry import Command, start_log, user_errors
 from espnet2_ext.ser.experiment import SerData, System, list_runs, read_protocols, train_folds
 
 
-def add_experiment_options(parser: argparse.ArgumentParser) -> None:
+def add_experiment_options(parser: ArgumentParser) -> None:
     """Add the options that say which trainings there are."""
-    parser.add_argument("--configs", nargs="+", required=True, help="train_ser_SYSTEM.yaml[:SEEDS]")
-    parser.add_argument("--folds_dir", required=True, help="written by bin/ser_folds")
-    parser.add_argument("--protocols", nargs="+", required=True, help="NAME:SEED,SEED")
-    parser.add_argument("--data_dir", required=True, help="dump directory with utt2emo, wav.scp")
-    parser.add_argument("--expdir", required=True, help="gets ser_<system>/...")
-    parser.add_argument("--emotions", nargs="+", required=True, help="classes in their order")
+    add = parser.add_argument
+    add("--configs", nargs="+", required=True, help="train_ser_SYSTEM.yaml[:SEEDS]")
+    add("--folds_dir", required=True, help="written by bin/ser_folds")
+    add("--protocols", nargs="+", required=True, help="NAME:SEED,SEED")
+    add("--data_dir", required=True, help="dump directory with utt2emo, wav.scp")
+    add("--expdir", required=True, help="gets ser_<system>/...")
+    add("--emotions", nargs="+", required=True, help="classes in their order")
 
 
-def get_parser() -> argparse.ArgumentParser:
+def get_parser() -> ArgumentParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,  # a shortened name may be an option of the task
-    )
+    # A shortened name may be an option of the task.
+    parser = Command("ser_train_folds", __doc__, allow_abbrev=False)
     add_experiment_options(parser)
-    parser.add_argument("--stats_dir", required=True, help="output of collect_stats")
-    parser.add_argument("--prosody_encoder_dir", help="of bin/export_prosody_encoder")
-    parser.add_argument("--balanced", action="store_true", help="weight the loss by class")
-    parser.add_argument("--nj", type=int, default=1, help="trainings at a time")
-    parser.add_argument("--ngpu", type=int, default=0, help="GPUs they share out")
+    add = parser.add_argument
+    add("--stats_dir", required=True, help="output of collect_stats")
+    add("--prosody_encoder_dir", help="of bin/export_prosody_encoder")
+    add("--balanced", action="store_true", help="weight the loss by class")
+    add("--nj", type=int, default=1, help="trainings at a time")
+    add("--ngpu", type=int, default=0, help="GPUs they share out")
     return parser
 
 
 def main(cmd: list[str] | None = None) -> None:
     """Train what is not complete."""
     args, extra = get_parser().parse_known_args(cmd)
-    logging.basicConfig(level="INFO", format="%(asctime)s (%(module)s) %(levelname)s: %(message)s")
-    try:
-        data_dir = Path(args.data_dir)
-        feats = Path(args.stats_dir) / "train/collect_feats/feats.scp"
+    start_log()
+    with user_errors("ser_train_folds", RuntimeError):  # that a training failed
+        data_dir, stats = Path(args.data_dir), Path(args.stats_dir) / "train"
+        feats = stats / "collect_feats/feats.scp"
         data = SerData(
             emotion=data_dir / "utt2emo",
-            shapes=Path(args.stats_dir) / "train/speech_shape",
+            shapes=stats / "speech_shape",
             speech=data_dir / "wav.scp",
             feats=feats if feats.is_file() else None,
             prosody_encoder_dir=args.prosody_encoder_dir and Path(args.prosody_encoder_dir),
@@ -63,8 +62,6 @@ def main(cmd: list[str] | None = None) -> None:
             systems, protocols, args.expdir, args.emotions, balanced=args.balanced, extra=extra
         )
         train_folds(runs, data, num_jobs=args.nj, num_gpus=args.ngpu)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(f"ser_train_folds: {error}") from error
 
 
 if __name__ == "__main__":

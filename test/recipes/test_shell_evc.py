@@ -17,7 +17,7 @@ PREPARATION = """data.sh derive_pairs prepare_fine_tuning format_wav extract_uni
     extract_speaker_vectors filter_length combine_data"""
 TRAINING = "p2v_train aggregate_stats_dirs launch"
 EVALUATION = """p2v_inference score_conversion score_intensity report_conversion
-    evaluate_speaker_vectors render_results"""
+    score_speaker_vectors report_render"""
 
 BEHAVIOUR = """
 case "${module}" in
@@ -161,7 +161,7 @@ def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
     run(recipe, with_pretrained="false", stop_stage="5", **settings)
     result = run(recipe, stage="9", with_robustness="true", robustness_pairs="36", **settings)
     assert result.returncode == 0, result.stderr
-    assert modules(recipe) == ["robustness", "render_results"]
+    assert modules(recipe) == ["robustness", "report_render"]
     assert re.findall(r"\(evc\.sh:.*Stage (\d): ", result.stdout) == ["9"]
     [options] = options_of(recipe, "robustness")
     results = "exp/evc_train_evc/name_limits_valid.loss.best/te"

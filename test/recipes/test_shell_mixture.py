@@ -83,7 +83,7 @@ def test_run_sh_takes_the_vocabulary_and_the_note_to_the_results(recipe: Path, u
     assert value_of(perturbed, "factors") == "0.9 1.0 1.1"
     done = run(recipe, *command, "--stage", "10", **corpora)
     assert done.returncode == 0, done.stderr
-    [vectors] = options_of(recipe, "evaluate_speaker_vectors")
+    [vectors] = options_of(recipe, "score_speaker_vectors")
     assert "Speaker vectors (LRS3 + OMG, without MSP-PODCAST + MSP-IMPROV)" in vectors
     [probe] = options_of(recipe, "probe")
     assert f"train_p2v_hubert_base_6_{units}_sp (LRS3 + OMG, without" in value_of(probe, "table")
@@ -160,4 +160,4 @@ def test_dry_run_of_a_recipe_without_an_estimate(recipe: Path):
 def test_note_that_the_user_gives_wins(recipe: Path):
     command = ["./run.sh", "--python", "fake/python", "--stage", "10", "--corpus_note", "mine"]
     assert run(recipe, *command, OMG="/o").returncode == 0
-    assert "Speaker vectors (mine)" in options_of(recipe, "evaluate_speaker_vectors")[0]
+    assert "Speaker vectors (mine)" in options_of(recipe, "score_speaker_vectors")[0]

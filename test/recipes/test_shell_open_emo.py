@@ -88,7 +88,7 @@ def test_results_of_the_run_that_downloads_name_what_was_downloaded(recipe: Path
     ]
     done = run(recipe, *command, "--local_data_opts", "--download true", EMODB="/b")
     assert done.returncode == 0, done.stderr
-    titles = options_of(recipe, "evaluate_speaker_vectors")[0]
+    titles = options_of(recipe, "score_speaker_vectors")[0]
     assert "Speaker vectors (CREMA-D + RAVDESS + EmoDB, without EmoV-DB)" in titles
 
 

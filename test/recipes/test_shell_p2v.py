@@ -20,7 +20,7 @@ PREPARATION = """data.sh format_wav:tr format_wav:va format_wav:te learn_kmeans:
     combine_data"""
 TRAINING = "p2v_train aggregate_stats_dirs launch"
 EVALUATION = """p2v_inference:te score_conversion:te report_conversion:te
-    evaluate_speaker_vectors probe render_results"""
+    score_speaker_vectors probe report_render"""
 
 BEHAVIOUR = """
 case "${module}" in
@@ -97,14 +97,13 @@ def test_a_rerun_repeats_neither_statistics_nor_training_nor_scores(recipe):
     assert result.returncode == 0, result.stderr
     again = unique(calls(recipe))
     assert (
-        again
-        == f"{PREPARATION} p2v_inference:te evaluate_speaker_vectors probe render_results".split()
+        again == f"{PREPARATION} p2v_inference:te score_speaker_vectors probe report_render".split()
     )
     assert result.stdout.count(": complete") == 3
 
 
 @pytest.mark.parametrize(
-    "module", ["format_wav", "aggregate_stats_dirs", "launch", "render_results"]
+    "module", ["format_wav", "aggregate_stats_dirs", "launch", "report_render"]
 )
 def test_a_failing_stage_ends_the_run_and_is_done_again(recipe, module):
     (recipe / "fail").write_text(module)

@@ -50,7 +50,7 @@ def test_all_stages_run_in_order(recipe):
     assert result.returncode == 0, result.stderr
     stages = ALWAYS.split()
     stages[3:3] = ["export_prosody_encoder", "cache_upstream_vectors"]
-    assert modules(recipe) == [*stages, "render_results"]
+    assert modules(recipe) == [*stages, "report_render"]
     shown = re.findall(r"Stage (\d): ", result.stdout)
     assert shown == list("12345678")
     assert re.search(r"Finished in \d+ s\n$", result.stdout)
@@ -59,7 +59,7 @@ def test_all_stages_run_in_order(recipe):
 def test_systems_that_need_neither_model_nor_upstream(recipe):
     result = run(recipe)
     assert result.returncode == 0, result.stderr
-    assert modules(recipe) == [*ALWAYS.split(), "render_results"]
+    assert modules(recipe) == [*ALWAYS.split(), "report_render"]
     assert "--prosody_encoder_dir" not in (recipe / "calls").read_text()
 
 
@@ -158,7 +158,7 @@ def test_training_and_scores(recipe):
         f"{experiment} --title Emotion recognition (synthetic speech) --units 200"
         " --comparisons a:b b:c --with_published"
     ]
-    assert options_of(recipe, "render_results") == [
+    assert options_of(recipe, "report_render") == [
         "--results_path exp/results.jsonl --out_path exp/RESULTS.md"
     ]
 

@@ -16,6 +16,7 @@ SETTINGS = {"test_sets": "ta tb", "p2v_model": "exp/p2v_x/best.pth", "python": "
 FAKE_PYTHON = """#!/usr/bin/env bash
 # Write down the module and its options; fail where the file `fail` names the module.
 module=${2##*.}
+case "${module}" in score | report) module+=_$3; set -- "${@:1:2}" "${@:4}" ;; esac
 echo "${module} ${*:3}" >> calls
 if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
 out=$(sed -n 's/.*--out_dir \\([^ ]*\\).*/\\1/p' <<< "$*")
@@ -77,7 +78,7 @@ def test_all_stages_run_in_order(recipe):
     result = run(recipe, db="/corpus", local_data_opts="--x y", corpus_note="synthetic speech")
     assert result.returncode == 0, result.stderr
     twice = [each for each in ("convert_list", "score_style", "report_style") for _ in range(2)]
-    assert [line.split()[0] for line in calls(recipe)] == ["data.sh", *twice, "render_results"]
+    assert [line.split()[0] for line in calls(recipe)] == ["data.sh", *twice, "report_render"]
     assert options_of(recipe, "data.sh") == ["--db /corpus --x y"]
     assert re.findall(r"\(style\.sh:.*Stage (\d): ", result.stdout) == list("1234")
     for module in ("convert_list", "score_style", "report_style"):

@@ -39,7 +39,7 @@ def run(recipe: Path, **settings: str) -> subprocess.CompletedProcess:
 def test_all_stages_run_in_order(recipe):
     result = run(recipe, local_data_opts="--x y")
     assert result.returncode == 0, result.stderr
-    expected = "data.sh format_wav filter_length launch score_vocoder render_results"
+    expected = "data.sh format_wav filter_length launch score_vocoder report_render"
     assert modules(recipe) == expected.split()
     assert re.findall(r"\(voc\.sh:.*Stage (\d): ", result.stdout) == list("12345")
     assert options_of(recipe, "data.sh") == ["--x y"]
@@ -82,7 +82,7 @@ def test_options_reach_training_and_scores(recipe):
 def test_an_existing_dump_is_taken(recipe):
     assert run(recipe, stop_stage="3").returncode == 0
     assert run(recipe, skip_data_prep="true").returncode == 0
-    assert modules(recipe) == ["launch", "score_vocoder", "render_results"]
+    assert modules(recipe) == ["launch", "score_vocoder", "report_render"]
 
 
 def test_a_rerun_repeats_neither_training_nor_scores(recipe, monkeypatch):

@@ -10,10 +10,10 @@ from pathlib import Path
 EGS2 = Path(__file__).resolve().parents[2] / "egs2"
 
 FAKE_PYTHON = """#!/usr/bin/env bash
-# Write down the module and its options; fail where the file `fail` names the module. The module
-# prepare counts with its command, such as prepare_esd.
+# Write down the module and its options; fail where the file `fail` names the module. A module with
+# commands counts with its command, such as prepare_esd.
 module=${2##*.}
-if [ "${module}" = prepare ]; then module+=_$3; set -- "${@:1:2}" "${@:4}"; fi
+case "${module}" in prepare | score | report) module+=_$3; set -- "${@:1:2}" "${@:4}" ;; esac
 echo "${module} ${*:3}" >> calls
 if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
 out=$(sed -n 's/.*--out\\(put\\)*_dir \\([^ ]*\\).*/\\2/p' <<< "$*")

@@ -131,7 +131,7 @@ score() {
         "${columns}" "${pairs}"/*)
     if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then return; fi
     compute "${results}/score.log" "${inference_ngpu}" \
-        "${python}" -m espnet2_ext.bin.score_conversion --inference_dir "${results}" \
+        "${python}" -m espnet2_ext.bin.score conversion --inference_dir "${results}" \
         --data_dir "${raw}/$3" --pairs_dir "${pairs}" --centroids_path "${kmeans_centroids}" \
         --unit_tag "${unit_tag}" "${page[@]}" --table "${title}, $3" --row_name "$5" \
         --protocol "${pairs}: $(cat "${pairs}/rule"), ${contrast}" \
@@ -196,7 +196,7 @@ fi
 if begin 7 "intensity scale"; then
     for name in "${tests[@]}"; do
         pairs=data/${name}/pairs/intensity
-        "${python}" -m espnet2_ext.bin.score_intensity --inference_dir "${tuned}/${name}/intensity" \
+        "${python}" -m espnet2_ext.bin.score intensity --inference_dir "${tuned}/${name}/intensity" \
             --data_dir "${raw}/${name}" --pairs_dir "${pairs}" "${page[@]}" \
             --table "Intensity: ${title}, ${name}" --num_workers "${inference_nj}" \
             --protocol "${pairs}: $(cat "${pairs}/rule"); drawn with seed ${pairs_seed}, vocoder ${vocoder}, ${contrast}"
@@ -205,14 +205,14 @@ fi
 
 if begin 8 "figures, audio and ${expdir}/RESULTS.md"; then
     for name in "${tests[@]}"; do
-        "${python}" -m espnet2_ext.bin.report_conversion --inference_dir "${tuned}/${name}/${rules[0]}" \
+        "${python}" -m espnet2_ext.bin.report conversion --inference_dir "${tuned}/${name}/${rules[0]}" \
             --data_dir "${raw}/${name}" --pairs_dir "data/${name}/pairs/${rules[0]}" "${page[@]}" \
             --title "Examples: ${title}, ${name}, ${rules[0]}" --train_dir "${evc_exp}" \
             --output_dir "${expdir}/report/${evc_tag}/${name}/${rules[0]}"
     done
-    "${python}" -m espnet2_ext.bin.evaluate_speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
+    "${python}" -m espnet2_ext.bin.score speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
         --protocol "encoder ${speaker_encoder}" --table "Speaker vectors${corpus_note:+ (${corpus_note})}"
-    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
 fi
 
 if "${with_robustness}" && begin 9 "robustness against damaged sources in ${expdir}/RESULTS.md"; then
@@ -223,7 +223,7 @@ if "${with_robustness}" && begin 9 "robustness against damaged sources in ${expd
         --unit_tag "${unit_tag}" --centroids_path "${kmeans_centroids}" --max_pairs "${robustness_pairs}" \
         --out_dir "${study}" --device "${device}" "${converting[@]}" "${page[@]}" \
         --table "Robustness: ${title}, ${tests[0]}, ${rules[0]}"
-    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
 fi
 
 log "Finished in ${SECONDS} s"

@@ -230,20 +230,20 @@ if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
         if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then continue; fi
         inputs=(--inference_dir "${results}" --data_dir "${raw}/${entry%/*}" --pairs_dir "${pairs}" "${page[@]}")
         compute "${results}/score.log" "${inference_ngpu}" \
-            "${python}" -m espnet2_ext.bin.score_conversion "${inputs[@]}" --table "${title}" \
+            "${python}" -m espnet2_ext.bin.score conversion "${inputs[@]}" --table "${title}" \
             --protocol "${pairs}, ${inference_tag}, contrast restored: ${restore_contrast}" \
             --unit_tag "${unit_tag}" --vocoder "${vocoder}" --train_config "${p2v_exp}/config.yaml" \
             --centroids_path "${centroids}" --num_workers "${inference_nj}" --device "${device}"
-        "${python}" -m espnet2_ext.bin.report_conversion "${inputs[@]}" --title "Examples: ${title}, ${entry/\//, }" \
+        "${python}" -m espnet2_ext.bin.report conversion "${inputs[@]}" --title "Examples: ${title}, ${entry/\//, }" \
             --output_dir "${expdir}/report/${p2v_tag}/${entry}" --train_dir "${p2v_exp}"
         mark_done "${results}" "${print}"
     done
-    "${python}" -m espnet2_ext.bin.evaluate_speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
+    "${python}" -m espnet2_ext.bin.score speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
         --protocol "encoder ${encoder}" --table "Speaker vectors${corpus_note:+ (${corpus_note})}"
     compute "${p2v_exp}/probe.log" "${inference_ngpu}" "${python}" -m espnet2_ext.bin.probe "${page[@]}" \
         --data_dirs "${tests[@]/#/${raw}/}" --model_file "${p2v_exp}/${inference_model}" --unit_tag "${unit_tag}" \
         --table "Disentanglement: ${title}" --num_workers "${inference_nj}" --device "${device}"
-    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
 fi
 
 log "Finished in ${SECONDS} s"

@@ -142,7 +142,7 @@ if begin 8 "scores in ${expdir}/RESULTS.md"; then
     "${python}" -m espnet2_ext.bin.ser_score "${experiment[@]}" \
         --title "Emotion recognition${corpus_note:+ (${corpus_note})}" \
         ${units:+--units "${units}"} ${pairs[@]:+--comparisons "${pairs[@]}"} "${literature[@]}"
-    "${python}" -m espnet2_ext.bin.render_results --results_path "${expdir}/results.jsonl" \
+    "${python}" -m espnet2_ext.bin.report render --results_path "${expdir}/results.jsonl" \
         --out_path "${expdir}/RESULTS.md"
 fi
 

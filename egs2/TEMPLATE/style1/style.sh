@@ -89,7 +89,7 @@ if begin 3 "scores in ${expdir}/results.jsonl"; then
             "${f0_method}" "${centroids}")
         if [ -f "${expdir}/results.jsonl" ] && is_done "${results}/${name}" "${print}"; then continue; fi
         compute "${results}/${name}/score.log" "${inference_ngpu}" \
-            "${python}" -m espnet2_ext.bin.score_style --list "data/${name}/list.tsv" "${model[@]}" \
+            "${python}" -m espnet2_ext.bin.score style --list "data/${name}/list.tsv" "${model[@]}" \
             --out_dir "${results}/${name}" "${page[@]}" --table "${title}, ${name}" \
             --protocol "data/${name}/list.tsv, model ${style_tag}/$(basename "${p2v_model}"), ${contrast}" \
             --f0_method "${f0_method}" --num_workers "${inference_nj}" --device "${device}"
@@ -99,11 +99,11 @@ fi
 
 if begin 4 "figures, audio and ${expdir}/RESULTS.md"; then
     for name in "${tests[@]}"; do
-        "${python}" -m espnet2_ext.bin.report_style --list "data/${name}/list.tsv" "${page[@]}" \
+        "${python}" -m espnet2_ext.bin.report style --list "data/${name}/list.tsv" "${page[@]}" \
             --conversions_dir "${results}/${name}" --output_dir "${expdir}/report/${style_tag}/${name}" \
             --title "Examples: ${title}, ${name}" --per_condition "${figures_per_condition}"
     done
-    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
 fi
 
 log "Finished in ${SECONDS} s"

@@ -124,14 +124,14 @@ if begin 5 "resynthesis, scores and ${expdir}/RESULTS.md"; then
         title="Vocoders: ${voc_tag}${corpus_note:+ (${corpus_note})}, ${name}"
         print=$(fingerprint "${raw}/${name}/wav.scp" "${voc_exp}/${inference_model}" "${references}" "${title}")
         if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then continue; fi
-        compute "${results}/score.log" "${inference_ngpu}" "${python}" -m espnet2_ext.bin.score_vocoder \
+        compute "${results}/score.log" "${inference_ngpu}" "${python}" -m espnet2_ext.bin.score vocoder \
             --data_dir "${raw}/${name}" --output_dir "${results}" "${page[@]}" --table "${title}" \
             --protocol "true mels of ${name}, vocoder trained on ${train_set}" \
             --vocoders "voc_${voc_tag}=${voc_exp}/${inference_model}" "${others[@]}" \
             --num_workers "${workers}" --device "${device}"
         mark_done "${results}" "${print}"
     done
-    "${python}" -m espnet2_ext.bin.render_results "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
 fi
 
 log "Finished in ${SECONDS} s"

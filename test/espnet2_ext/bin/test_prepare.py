@@ -75,7 +75,7 @@ def test_options_become_arguments(capsys: pytest.CaptureFixture):
         given.update(many=many, size=size)
 
     sizes = vars(MiniEmoSize()) | {"test_voices": 3}
-    call(function, {"many": 2, **sizes})
+    call(function, many=2, **sizes)
     assert given == {"many": 2, "size": MiniEmoSize(test_voices=3)}
     with pytest.raises(SystemExit):
         main(["crema_d", "--data", "x"])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from espnet2_ext.bin import score_conversion
+from espnet2_ext.bin import score
 from espnet2_ext.metrics.conversion import PairScore, read_scores
 from espnet2_ext.metrics.statistics import crossed_interval
 from espnet2_ext.report.conversion import conversion_metrics, report_scores, summarise_scores
@@ -122,8 +122,9 @@ def test_the_papers_table_stands_beside_ours_where_asked(
     report_scores(**options)
     assert not any(" in [P2V]" in r.row for r in read_records(tmp_path / "results.jsonl"))
     (tmp_path / "results.jsonl").unlink()
-    command = [part for key, value in options.items() for part in (f"--{key}", value)]
-    score_conversion.main([*command, "--with_published"])
+    given = (part for key, value in options.items() for part in (f"--{key}", value))
+    command = ["conversion", *given]
+    score.main([*command, "--with_published"])
     records = read_records(tmp_path / "results.jsonl")
     shown = [r for r in records if r.row == "Emovox [34] in [P2V]"]
     assert [(r.metric, r.value, r.table) for r in shown] == [
@@ -185,7 +186,8 @@ def arguments(files, tmp_path) -> dict[str, str]:
 
 def test_a_rerun_gives_the_same_file(conversion_files, fake_units: None, tmp_path) -> None:
     options = arguments(conversion_files, tmp_path)
-    score_conversion.main([part for key, value in options.items() for part in (f"--{key}", value)])
+    given = (part for key, value in options.items() for part in (f"--{key}", value))
+    score.main(["conversion", *given])
     before = (tmp_path / "results.jsonl").read_bytes()
     report_scores(**options)
     assert (tmp_path / "results.jsonl").read_bytes() == before
@@ -217,9 +219,10 @@ def test_a_second_list_adds_its_row_only(conversion_files, fake_units: None, tmp
 
 def test_an_error_is_one_line(conversion_files, tmp_path) -> None:
     options = {**arguments(conversion_files, tmp_path), "unit_tag": "none"}
-    command = [part for key, value in options.items() for part in (f"--{key}", value)]
-    with pytest.raises(SystemExit, match="score_conversion: .*units_none"):
-        score_conversion.main(command)
+    given = (part for key, value in options.items() for part in (f"--{key}", value))
+    command = ["conversion", *given]
+    with pytest.raises(SystemExit, match="score conversion: .*units_none"):
+        score.main(command)
 
 
 def test_a_word_error_rate_is_errors_over_words_of_all_together() -> None:

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from matplotlib.figure import Figure
 
-from espnet2_ext.bin import report_conversion as bin_report
+from espnet2_ext.bin import report as command_line
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.report import conversion as conversion_report
 from espnet2_ext.report.conversion import report_conversion
@@ -60,8 +60,9 @@ def test_the_page_links_files_that_exist(
         "results_path": tmp_path / "exp/results.jsonl",
         "title": "Examples (synthetic)",
     }
-    command = [str(part) for key, value in options.items() for part in (f"--{key}", value)]
-    bin_report.main(command)
+    command = ["conversion"]
+    command += [str(part) for key, value in options.items() for part in (f"--{key}", value)]
+    command_line.main(command)
     records = read_records(tmp_path / "exp/results.jsonl")
     assert len(records) == 12
     assert all((tmp_path / "exp" / str(record.value)).is_file() for record in records)
@@ -70,7 +71,7 @@ def test_the_page_links_files_that_exist(
     assert "### neutral-sad\n\ntext of spk-s2\n\n![mel and F0 of neutral-sad](report/b_mel" in text
     before = (tmp_path / "exp/results.jsonl").read_bytes()
     monkeypatch.setattr(conversion_report, "save_figure", lambda figure, path: None)
-    bin_report.main(command)
+    command_line.main(command)
     assert (tmp_path / "exp/results.jsonl").read_bytes() == before
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.bin import score_intensity
+from espnet2_ext.bin.score import main
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.report.records import read_records
 
@@ -51,7 +51,7 @@ def score(files: dict[str, Path]) -> dict[tuple[str, str, str], float]:
     options = {"inference_dir": files["inference"], "data_dir": files["dump"]}
     options |= {"pairs_dir": files["pairs"], "results_path": results}
     command = [str(w) for name, value in options.items() for w in (f"--{name}", value)]
-    score_intensity.main([*command, "--table", "T", "--protocol", "P"])
+    main(["intensity", *command, "--table", "T", "--protocol", "P"])
     return {(r.table, r.row, r.metric): r.value for r in read_records(results)}
 
 
@@ -104,5 +104,5 @@ def test_speech_without_voice_counts_as_0_hz(files: dict[str, Path]) -> None:
 )  # fmt: skip
 def test_what_is_missing_is_one_line(files: dict[str, Path], change, said: str) -> None:
     change(files)
-    with pytest.raises(SystemExit, match=f"score_intensity: .*{said}"):
+    with pytest.raises(SystemExit, match=f"score intensity: .*{said}"):
         score(files)

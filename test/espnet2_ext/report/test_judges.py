@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from espnet2_ext.bin import score_conversion
+from espnet2_ext.bin.score import main
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.metrics.conversion import read_scores
 from espnet2_ext.report import judges as hearing
@@ -62,8 +62,8 @@ def score(conversion_files, fake_units: None):
     results = files.data_dir.parent / "results.jsonl"
 
     def score(*options: str) -> dict[tuple[str, str], Record]:
-        score_conversion.main(
-            f"--inference_dir {files.inference_dir} --data_dir {files.data_dir} "
+        main(
+            f"conversion --inference_dir {files.inference_dir} --data_dir {files.data_dir} "
             f"--pairs_dir {files.pairs_dir} --centroids_path any --unit_tag tiny --table T "
             f"--protocol P --results_path {results}".split()
             + [*options]
@@ -128,7 +128,7 @@ def test_a_package_that_is_not_there_is_one_line_before_any_work(
 ) -> None:
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(SystemExit, match=f"^score_conversion: .*{said}") as info:
+    with pytest.raises(SystemExit, match=f"^score conversion: .*{said}") as info:
         score(*option)
     assert "\n" not in str(info.value)
     assert not (conversion_files.inference_dir / "scores.tsv").exists()
@@ -139,7 +139,7 @@ def test_the_word_error_rate_needs_words_of_every_utterance(
 ) -> None:
     path: Path = conversion_files.data_dir / "text"
     write_table(path, {"spk-s1": "One", "spk-s2": "One", "spk-t1": "?!", "spk-t2": "One"})
-    with pytest.raises(SystemExit, match=r"^score_conversion: .*text: no words of spk-t1, which"):
+    with pytest.raises(SystemExit, match=r"^score conversion: .*text: no words of spk-t1, which"):
         score("--word_error_rate", "tiny")
     path.unlink()
     with pytest.raises(SystemExit, match=r"text: missing; the word error rate needs what is said"):

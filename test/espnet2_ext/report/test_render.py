@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.bin import render_results as bin_render
+from espnet2_ext.bin import report
 from espnet2_ext.report.records import Record, append_records
 from espnet2_ext.report.render import render_results
 
@@ -110,8 +110,9 @@ def test_environment_stands_first_and_examples_last(tmp_path: Path) -> None:
 def test_links_hold_from_another_folder(tmp_path: Path) -> None:
     figure = Record("Examples", "sad", "mel", "report/a.png", "path", 1, "", "", "")
     append_records(tmp_path / "exp/results.jsonl", [figure])
-    bin_render.main(
+    report.main(
         [
+            "render",
             "--results_path",
             str(tmp_path / "exp/results.jsonl"),
             "--out_path",
@@ -128,5 +129,5 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
 def test_without_results_there_is_no_page(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no results yet"):
         render_results(tmp_path / "none.jsonl", tmp_path / "RESULTS.md")
-    with pytest.raises(SystemExit, match="render_results: .*no results yet"):
-        bin_render.main(["--results_path", "none.jsonl", "--out_path", "RESULTS.md"])
+    with pytest.raises(SystemExit, match="report render: .*no results yet"):
+        report.main(["render", "--results_path", "none.jsonl", "--out_path", "RESULTS.md"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.bin import evaluate_speaker_vectors
+from espnet2_ext.bin import score
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.report.records import read_records
 
@@ -26,9 +26,9 @@ def data_dir(tmp_path: Path) -> Path:
 
 def test_command_adds_a_row_and_repeats_to_the_same_file(data_dir: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
-    command = ["--data_dirs", str(data_dir), "--results_path", str(results)]
+    command = ["speaker_vectors", "--data_dirs", str(data_dir), "--results_path", str(results)]
     command += ["--table", "Speaker vectors (synthetic)", "--protocol", "by hand"]
-    evaluate_speaker_vectors.main(command)
+    score.main(command)
     records = {record.metric: record for record in read_records(results)}
     assert list(records) == [
         "EER",
@@ -45,19 +45,25 @@ def test_command_adds_a_row_and_repeats_to_the_same_file(data_dir: Path, tmp_pat
     assert records["EER"].protocol == "by hand; 8 of 8 utterances, 2 speakers, 28 pairs"
     assert {(record.row, record.n) for record in records.values()} == {("valid", 8)}
     before = results.read_text()
-    evaluate_speaker_vectors.main(command)
+    score.main(command)
     assert results.read_text() == before
 
 
 def test_metrics_without_labels_are_left_out(data_dir: Path, tmp_path: Path) -> None:
     (data_dir / "utt2emo").unlink()
     results = tmp_path / "results.jsonl"
-    command = ["--data_dirs", str(data_dir), "--results_path", str(results)]
-    evaluate_speaker_vectors.main([*command, "--table", "t", "--protocol", "p"])
+    command = ["speaker_vectors", "--data_dirs", str(data_dir), "--results_path", str(results)]
+    score.main([*command, "--table", "t", "--protocol", "p"])
     assert [record.metric for record in read_records(results)] == ["EER", "cosine, other voice"]
 
 
 def test_vectors_that_are_not_there_are_one_line(tmp_path: Path) -> None:
-    command = ["--data_dirs", str(tmp_path), "--results_path", str(tmp_path / "r.jsonl")]
-    with pytest.raises(SystemExit, match="^evaluate_speaker_vectors: .*run extract_speaker_vec"):
-        evaluate_speaker_vectors.main([*command, "--table", "t", "--protocol", "p"])
+    command = [
+        "speaker_vectors",
+        "--data_dirs",
+        str(tmp_path),
+        "--results_path",
+        str(tmp_path / "r.jsonl"),
+    ]
+    with pytest.raises(SystemExit, match="^score speaker_vectors: .*run extract_speaker_vec"):
+        score.main([*command, "--table", "t", "--protocol", "p"])

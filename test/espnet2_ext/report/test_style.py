@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.bin import report_style, score_style
+from espnet2_ext.bin import report, score
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
 from espnet2_ext.metrics import style as style_measures
 from espnet2_ext.metrics.style import Difference, StyleScore
@@ -147,13 +147,15 @@ def test_what_was_not_converted_is_named(tmp_path: Path, recipe: dict[str, str])
         report_style_figures(tmp_path / "list.tsv", lacking, tmp_path, tmp_path / "r", title="t")
 
 
-@pytest.mark.parametrize("module", [score_style, report_style])
+@pytest.mark.parametrize("module", [score, report])
 def test_commands_end_in_one_line_where_nothing_was_converted(module, tmp_path: Path):
     name = module.__name__.rsplit(".", 1)[1]
     common = f"--list {tmp_path}/l.tsv --results_path {tmp_path}/r.jsonl"
     command = {
-        "score_style": f"--out_dir {tmp_path} --model_file x --table t --protocol p",
-        "report_style": f"--conversions_dir {tmp_path} --output_dir {tmp_path} --title t",
+        "score": f"--out_dir {tmp_path} --model_file x --table t --protocol p",
+        "report": f"--conversions_dir {tmp_path} --output_dir {tmp_path} --title t",
     }[name]
-    with pytest.raises(SystemExit, match=rf"^{name}: .*conversions\.tsv: missing; run the conv"):
-        module.main(f"{common} {command}".split())
+    with pytest.raises(
+        SystemExit, match=rf"^{name} style: .*conversions\.tsv: missing; run the conv"
+    ):
+        module.main(f"style {common} {command}".split())

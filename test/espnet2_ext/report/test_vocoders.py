@@ -9,7 +9,7 @@ import soundfile
 import torch
 from reference.tiny_vocoder import write_trained_vocoder
 
-from espnet2_ext.bin.score_vocoder import main
+from espnet2_ext.bin.score import main
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.report.vocoders import parse_vocoders
 from espnet2_ext.vocoder import build_vocoder
@@ -34,7 +34,7 @@ def run(data: Path, *vocoders: object) -> dict[tuple[str, str], dict]:
     root = data.parent
     command = ["--data_dir", data, "--output_dir", root / "out", "--table", "T (synthetic)"]
     command += ["--results_path", root / "results.jsonl", "--protocol", "of a test"]
-    main([str(word) for word in (*command, "--vocoders", *vocoders)])
+    main(["vocoder", *map(str, (*command, "--vocoders", *vocoders))])
     lines = (root / "results.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     return {(r["row"], r["metric"]): r for r in records if r["table"] == "T (synthetic)"}
@@ -86,7 +86,7 @@ def test_rows_have_names_of_their_own() -> None:
 
 
 def test_wrong_input_ends_in_one_line(data) -> None:
-    with pytest.raises(SystemExit, match="score_vocoder: vocoder 'word': expected"):
+    with pytest.raises(SystemExit, match="score vocoder: vocoder 'word': expected"):
         run(data, "word")
     wav = data.parent / "a-2.wav"
     soundfile.write(wav, np.zeros(300), 16000)
