@@ -65,5 +65,5 @@ def test_errors_are_one_line(conversion: Path, monkeypatch: pytest.MonkeyPatch) 
         listening_manifest.main(
             "--system ours=none --data_dir dump --pairs_dir pairs --out_path list.tsv".split()
         )
-    with pytest.raises(SystemExit, match="listening_test: .*list.tsv"):
+    with pytest.raises(SystemExit, match="listening_test make: .*list.tsv"):
         listening_test.main("make --manifest_path list.tsv --out_dir out --title T".split())
