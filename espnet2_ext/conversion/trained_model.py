@@ -163,18 +163,22 @@ def _find_speaker_encoder(
 # Source: [P2V] IV-D (fine-tuning on ESD of the model pretrained on other corpora).
 
 MODEL_KEYS = (
+    "features",
     "features_conf",
     "normalize",
     "specaug",
     "specaug_conf",
+    "unit_encoder",
     "unit_encoder_conf",
     "speaker_dim",
+    "prosody_encoder",
     "prosody_encoder_conf",
+    "decoder",
     "decoder_conf",
     "model_conf",
 )
 """Of config.yaml; everything else of it is of the training."""
-FIXED_KEYS = ("features_conf", "normalize", "normalize_conf", "speaker_dim")
+FIXED_KEYS = ("features", "features_conf", "normalize", "normalize_conf", "speaker_dim")
 """What fine-tuning cannot change without changing what the weights mean."""
 
 
@@ -200,7 +204,12 @@ def prepare_fine_tuning(
     for key in FIXED_KEYS:
         if key in own:
             raise ValueError(f"{config}: {key} is the pretrained model's; leave it out")
-    merged = {**own, **{key: _merge(files.config.get(key), own.get(key)) for key in MODEL_KEYS}}
+    inherited = {
+        key: _merge(files.config.get(key), own.get(key))
+        for key in MODEL_KEYS
+        if key in files.config or key in own
+    }
+    merged = {**own, **inherited}
     out_dir.mkdir(parents=True, exist_ok=True)
     link = out_dir / "model.pth"
     link.unlink(missing_ok=True)

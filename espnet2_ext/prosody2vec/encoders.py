@@ -1,4 +1,8 @@
-"""The trainable prosody encoder: an ECAPA-TDNN over mel frames."""
+"""What encodes units and prosody: U2V, the ECAPA-TDNN prosody encoder, and ESPnet's encoders.
+
+No result depends on how far a batch is padded, in training mode either; of ESPnet's encoders,
+see ``EspnetProsodyEncoder``.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -405,8 +409,65 @@ def _normalised(mels: torch.Tensor, mask: torch.Tensor, choice: str) -> torch.Te
     return mels
 
 
+class EspnetProsodyEncoder(nn.Module):
+    """Any encoder of ESPnet's ASR task, pooled over time and projected; not in paper.
+
+    Padding does not change a vector where ESPnet's encoder masks it: ``rnn``, and
+    ``transformer`` with ``input_layer: linear``. Encoders with subsampling or convolutions
+    (``input_layer: conv2d``, ``conformer``) look past an utterance's end by a few frames.
+
+    Args:
+        mel_dim: M of the input.
+        encoder: name in ``espnet2.tasks.asr.encoder_choices``, such as ``conformer``.
+        encoder_conf: its keyword arguments without ``input_size``; None for its defaults.
+        pooling: over time: ``mean`` or ``attentive_statistics``, as in ECAPA-TDNN.
+        output_dim: width of the vector.
+
+    Raises:
+        ValueError: no such encoder or pooling.
+    """
+
+    def __init__(
+        self,
+        mel_dim: int = 80,
+        encoder: str = "transformer",
+        encoder_conf: dict[str, Any] | None = None,
+        pooling: str = "mean",
+        output_dim: int = 192,
+    ):
+        super().__init__()
+        # Takes seconds: it imports every model of ESPnet's ASR.
+        from espnet2.tasks.asr import encoder_choices
+
+        if pooling not in ("mean", "attentive_statistics"):
+            raise ValueError(f"pooling: mean or attentive_statistics, not {pooling!r}")
+        encoder_class = encoder_choices.get_class(encoder)
+        self.encoder = encoder_class(input_size=mel_dim, **(encoder_conf or {}))
+        width = self.encoder.output_size()
+        self.pooling: AttentiveStatisticsPooling | None = None
+        if pooling == "attentive_statistics":
+            self.pooling = AttentiveStatisticsPooling(width, attention_channels=128)
+            width = 2 * width
+        self.output_dim = output_dim
+        self.projection = nn.Linear(width, output_dim)
+
+    def forward(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
+        """Return prosody_embedding (B, output_dim); arguments as for ProsodyEncoder."""
+        # ESPnet's masks are as wide as the longest item.
+        mels = mels[:, : int(mel_lengths.max())]
+        hidden, lengths, *_ = self.encoder(mels, mel_lengths)
+        if isinstance(hidden, tuple):  # with the outputs of intermediate layers
+            hidden = hidden[0]
+        # Subsampling may leave nothing of an utterance that is much shorter than the longest.
+        lengths = lengths.to(hidden.device).clamp(min=1)
+        mask = length_mask(lengths, hidden.size(1))[:, None, :].to(hidden.dtype)
+        hidden = hidden.transpose(1, 2) * mask
+        if self.pooling is not None:
+            return self.projection(self.pooling(hidden, mask))
+        return self.projection(hidden.sum(dim=2) / lengths[:, None])
+
+
 # ---------------------------------------------------------------- unit encoder
-# U2V: discrete units to a sequence of vectors.
 
 
 class UnitEncoder(nn.Module):

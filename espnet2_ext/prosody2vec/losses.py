@@ -100,6 +100,7 @@ def true_unit_of_step(
     unit_durations: torch.Tensor,
     unit_lengths: torch.Tensor,
     step_lengths: torch.Tensor,
+    num_steps: int,
     *,
     samples_per_step: int | torch.Tensor,
     first_step_centre_samples: float | torch.Tensor,
@@ -115,6 +116,7 @@ def true_unit_of_step(
         unit_durations: (B, U) run lengths in upstream frames; ignored past unit_lengths.
         unit_lengths: (B,).
         step_lengths: (B,) decoder steps of each item.
+        num_steps: S, those of the padded batch.
         samples_per_step: hop of the mel times the reduction factor; (B, 1) where items
             are stretched in time.
         first_step_centre_samples: centre of step 0; (r - 1) / 2 hops for a centred mel;
@@ -125,7 +127,7 @@ def true_unit_of_step(
     units = torch.arange(unit_durations.size(1), device=unit_durations.device)
     durations = unit_durations.masked_fill(units[None, :] >= unit_lengths[:, None], 0)
     ends = durations.cumsum(dim=1)
-    steps = torch.arange(int(step_lengths.max()), device=unit_durations.device)
+    steps = torch.arange(num_steps, device=unit_durations.device)
     centres = first_step_centre_samples + steps * samples_per_step
     frames = ((centres - unit_offset_samples) / unit_stride_samples).round().long().clamp(min=0)
     frames = frames.expand(len(ends), -1).contiguous()

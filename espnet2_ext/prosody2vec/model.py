@@ -153,8 +153,10 @@ class Prosody2VecModel(AbsESPnetModel):
             ValueError: neither speech nor feats, or both.
         """
         mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
-        # The part of a batch that DataParallel hands out need not hold the longest utterance.
-        mels = mels[:, : int(mel_lengths.max())]
+        # The part of a batch that DataParallel hands out need not hold the longest utterance;
+        # other batches do. Reading the length off a GPU waits for all that it has to do.
+        if getattr(self, "_is_replica", False) or mels.device.type == "cpu":
+            mels = mels[:, : int(mel_lengths.max())]
         stretch = torch.ones(len(mels), device=mels.device)
         if self.training and self.tempo_stretch > 1.0:
             stretch = draw_factors(len(mels), self.tempo_stretch, mels.device)
@@ -162,7 +164,10 @@ class Prosody2VecModel(AbsESPnetModel):
         prosody_embedding = self.prosody(mels, mel_lengths)
         mels = self._whole_groups(mels)
         step_lengths = self.steps_of(mel_lengths)
-        true_units = self.true_units(unit_durations, units_lengths, step_lengths, stretch)
+        num_steps = mels.size(1) // self.decoder.reduction_factor
+        true_units = self.true_units(
+            unit_durations, units_lengths, step_lengths, num_steps, stretch
+        )
         memory = self.memory(units, units_lengths, speaker_embedding, prosody_embedding)
         output = self._decoder_pass(memory, mels, true_units)
         loss, stats = self._losses(output, mels, mel_lengths, step_lengths, true_units)
@@ -216,9 +221,10 @@ class Prosody2VecModel(AbsESPnetModel):
         )
         step_lengths = self.steps_of(mel_lengths)
         unstretched = torch.ones(len(mels), device=mels.device)
-        true_units = self.true_units(unit_durations, units_lengths, step_lengths, unstretched)
-        true_units = true_units.cpu()
         inputs = self.decoder.step_inputs(self._whole_groups(mels))
+        true_units = self.true_units(
+            unit_durations, units_lengths, step_lengths, inputs.size(1), unstretched
+        ).cpu()
         attention = self.decoder.free(memory, inputs).attention
         assert attention is not None, "a free pass has one"
         attention = attention.float().cpu()
@@ -275,6 +281,7 @@ class Prosody2VecModel(AbsESPnetModel):
         unit_durations: torch.Tensor,
         unit_lengths: torch.Tensor,
         step_lengths: torch.Tensor,
+        num_steps: int,
         stretch: torch.Tensor,
     ) -> torch.Tensor:
         """Return (B, S) the unit spoken at each step, -1 past the end; see alignment.py.
@@ -283,6 +290,7 @@ class Prosody2VecModel(AbsESPnetModel):
             unit_durations: (B, U).
             unit_lengths: (B,).
             step_lengths: (B,).
+            num_steps: S, those of the padded batch.
             stretch: (B,) how many times longer the mels are than the audio of the units.
         """
         hop = self.features.hop_length / stretch[:, None]  # samples of that audio
@@ -291,6 +299,7 @@ class Prosody2VecModel(AbsESPnetModel):
             unit_durations,
             unit_lengths,
             step_lengths,
+            num_steps,
             samples_per_step=hop * group,
             first_step_centre_samples=hop * (group - 1) / 2,
             unit_stride_samples=self.unit_stride_samples,

@@ -10,12 +10,18 @@ from espnet2.tasks.abs_task import scheduler_classes
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
-from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
-from espnet2_ext.prosody2vec.encoders import ProsodyEncoder, UnitEncoder
-from espnet2_ext.prosody2vec.mels import HifiGanMel
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
 from espnet2_ext.speaker.embeddings import SpeakerVectorSampler
-from espnet2_ext.training.options import add_component_options, normalize_choices, specaug_choices
+from espnet2_ext.training.options import (
+    add_component_options,
+    build_part,
+    decoder_choices,
+    features_choices,
+    normalize_choices,
+    prosody_encoder_choices,
+    specaug_choices,
+    unit_encoder_choices,
+)
 from espnet2_ext.training.schedule import SplitIterFactory, WarmupCosineLR
 from espnet2_ext.training.task import TrainedTask
 from espnet2_ext.training.trainer import Prosody2VecTrainer
@@ -93,7 +99,14 @@ class Prosody2VecTask(TrainedTask):
     """Pretraining by reconstruction ([P2V] III, IV-B)."""
 
     num_optimizers: int = 1
-    class_choices_list = [normalize_choices, specaug_choices]
+    class_choices_list = [
+        features_choices,
+        normalize_choices,
+        specaug_choices,
+        unit_encoder_choices,
+        prosody_encoder_choices,
+        decoder_choices,
+    ]
     trainer = Prosody2VecTrainer
 
     @classmethod
@@ -122,16 +135,7 @@ class Prosody2VecTask(TrainedTask):
             default=True,
             help="draw speaker vectors; only data that holds them already needs False",
         )
-        add_component_options(
-            group,
-            {
-                "features": HifiGanMel,
-                "unit_encoder": UnitEncoder,
-                "prosody_encoder": ProsodyEncoder,
-                "decoder": Prosody2VecDecoder,
-                "model": Prosody2VecModel,
-            },
-        )
+        add_component_options(group, {"model": Prosody2VecModel})
         for choices in cls.class_choices_list:
             choices.add_arguments(group)
 
@@ -212,18 +216,18 @@ class Prosody2VecTask(TrainedTask):
             args.num_units = len(centroids.centers)
             args.unit_stride_samples = centroids.stride_samples
             args.unit_offset_samples = centroids.offset_samples
-        features = HifiGanMel(**args.features_conf)
-        unit_encoder = UnitEncoder(args.num_units, **args.unit_encoder_conf)
-        prosody_conf = {**args.prosody_encoder_conf, "mel_dim": features.mel_dim}
-        prosody_encoder = ProsodyEncoder(**prosody_conf)
-        shared_dim = args.speaker_dim + prosody_encoder.output_dim
-        decoder_conf = {**args.decoder_conf, "mel_dim": features.mel_dim}
-        normalize = None
-        if args.normalize is not None and not args.collect_stats:
-            normalize = normalize_choices.get_class(args.normalize)(**args.normalize_conf)
-        augmentation = None
-        if args.specaug is not None:
-            augmentation = specaug_choices.get_class(args.specaug)(**args.specaug_conf)
+        features = build_part(features_choices, args)
+        mel_dim = features.mel_dim
+        unit_encoder = build_part(unit_encoder_choices, args, num_units=args.num_units)
+        prosody_encoder = build_part(prosody_encoder_choices, args, mel_dim=mel_dim)
+        decoder = build_part(
+            decoder_choices,
+            args,
+            encoded_dim=unit_encoder.output_dim,
+            shared_dim=args.speaker_dim + prosody_encoder.output_dim,
+            mel_dim=mel_dim,
+        )
+        normalize = None if args.collect_stats else build_part(normalize_choices, args)
         model_conf = dict(args.model_conf)
         for name in ("unit_stride_samples", "unit_offset_samples"):
             if getattr(args, name) is not None:
@@ -231,10 +235,10 @@ class Prosody2VecTask(TrainedTask):
         return Prosody2VecModel(
             features=features,
             normalize=normalize,
-            prosody_augmentation=augmentation,
+            prosody_augmentation=build_part(specaug_choices, args),
             unit_encoder=unit_encoder,
             prosody_encoder=prosody_encoder,
-            decoder=Prosody2VecDecoder(unit_encoder.output_dim, shared_dim, **decoder_conf),
+            decoder=decoder,
             **model_conf,
         )
 

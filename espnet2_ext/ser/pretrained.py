@@ -37,13 +37,17 @@ class ProsodyEncoderSettings:
     """What ``config.yaml`` of such a folder says.
 
     Attributes:
-        features_conf: of HifiGanMel.
-        prosody_encoder_conf: of ProsodyEncoder.
+        features: name of the class; None, the default, in folders from before the choice.
+        features_conf: its arguments.
+        prosody_encoder: as ``features``.
+        prosody_encoder_conf: its arguments.
         stats_file: path of the statistics.
         source: of the weights.
     """
 
+    features: str | None
     features_conf: dict[str, Any]
+    prosody_encoder: str | None
     prosody_encoder_conf: dict[str, Any]
     stats_file: str
     source: str
@@ -93,7 +97,9 @@ def export_prosody_encoder(
     settings = {
         "source": str(model_file),
         "sha256": digest,
+        "features": config.get("features"),
         "features_conf": config["features_conf"],
+        "prosody_encoder": config.get("prosody_encoder"),
         "prosody_encoder_conf": config["prosody_encoder_conf"],
     }
     with atomic_open(out_dir / CONFIG) as stream:
@@ -128,7 +134,9 @@ def read_settings(directory: str | Path) -> ProsodyEncoderSettings:
             )
     config = yaml.safe_load((directory / CONFIG).read_text(encoding="utf-8"))
     return ProsodyEncoderSettings(
+        features=config.get("features"),
         features_conf=config["features_conf"],
+        prosody_encoder=config.get("prosody_encoder"),
         prosody_encoder_conf=config["prosody_encoder_conf"],
         stats_file=str(directory / STATISTICS),
         source=config["source"],

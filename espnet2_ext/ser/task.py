@@ -11,16 +11,22 @@ import torch
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
 from espnet2.tasks.abs_task import optim_classes
 from espnet2.torch_utils.device_funcs import to_device
+from espnet2.train.class_choices import ClassChoices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.distributed_utils import DistributedOption
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet2_ext.metrics.ser import Prediction, score_emotions, write_predictions
-from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
-from espnet2_ext.prosody2vec.mels import HifiGanMel
 from espnet2_ext.ser.model import EmotionModel, FineTunedUpstream, LayerPooling
 from espnet2_ext.ser.pretrained import WEIGHTS, read_settings
-from espnet2_ext.training.options import add_component_options, normalize_choices, specaug_choices
+from espnet2_ext.training.options import (
+    add_component_options,
+    build_part,
+    features_choices,
+    normalize_choices,
+    prosody_encoder_choices,
+    specaug_choices,
+)
 from espnet2_ext.training.task import TrainedTask
 from espnet2_ext.training.trainer import SafeTrainer
 
@@ -177,11 +183,23 @@ class NoBatches(AbsIterFactory):
         return iter(())
 
 
+upstream_pooling_choices = ClassChoices(
+    "upstream_pooling", classes=dict(layers=LayerPooling), default="layers"
+)
+"""Built with ``num_layers`` and ``dim``; means over time (B, L, D) to (B, ``output_dim``)."""
+
+
 class EmotionTask(TrainedTask):
     """Emotion of an utterance ([P2V] IV-C)."""
 
     num_optimizers: int = 1
-    class_choices_list = [normalize_choices, specaug_choices]
+    class_choices_list = [
+        features_choices,
+        normalize_choices,
+        specaug_choices,
+        prosody_encoder_choices,
+        upstream_pooling_choices,
+    ]
     trainer = EmotionTrainer
 
     @classmethod
@@ -202,15 +220,7 @@ class EmotionTask(TrainedTask):
             default=None,
             help="utterances of the validation data options to predict after each epoch",
         )
-        add_component_options(
-            group,
-            {
-                "features": HifiGanMel,
-                "prosody_encoder": ProsodyEncoder,
-                "upstream_pooling": LayerPooling,
-                "model": EmotionModel,
-            },
-        )
+        add_component_options(group, {"model": EmotionModel})
         for choices in cls.class_choices_list:
             choices.add_arguments(group)
 
@@ -312,6 +322,7 @@ class EmotionTask(TrainedTask):
         """
         if args.prosody_encoder_dir is not None:
             exported = read_settings(args.prosody_encoder_dir)
+            args.features, args.prosody_encoder = exported.features, exported.prosody_encoder
             args.features_conf = exported.features_conf
             args.prosody_encoder_conf = exported.prosody_encoder_conf
             args.normalize_conf = {"stats_file": exported.stats_file}
@@ -320,21 +331,19 @@ class EmotionTask(TrainedTask):
                 **args.prosody_encoder_conf,
                 "input_normalization": args.input_normalization,
             }
-        features = HifiGanMel(**args.features_conf)
+        features = build_part(features_choices, args)
         encoder = None
         if args.use_prosody:
-            encoder = ProsodyEncoder(**{**args.prosody_encoder_conf, "mel_dim": features.mel_dim})
-        normalize = augmentation = None
-        if args.normalize is not None and args.use_prosody and not args.collect_stats:
-            normalize = normalize_choices.get_class(args.normalize)(**args.normalize_conf)
-        if args.specaug is not None:
-            augmentation = specaug_choices.get_class(args.specaug)(**args.specaug_conf)
+            encoder = build_part(prosody_encoder_choices, args, mel_dim=features.mel_dim)
+        normalize = None
+        if args.use_prosody and not args.collect_stats:
+            normalize = build_part(normalize_choices, args)
         upstream, pooling = cls._build_upstream(args)
         return EmotionModel(
             num_emotions=len(args.emotions),
             features=features,
             normalize=normalize,
-            augmentation=augmentation,
+            augmentation=build_part(specaug_choices, args),
             prosody_encoder=encoder,
             upstream=upstream,
             upstream_pooling=pooling,
@@ -351,13 +360,12 @@ class EmotionTask(TrainedTask):
         if args.upstream.endswith(".json") and args.upstream_layers is None:
             described = json.loads(Path(args.upstream).read_text(encoding="utf-8"))
             args.upstream_layers, args.upstream_dim = described["num_layers"], described["dim"]
-        if args.upstream_layers is not None:
-            shape = args.upstream_layers, args.upstream_dim
-            return None, LayerPooling(*shape, **args.upstream_pooling_conf)
-        upstream = FineTunedUpstream(args.upstream, args.upstream_path)
-        return upstream, LayerPooling(
-            upstream.num_layers, upstream.dim, **args.upstream_pooling_conf
-        )
+        upstream = None
+        num_layers, dim = args.upstream_layers, args.upstream_dim
+        if num_layers is None:
+            upstream = FineTunedUpstream(args.upstream, args.upstream_path)
+            num_layers, dim = upstream.num_layers, upstream.dim
+        return upstream, build_part(upstream_pooling_choices, args, num_layers=num_layers, dim=dim)
 
 
 def _add_prosody_options(group: argparse._ArgumentGroup) -> None:

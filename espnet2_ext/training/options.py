@@ -1,7 +1,13 @@
-"""Options of a task that are the keyword arguments of its components."""
+"""The parts of a model that a configuration chooses by name, and the options of their arguments.
+
+A class of your own is added to ``classes`` of a choice before the task parses its options, for
+instance ``prosody_encoder_choices.classes["mine"] = MyEncoder``. The docstring of each choice
+says what such a class must offer.
+"""
 
 import argparse
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from espnet2.asr.specaug.abs_specaug import AbsSpecAug
 from espnet2.asr.specaug.specaug import SpecAug
@@ -11,32 +17,15 @@ from espnet2.train.class_choices import ClassChoices
 from espnet2.utils.get_default_kwargs import get_default_kwargs
 from espnet2.utils.nested_dict_action import NestedDictAction
 
-from espnet2_ext.prosody2vec.mels import SpecAugment
+from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
+from espnet2_ext.prosody2vec.encoders import EspnetProsodyEncoder, ProsodyEncoder, UnitEncoder
+from espnet2_ext.prosody2vec.mels import HifiGanMel, SpecAugment
 
-# ---------------------------------------------------------------- component options
-
-
-def add_component_options(
-    group: argparse._ArgumentGroup, components: Mapping[str, Callable]
-) -> None:
-    """Add ``--<name>_conf`` for each component, its defaults those of the component.
-
-    Args:
-        group: of the task's parser.
-        components: class by name.
-    """
-    for name, component in components.items():
-        group.add_argument(
-            f"--{name}_conf",
-            action=NestedDictAction,
-            default=get_default_kwargs(component),
-            help=f"The keyword arguments of {component.__name__}.",
-        )
-
-
-# ---------------------------------------------------------------- mel choices
-# Classes that a configuration chooses for what happens to mels.
-
+features_choices = ClassChoices(
+    "features", classes=dict(hifigan_mel=HifiGanMel), default="hifigan_mel"
+)
+"""The frontend: waveforms (B, N) and lengths to mels (B, T, ``mel_dim``) and lengths; with
+``sample_rate_hz`` and ``hop_length``."""
 normalize_choices = ClassChoices(
     "normalize",
     classes=dict(global_mvn=GlobalMVN),
@@ -52,3 +41,58 @@ specaug_choices = ClassChoices(
     optional=True,
 )
 """``espnet_specaug`` is ESPnet's own, with the same options; see SpecAugment for the difference."""
+unit_encoder_choices = ClassChoices(
+    "unit_encoder", classes=dict(units2vec=UnitEncoder), default="units2vec"
+)
+"""Built with ``num_units``; units (B, U) and lengths to (B, U, ``output_dim``)."""
+prosody_encoder_choices = ClassChoices(
+    "prosody_encoder",
+    classes=dict(ecapa=ProsodyEncoder, espnet=EspnetProsodyEncoder),
+    default="ecapa",
+)
+"""Built with ``mel_dim``; mels (B, T, M) and lengths to (B, ``output_dim``)."""
+decoder_choices = ClassChoices(
+    "decoder", classes=dict(attention_lstm=Prosody2VecDecoder), default="attention_lstm"
+)
+"""Built with ``encoded_dim``, ``shared_dim`` and ``mel_dim``; the attributes and methods of
+Prosody2VecDecoder."""
+
+
+def build_part(choices: ClassChoices, args: argparse.Namespace, **given: Any) -> Any:
+    """Return the part that the options choose, or None where an optional one is not wanted.
+
+    The name and all arguments of the part are written back into ``args``, and so into
+    config.yaml. A config.yaml from before the part had a name gets the default.
+
+    Args:
+        choices: of the part.
+        args: options of the task.
+        given: arguments that other parts determine; they override the options.
+
+    Raises:
+        ValueError: the name is not one of the choices.
+        TypeError: the part does not take one of the arguments.
+    """
+    name = getattr(args, choices.name, None)
+    if name is None and choices.optional:
+        return None
+    name = name or choices.default
+    part = choices.get_class(name)
+    conf = {**get_default_kwargs(part), **getattr(args, f"{choices.name}_conf")}
+    conf = {key: value for key, value in conf.items() if key not in given}
+    setattr(args, choices.name, name)
+    setattr(args, f"{choices.name}_conf", conf)
+    return part(**conf, **given)
+
+
+def add_component_options(
+    group: argparse._ArgumentGroup, components: Mapping[str, Callable]
+) -> None:
+    """Add ``--<name>_conf`` for each component that is not chosen; its defaults are the class's."""
+    for name, component in components.items():
+        group.add_argument(
+            f"--{name}_conf",
+            action=NestedDictAction,
+            default=get_default_kwargs(component),
+            help=f"The keyword arguments of {component.__name__}.",
+        )

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import length_hint
 from pathlib import Path
 from typing import ClassVar
 
@@ -220,14 +221,6 @@ class ThroughputReporter(SubReporter):
         values[-1] = to_reported_value(value, weight)
 
 
-def length_or_none(iterable: Iterable[object] | Mapping[object, object]) -> int | None:
-    """Return ``len``, or None for what has none."""
-    try:
-        return len(iterable)  # type: ignore[arg-type]
-    except TypeError:
-        return None
-
-
 # ---------------------------------------------------------------- trainer
 
 
@@ -254,7 +247,7 @@ class Prosody2VecTrainer(SafeTrainer):
             count_frames=plain_model.mel_frames,
             frame_s=plain_model.frame_s,
             pace=cls.pace,
-            iterations_per_epoch=length_or_none(iterator),
+            iterations_per_epoch=length_hint(iterator) or None,
             max_epoch=options.max_epoch,
             sum_processes=torch.distributed.all_reduce if distributed_option.distributed else None,
             device="cuda" if options.ngpu > 0 else "cpu",

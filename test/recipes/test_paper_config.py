@@ -21,15 +21,18 @@ GIVEN = {
     "features_conf.mel_dim": 80,  # IV-B, Table II
     "specaug_conf.apply_freq_mask": True,  # IV-B
     "specaug_conf.num_freq_mask": 2,  # IV-B
+    "unit_encoder": "units2vec",  # III-A
     "unit_encoder_conf.channels": 512,  # Table II
     "unit_encoder_conf.kernel_size": 5,  # Table II
     "unit_encoder_conf.num_convolutions": 3,  # III-A, Table II
     "unit_encoder_conf.lstm_units": 256,  # Table II
     "speaker_dim": 192,  # III-B
+    "prosody_encoder": "ecapa",  # III-B
     "prosody_encoder_conf.channels": 1024,  # III-B
     "prosody_encoder_conf.kernel_size": 3,  # III-B
     "prosody_encoder_conf.dilations": [2, 3, 4],  # III-B
     "prosody_encoder_conf.output_dim": 192,  # III-B: the same as the speaker encoder
+    "decoder": "attention_lstm",  # III-C
     "decoder_conf.prenet_dim": 256,  # Table II
     "decoder_conf.attention_lstm_units": 1408,  # Table II
     "decoder_conf.attention_dim": 128,  # Table II

@@ -7,7 +7,12 @@ from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
 from speechbrain.nnet.CNN import Conv1d
 from torch import nn
 
-from espnet2_ext.prosody2vec.encoders import ProsodyEncoder, Res2NetBlock, _normalised
+from espnet2_ext.prosody2vec.encoders import (
+    EspnetProsodyEncoder,
+    ProsodyEncoder,
+    Res2NetBlock,
+    _normalised,
+)
 from espnet2_ext.prosody2vec.mels import crop_mels
 from espnet2_ext.prosody2vec.memory import length_mask
 
@@ -204,3 +209,38 @@ def weighted_modules(network):
 def test_channels_must_fit_the_scale():
     with pytest.raises(ValueError, match="not a multiple of the scale"):
         Res2NetBlock(10, 3, 1, 4)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attentive_statistics"])
+@pytest.mark.parametrize("training", [False, True])
+def test_padding_changes_nothing_for_an_encoder_of_espnet(training, pooling):
+    """Vectors and gradients of batches padded by 0, 1 and 30 frames more, and items alone."""
+    conf = {"output_size": 8, "attention_heads": 2, "linear_units": 6, "num_blocks": 1}
+    conf |= {"input_layer": "linear"}
+    lengths = torch.tensor([20, 7, 1])
+    torch.manual_seed(0)
+    encoder = EspnetProsodyEncoder(6, "transformer", conf, pooling, output_dim=3).double()
+    for module in encoder.train(training).modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    mels = torch.randn(3, 20, 6, dtype=torch.float64)
+    results = []
+    for padding in (0, 1, 30):
+        encoder.zero_grad()
+        vectors = encoder(nn.functional.pad(mels, (0, 0, 0, padding), value=4.0), lengths)
+        vectors.square().sum().backward()
+        assert vectors.shape == (3, encoder.output_dim) == (3, 3)
+        results.append([vectors, *(each.grad.clone() for each in encoder.parameters())])
+    for result in results[1:]:
+        for padded, plain in zip(result, results[0], strict=True):
+            torch.testing.assert_close(padded, plain, atol=1e-10, rtol=0)
+    if not training:
+        for item, length in enumerate(lengths.tolist()):
+            alone = encoder(mels[item : item + 1, :length], torch.tensor([length]))
+            torch.testing.assert_close(results[0][0][item], alone[0], atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("choice", [{"encoder": "ecapa"}, {"pooling": "max"}])
+def test_an_encoder_or_a_pooling_that_espnet_has_not(choice):
+    with pytest.raises(ValueError, match=next(iter(choice))):
+        EspnetProsodyEncoder(6, **choice)

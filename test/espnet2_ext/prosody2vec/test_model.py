@@ -135,8 +135,8 @@ def test_stretching_changes_training_only_and_keeps_the_alignment(make_model, ba
     torch.manual_seed(0)
     assert stretched.train()(**batch)[0] != plain.train()(**batch)[0]
     durations, lengths = batch["unit_durations"], batch["units_lengths"]
-    whole = plain.true_units(durations, lengths, torch.tensor([20, 14]), torch.ones(2))
-    double = plain.true_units(durations, lengths, torch.tensor([40, 28]), torch.full((2,), 2.0))
+    whole = plain.true_units(durations, lengths, torch.tensor([20, 14]), 20, torch.ones(2))
+    double = plain.true_units(durations, lengths, torch.tensor([40, 28]), 40, torch.full((2,), 2.0))
     assert double[0, ::2].tolist() == whole[0].tolist()
     assert (double[1, :28] == 0).all() and (double[1, 28:] == -1).all()
 

@@ -1,5 +1,6 @@
 """The task end to end on noise: statistics, training, resuming, loading."""
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from espnet2_ext.conversion.converter import ConversionRequest, Prosody2VecConve
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
 from espnet2_ext.prosody2vec.task import Prosody2VecTask
+from espnet2_ext.training.options import prosody_encoder_choices
 from espnet2_ext.training.trainer import _atomic_torch_save
 from espnet2_ext.units.centroids import Centroids
 
@@ -56,6 +58,12 @@ TINY = {
     "keep_nbest_models": 1,
     "use_tensorboard": False,
     "use_matplotlib": True,
+}
+PARTS = {
+    "features": "hifigan_mel",
+    "unit_encoder": "units2vec",
+    "prosody_encoder": "ecapa",
+    "decoder": "attention_lstm",
 }
 AUDIO = ("wav.scp,speech,sound",)
 KEPT_MELS = ("stats/{}/collect_feats/feats.scp,feats,npy",)
@@ -178,6 +186,64 @@ def test_config_alone_builds_the_model_without_the_centroids(data, trained):
     model, _ = Prosody2VecTask.build_model_from_file(None, trained / "valid.loss.ave.pth")
     assert model.unit_offset_samples == 0
     assert model.unit_encoder.num_units == 5
+
+
+def test_a_configuration_from_before_the_parts_had_names_loads(trained, tmp_path):
+    config = yaml.safe_load((trained / "config.yaml").read_text())
+    assert {part: config.pop(part) for part in PARTS} == PARTS
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    weights = trained / "valid.loss.ave.pth"
+    model, _ = Prosody2VecTask.build_model_from_file(tmp_path / "config.yaml", weights)
+    for name, value in torch.load(weights).items():
+        assert torch.equal(model.state_dict()[name], value), name
+
+
+class MeanMel(torch.nn.Module):
+    """A prosody encoder from outside of the package."""
+
+    def __init__(self, mel_dim: int, gain: float = 1.0):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(gain))
+        self.output_dim = mel_dim
+
+    def forward(self, mels, mel_lengths):
+        return self.gain * mels.sum(dim=1) / mel_lengths[:, None]
+
+
+def test_another_class_can_be_registered(data, monkeypatch):
+    monkeypatch.setitem(prosody_encoder_choices.classes, "mean_mel", MeanMel)
+    config = {**TINY, "prosody_encoder": "mean_mel", "prosody_encoder_conf": {"gain": 2.0}}
+    (data / "mean_mel.yaml").write_text(yaml.safe_dump(config))
+    run(data, "mean_mel", "--config", data / "mean_mel.yaml", "--max_epoch", "1")
+    model, _ = Prosody2VecTask.build_model_from_file(data / "mean_mel/config.yaml")
+    assert isinstance(model.prosody_encoder, MeanMel)
+    assert (float(model.prosody_encoder.gain), model.prosody_encoder.output_dim) == (2.0, 80)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "encoder_conf", "pooling"),
+    [
+        ("transformer", {"attention_heads": 2, "input_layer": "linear"}, "mean"),
+        ("conformer", {"attention_heads": 2}, "attentive_statistics"),
+    ],
+)
+def test_an_encoder_of_espnet_trains(data, encoder, encoder_conf, pooling):
+    encoder_conf |= {"output_size": 8, "linear_units": 6, "num_blocks": 1}
+    conf = {"encoder": encoder, "encoder_conf": encoder_conf, "pooling": pooling, "output_dim": 5}
+    config = {**TINY, "prosody_encoder": "espnet", "prosody_encoder_conf": conf}
+    (data / f"{encoder}.yaml").write_text(yaml.safe_dump(config))
+    run(data, encoder, "--config", data / f"{encoder}.yaml", "--max_epoch", "1")
+    model, _ = Prosody2VecTask.build_model_from_file(None, data / encoder / "1epoch.pth")
+    assert type(model.prosody_encoder.encoder).__name__ == f"{encoder.capitalize()}Encoder"
+
+
+def test_print_config_shows_the_parts_and_their_defaults(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train", "--decoder_conf", "attention_dim=7"])
+    config = Prosody2VecTask.get_default_config()
+    assert {part: config[part] for part in PARTS} == PARTS
+    decoder = config["decoder_conf"]
+    assert (decoder["attention_dim"], decoder["prenet_dim"]) == (7, 256)
+    assert config["prosody_encoder_conf"]["channels"] == 1024
 
 
 @pytest.mark.parametrize("name", ["checkpoint.pth", "empty.pth"])

@@ -105,7 +105,7 @@ def test_rates_are_options(parse, root):
 def test_the_exported_folder_gives_sizes_and_statistics(parse):
     args = parse("--prosody_encoder_conf", "channels=999", "--prosody_init", "random")
     model = EmotionTask.build_model(args)
-    assert args.prosody_encoder_conf == ENCODER
+    assert args.prosody_encoder_conf.items() >= ENCODER.items()
     assert model.prosody_encoder.output_dim == 5
     torch.testing.assert_close(model.normalize.mean.float(), torch.full((80,), -5.0))
     torch.testing.assert_close(model.normalize.std.float(), torch.full((80,), 2.0))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from espnet2.train.reporter import Reporter
 
-from espnet2_ext.training.trainer import Pace, ThroughputReporter, length_or_none
+from espnet2_ext.training.trainer import Pace, ThroughputReporter
 
 FRAMES = {"a": [10, 6], "b": [8, 8], "c": [5, 1]}
 """Mel frames of the utterances of three batches: 16 of 20, 16 of 16, 6 of 10."""
@@ -112,8 +112,3 @@ def test_no_time_left_without_a_length(train):
 
 def test_pace_is_unknown_before_the_first_iteration():
     assert Pace().seconds_for(3) != Pace().seconds_for(3), "NaN"
-
-
-def test_length_or_none():
-    assert length_or_none([1, 2]) == 2
-    assert length_or_none(iter([1, 2])) is None
