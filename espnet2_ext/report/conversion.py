@@ -1,10 +1,9 @@
-"""From the scores of single conversions to the records of a result table."""
+"""How good are conversions: the columns of their tables, examples, and scales of intensity."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from espnet2_ext.metrics.conversion import (
     crossing,
     score_conversions,
 )
+from espnet2_ext.metrics.conversion import SCORES as PAIR_SCORES
 from espnet2_ext.metrics.pitch import describe_f0
 from espnet2_ext.metrics.prosody import ProsodyMeasures, Trend, measure_prosody, trend
 from espnet2_ext.metrics.statistics import Crossing, read_speakers_and_sentences
@@ -36,12 +36,15 @@ from espnet2_ext.report.figures import (
 from espnet2_ext.report.judges import Judges
 from espnet2_ext.report.published import add_published
 from espnet2_ext.report.records import (
-    PATH,
+    Column,
     Record,
+    Row,
     append_records,
     environment_records,
+    file_record,
     git_commit,
-    mean_record,
+    records_of,
+    relative_path,
 )
 from espnet2_ext.training.attention_figure import attention_figure
 from espnet2_ext.vocoder.vocode import write_waveform
@@ -69,36 +72,13 @@ _F0_RMSE_COMMON = (
 )
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A column of the table: the mean of one value over pairs.
-
-    Attributes:
-        name: heads the column.
-        value: of a pair; None where the row has no such value.
-        unit: see ``Record``.
-        better: see ``Record``.
-        definition: one sentence.
-        is_count: the sum is told instead of the mean, and no interval.
-        weight: of a pair in the mean; None for 1.
-    """
-
-    name: str
-    value: Callable[[PairScore], float | None]
-    unit: str
-    better: str
-    definition: str
-    is_count: bool = False
-    weight: Callable[[PairScore], float] | None = None
-
-
 def _is_unvoiced(score: PairScore) -> float | None:
     if score.f0_error_percent is None:
         return None
     return float(score.f0_hz is None)
 
 
-def conversion_metrics(f0_method: str = "dio") -> tuple[Metric, ...]:
+def conversion_metrics(f0_method: str = "dio") -> tuple[Column[PairScore], ...]:
     """Return the columns of a table of conversions in their order.
 
     Args:
@@ -107,7 +87,7 @@ def conversion_metrics(f0_method: str = "dio") -> tuple[Metric, ...]:
     """
     f0 = describe_f0(f0_method)
     return (
-        Metric(
+        Column(
             "F0-mean error",
             lambda score: score.f0_error_percent,
             "%",
@@ -115,7 +95,7 @@ def conversion_metrics(f0_method: str = "dio") -> tuple[Metric, ...]:
             "|difference of mean F0 over voiced frames| in percent of the true target's, mean "
             f"over pairs; {f0}; an utterance without a voiced frame counts as 100 %.",
         ),
-        Metric(
+        Column(
             "F0-std error",
             lambda score: score.f0_std_error_hz,
             "Hz",
@@ -127,15 +107,15 @@ def conversion_metrics(f0_method: str = "dio") -> tuple[Metric, ...]:
     )
 
 
-_COLUMNS = (
-    Metric(
+_COLUMNS: tuple[Column[PairScore], ...] = (
+    Column(
         "duration error",
         lambda score: score.duration_error_percent,
         "%",
         "lower",
         "|difference in length| in percent of the true target's, silences included.",
     ),
-    Metric(
+    Column(
         "energy error",
         lambda score: score.level_error_db,
         "dB",
@@ -143,7 +123,7 @@ _COLUMNS = (
         "|difference in level to the true target|; level is the mean power of the 20 ms frames "
         "within 30 dB of the strongest.",
     ),
-    Metric(
+    Column(
         "MCD",
         lambda score: score.mcd_db,
         "dB",
@@ -151,7 +131,7 @@ _COLUMNS = (
         f"mel-cepstral distortion to the true target, definition 'paper': {PAPER_ANALYSIS}; "
         f"{PAPER_PATH}; mean over the path of 10 / ln 10 x sqrt(2 x sum of squared differences).",
     ),
-    Metric(
+    Column(
         "MCD, not warped",
         lambda score: score.mcd_truncated_db,
         "dB",
@@ -159,7 +139,7 @@ _COLUMNS = (
         f"definition 'paper' frame by frame: {PAPER_ANALYSIS}; frames paired from the start to "
         "the end of the shorter, silences included.",
     ),
-    Metric(
+    Column(
         "MCD, ESPnet",
         lambda score: score.mcd_espnet_db,
         "dB",
@@ -168,7 +148,7 @@ _COLUMNS = (
         "SPTK mel-cepstrum of order 23, alpha 0.42, of 64 ms Hamming windows every 16 ms, "
         "c0 among the 24 coefficients, so that loudness counts; DTW over all frames.",
     ),
-    Metric(
+    Column(
         "F0-RMSE, paper",
         lambda score: score.f0_rmse_paper_hz,
         "Hz",
@@ -176,7 +156,7 @@ _COLUMNS = (
         f"definition 'paper', {_F0_RMSE_FRAME_BY_FRAME}, to the end of the shorter; "
         f"{_F0_RMSE_COMMON}",
     ),
-    Metric(
+    Column(
         "F0-RMSE, padded",
         lambda score: score.f0_rmse_padded_hz,
         "Hz",
@@ -185,7 +165,7 @@ _COLUMNS = (
         f"at 0 Hz after its own end; {_F0_RMSE_COMMON} The paper does not say which of "
         "'paper' and 'padded' it means.",
     ),
-    Metric(
+    Column(
         "F0 frames, paper",
         lambda score: score.num_frames_paper,
         "count",
@@ -193,7 +173,7 @@ _COLUMNS = (
         "frames of 5 ms that 'F0-RMSE, paper' is over, of all pairs together.",
         is_count=True,
     ),
-    Metric(
+    Column(
         "F0 frames, padded",
         lambda score: score.num_frames_padded,
         "count",
@@ -201,7 +181,7 @@ _COLUMNS = (
         "frames of 5 ms that 'F0-RMSE, padded' is over, of all pairs together.",
         is_count=True,
     ),
-    Metric(
+    Column(
         "F0-RMSE, DTW",
         lambda score: score.f0_rmse_dtw_hz,
         "Hz",
@@ -210,7 +190,7 @@ _COLUMNS = (
         f"path of MCD, {PAPER_PATH}, so that pauses and many unvoiced frames are left out; "
         f"{_F0_RMSE_COMMON}",
     ),
-    Metric(
+    Column(
         "F0-RMSE, voiced",
         lambda score: score.f0_rmse_voiced_hz,
         "Hz",
@@ -218,7 +198,7 @@ _COLUMNS = (
         f"definition 'voiced': as 'dtw', frames voiced in both only; {_F0_RMSE_COMMON} Where no "
         "frame is, F0 counts as 0 Hz on the target's voiced frames.",
     ),
-    Metric(
+    Column(
         "log-F0 RMSE",
         lambda score: score.log_f0_rmse,
         "",
@@ -228,28 +208,28 @@ _COLUMNS = (
         "no frame is voiced in both, ln(500 / 60) = 2.12. The formula of ESPnet's "
         "evaluate_f0.py, which takes Harvest between 40 and 800 Hz every 16 ms and FastDTW.",
     ),
-    Metric(
+    Column(
         "forward",
         lambda score: score.forward_share,
         "share",
         "higher",
         "share of decoder steps whose most attended unit is not before the last step's.",
     ),
-    Metric(
+    Column(
         "consumed",
         lambda score: score.consumed_share,
         "share",
         "higher",
         "furthest most-attended unit, 0 the first and 1 the last of the source's units.",
     ),
-    Metric(
+    Column(
         "stopped",
         lambda score: score.stopped,
         "share",
         "higher",
         "share of conversions ended by the stop token, not by the limit on length.",
     ),
-    Metric(
+    Column(
         "looped",
         lambda score: score.looped,
         "share",
@@ -257,7 +237,7 @@ _COLUMNS = (
         "share of conversions in which attention falls more than 3 units behind the furthest "
         "one reached.",
     ),
-    Metric(
+    Column(
         "unit error rate",
         lambda score: score.unit_error_rate,
         "",
@@ -265,7 +245,7 @@ _COLUMNS = (
         "edits between the units of the speech and the source's units, both de-duplicated, per "
         "unit of the source; mean over pairs.",
     ),
-    Metric(
+    Column(
         "unvoiced",
         _is_unvoiced,
         "count",
@@ -283,8 +263,8 @@ DNSMOS = (
     "by the networks of the package speechmos, 1 (bad) to 5 (excellent), mean over utterances; "
     "trained on noisy calls, so compare within this table and with resynthesis."
 )
-HEARING_METRICS = (
-    Metric(
+HEARING_METRICS: tuple[Column[PairScore], ...] = (
+    Column(
         "emotion accuracy",
         lambda score: score.emotion_right,
         "share",
@@ -292,14 +272,14 @@ HEARING_METRICS = (
         "share of utterances in which the recogniser that the protocol names hears the target's "
         "emotion rather than another; of several recognisers their mean probabilities.",
     ),
-    Metric(
+    Column(
         "emotion probability",
         lambda score: score.emotion_probability,
         "share",
         "higher",
         "probability that the same recogniser gives the target's emotion, mean over utterances.",
     ),
-    Metric(
+    Column(
         "speaker cosine",
         lambda score: score.speaker_cosine,
         "",
@@ -308,7 +288,7 @@ HEARING_METRICS = (
         "speech and the true target; where that encoder also conditions the model, not "
         "independent of it. What other voices have: table of speaker vectors.",
     ),
-    Metric(
+    Column(
         "word error rate",
         lambda score: score.word_error_rate,
         "",
@@ -318,28 +298,28 @@ HEARING_METRICS = (
         "by character; all utterances together. Its own errors are in the row of the true target.",
         weight=lambda score: score.num_words or 0.0,
     ),
-    Metric(
+    Column(
         "DNSMOS",
         lambda score: score.dnsmos,
         "",
         "higher",
         f"opinion of listeners on everything (P.835), guessed {DNSMOS}",
     ),
-    Metric(
+    Column(
         "DNSMOS, speech",
         lambda score: score.dnsmos_signal,
         "",
         "higher",
         f"the same of the speech signal alone, {DNSMOS}",
     ),
-    Metric(
+    Column(
         "DNSMOS, background",
         lambda score: score.dnsmos_background,
         "",
         "higher",
         f"the same of the background noise alone, {DNSMOS}",
     ),
-    Metric(
+    Column(
         "DNSMOS, P.808",
         lambda score: score.dnsmos_p808,
         "",
@@ -453,7 +433,12 @@ def report_scores(
     if train_config is not None:
         settings += f", {scheduled_sampling_text(train_config)}"
     records = summarise_scores(
-        scores, table=table, protocol=settings, commit=git_commit(), f0_method=f0_method
+        scores,
+        table=table,
+        protocol=settings,
+        commit=git_commit(),
+        f0_method=f0_method,
+        source=relative_path(Path(inference_dir) / PAIR_SCORES, results_path),
     )
     if with_published:
         records = add_published(records, table)
@@ -461,7 +446,13 @@ def report_scores(
 
 
 def summarise_scores(
-    scores: Sequence[PairScore], *, table: str, protocol: str, commit: str, f0_method: str = "dio"
+    scores: Sequence[PairScore],
+    *,
+    table: str,
+    protocol: str,
+    commit: str,
+    f0_method: str = "dio",
+    source: str = "",
 ) -> list[Record]:
     """Return the records over all pairs, then rows of zero effort and conversions by condition.
 
@@ -471,12 +462,14 @@ def summarise_scores(
         protocol: see ``Record``.
         commit: of the code.
         f0_method: by which the scores' mean F0 was measured.
+        source: see ``Record``.
 
     Raises:
         ValueError: a value is there for some pairs of a row but not for all.
     """
-    metrics = (*conversion_metrics(f0_method), *HEARING_METRICS)
-    records = _summarise(metrics, scores, table, protocol, commit)
+    columns = (*conversion_metrics(f0_method), *HEARING_METRICS)
+    rows = pair_rows(scores, protocol, source)
+    records = records_of(columns, rows, table=table, commit=commit)
     conditions = sorted({score.condition for score in scores})
     for condition in conditions if len(conditions) > 1 else ():
         chosen = [
@@ -484,41 +477,17 @@ def summarise_scores(
             for score in scores
             if score.condition == condition and score.row not in ROWS_POOLED_ONLY
         ]
-        records += _summarise(metrics, chosen, table, protocol, commit)
+        rows = pair_rows(chosen, protocol, source)
+        records += records_of(columns, rows, table=table, commit=commit)
     return records
 
 
-def _summarise(
-    metrics: Sequence[Metric],
-    scores: Iterable[PairScore],
-    table: str,
-    protocol: str,
-    commit: str,
-) -> list[Record]:
-    """Return one record for each row and metric that the row has."""
+def pair_rows(scores: Iterable[PairScore], protocol: str, source: str) -> list[Row[PairScore]]:
+    """Return the rows of a table in order of first appearance, each with its pairs."""
     rows: dict[str, list[PairScore]] = {}
     for score in scores:
         rows.setdefault(score.row, []).append(score)
-    records = []
-    # Metric by metric, so that columns appear in this order whichever row comes first.
-    for metric in metrics:
-        for row, of_row in rows.items():
-            values = [metric.value(score) for score in of_row]
-            present = np.array([value for value in values if value is not None])
-            weights = None if metric.weight is None else np.array([*map(metric.weight, of_row)])
-            if len(present) == 0:
-                continue
-            if len(present) < len(values):
-                raise ValueError(
-                    f"{table}, {row}: {metric.name} is missing for "
-                    f"{len(values) - len(present)} of {len(values)} pairs"
-                )
-            records.append(
-                mean_record(
-                    metric, present, crossing(of_row), table, row, protocol, commit, weights
-                )
-            )
-    return records
+    return [Row(name, of, protocol, crossing(of), source) for name, of in rows.items()]
 
 
 # ---------------------------------------------------------------- conversion report
@@ -568,7 +537,7 @@ def report_conversion(
     for condition, pair in sorted(first.items()):
         files = _write_example(tables, pair, condition, output_dir)
         records += [
-            _file_record(title, condition, what, file, tables.sentence(pair), results_path)
+            file_record(title, condition, what, file, tables.sentence(pair), results_path)
             for what, file in files.items()
         ]
     if train_dir is not None:
@@ -585,7 +554,7 @@ def _write_training(train_dir: Path, output_dir: Path, results_path: Path) -> li
         return []
     file = output_dir / "training.png"
     save_figure(training_figure(curves), file)
-    return [_file_record(TRAINING, train_dir.name, "training curves", file, "", results_path)]
+    return [file_record(TRAINING, train_dir.name, "training curves", file, "", results_path)]
 
 
 class _Tables:
@@ -650,15 +619,6 @@ def _write_example(tables: _Tables, pair: str, condition: str, output_dir: Path)
     return files
 
 
-def _file_record(
-    table: str, row: str, what: str, file: Path, caption: str, results_path: Path
-) -> Record:
-    """Return the record that makes the page show a file."""
-    folder = results_path.resolve().parent
-    value = Path(os.path.relpath(file.resolve(), folder)).as_posix()
-    return Record(table, row, what, value, PATH, 1, caption, "", "")
-
-
 # ---------------------------------------------------------------- intensity results
 # From conversions along an intensity scale to the records of a result table.
 
@@ -668,25 +628,17 @@ COLUMNS = ("pair_id", "condition", "intensity", "f0_hz", "level_db", "duration_s
 TREND_COLUMNS = ("pair_id", "condition", "measure", "correlation", "right_steps")
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One thing that is followed; ``value`` is 0 Hz for speech without a voiced frame."""
-
-    name: str
-    unit: str
-    value: Callable[[ProsodyMeasures], float]
-
-
-MEASURES = (
-    Measure("F0 mean", "Hz", lambda m: m.f0_mean_hz or 0.0),
-    Measure("level", "dB", lambda m: m.level_db),
-    Measure("duration", "s", lambda m: m.duration_s),
-)
 MEAN_DEFINITION = (
     f"mean over pairs; F0 over voiced frames, 0 Hz where nothing is voiced, {describe_f0('dio')}; "
     "level is the mean power of the 20 ms frames within 30 dB of the strongest; duration in "
     "seconds."
 )
+MEASURES: dict[str, tuple[str, Callable[[ProsodyMeasures], float]]] = {
+    "F0 mean": ("Hz", lambda measured: measured.f0_mean_hz or 0.0),
+    "level": ("dB", lambda measured: measured.level_db),
+    "duration": ("s", lambda measured: measured.duration_s),
+}
+"""What is followed: its unit and how it is read; F0 is 0 Hz for speech without a voiced frame."""
 CORRELATION_DEFINITION = (
     "Spearman's rank correlation of the intensity and this measure over the scale, a pair at a "
     "time and then the mean; positive where it goes the way from the source to the true target; "
@@ -710,10 +662,11 @@ class ScaledPair:
     source: ProsodyMeasures
     target: ProsodyMeasures
 
-    def trend(self, measure: Measure) -> Trend:
-        """Return how a measure goes with the intensity."""
-        values = {a: measure.value(measured) for a, measured in self.by_intensity.items()}
-        return trend(values, measure.value(self.source), measure.value(self.target))
+    def trend(self, measure: str) -> Trend:
+        """Return how one of `MEASURES` goes with the intensity."""
+        _, value = MEASURES[measure]
+        values = {a: value(measured) for a, measured in self.by_intensity.items()}
+        return trend(values, value(self.source), value(self.target))
 
 
 def report_intensity(
@@ -743,7 +696,8 @@ def report_intensity(
     """
     scaled = measure_scale(inference_dir, data_dir, pairs_dir, num_workers)
     _write_tsvs(Path(inference_dir), scaled)
-    records = summarise_scale(scaled, table, protocol, git_commit())
+    files = [relative_path(Path(inference_dir) / name, results_path) for name in (SCORES, TRENDS)]
+    records = summarise_scale(scaled, table, protocol, git_commit(), *files)
     append_records(results_path, records, replace_tables=[table, f"{table}: trends"])
 
 
@@ -753,14 +707,14 @@ def _write_tsvs(folder: Path, scaled: Sequence[ScaledPair]) -> None:
         stream.write("\t".join(COLUMNS) + "\n")
         for pair in scaled:
             for a, measured in pair.by_intensity.items():
-                values = [f"{measure.value(measured):.6g}" for measure in MEASURES]
+                values = [f"{value(measured):.6g}" for _, value in MEASURES.values()]
                 stream.write("\t".join([pair.pair_id, pair.condition, f"{a:g}", *values]) + "\n")
     with atomic_open(folder / TRENDS) as stream:
         stream.write("\t".join(TREND_COLUMNS) + "\n")
         for pair in scaled:
             for measure in MEASURES:
                 found = pair.trend(measure)
-                values = [measure.name, f"{found.correlation:.6g}", f"{found.right_steps:.6g}"]
+                values = [measure, f"{found.correlation:.6g}", f"{found.right_steps:.6g}"]
                 stream.write("\t".join([pair.pair_id, pair.condition, *values]) + "\n")
 
 
@@ -805,30 +759,20 @@ def measure_scale(
 
 
 def summarise_scale(
-    scaled: Sequence[ScaledPair], table: str, protocol: str, commit: str
+    scaled: Sequence[ScaledPair],
+    table: str,
+    protocol: str,
+    commit: str,
+    scores_file: str = "",
+    trends_file: str = "",
 ) -> list[Record]:
     """Return the means at each intensity by condition, and a second table of the trends."""
     by_condition: dict[str, list[ScaledPair]] = {}
     for pair in sorted(scaled, key=lambda pair: pair.condition):
         by_condition.setdefault(pair.condition, []).append(pair)
-
-    def record(
-        title: str,
-        row: str,
-        metric: str,
-        values: Sequence[float],
-        unit: str,
-        definition: str,
-        better: str,
-        pairs: Sequence[ScaledPair],
-    ) -> Record:
-        shared = Crossing([pair.speaker for pair in pairs], [pair.sentence for pair in pairs])
-        array = np.asarray(values, dtype=np.float64)
-        low, high = (round(end, 6) for end in shared.interval(array))
-        value = round(float(array.mean()), 6)
-        where = (title, row, metric, value, unit, len(array), definition, protocol, commit)
-        return Record(*where, low=low, high=high, better=better, drawn=shared.text())
-
+    columns = [
+        Column(name, value, unit, "", MEAN_DEFINITION) for name, (unit, value) in MEASURES.items()
+    ]
     records = []
     for condition, pairs in by_condition.items():
         stages = {"source": [pair.source for pair in pairs]}
@@ -836,30 +780,26 @@ def summarise_scale(
             stages[f"a = {a:g}"] = [pair.by_intensity[a] for pair in pairs]
         stages["true target"] = [pair.target for pair in pairs]
         for stage, measured in stages.items():
-            for measure in MEASURES:
-                values = [measure.value(each) for each in measured]
-                row = f"{condition}, {stage}"
-                records.append(
-                    record(
-                        table,
-                        row,
-                        measure.name,
-                        values,
-                        measure.unit,
-                        MEAN_DEFINITION,
-                        "",
-                        pairs,
-                    )
-                )
-    for row, pairs in {"all": list(scaled), **by_condition}.items():
-        for measure in MEASURES:
-            trends = [pair.trend(measure) for pair in pairs]
-            for what, unit, values, definition in (
-                ("correlation", "", [t.correlation for t in trends], CORRELATION_DEFINITION),
-                ("right steps", "share", [t.right_steps for t in trends], STEPS_DEFINITION),
-            ):
-                metric, title = f"{measure.name}: {what}", f"{table}: trends"
-                records.append(
-                    record(title, row, metric, values, unit, definition, "higher", pairs)
-                )
+            name = f"{condition}, {stage}"
+            row = Row(name, measured, protocol, _shared(pairs), scores_file)
+            records += records_of(columns, [row], table=table, commit=commit)
+    trend_columns = [
+        Column(f"{measure}: {what}", partial(_trend, measure, field), unit, "higher", definition)
+        for measure in MEASURES
+        for what, field, unit, definition in (
+            ("correlation", "correlation", "", CORRELATION_DEFINITION),
+            ("right steps", "right_steps", "share", STEPS_DEFINITION),
+        )
+    ]
+    for name, pairs in {"all": list(scaled), **by_condition}.items():
+        trend_row = Row(name, pairs, protocol, _shared(pairs), trends_file)
+        records += records_of(trend_columns, [trend_row], table=f"{table}: trends", commit=commit)
     return records
+
+
+def _shared(pairs: Sequence[ScaledPair]) -> Crossing:
+    return Crossing([pair.speaker for pair in pairs], [pair.sentence for pair in pairs])
+
+
+def _trend(measure: str, field: str, pair: ScaledPair) -> float:
+    return float(getattr(pair.trend(measure), field))

@@ -1,8 +1,8 @@
 """From the files of listeners to records and figures."""
 
-import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -16,9 +16,19 @@ from espnet2_ext.listening.collect import (
 )
 from espnet2_ext.listening.key import ListeningTest, read_key
 from espnet2_ext.listening.manifest import EMOTION, KINDS, SIMILARITY
-from espnet2_ext.listening.scores import SystemScore, agreement, confusion, score_kind
+from espnet2_ext.listening.scores import Agreement, SystemScore, agreement, confusion, score_kind
 from espnet2_ext.report.figures import confusion_figure, save_figure, signed, similarity_figure
-from espnet2_ext.report.records import PATH, Record, append_records, git_commit
+from espnet2_ext.report.records import (
+    Column,
+    Estimate,
+    Record,
+    Row,
+    append_records,
+    file_record,
+    git_commit,
+    records_of,
+    relative_path,
+)
 
 ANSWERS = "answers.tsv"
 ANSWER_COLUMNS = (
@@ -79,18 +89,17 @@ def report_listening(
         f"{len(collection.excluded)} files left out, each item by {test.systems_per_item} of "
         f"{len(test.systems)} systems for a listener"
     )
-    commit = git_commit()
+    commit, source = git_commit(), relative_path(output_dir / ANSWERS, results_path)
     records = [
         record
         for kind in KINDS
-        for record in score_records(scores[kind], test, kind, table, settings, commit)
+        for record in score_records(scores[kind], test, kind, table, settings, commit, source)
     ]
-    records += agreement_records(collection, test, table, settings, commit)
+    records += agreement_records(collection, test, table, settings, commit, source)
     for name, figure in listening_figures(scores, test).items():
         file = output_dir / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.png"
         save_figure(figure, file)
-        shown = os.path.relpath(file.resolve(), Path(results_path).resolve().parent)
-        records.append(Record(f"{table}, figures", name, "figure", shown, PATH, 1, "", "", ""))
+        records.append(file_record(f"{table}, figures", name, "figure", file, "", results_path))
     tables = [table, f"{table}, answers", f"{table}, agreement", f"{table}, figures"]
     append_records(results_path, records, replace_tables=tables)
 
@@ -102,49 +111,63 @@ def score_records(
     table: str,
     protocol: str,
     commit: str,
+    source: str = "",
 ) -> list[Record]:
     """Return the mean of every score, and the share of every answer in a table of its own."""
+    unit = "share" if kind == EMOTION else ""
+    mean: Column[SystemScore] = Column(
+        NAMES[kind],
+        lambda score: Estimate(score.mean, score.number, score.low, score.high, drawn=score.drawn),
+        unit,
+        "higher",
+        DEFINITIONS[kind],
+    )
+    answers = [
+        Column(
+            f"heard as {answer}" if kind == EMOTION else f"similarity {signed(answer)}",
+            partial(_share_of_answer, place),
+            "share",
+            "",
+            "share of listeners' answers.",
+        )
+        for place, answer in enumerate(test.answers(kind))
+    ]
     records = []
     for score in scores:
-        row = score.system + (f", {score.target_emotion}" if score.target_emotion else "")
-        unit = "share" if kind == EMOTION else ""
-        numbers = [round(value, 6) for value in (score.mean, score.low, score.high)]
-        mean, low, high = numbers
-        number = score.number
-        records.append(
-            Record(
-                table, row, NAMES[kind], mean, unit, number, DEFINITIONS[kind], protocol, commit,
-                low, high, "higher", score.drawn,
-            )
-        )  # fmt: skip
-        for answer, count in zip(test.answers(kind), score.counts, strict=True):
-            name = f"heard as {answer}" if kind == EMOTION else f"similarity {signed(answer)}"
-            share = round(count / number, 6)
-            records.append(
-                Record(
-                    f"{table}, answers", row, name, share, "share", number,
-                    "share of listeners' answers.", protocol, commit,
-                )
-            )  # fmt: skip
+        name = score.system + (f", {score.target_emotion}" if score.target_emotion else "")
+        row = Row(name, [score], protocol, source=source)
+        records += records_of([mean], [row], table=table, commit=commit)
+        records += records_of(answers, [row], table=f"{table}, answers", commit=commit)
     return records
+
+
+def _share_of_answer(place: int, score: SystemScore) -> Estimate:
+    return Estimate(float(score.counts[place] / score.number), score.number)
 
 
 def agreement_records(
-    collection: Collection, test: ListeningTest, table: str, protocol: str, commit: str
+    collection: Collection,
+    test: ListeningTest,
+    table: str,
+    protocol: str,
+    commit: str,
+    source: str = "",
 ) -> list[Record]:
     """Return Krippendorff's alpha of each kind that has one; ``undefined`` where all agree."""
-    records = []
-    for kind in KINDS:
-        found = agreement(collection.results, test, kind)
-        if found is not None:
-            value = "undefined" if found.alpha is None else round(found.alpha, 6)
-            records.append(
-                Record(
-                    f"{table}, agreement", NAMES[kind], "alpha", value, "", found.number, ALPHA,
-                    protocol, commit,
-                )
-            )  # fmt: skip
-    return records
+    found = {kind: agreement(collection.results, test, kind) for kind in KINDS}
+    rows = [
+        Row(NAMES[kind], [each], protocol, source=source)
+        for kind, each in found.items()
+        if each is not None
+    ]
+    alpha: Column[Agreement] = Column(
+        "alpha",
+        lambda each: Estimate("undefined" if each.alpha is None else each.alpha, each.number),
+        "",
+        "",
+        ALPHA,
+    )
+    return records_of([alpha], rows, table=f"{table}, agreement", commit=commit)
 
 
 def listening_figures(

@@ -1,9 +1,9 @@
-"""The disentanglement report of a trained model: two tables and a figure a data directory."""
+"""What do prosody vectors say of emotion, voice, words, pitch and tempo: tables and figures."""
 
 import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -32,7 +32,17 @@ from espnet2_ext.metrics.prosody import ProsodyMeasures, measure_prosody
 from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
 from espnet2_ext.report.figures import project, save_figure, vector_figure
-from espnet2_ext.report.records import PATH, Record, append_records, git_commit
+from espnet2_ext.report.records import (
+    Column,
+    Estimate,
+    Record,
+    Row,
+    append_records,
+    file_record,
+    git_commit,
+    records_of,
+    relative_path,
+)
 from espnet2_ext.ser.attributes import attributes_of, read_utterances
 
 # ---------------------------------------------------------------- pooled
@@ -415,6 +425,8 @@ def _not_measurable(data: ProbeSet, name: str, error: NotMeasurable) -> str:
 # chance.
 
 CHANCE = "chance"
+Estimates = dict[str, Estimate]
+"""By what is read; what the labels do not allow is left out."""
 
 _PROBE = "class-mean accuracy of logistic regression from the vector to the"
 _ARROW = "the arrow is what a prosody vector should do."
@@ -449,18 +461,6 @@ _MEASURES = {
 """Column: definition, which is better."""
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A value, its unit, utterances it stands for, ends of its interval and what that draws."""
-
-    value: float
-    unit: str
-    n: int
-    low: float | None = None
-    high: float | None = None
-    drawn: str = ""
-
-
 def probe_records(
     sets: Sequence[ProbeSet],
     protocols: Mapping[str, str],
@@ -469,6 +469,7 @@ def probe_records(
     correlation_table: str,
     commit: str,
     seed: int = 0,
+    source: str = "",
 ) -> list[Record]:
     """Return the records of both tables; a row is called ``<data directory>: <vectors>``.
 
@@ -482,27 +483,41 @@ def probe_records(
         correlation_table: title of the correlations with pitch, tempo and level.
         commit: of the code.
         seed: of the folds.
+        source: see ``Record``.
 
     Raises:
         ValueError: a vector is not finite.
     """
-    records: list[Record] = []
+    rows: list[Row[Estimates]] = []
+    correlation_rows: list[Row[Estimates]] = []
     for data in sets:
-        probes = probe_scores(data, seed)
-        protocol = "; ".join([protocols[data.name], *probes.notes, _probe_settings(seed)])
-        for name, scores in probes.scores.items():
-            cells = [(kind, _accuracy(score)) for kind, score in scores.items()]
-            cells.append((CHANCE, _chance(next(iter(scores.values())))))
-            records += _column(data, name, cells, _PROBES[name], table, protocol, commit)
-        found = correlation_scores(data, seed)
-        protocol = "; ".join([protocols[data.name], *found.notes, _ridge_settings(seed)])
-        for name, correlations in found.scores.items():
-            cells = [(k, _Cell(round(c.pearson_r, 6), "", c.n)) for k, c in correlations.items()]
-            title, text = _correlation_title(name), _MEASURES[name]
-            records += _column(data, title, cells, text, correlation_table, protocol, commit)
-    # Column by column, so that columns appear in this order whichever directory lacks one.
-    order = [*_PROBES, *map(_correlation_title, _MEASURES)]
-    return sorted(records, key=lambda record: order.index(record.metric))
+        probes, correlations = probe_scores(data, seed), correlation_scores(data, seed)
+        how = "; ".join([protocols[data.name], *probes.notes, _probe_settings(seed)])
+        correlated = "; ".join([protocols[data.name], *correlations.notes, _ridge_settings(seed)])
+        for kind in data.vectors:
+            name = f"{data.name}: {kind}"
+            cells = {probe: _accuracy(scores[kind]) for probe, scores in probes.scores.items()}
+            rows.append(Row(name, [cells], how, source=source))
+            cells = {
+                measure: Estimate(scores[kind].pearson_r, scores[kind].n)
+                for measure, scores in correlations.scores.items()
+            }
+            correlation_rows.append(Row(name, [cells], correlated, source=source))
+        first = {probe: next(iter(scores.values())) for probe, scores in probes.scores.items()}
+        chances = {probe: Estimate(100.0 * score.chance, score.n) for probe, score in first.items()}
+        rows.append(Row(f"{data.name}: {CHANCE}", [chances], how, source=source))
+    columns: list[Column[Estimates]] = [
+        Column(name, methodcaller("get", name), "%", better, text)
+        for name, (text, better) in _PROBES.items()
+    ]
+    correlation_columns: list[Column[Estimates]] = [
+        Column(f"{name} (r)", methodcaller("get", name), "", better, text)
+        for name, (text, better) in _MEASURES.items()
+    ]
+    return [
+        *records_of(columns, rows, table=table, commit=commit),
+        *records_of(correlation_columns, correlation_rows, table=correlation_table, commit=commit),
+    ]
 
 
 def records_text(records: Sequence[Record]) -> str:
@@ -519,47 +534,9 @@ def records_text(records: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
-def _accuracy(score: ProbeScore) -> _Cell:
-    percent = [round(100.0 * value, 6) for value in (score.accuracy, score.low, score.high)]
-    return _Cell(percent[0], "%", score.n, percent[1], percent[2], score.drawn)
-
-
-def _chance(score: ProbeScore) -> _Cell:
-    return _Cell(round(100.0 * score.chance, 6), "%", score.n)
-
-
-def _column(
-    data: ProbeSet,
-    metric: str,
-    cells: Iterable[tuple[str, _Cell]],
-    text: tuple[str, str],
-    table: str,
-    protocol: str,
-    commit: str,
-) -> list[Record]:
-    """Return one record for each kind of vectors; ``text`` is definition and better."""
-    return [
-        Record(
-            table=table,
-            row=f"{data.name}: {kind}",
-            metric=metric,
-            value=cell.value,
-            unit=cell.unit,
-            n=cell.n,
-            definition=text[0],
-            protocol=protocol,
-            commit=commit,
-            low=cell.low,
-            high=cell.high,
-            better=text[1],
-            drawn=cell.drawn,
-        )
-        for kind, cell in cells
-    ]
-
-
-def _correlation_title(name: str) -> str:
-    return f"{name} (r)"
+def _accuracy(score: ProbeScore) -> Estimate:
+    low, high = 100.0 * score.low, 100.0 * score.high
+    return Estimate(100.0 * score.accuracy, score.n, low, high, drawn=score.drawn)
 
 
 def _probe_settings(seed: int) -> str:
@@ -647,6 +624,7 @@ def report_probes(
         correlation_table=correlation_table,
         commit=git_commit(),
         seed=seed,
+        source=relative_path(model_file, results_path),
     )
     folder = Path(figure_dir or results_path.parent / "report" / model_file.parent.name)
     figures = [
@@ -712,6 +690,5 @@ def _draw_vectors(
         colours = {"emotion": data.emotions.tolist(), **colours}
     file = figure_dir / f"{data.name}_{projection}.png"
     save_figure(vector_figure(rows, colours, data.name), file)
-    value = Path(os.path.relpath(file.resolve(), results_path.resolve().parent)).as_posix()
     what = f"{projection} by {' and '.join(colours)}"
-    return Record(title, data.name, what, value, PATH, 1, _CAPTIONS[projection], "", "")
+    return file_record(title, data.name, what, file, _CAPTIONS[projection], results_path)

@@ -1,4 +1,9 @@
-"""``exp/results.jsonl``: every number of every table, one record a line."""
+"""``exp/results.jsonl``: every number of every table, one record a line.
+
+A table is made by ``records_of`` from columns, which say what is measured and how, and rows,
+which hold what was evaluated. Files to look at or listen to are records too (``file_record``),
+and so is the environment in which all of it was computed.
+"""
 
 import datetime
 import json
@@ -6,19 +11,17 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from espnet2_ext import __version__
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.metrics.statistics import Crossing
-
-# ---------------------------------------------------------------- results
 
 TEXT = "text"
 """Unit of a record whose value is words, such as a version."""
@@ -45,6 +48,8 @@ class Record:
         better: ``lower``, ``higher`` or "".
         drawn: what the interval is drawn over, for instance ``10 speakers and 50 sentences``;
             "" where there is none, and in records that older versions wrote.
+        source: file that the value was computed from, relative to the folder of the jsonl;
+            "" where there is none, or in files written before it was recorded.
     """
 
     table: str
@@ -60,6 +65,7 @@ class Record:
     high: float | None = None
     better: str = ""
     drawn: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Raises: ValueError for a value that is not finite, or no utterances."""
@@ -120,67 +126,166 @@ def append_records(
             stream.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
 
 
-# ---------------------------------------------------------------- mean record
-# One cell of a result table: the mean of a column over utterances, with its interval.
+# Tables from columns and rows.
+
+Item = TypeVar("Item")
 
 
-class Column(Protocol):
-    """What a column says of itself; see ``conversion_metrics.Metric``."""
+@dataclass(frozen=True)
+class Estimate:
+    """A value that is no mean over the items of a row, such as an accuracy over folds.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def better(self) -> str: ...
-    @property
-    def definition(self) -> str: ...
-    @property
-    def is_count(self) -> bool: ...
+    Attributes:
+        value: in the unit of the column, or words.
+        n: utterances that it stands for; see ``Record``.
+        low: lower end of its interval, if there is one.
+        high: upper end.
+        source: file that it was computed from, if not that of the row.
+        drawn: what the interval is drawn over, in words; see ``Record``.
+    """
+
+    value: float | str
+    n: int | None
+    low: float | None = None
+    high: float | None = None
+    source: str | None = None
+    drawn: str = ""
 
 
-def mean_record(
-    column: Column,
-    values: np.ndarray,
-    crossing: Crossing,
+@dataclass(frozen=True)
+class Column(Generic[Item]):
+    """What a table measures of each item of a row; by default the mean over them is told.
+
+    Attributes:
+        name: heads the column.
+        value: of an item; None where the row has no such value. An ``Estimate`` of a row's
+            only item is told as it is.
+        unit: see ``Record``.
+        better: see ``Record``.
+        definition: one sentence.
+        is_count: the sum is told instead of the mean, and no interval.
+        weight: of an item in the mean; None for 1.
+    """
+
+    name: str
+    value: Callable[[Item], float | Estimate | None]
+    unit: str
+    better: str
+    definition: str
+    is_count: bool = False
+    weight: Callable[[Item], float] | None = None
+
+
+@dataclass(frozen=True)
+class Row(Generic[Item]):
+    """What was evaluated.
+
+    Attributes:
+        name: stands before the values.
+        items: single conversions, utterances ..., or the one that has an ``Estimate``.
+        protocol: see ``Record``.
+        crossing: which items share a speaker, and which a sentence; of means only.
+        source: see ``Record``.
+    """
+
+    name: str
+    items: Sequence[Item]
+    protocol: str
+    crossing: Crossing | None = None
+    source: str = ""
+
+
+def records_of(
+    columns: Iterable[Column[Item]],
+    rows: Sequence[Row[Item]],
+    *,
     table: str,
-    row: str,
-    protocol: str,
     commit: str,
-    weights: np.ndarray | None = None,
-) -> Record:
-    """Return the mean of the values with its interval, or the sum of a count.
+    is_rounded: bool = True,
+) -> list[Record]:
+    """Return one record for each column and row that has a value, column by column.
+
+    Columns thus stand in their order whichever of them the first row lacks.
 
     Args:
-        column: heads the values.
-        values: (n,), none missing.
-        crossing: which of them share a speaker, and which a sentence.
-        table: see ``Record``, as are the others.
-        row: see there.
-        protocol: see there.
-        commit: see there.
-        weights: (n,) of the values in the mean; None for 1.
+        columns: of the table.
+        rows: of the table.
+        table: title.
+        commit: of the code.
+        is_rounded: to six decimals.
+
+    Raises:
+        ValueError: a value is there for some items of a row but not for all.
     """
-    low, high = (None, None) if column.is_count else crossing.interval(values, weights)
-    value = values.sum() if column.is_count else np.average(values, weights=weights)
-    return Record(
-        table=table,
-        row=row,
-        metric=column.name,
-        value=round(float(value), 6),
-        unit=column.unit,
-        n=len(values),
-        definition=column.definition,
-        protocol=protocol,
-        commit=commit,
-        low=None if low is None else round(low, 6),
-        high=None if high is None else round(high, 6),
-        better=column.better,
-        drawn="" if column.is_count else crossing.text(),
-    )
+    records = []
+    for column in columns:
+        for row in rows:
+            values = [column.value(item) for item in row.items]
+            present = [value for value in values if value is not None]
+            if not present:
+                continue
+            if len(present) < len(values):
+                raise ValueError(
+                    f"{table}, {row.name}: {column.name} is missing for "
+                    f"{len(values) - len(present)} of {len(values)} values"
+                )
+            found = present[0]
+            if not isinstance(found, Estimate):
+                found = _mean(column, np.array(present), row)
+            if is_rounded:
+                found = _rounded(found)
+            records.append(
+                Record(
+                    table=table,
+                    row=row.name,
+                    metric=column.name,
+                    value=found.value,
+                    unit="" if isinstance(found.value, str) else column.unit,
+                    n=found.n,
+                    definition=column.definition,
+                    protocol=row.protocol,
+                    commit=commit,
+                    low=found.low,
+                    high=found.high,
+                    better=column.better,
+                    drawn=found.drawn,
+                    source=row.source if found.source is None else found.source,
+                )
+            )
+    return records
 
 
-# ---------------------------------------------------------------- environment
+def _mean(column: Column[Item], values: np.ndarray, row: Row[Item]) -> Estimate:
+    """Return the mean of the values (n,) with its interval, or the sum of a count."""
+    if column.is_count:
+        return Estimate(float(values.sum()), len(values))
+    weights = None if column.weight is None else np.array([*map(column.weight, row.items)])
+    mean = Estimate(float(np.average(values, weights=weights)), len(values))
+    if row.crossing is None:
+        return mean
+    low, high = row.crossing.interval(values, weights)
+    return replace(mean, low=low, high=high, drawn=row.crossing.text())
+
+
+def _rounded(found: Estimate) -> Estimate:
+    low, high = (None if end is None else round(end, 6) for end in (found.low, found.high))
+    value = found.value if isinstance(found.value, str) else round(found.value, 6)
+    return replace(found, value=value, low=low, high=high)
+
+
+def relative_path(path: str | Path, results_path: str | Path) -> str:
+    """Return a file as records name it: relative to the folder of the jsonl."""
+    folder = Path(results_path).resolve().parent
+    return Path(os.path.relpath(Path(path).resolve(), folder)).as_posix()
+
+
+def file_record(
+    table: str, row: str, what: str, file: Path, caption: str, results_path: str | Path, n: int = 1
+) -> Record:
+    """Return the record that makes the page show a file."""
+    return Record(table, row, what, relative_path(file, results_path), PATH, n, caption, "", "")
+
+
 # Where results came from: versions, code and machine.
 
 ENVIRONMENT = "Environment"

@@ -106,8 +106,12 @@ def _score_table(records: list[Record]) -> list[str]:
         if protocol or intervals:
             mark = f"({number}) " if len(protocols) > 1 else ""
             lines += ["", f"{mark}Protocol: {protocol}.{intervals}"]
-    commits = list(dict.fromkeys(record.commit for record in records if record.commit))
-    return [*lines, "", f"Code: {', '.join(commits)}."] if commits else lines
+    for what in ("Code", "From"):
+        name = "commit" if what == "Code" else "source"
+        texts = dict.fromkeys(getattr(record, name) for record in records)
+        if found := [text for text in texts if text]:
+            lines += ["", f"{what}: {', '.join(found)}."]
+    return lines
 
 
 def _drawn(records: Sequence[Record]) -> str:

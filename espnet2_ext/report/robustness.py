@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import shutil
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,9 +32,19 @@ from espnet2_ext.metrics.conversion import (
     score_conversions,
 )
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
-from espnet2_ext.report.conversion import summarise_scores
+from espnet2_ext.report.conversion import HEARING_METRICS, conversion_metrics, pair_rows
 from espnet2_ext.report.figures import save_figure
-from espnet2_ext.report.records import PATH, Record, append_records, environment_records, git_commit
+from espnet2_ext.report.records import (
+    Column,
+    Record,
+    Row,
+    append_records,
+    environment_records,
+    file_record,
+    git_commit,
+    records_of,
+    relative_path,
+)
 from espnet2_ext.units.centroids import Centroids, deduplicate, expand
 
 # ---------------------------------------------------------------- robustness conditions
@@ -133,16 +142,6 @@ def study_conditions(
 UNIT_ERROR_RATE = "unit error rate"
 INPUT_ERROR_RATE = "input unit error rate"
 ABOVE_CLEAN = "unit error rate above clean"
-DEFINITIONS = {
-    INPUT_ERROR_RATE: (
-        "edits between the units that the model was given and those of the clean source, per "
-        "unit of the clean source; mean over pairs."
-    ),
-    ABOVE_CLEAN: (
-        "unit error rate of a pair less that of the same pair from the clean source; mean and "
-        "interval over these differences."
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -153,11 +152,13 @@ class ConditionResult:
         condition: see there.
         scores: of its row; beside the clean source also of zero effort, resynthesis ...
         input_error_rates: pair to the unit error rate of what the model was given.
+        source: file of the scores; see ``Record``.
     """
 
     condition: Condition
     scores: list[PairScore]
     input_error_rates: dict[str, float]
+    source: str = ""
 
 
 def robustness_records(
@@ -181,39 +182,49 @@ def robustness_records(
     clean = next((each for each in results if each.condition.kind == CLEAN), None)
     if clean is None:
         raise ValueError(f"{table}: no result of the clean source to compare with")
-    scores = [score for result in results for score in result.scores]
-    records = summarise_scores(scores, table=table, protocol=protocol, commit=commit)
     clean_rates = _error_rates(clean)
-    for metric in (INPUT_ERROR_RATE, ABOVE_CLEAN):
-        for result in results:
-            rates = _error_rates(result)
-            if rates.keys() != clean_rates.keys():
-                raise ValueError(f"{table}, {result.condition.row}: other pairs than the clean row")
-            values = {
-                INPUT_ERROR_RATE: [result.input_error_rates[pair] for pair in rates],
-                ABOVE_CLEAN: [rates[pair] - clean_rates[pair] for pair in rates],
-            }[metric]
-            converted = _conversions(result)
-            shared = crossing(converted[pair] for pair in rates)
-            low, high = shared.interval(values)
-            records.append(
-                Record(
-                    table=table,
-                    row=result.condition.row,
-                    metric=metric,
-                    value=round(float(np.mean(values)), 6),
-                    unit="",
-                    n=len(values),
-                    definition=DEFINITIONS[metric],
-                    protocol=protocol,
-                    commit=commit,
-                    low=round(low, 6),
-                    high=round(high, 6),
-                    better="lower",
-                    drawn=shared.text(),
-                )
-            )
-    return records
+    for result in results:
+        if _error_rates(result).keys() != clean_rates.keys():
+            raise ValueError(f"{table}, {result.condition.row}: other pairs than the clean row")
+    rows = [row for each in results for row in pair_rows(each.scores, protocol, each.source)]
+    columns = (*conversion_metrics(), *HEARING_METRICS)
+    records = records_of(columns, rows, table=table, commit=commit)
+    damage_columns: tuple[Column[_DamagedPair], ...] = (
+        Column(
+            INPUT_ERROR_RATE,
+            lambda pair: pair.input_error_rate,
+            "",
+            "lower",
+            "edits between the units that the model was given and those of the clean source, per "
+            "unit of the clean source; mean over pairs.",
+        ),
+        Column(
+            ABOVE_CLEAN,
+            lambda pair: pair.above_clean,
+            "",
+            "lower",
+            "unit error rate of a pair less that of the same pair from the clean source; mean and "
+            "interval over these differences.",
+        ),
+    )
+    damaged = []
+    for result in results:
+        rates, conversions = _error_rates(result), _conversions(result)
+        pairs = [
+            _DamagedPair(result.input_error_rates[pair], rate - clean_rates[pair])
+            for pair, rate in rates.items()
+        ]
+        shared = crossing(conversions[pair] for pair in rates)
+        damaged.append(Row(result.condition.row, pairs, protocol, shared, result.source))
+    return records + records_of(damage_columns, damaged, table=table, commit=commit)
+
+
+@dataclass(frozen=True)
+class _DamagedPair:
+    """What went into the model, and how much worse what came out is than from the clean source."""
+
+    input_error_rate: float
+    above_clean: float
 
 
 def _conversions(result: ConditionResult) -> dict[str, PairScore]:
@@ -954,7 +965,8 @@ class ConditionRunner:
             self._convert_and_score(condition, folder)
         # Always from the file, whose digits are fewer: a rerun gives the same records.
         pooled = [replace(score, condition="") for score in read_scores(scores_path)]
-        return ConditionResult(condition, pooled, input_error_rates(self.study, folder / "data"))
+        rates = input_error_rates(self.study, folder / "data")
+        return ConditionResult(condition, pooled, rates, str(scores_path))
 
     def _convert_and_score(self, condition: Condition, folder: Path) -> None:
         settings = self.settings
@@ -1058,7 +1070,12 @@ def report_robustness(
     out_dir = Path(out_dir)
     chosen, listed = choose_pairs(pairs_dir, out_dir / "pairs", max_pairs)
     study = read_study_set(data_dir, unit_tag, out_dir / "pairs")
-    results = _run_all(ConditionRunner(study, out_dir / "pairs", out_dir, settings), conditions)
+    results = [
+        replace(result, source=relative_path(result.source, results_path))
+        for result in _run_all(
+            ConditionRunner(study, out_dir / "pairs", out_dir, settings), conditions
+        )
+    ]
     restored = str(bool(settings.contrast_data_dir)).lower()
     protocol = (
         f"{chosen} of {listed} pairs of {pairs_dir} ({len(study.sources)} sources), model "
@@ -1069,7 +1086,8 @@ def report_robustness(
     figure = out_dir / "robustness.png"
     save_figure(robustness_figure(conditions, records, f"{table}, {chosen} pairs"), figure)
     title = f"Figure: {table}"
-    shown = _figure_record(title, figure, Path(results_path))
+    caption = "Worse to the right; bars are 95 % intervals as in the table, dotted what went in."
+    shown = file_record(title, "robustness", "metrics", figure, caption, results_path)
     append_records(results_path, [*environment_records(settings.device), *records])
     append_records(results_path, [shown], replace_tables=[title])
     return records
@@ -1083,10 +1101,3 @@ def _run_all(runner: ConditionRunner, conditions: Sequence[Condition]) -> list[C
             bar.set_postfix_str(condition.row)
             results.append(runner.run(condition))
     return results
-
-
-def _figure_record(title: str, figure: Path, results_path: Path) -> Record:
-    """Return the record that makes the page show the figure."""
-    value = os.path.relpath(figure.resolve(), results_path.resolve().parent)
-    caption = "Worse to the right; bars are 95 % intervals as in the table, dotted what went in."
-    return Record(title, "robustness", "metrics", Path(value).as_posix(), PATH, 1, caption, "", "")

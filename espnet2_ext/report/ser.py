@@ -1,8 +1,9 @@
-"""Tables and figures of an experiment's trainings, from the files that they left."""
+"""How good are systems of emotion recognition: their tables, comparisons and confusions."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,17 @@ from espnet2_ext.metrics.statistics import (
 )
 from espnet2_ext.report.figures import confusion_figure, save_figure
 from espnet2_ext.report.published import paper_score, published_records
-from espnet2_ext.report.records import PATH, Record, append_records, environment_records, git_commit
+from espnet2_ext.report.records import (
+    Column,
+    Estimate,
+    Record,
+    Row,
+    append_records,
+    environment_records,
+    file_record,
+    git_commit,
+    records_of,
+)
 from espnet2_ext.ser.experiment import LAST, FoldRun, ProtocolRuns, RunResult, System, list_runs
 from espnet2_ext.ser.leaks import pretraining_status
 
@@ -144,6 +155,8 @@ class SystemScores:
         notes: what else the protocol must say: corpus, declared overlaps.
         pretraining: whether its pretraining data were compared with the lists, see
             ``pretraining_status``; empty where nobody asked.
+        source: file of the predictions; see ``Record``.
+        test_selected_source: of those of the epochs that are best on the test list.
     """
 
     name: str
@@ -154,6 +167,8 @@ class SystemScores:
     paper_system: str | None = None
     notes: str = ""
     pretraining: str = ""
+    source: str = ""
+    test_selected_source: str = ""
 
     def __post_init__(self) -> None:
         """Check that means over folds and seeds compare like with like.
@@ -388,18 +403,9 @@ _PRETRAINING = (
     "with those of test and validation; not checked: it may have heard them."
 )
 
+Estimates = dict[str, Estimate]
+"""By column; what a row lacks is left out."""
 _ACCURACIES = {"WA": (weighted_accuracy, _WA), "UA": (unweighted_accuracy, _UA)}
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A cell: percent or words, the ends of its interval, and utterances it stands for."""
-
-    percent: float | str
-    n: int
-    low: float | None = None
-    high: float | None = None
-    drawn: str = ""
 
 
 def ser_records(
@@ -435,48 +441,38 @@ def ser_records(
     for key in keys:
         if keys.count(key) > 1:
             raise ValueError(f"{table}: {key[0]}: two systems of one name; rename one")
-    values = [_values(system, utt2spk, texts) for system in systems]
-    definitions = _definitions(what_is_drawn(utt2spk, texts))
-    # Column by column, so that columns appear in this order whichever row comes first.
-    return [
-        Record(
-            table=table,
-            row=system.name,
-            metric=metric,
-            value=cell.percent,
-            unit="" if isinstance(cell.percent, str) else "%",
-            n=cell.n,
-            definition=definition,
-            protocol=system.protocol_text(),
-            commit=commit,
-            low=cell.low,
-            high=cell.high,
-            better=better,
-            drawn=cell.drawn,
+    rows = [
+        Row(
+            system.name,
+            [_values(system, utt2spk, texts)],
+            system.protocol_text(),
+            source=system.source,
         )
-        for metric, (definition, better) in definitions.items()
-        for system, cells in zip(systems, values)
-        for cell in [cells.get(metric)]
-        if cell is not None
+        for system in systems
     ]
+    columns = _ser_columns(what_is_drawn(utt2spk, texts))
+    return records_of(columns, rows, table=table, commit=commit)
 
 
-def _definitions(drawn: str) -> dict[str, tuple[str, str]]:
-    """Return the columns in order with definition and which is better."""
-    columns = {}
+def _ser_columns(drawn: str) -> list[Column[Estimates]]:
+    """Return the columns in order."""
+    names: dict[str, tuple[str, str]] = {}
     for name, (_, text) in _ACCURACIES.items():
-        columns[name] = (f"{text}, {_MEAN}", "higher")
-        columns[f"{name} std"] = (f"sample standard deviation of {name} over folds and seeds.", "")
+        names[name] = (f"{text}, {_MEAN}", "higher")
+        names[f"{name} std"] = (f"sample standard deviation of {name} over folds and seeds.", "")
     for name in _ACCURACIES:
-        columns[f"pooled {name}"] = (f"{name} {_POOLED} {drawn}.", "higher")
-    columns["macro-F1"] = (f"{_F1}, {_POOLED} {drawn}.", "higher")
+        names[f"pooled {name}"] = (f"{name} {_POOLED} {drawn}.", "higher")
+    names["macro-F1"] = (f"{_F1}, {_POOLED} {drawn}.", "higher")
     for name in _ACCURACIES:
-        columns[f"paper {name}"] = (f"{name} {_PAPER}", "higher")
+        names[f"paper {name}"] = (f"{name} {_PAPER}", "higher")
     for name in _ACCURACIES:
         # No arrow: nobody shall try to raise these.
-        columns[_leak_name(name)] = (f"{name} {_LEAK}", "")
-    columns["pretraining data"] = (_PRETRAINING, "")
-    return columns
+        names[_leak_name(name)] = (f"{name} {_LEAK}", "")
+    names["pretraining data"] = (_PRETRAINING, "")
+    return [
+        Column(name, methodcaller("get", name), "%", better, definition)
+        for name, (definition, better) in names.items()
+    ]
 
 
 def _leak_name(name: str) -> str:
@@ -485,18 +481,20 @@ def _leak_name(name: str) -> str:
 
 def _values(
     system: SystemScores, utt2spk: Mapping[str, str] | None, texts: Mapping[str, str] | None
-) -> dict[str, _Value]:
+) -> Estimates:
     """Return the columns that a system has."""
-    values: dict[str, _Value] = {}
+    values: Estimates = {}
     n = system.num_utterances
     for name, (score, _) in _ACCURACIES.items():
         mean, std = mean_and_std(system.fold_scores(score))
-        values[name] = _value(mean, n)
+        values[name] = _percent(mean, n)
         if std is not None:
-            values[f"{name} std"] = _value(std, n)
+            values[f"{name} std"] = _percent(std, n)
         if system.has_test_selected:
             leaked, _ = mean_and_std(system.fold_scores(score, test_selected=True))
-            values[_leak_name(name)] = _value(leaked, n)
+            values[_leak_name(name)] = replace(
+                _percent(leaked, n), source=system.test_selected_source
+            )
     groups, crossing, drawn = system.drawn_groups(utt2spk, texts)
     pooled_scores = {
         "pooled WA": weighted_accuracy,
@@ -505,75 +503,68 @@ def _values(
     }
     for name, score in pooled_scores.items():
         pooled = float(score(groups.sum(axis=0)))
-        values[name] = _value(pooled, n, *bootstrap_score(groups, score, crossing=crossing), drawn)
+        values[name] = _percent(pooled, n, bootstrap_score(groups, score, crossing=crossing), drawn)
     paper = None
     if system.paper_system is not None:
         paper = paper_score(system.paper_system, system.protocol)
     if paper is not None:
         for name, percent in (("paper WA", paper.wa), ("paper UA", paper.ua)):
             if percent is not None:
-                values[name] = _Value(percent, paper.num_utterances)
+                values[name] = Estimate(percent, paper.num_utterances, source="")
     if system.pretraining:
-        values["pretraining data"] = _Value(system.pretraining, n)
+        values["pretraining data"] = Estimate(system.pretraining, n, source="")
     return values
 
 
-def _value(
-    share: float, n: int, low: float | None = None, high: float | None = None, drawn: str = ""
-) -> _Value:
-    """Return shares as percent, with digits enough for any table."""
-    ends = [None if end is None else round(100 * end, 6) for end in (low, high)]
-    return _Value(round(100 * share, 6), n, ends[0], ends[1], drawn)
+def _percent(
+    share: float, n: int, interval: tuple[float, float] | None = None, drawn: str = ""
+) -> Estimate:
+    """Return a share and its interval in percent."""
+    low, high = (None, None) if interval is None else (100 * end for end in interval)
+    return Estimate(100 * share, n, low, high, drawn=drawn)
 
 
 # ---------------------------------------------------------------- ser comparison
 # Is one system of emotion recognition better than another? Records of a table of pairs.
 
 
-@dataclass(frozen=True)
-class _Column:
-    unit: str
-    definition: str
-
-
 _SMALL = "0.000 is less than 0.0005"
-_COLUMNS = {
-    "UA difference": _Column(
+_DIFFERENCES = {
+    "UA difference": (
         "%",
         "UA of the first system less UA of the second on the same fold and seed, in percentage "
         "points, mean over folds and seeds.",
     ),
-    "UA difference std": _Column(
-        "%", "sample standard deviation of UA difference over folds and seeds."
-    ),
-    "pairs": _Column("count", "folds times seeds on which both systems were tested."),
-    "p, corrected t": _Column(
+    "UA difference std": ("%", "sample standard deviation of UA difference over folds and seeds."),
+    "pairs": ("count", "folds times seeds on which both systems were tested."),
+    "p, corrected t": (
         "",
         "two-sided p of UA difference by the t-test of Nadeau and Bengio (2003), whose variance "
         f"allows for folds that share training data; {_SMALL}.",
     ),
-    "p, sign flip": _Column(
+    "p, sign flip": (
         "",
         "two-sided p of UA difference by flipping signs over folds and seeds as if they were "
         "independent, which they are not: too small rather than too large; not below 2 / 2^pairs; "
         f"{_SMALL}.",
     ),
-    "pooled UA difference": _Column(
+    "pooled UA difference": (
         "%",
         "difference of the UA of all test utterances pooled, in percentage points; in brackets: "
         "paired bootstrap over {drawn}, the trained recognisers as they are.",
     ),
-    "p, paired bootstrap": _Column(
+    "p, paired bootstrap": (
         "",
         "two-sided p of pooled UA difference by the bootstrap over {drawn}; not below "
         f"{2 / (NUM_RESAMPLES + 1):.3f}.",
     ),
-    "p, McNemar": _Column(
+    "p, McNemar": (
         "",
         "exact two-sided p that the two have the same WA, from the utterances that one of them "
         f"alone gets right; of systems with a single seed; {_SMALL}.",
     ),
 }
+"""Column to its unit and definition, in which ``{drawn}`` stands for what is drawn."""
 
 
 def comparison_records(
@@ -607,25 +598,16 @@ def comparison_records(
     }
     if len(rows) < len(pairs):
         raise ValueError(f"{table}: two systems are compared twice; give each pair once")
-    return [
-        Record(
-            table=table,
-            row=f"{a.name} against {b.name}",
-            metric=metric,
-            value=values[metric].value,
-            unit=column.unit,
-            n=a.num_utterances,
-            definition=column.definition.format(drawn=drawn),
-            protocol=_protocol(a, b),
-            commit=commit,
-            low=values[metric].low,
-            high=values[metric].high,
-            drawn=values[metric].drawn,
-        )
-        for metric, column in _COLUMNS.items()
-        for (a, b), values in zip(pairs, rows.values())
-        if metric in values
+    columns = [
+        Column(name, methodcaller("get", name), unit, "", definition.format(drawn=drawn))
+        for name, (unit, definition) in _DIFFERENCES.items()
     ]
+    sources = [", ".join(filter(None, (a.source, b.source))) for a, b in pairs]
+    table_rows = [
+        Row(f"{first} against {second}", [values], protocol, source=source)
+        for ((first, second, protocol), values), source in zip(rows.items(), sources, strict=True)
+    ]
+    return records_of(columns, table_rows, table=table, commit=commit)
 
 
 def _protocol(a: SystemScores, b: SystemScores) -> str:
@@ -634,44 +616,33 @@ def _protocol(a: SystemScores, b: SystemScores) -> str:
     return texts[0] if texts[0] == texts[1] else f"first: {texts[0]}; second: {texts[1]}"
 
 
-@dataclass(frozen=True)
-class _DifferenceValue:
-    """A cell, the ends of its interval, and what that is drawn over."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    drawn: str = ""
-
-
 def _difference_values(
     a: SystemScores,
     b: SystemScores,
     utt2spk: Mapping[str, str] | None,
     texts: Mapping[str, str] | None,
-) -> dict[str, _DifferenceValue]:
-    """Return value and interval of each column that the pair has."""
+) -> Estimates:
+    """Return the columns that the pair has."""
     _check_pair(a, b)
     differences = a.fold_scores(unweighted_accuracy) - b.fold_scores(unweighted_accuracy)
     mean, std = mean_and_std(differences)
     groups_a, crossing, drawn = a.drawn_groups(utt2spk, texts)
     groups_b, _, _ = b.drawn_groups(utt2spk, texts, a.classes)
     pooled = paired_bootstrap(groups_a, groups_b, unweighted_accuracy, crossing=crossing)
+    n = a.num_utterances
     values = {
-        "UA difference": _DifferenceValue(_percent(mean)),
-        "pairs": _DifferenceValue(len(differences)),
-        "p, sign flip": _DifferenceValue(round(sign_flip_test(differences), 6)),
-        "pooled UA difference": _DifferenceValue(
-            _percent(pooled.difference), _percent(pooled.low), _percent(pooled.high), drawn
-        ),
-        "p, paired bootstrap": _DifferenceValue(round(pooled.p_value, 6)),
+        "UA difference": _percent(mean, n),
+        "pairs": Estimate(len(differences), n),
+        "p, sign flip": Estimate(sign_flip_test(differences), n),
+        "pooled UA difference": _percent(pooled.difference, n, (pooled.low, pooled.high), drawn),
+        "p, paired bootstrap": Estimate(pooled.p_value, n),
     }
     if std is not None:
         _, p_value = corrected_t_test(differences, _test_to_train(a, b))
-        values["UA difference std"] = _DifferenceValue(_percent(std))
-        values["p, corrected t"] = _DifferenceValue(round(p_value, 6))
+        values["UA difference std"] = _percent(std, n)
+        values["p, corrected t"] = Estimate(p_value, n)
     if len(a.seeds) == 1:
-        values["p, McNemar"] = _DifferenceValue(round(mcnemar_test(_right(a), _right(b)), 6))
+        values["p, McNemar"] = Estimate(mcnemar_test(_right(a), _right(b)), n)
     return values
 
 
@@ -704,10 +675,6 @@ def _right(system: SystemScores) -> list[bool]:
     """Return whether each utterance is recognised, sorted by utterance."""
     ordered = sorted(system.predictions(), key=lambda prediction: prediction.utterance)
     return [prediction.predicted == prediction.emotion for prediction in ordered]
-
-
-def _percent(share: float) -> float:
-    return round(100 * share, 6)
 
 
 # ---------------------------------------------------------------- ser experiment results
@@ -779,8 +746,10 @@ def report_experiment(
             records += published_records(
                 [protocol.folds.protocol], table=f"Published, {protocol.folds.protocol}"
             )
-        for tag, system_scores in scores.items():
-            records += _write_files(system_scores, expdir, tag, protocol.tag, emotions, table)
+        records += [
+            _write_files(system_scores, expdir, tag, protocol.tag, emotions, table)
+            for tag, system_scores in scores.items()
+        ]
     append_records(expdir / "results.jsonl", [*environment_records(), *records])
     return records
 
@@ -803,6 +772,8 @@ def collect_system(
     if not any(fold.valid for fold in protocol.folds.folds):
         criterion = LAST
     runs, lists = list_runs([system], [protocol], expdir, emotions), protocol.folds
+    folder = f"ser_{system.tag}/{protocol.tag}"
+    seeds = sorted({run.seed for run in runs})
     deviation = lists.deviation and f"deviation: {lists.deviation}"
     return SystemScores(
         name=_comment(system.config, "row", units) or system.tag,
@@ -817,7 +788,13 @@ def collect_system(
             checked=lists.pretraining_checked,
             model_sha256=lists.model_sha256,
         ),
+        source=", ".join(f"{folder}/{_predictions_name(seed)}" for seed in seeds),
+        test_selected_source=f"{folder}/fold_*/seed_*/predictions/test.*ep.tsv",
     )
+
+
+def _predictions_name(seed: int) -> str:
+    return f"predictions_seed_{seed}.tsv"
 
 
 def _trained_with(run: FoldRun) -> dict[str, Any]:
@@ -880,28 +857,25 @@ def _pair(
 
 def _write_files(
     scores: SystemScores, expdir: Path, tag: str, protocol: str, emotions: Sequence[str], table: str
-) -> list[Record]:
+) -> Record:
     """Write predictions and confusions of a system; return the figure's record."""
     folder = expdir / f"ser_{tag}" / protocol
     for seed in scores.seeds:
         every = [p for fold in scores.folds if fold.seed == seed for p in fold.predictions]
-        write_predictions(folder / f"predictions_seed_{seed}.tsv", every)
+        write_predictions(folder / _predictions_name(seed), every)
     predictions = list(scores.predictions())
     counts = confusion_matrix(
         [each.emotion for each in predictions], [each.predicted for each in predictions], emotions
     )
     figure = confusion_figure(counts, emotions, f"{scores.name}, {protocol}")
     save_figure(figure, folder / "confusion.png", dpi=100)
-    return [
-        Record(
-            table=f"{table}: confusion",
-            row=scores.name,
-            metric="confusion",
-            value=f"ser_{tag}/{protocol}/confusion.png",
-            unit=PATH,
-            n=len(predictions),
-            definition="rows: reference; all folds and seeds together.",
-            protocol="",
-            commit="",
-        )
-    ]
+    caption = "rows: reference; all folds and seeds together."
+    return file_record(
+        f"{table}: confusion",
+        scores.name,
+        "confusion",
+        folder / "confusion.png",
+        caption,
+        expdir / "results.jsonl",
+        len(predictions),
+    )

@@ -1,11 +1,7 @@
-"""From the scores of style transfers to the records of a result table."""
+"""How good are style transfers: the table of their scores, and figures with audio of a few."""
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.conversion_list import ListedConversion, read_conversion_list
@@ -22,30 +18,21 @@ from espnet2_ext.metrics.style import (
 )
 from espnet2_ext.report.figures import conversion_figure, save_figure
 from espnet2_ext.report.records import (
-    PATH,
+    Column,
     Record,
+    Row,
     append_records,
     environment_records,
+    file_record,
     git_commit,
-    mean_record,
+    records_of,
+    relative_path,
 )
 from espnet2_ext.vocoder.vocode import write_waveform
 
 # ---------------------------------------------------------------- style results
 
 SCORES = "scores.tsv"
-
-
-@dataclass(frozen=True)
-class StyleMetric:
-    """A column; see ``conversion_metrics.Metric``."""
-
-    name: str
-    value: Callable[[StyleScore], float | None]
-    unit: str
-    better: str
-    definition: str
-    is_count: bool = False
 
 
 def _of(group: str, name: str) -> Callable[[StyleScore], float | None]:
@@ -71,19 +58,17 @@ _ENERGY = (
 )
 
 
-def _to_reference(name: str, field: str, unit: str, text: str) -> StyleMetric:
+def _to_reference(name: str, field: str, unit: str, text: str) -> Column[StyleScore]:
     definition = f"|difference| {text.format('reference')}; mean over conversions."
-    return StyleMetric(
-        f"{name} to reference", _of("to_reference", field), unit, "lower", definition
-    )
+    return Column(f"{name} to reference", _of("to_reference", field), unit, "lower", definition)
 
 
-def _from_source(name: str, field: str, unit: str, text: str) -> StyleMetric:
+def _from_source(name: str, field: str, unit: str, text: str) -> Column[StyleScore]:
     definition = (
         f"|difference| {text.format('source')}; mean over conversions: how far it moved, in "
         "whichever direction."
     )
-    return StyleMetric(f"{name} from source", _of("from_source", field), unit, "", definition)
+    return Column(f"{name} from source", _of("from_source", field), unit, "", definition)
 
 
 _CONTOUR = (
@@ -96,7 +81,7 @@ _CONTOUR = (
 )
 
 
-def style_metrics(f0_method: str = "dio") -> tuple[StyleMetric, ...]:
+def style_metrics(f0_method: str = "dio") -> tuple[Column[StyleScore], ...]:
     """Return the columns in their order.
 
     Args:
@@ -113,7 +98,7 @@ def style_metrics(f0_method: str = "dio") -> tuple[StyleMetric, ...]:
         _from_source("tempo", "unit_s_percent", "%", _TEMPO),
         _from_source("length", "length_percent", "%", _LENGTH),
         _from_source("energy", "level_db", "dB", _ENERGY),
-        StyleMetric(
+        Column(
             "contour correlation",
             lambda score: score.contour_correlation,
             "",
@@ -124,8 +109,8 @@ def style_metrics(f0_method: str = "dio") -> tuple[StyleMetric, ...]:
     )
 
 
-_OTHERS = (
-    StyleMetric(
+_OTHERS: tuple[Column[StyleScore], ...] = (
+    Column(
         "unit error rate",
         lambda score: score.unit_error_rate,
         "",
@@ -133,7 +118,7 @@ _OTHERS = (
         "edits between the units of the speech and the source's units, both de-duplicated, per "
         "unit of the source; mean over conversions.",
     ),
-    StyleMetric(
+    Column(
         "unvoiced",
         lambda score: score.unvoiced,
         "count",
@@ -141,7 +126,7 @@ _OTHERS = (
         "recordings without a voiced frame.",
         is_count=True,
     ),
-    StyleMetric(
+    Column(
         "cut",
         lambda score: score.cut,
         "count",
@@ -207,13 +192,24 @@ def report_style_scores(
     write_style_scores(Path(out_dir) / SCORES, scores)
     settings = f"{protocol}, vocoder {vocoder}, F0 by {f0_method}"
     records = summarise_style(
-        scores, table=table, protocol=settings, commit=git_commit(), f0_method=f0_method
+        scores,
+        table=table,
+        protocol=settings,
+        commit=git_commit(),
+        f0_method=f0_method,
+        source=relative_path(Path(out_dir) / SCORES, results_path),
     )
     append_records(results_path, [*environment_records(device), *records], replace_tables=[table])
 
 
 def summarise_style(
-    scores: Sequence[StyleScore], *, table: str, protocol: str, commit: str, f0_method: str = "dio"
+    scores: Sequence[StyleScore],
+    *,
+    table: str,
+    protocol: str,
+    commit: str,
+    f0_method: str = "dio",
+    source: str = "",
 ) -> list[Record]:
     """Return a record for each condition, row and metric that the row has.
 
@@ -225,40 +221,26 @@ def summarise_style(
         protocol: see ``Record``.
         commit: of the code.
         f0_method: by which F0 was measured.
+        source: see ``Record``.
 
     Raises:
         ValueError: a value is there for some conversions of a row but not for all.
     """
-    rows = {
-        (condition, row): [s for s in scores if (s.condition, s.row) == (condition, row)]
-        for condition in dict.fromkeys(score.condition for score in scores)
-        for row in ROWS
-    }
-    metrics = style_metrics(f0_method)
-    records = []
-    # Metric by metric, so that columns appear in this order whichever row comes first.
-    for metric in metrics:
-        for (condition, row), of_row in rows.items():
-            values = [metric.value(score) for score in of_row]
-            present = np.array([value for value in values if value is not None])
-            if len(present) == 0:
-                continue
-            name = f"{condition}, {row}"
-            if len(present) < len(values):
-                raise ValueError(
-                    f"{table}, {name}: {metric.name} is missing for "
-                    f"{len(values) - len(present)} of {len(values)} conversions"
-                )
+    rows = []
+    for condition in dict.fromkeys(score.condition for score in scores):
+        for name in ROWS:
+            of_row = [s for s in scores if (s.condition, s.row) == (condition, name)]
             shared = Crossing(
                 [score.source or score.name for score in of_row],
                 [score.reference or score.name for score in of_row],
                 "sources",
                 "references",
             )
-            records.append(mean_record(metric, present, shared, table, name, protocol, commit))
-    order = [f"{condition}, {row}" for condition, row in rows]
-    first = {metric.name: number for number, metric in enumerate(metrics)}
-    return sorted(records, key=lambda each: (order.index(each.row), first[each.metric]))
+            rows.append(Row(f"{condition}, {name}", of_row, protocol, shared, source))
+    columns = style_metrics(f0_method)
+    records = records_of(columns, rows, table=table, commit=commit)
+    rank = {row.name: number for number, row in enumerate(rows)}
+    return sorted(records, key=lambda record: rank[record.row])
 
 
 # ---------------------------------------------------------------- style figures
@@ -312,10 +294,7 @@ def report_style_figures(
             like = PAPER_FIGURES.get(condition)
             row = f"{each.name} (as [P2V] {like})" if like else each.name
             for what, file in _write(each, wavs[each.name], output_dir).items():
-                value = Path(os.path.relpath(file.resolve(), results_path.resolve().parent))
-                records.append(
-                    Record(title, row, what, value.as_posix(), PATH, 1, each.text, "", "")
-                )
+                records.append(file_record(title, row, what, file, each.text, results_path))
     append_records(results_path, records, replace_tables=[title])
 
 

@@ -1,7 +1,7 @@
-"""Vocoders on the same true mels: audio to listen to, and one row each in a table."""
+"""How good are the frozen parts: vocoders on the same true mels, and speaker vectors."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,33 +12,44 @@ from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.metrics.speaker import SpeakerVectorScores, score_data_directory
 from espnet2_ext.metrics.spectrum import ResynthesisScore, score_resynthesis_files
-from espnet2_ext.metrics.statistics import Crossing, read_speakers_and_sentences
-from espnet2_ext.report.records import Record, append_records, environment_records, git_commit
+from espnet2_ext.metrics.statistics import read_speakers_and_sentences
+from espnet2_ext.report.records import (
+    Column,
+    Estimate,
+    Record,
+    Row,
+    append_records,
+    environment_records,
+    git_commit,
+    records_of,
+    relative_path,
+)
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
 from espnet2_ext.vocoder.vocode import vocode_mels
 
-# ---------------------------------------------------------------- vocoder results
-
 logger = logging.getLogger(__name__)
 
-METRICS = (
-    (
-        "mcd_db",
+COLUMNS: tuple[Column[ResynthesisScore], ...] = (
+    Column(
         "MCD",
+        lambda score: score.mcd_db,
         "dB",
+        "lower",
         "definition paper: WORLD every 5 ms, 24 mel-cepstral coefficients without c0, exact "
         "warping over frames of speech; resynthesis against the original.",
     ),
-    (
-        "log_mel_error",
+    Column(
         "log-mel error",
+        lambda score: score.log_mel_error,
         "",
+        "lower",
         "mean over frames and bands of the distance between the natural-log mels of "
         "resynthesis and original.",
     ),
 )
-"""Score, column, unit, definition; less is better in both."""
+SCORES = ("mcd_db", "log_mel_error")
+"""Columns of ``scores.tsv``."""
 
 
 def parse_vocoders(texts: Sequence[str]) -> dict[str, str]:
@@ -100,7 +111,21 @@ def report_vocoders(
         scores = score_resynthesis_files([(made[key], wavs[key]) for key in wavs], num_workers)
         scores_by_key = dict(zip(wavs, scores, strict=True))
         _write_scores(folder / "scores.tsv", scores_by_key)
-        found = _records(scores, shared, table, row, f"{protocol}; vocoder {spec}")
+        found = records_of(
+            COLUMNS,
+            [
+                Row(
+                    row,
+                    scores,
+                    f"{protocol}; vocoder {spec}",
+                    shared,
+                    relative_path(folder / "scores.tsv", results_path),
+                )
+            ],
+            table=table,
+            commit=git_commit(),
+            is_rounded=False,
+        )
         logger.info("%s: %s", row, ", ".join(f"{r.metric} {r.value:.3f} {r.unit}" for r in found))
         records += found
     append_records(results_path, records, replace_tables=[table])
@@ -135,85 +160,75 @@ def _write_mel(job: tuple[str, str]) -> None:
 def _write_scores(path: Path, scores: Mapping[str, ResynthesisScore]) -> None:
     """Write every utterance's scores, from which the table can be rebuilt."""
     with atomic_open(path) as stream:
-        stream.write("\t".join(["utterance", *(name for name, *_ in METRICS)]) + "\n")
+        stream.write("\t".join(["utterance", *SCORES]) + "\n")
         for key, score in scores.items():
-            values = [f"{getattr(score, name):.6g}" for name, *_ in METRICS]
+            values = [f"{getattr(score, name):.6g}" for name in SCORES]
             stream.write("\t".join([key, *values]) + "\n")
 
 
-def _records(
-    scores: Sequence[ResynthesisScore], shared: Crossing, table: str, row: str, protocol: str
-) -> list[Record]:
-    """Return a record for each metric: the mean and its interval."""
-    commit, records = git_commit(), []
-    for name, metric, unit, definition in METRICS:
-        values = np.array([getattr(score, name) for score in scores])
-        low, high = shared.interval(values)
-        records.append(
-            Record(
-                table=table,
-                row=row,
-                metric=metric,
-                value=float(values.mean()),
-                unit=unit,
-                n=len(values),
-                definition=definition,
-                protocol=protocol,
-                commit=commit,
-                low=low,
-                high=high,
-                better="lower",
-                drawn=shared.text(),
-            )
-        )
-    return records
+# Scores of speaker vectors: do they tell speakers, and do they tell emotions?
 
 
-# ---------------------------------------------------------------- speaker results
-# Scores of speaker vectors as records: do they tell speakers, and do they tell emotions?
+def _score(name: str, scale: float = 1.0) -> Callable[[SpeakerVectorScores], Estimate | None]:
+    def value(scores: SpeakerVectorScores) -> Estimate | None:
+        found = scores.as_dict()[name]
+        return None if found is None else Estimate(scale * float(found), scores.utterances)
+
+    return value
 
 
-_COLUMNS = (
-    (
-        "equal_error_rate",
+SPEAKER_COLUMNS = (
+    Column(
         "EER",
+        _score("equal_error_rate", 100),
         "%",
         "lower",
         "equal error rate of the cosine over all pairs of utterances, same voice or not.",
     ),
-    (
-        "cross_emotion_equal_error_rate",
+    Column(
         "EER across emotions",
+        _score("cross_emotion_equal_error_rate", 100),
         "%",
         "lower",
         "the same over pairs that differ in emotion, and in text where texts are known.",
     ),
-    (
-        "same_voice_same_emotion",
+    Column(
         "cosine, same emotion",
+        _score("same_voice_same_emotion"),
         "",
         "higher",
         "mean cosine over pairs of one voice and one emotion, different texts.",
     ),
-    (
-        "same_voice_other_emotion",
+    Column(
         "cosine, other emotion",
+        _score("same_voice_other_emotion"),
         "",
         "higher",
         "mean cosine over pairs of one voice and two emotions, different texts.",
     ),
-    ("other_voice", "cosine, other voice", "", "lower", "mean cosine over pairs of two voices."),
-    (
-        "emotion_accuracy",
+    Column(
+        "cosine, other voice",
+        _score("other_voice"),
+        "",
+        "lower",
+        "mean cosine over pairs of two voices.",
+    ),
+    Column(
         "emotion read",
+        _score("emotion_accuracy", 100),
         "%",
         "lower",
         "class-mean accuracy of logistic regression from the vector to the emotion, speakers "
         "held out in up to 5 folds.",
     ),
-    ("emotion_chance", "chance", "%", "", "class-mean accuracy of guessing, 1 / emotions."),
+    Column(
+        "chance",
+        _score("emotion_chance", 100),
+        "%",
+        "",
+        "class-mean accuracy of guessing, 1 / emotions.",
+    ),
 )
-"""Score, column, unit, which is better, definition."""
 
 
 def report_speaker_vectors(
@@ -235,40 +250,14 @@ def report_speaker_vectors(
     records: list[Record] = []
     for data_dir in data_dirs:
         scores = score_data_directory(data_dir)
-        row = Path(data_dir).name
-        records += speaker_vector_records(scores, table, row, protocol, commit)
-        found = (f"{r.metric} {r.value:.3g} {r.unit}".strip() for r in records if r.row == row)
-        logger.info("%s: %s", data_dir, ", ".join(found))
-    append_records(results_path, records)
-
-
-def speaker_vector_records(
-    scores: SpeakerVectorScores, table: str, row: str, protocol: str, commit: str
-) -> list[Record]:
-    """Return one record for each score that the labels allow."""
-    values = scores.as_dict()
-    settings = (
-        f"{protocol}; {scores.utterances} of {scores.listed} utterances, {scores.speakers} "
-        f"speakers, {scores.trials} pairs"
-    )
-    records = []
-    for name, metric, unit, better, definition in _COLUMNS:
-        value = values[name]
-        if value is None:
-            continue
-        value = round(float(value) * (100 if unit == "%" else 1), 6)
-        records.append(
-            Record(
-                table=table,
-                row=row,
-                metric=metric,
-                value=value,
-                unit=unit,
-                n=scores.utterances,
-                definition=definition,
-                protocol=settings,
-                commit=commit,
-                better=better,
-            )
+        settings = (
+            f"{protocol}; {scores.utterances} of {scores.listed} utterances, {scores.speakers} "
+            f"speakers, {scores.trials} pairs"
         )
-    return records
+        source = relative_path(Path(data_dir) / "spk_embed.scp", results_path)
+        row = Row(Path(data_dir).name, [scores], settings, source=source)
+        found = records_of(SPEAKER_COLUMNS, [row], table=table, commit=commit)
+        texts = (f"{r.metric} {r.value:.3g} {r.unit}".strip() for r in found)
+        logger.info("%s: %s", data_dir, ", ".join(texts))
+        records += found
+    append_records(results_path, records)

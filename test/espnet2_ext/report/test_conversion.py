@@ -167,7 +167,7 @@ def test_metrics_a_row_does_not_have_are_left_out() -> None:
 
 def test_refuses_a_mean_over_fewer_pairs_than_listed() -> None:
     scores = [make_score("a", "sad", 1.0, stopped=1.0), make_score("b", "sad", 1.0)]
-    with pytest.raises(ValueError, match="T, converted: stopped is missing for 1 of 2 pairs"):
+    with pytest.raises(ValueError, match="T, converted: stopped is missing for 1 of 2 values"):
         summarise(scores)
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.report.records import Record, append_records, read_records
+from espnet2_ext.metrics.statistics import Crossing
+from espnet2_ext.report.records import (
+    Column,
+    Estimate,
+    Record,
+    Row,
+    append_records,
+    file_record,
+    read_records,
+    records_of,
+)
 
 RECORD = Record("table", "row", "metric", 1.5, "%", 3, "what it is.", "how", "abc", 1.0, 2.0)
 
@@ -76,3 +86,66 @@ def test_names_the_line_that_is_no_record(tmp_path: Path, line: str) -> None:
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(ValueError, match="results.jsonl:2: not a record"):
         read_records(path)
+
+
+def test_a_file_without_sources_still_loads(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    append_records(path, [replace(RECORD, source="scores.tsv")])
+    line = json.loads(path.read_text())
+    assert line.pop("source") == "scores.tsv"
+    path.write_text(json.dumps(line) + "\n")
+    assert read_records(path) == [RECORD]
+
+
+@pytest.mark.parametrize(("is_count", "value"), [(False, 2.0), (True, 8.0)])
+def test_mean_with_interval_or_sum_without(is_count: bool, value: float) -> None:
+    column: Column[float] = Column("error", float, "dB", "lower", "how far.", is_count)
+    row = Row("r", [1.0, 2.0, 2.0, 3.0], "p", Crossing("aabb", "xyxy"), "scores.tsv")
+    [record] = records_of([column], [row], table="t", commit="c")
+    assert (record.table, record.row, record.metric, record.unit) == ("t", "r", "error", "dB")
+    assert (record.definition, record.protocol, record.commit) == ("how far.", "p", "c")
+    assert (record.value, record.n, record.better) == (value, 4, "lower")
+    assert (record.low is None) == (record.high is None) == is_count
+    assert record.drawn == ("" if is_count else "2 speakers and 2 sentences")
+    assert record.source == "scores.tsv"
+    if not is_count:
+        assert record.low is not None and record.high is not None
+        assert 1.0 <= record.low < 2.0 < record.high <= 3.0
+
+
+def test_a_weighted_mean_is_errors_over_words() -> None:
+    column: Column[tuple[float, float]] = Column(
+        "rate", lambda item: item[0], "", "lower", "", weight=lambda item: item[1]
+    )
+    row = Row("r", [(0.5, 6.0), (1.0, 2.0)], "p", Crossing("ab", "xx"))
+    [record] = records_of([column], [row], table="t", commit="c")
+    assert record.value == pytest.approx(5 / 8)
+    assert (record.low, record.high) == (0.5, 1.0)
+
+
+def test_columns_keep_their_order_and_rows_leave_out_what_they_lack() -> None:
+    columns = [Column(name, lambda cells, name=name: cells.get(name), "%", "", "") for name in "ab"]
+    rows = [
+        Row("first", [{"b": Estimate(0.12345678, 4, 0.1, 0.2, source="other.tsv")}], "p"),
+        Row("second", [{"a": Estimate("words", 5), "b": Estimate(2, None)}], "p", source="s.tsv"),
+    ]
+    records = records_of(columns, rows, table="t", commit="c")
+    assert [(r.row, r.metric, r.value) for r in records] == [
+        ("second", "a", "words"), ("first", "b", 0.123457), ("second", "b", 2)
+    ]  # fmt: skip
+    assert [(r.n, r.unit, r.source) for r in records] == [
+        (5, "", "s.tsv"), (4, "%", "other.tsv"), (None, "%", "s.tsv")
+    ]  # fmt: skip
+    assert (records[1].low, records[1].high) == (0.1, 0.2)
+
+
+def test_a_value_for_some_items_only_is_an_error() -> None:
+    column: Column[float | None] = Column("error", lambda item: item, "", "", "")
+    with pytest.raises(ValueError, match="t, r: error is missing for 1 of 2 values"):
+        records_of([column], [Row("r", [1.0, None], "p")], table="t", commit="")
+
+
+def test_files_are_named_as_the_folder_of_the_jsonl_sees_them(tmp_path: Path) -> None:
+    file, results = tmp_path / "out/a.png", tmp_path / "exp/results.jsonl"
+    record = file_record("t", "r", "mel", file, "A text.", results)
+    assert (record.value, record.unit, record.definition) == ("../out/a.png", "path", "A text.")

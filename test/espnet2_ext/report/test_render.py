@@ -39,6 +39,13 @@ def test_table_of_rows_by_metrics(tmp_path: Path) -> None:
     assert "- *stopped*: ended." in lines
 
 
+def test_the_files_behind_a_table_stand_once_beneath_it(tmp_path: Path) -> None:
+    of_file = [replace(each, source="evc/scores.tsv") for each in (ERROR, SHARE)]
+    text = render(tmp_path, [*of_file, replace(ERROR, row="other", source="b/scores.tsv")])
+    assert "\nFrom: evc/scores.tsv, b/scores.tsv.\n" in text
+    assert "From:" not in render(tmp_path / "none", [ERROR])
+
+
 def test_figures_of_others_may_stand_for_an_unknown_number(tmp_path: Path) -> None:
     published = replace(ERROR, row="others", value=6.4, n=None, low=None, high=None)
     text = render(tmp_path, [ERROR, published])
