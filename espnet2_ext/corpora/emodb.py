@@ -1,46 +1,33 @@
 """EmoDB, the Berlin database of emotional speech: ten actors in German (Burkhardt et al. 2005).
 
-Five women and five men say ten everyday sentences in seven emotions. Of all recordings the
-535 that listeners recognised and found natural were released: 0.41 h, 16 kHz.
-
-=========  =====  =====  =========  =======  =====  ===  =======  ===
-emotion    angry  bored  disgusted  fearful  happy  sad  neutral  sum
-=========  =====  =====  =========  =======  =====  ===  =======  ===
-letter     W      L      E          A        F      T    N
-files      127    81     46         69       71     62   79       535
-=========  =====  =====  =========  =======  =====  ===  =======  ===
-
-A speaker has 35 to 71 of them, a sentence 49 to 62. The most frequent emotion alone gives an
-accuracy of 23.7 %.
+Five women and five men say ten everyday sentences in seven emotions. Of all recordings the 535
+that listeners recognised and found natural were released: 0.41 h, 16 kHz. The most frequent
+emotion alone gives an accuracy of 23.7 %.
 
 To get it: ``python -m espnet2_ext.bin.prepare download --corpus emodb``, or version 1 from
-emodb.bilderbar.info; version 2.0 in
-audformat is on zenodo.org/records/17651657 (``emodb_2.0.zip``). Licence: free; read the terms
-that come with the data.
+emodb.bilderbar.info; version 2.0 in audformat is on zenodo.org/records/17651657
+(``emodb_2.0.zip``). Licence: free; read the terms that come with the data.
 
-Traps, and what is done here:
-
-* Everything is in the name. Label files of version 1 (``silb/``) are
-  Latin-1 and the tables of version 2.0 another release's; neither is read.
+* A name such as 03a01Wa is speaker 03, sentence a01, emotion W, version a. Label files of
+  version 1 (``silb/``, Latin-1) and the tables of version 2.0 are not read.
 * Version 2.0 may hold more recordings than the 535 that others report results on. A copy
   with other counts than those of version 1 is refused, and the message says so.
 * Lists of others that call the files 44.1 kHz are wrong; the headers are read.
-* Names that begin with a dot are no recordings.
 
-Source: [P2V] V-A, Fig. 7 takes German emotional references; it does not name its corpus.
+Source: emodb.bilderbar.info; counts of the published list of the 535 files of version 1.
+[P2V] V-A, Fig. 7 takes German emotional references; it does not name its corpus.
 """
 
 import logging
-import os
 import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.corpora.copies import find_release_folder, is_seen, self_check, survey_wavs
+from espnet2_ext.corpora.acted import Copy, Recording, keep, read_copy, wavs_in, write_corpus
+from espnet2_ext.corpora.copies import Faults, find_release_folder, self_check
 from espnet2_ext.corpora.esd import (
     choose_speakers,
     expected_ids,
@@ -49,28 +36,13 @@ from espnet2_ext.corpora.esd import (
     select,
 )
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
-from espnet2_ext.data.directory import Utterance, read_data_directory, write_data_directory
-from espnet2_ext.data.tables import read_rejected, write_rejected, write_table
+from espnet2_ext.data.directory import Utterance, read_data_directory
+from espnet2_ext.data.tables import read_rejected
 
-# The names of EmoDB, ``03a01Wa``: speaker 03, sentence a01, emotion W, version a.
-#
-# The name says everything; label files are not needed. Letters are those of German words:
-# W (Wut) angry, L (Langeweile) bored, E (Ekel) disgusted, A (Angst) fearful, F (Freude)
-# happy, T (Trauer) sad, N neutral.
-#
-# Source: emodb.bilderbar.info; counts of the published list of the 535 files of version 1.
+logger = logging.getLogger(__name__)
 
-EMOTIONS = {
-    "W": "angry",
-    "L": "bored",
-    "E": "disgusted",
-    "A": "fearful",
-    "F": "happy",
-    "T": "sad",
-    "N": "neutral",
-}
-"""Emotion by its letter."""
-
+# By the first letter of the German word, such as Wut.
+EMOTIONS = dict(W="angry", L="bored", E="disgusted", A="fearful", F="happy", T="sad", N="neutral")
 SENTENCES = {
     "a01": "Der Lappen liegt auf dem Eisschrank.",
     "a02": "Das will sie am Mittwoch abgeben.",
@@ -83,18 +55,13 @@ SENTENCES = {
     "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
     "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
 }
-"""Words by number of the sentence."""
-
 GENDERS = {
     **dict.fromkeys(("03", "10", "11", "12", "15"), "m"),
     **dict.fromkeys(("08", "09", "13", "14", "16"), "f"),
 }
-"""``f`` or ``m`` by speaker."""
-
 EXPECTED = {
     "utterances": 535,
-    **{"angry": 127, "bored": 81, "disgusted": 46, "fearful": 69, "happy": 71},
-    **{"sad": 62, "neutral": 79},
+    **dict(angry=127, bored=81, disgusted=46, fearful=69, happy=71, sad=62, neutral=79),
     **{"speaker 03": 49, "speaker 08": 58, "speaker 09": 43, "speaker 10": 38},
     **{"speaker 11": 55, "speaker 12": 35, "speaker 13": 61, "speaker 14": 69},
     **{"speaker 15": 56, "speaker 16": 71},
@@ -104,66 +71,21 @@ EXPECTED = {
 }
 """Counts of the whole corpus, version 1."""
 
-_NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-f])", re.ASCII)
-
-
-class EmodbName(NamedTuple):
-    """One recording; ``letter`` is that of the emotion."""
-
-    speaker: str
-    sentence: str
-    letter: str
-    version: str
-
-    def __str__(self) -> str:
-        """Return the original name, such as ``03a01Wa``."""
-        return "".join(self)
-
-    @property
-    def utterance_id(self) -> str:
-        """Return ``<speaker>-<original name>``."""
-        return f"{self.speaker}-{self}"
-
-    @property
-    def emotion(self) -> str:
-        """Return a full word, such as ``angry``."""
-        return EMOTIONS[self.letter]
-
-
-def parse_name(stem: str) -> EmodbName | None:
-    """Return the parts of a name without its ending, None where EmoDB has no such name."""
-    match = _NAME.fullmatch(stem)
-    if match is None:
-        return None
-    name = EmodbName(*match.groups())
-    known = name.speaker in GENDERS and name.sentence in SENTENCES and name.letter in EMOTIONS
-    return name if known else None
-
-
-logger = logging.getLogger(__name__)
-
-SET = "emodb"
-LANGUAGE = "deu"
+_NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])[a-f]", re.ASCII)
 _RATE_HZ = 16000
 _EXPECTED_FILES = "the folder wav with 03a01Fa.wav to 16b10Wb.wav"
 _AUDFORMAT = ("db.yaml", "db.files.csv", "db.emotion.csv")
 
 
-@dataclass(frozen=True)
-class EmodbCopy:
-    """What a copy holds.
-
-    Attributes:
-        folder: that of the wavs.
-        utterances: with a readable wav, sorted by id.
-        rejected: the reason by id or file of everything left out.
-        hours: of the utterances.
-    """
-
-    folder: Path
-    utterances: list[Utterance] = field(default_factory=list)
-    rejected: dict[str, str] = field(default_factory=dict)
-    hours: float = 0.0
+def parse_name(stem: str) -> Recording | None:
+    """Return the recording of a name without ending, None where EmoDB has no such name."""
+    match = _NAME.fullmatch(stem)
+    if match is None:
+        return None
+    speaker, sentence, letter = match.groups()
+    if speaker not in GENDERS or sentence not in SENTENCES or letter not in EMOTIONS:
+        return None
+    return Recording(speaker, stem, EMOTIONS[letter], sentence)
 
 
 def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False) -> list[Utterance]:
@@ -177,78 +99,48 @@ def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False)
         allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
-        ValueError: see `read_copy`. Nothing is written then.
+        ValueError: no copy at ``db``, or one that is not whole; nothing is written then.
     """
-    copy = read_copy(db, allow_incomplete=allow_incomplete)
-    path = Path(data) / SET
-    write_data_directory(path, copy.utterances)
-    write_table(path / "spk2gender", {u.speaker: GENDERS[u.speaker] for u in copy.utterances})
-    write_rejected(path, copy.rejected)
-    logger.info(f"{path}: {len(copy.utterances)} utterances, {copy.hours:.2f} h (whole: 0.41 h)")
-    return copy.utterances
-
-
-def read_copy(root: str | Path, *, allow_incomplete: bool = False) -> EmodbCopy:
-    """Return what a copy of EmoDB holds.
-
-    Args:
-        root: see `prepare`.
-        allow_incomplete: see there.
-
-    Raises:
-        ValueError: no copy at ``root``, or one that is not whole; one line with the place
-            and the remedy.
-    """
-    folder = find_wavs(root)
-    wavs, extra = _list_wavs(folder)
-    paths = {name.utterance_id: path for name, path in wavs.items()}
-    survey = survey_wavs(folder, paths, dict.fromkeys(paths, _RATE_HZ))
-    readable = set(survey.readable)
-    kept = sorted(name for name in wavs if name.utterance_id in readable)
-    found = count(kept)
-    faults = {"wavs that EmoDB does not have": extra, "wavs unreadable": survey.unreadable}
-    if found != EXPECTED:
-        faults["signs of version 2.0"] = _signs_of_version_2(folder)
-    self_check(folder, "EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    if not kept:
-        raise ValueError(f"{folder}: no wav can be read; get the corpus again")
-    rejected = {name.utterance_id: survey.unreadable.get(path, "") for name, path in wavs.items()}
-    rejected = {key: reason for key, reason in rejected.items() if reason} | extra
-    return EmodbCopy(folder, [_utterance(folder, wavs, n) for n in kept], rejected, survey.hours)
-
-
-def find_wavs(root: str | Path) -> Path:
-    """Return the absolute folder of the wavs.
-
-    Raises:
-        ValueError: there is nothing at ``root``, or no copy of EmoDB or two in it.
-    """
-    return find_release_folder(root, "EmoDB", _has_wavs, _EXPECTED_FILES)
-
-
-def _has_wavs(path: Path) -> bool:
-    return any(
-        entry.suffix.lower() == ".wav" and parse_name(entry.stem) is not None
-        for entry in path.iterdir()
+    copy, utterances, rejected = read_emodb(db, allow_incomplete=allow_incomplete)
+    folder = Path(data) / "emodb"
+    write_corpus(folder, utterances, GENDERS, rejected)
+    logger.info(
+        f"{folder}: {len(utterances)} utterances, {copy.survey.hours:.2f} h (whole: 0.41 h)"
     )
+    return utterances
 
 
-def _list_wavs(folder: Path) -> tuple[dict[EmodbName, str], dict[str, str]]:
-    """Return the file of each recording, and the reason of each wav that is none."""
-    wavs: dict[EmodbName, str] = {}
-    extra: dict[str, str] = {}
-    for file in sorted(os.listdir(folder)):
-        stem, suffix = os.path.splitext(file)
-        if not is_seen(file) or suffix.lower() != ".wav":
-            continue
-        name = parse_name(stem)
-        if name is None:
-            extra[file] = "no recording of EmoDB has this name"
-        elif name in wavs:
-            extra[file] = f"a second wav of {name} beside {wavs[name]}"
-        else:
-            wavs[name] = file
-    return wavs, extra
+def read_emodb(
+    root: str | Path, *, allow_incomplete: bool = False
+) -> tuple[Copy, list[Utterance], dict[str, str]]:
+    """Return a copy, its utterances sorted by id, and why the other wavs are left out.
+
+    Raises:
+        ValueError: no copy at ``root``, or one that is not whole.
+    """
+    folder = find_release_folder(root, "EmoDB", _has_wavs, _EXPECTED_FILES)
+    copy = read_copy(
+        folder,
+        wavs_in(folder),
+        lambda path: parse_name(Path(path).stem) or "no recording of EmoDB has this name",
+        lambda recording: _RATE_HZ,
+    )
+    found = tally(copy.readable)
+    faults: Faults = copy.faults
+    if found != EXPECTED:
+        faults = {**copy.faults, "signs of version 2.0": _signs_of_version_2(folder)}
+    self_check(folder, "EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    wanted = sorted(copy.wavs, key=str)
+    utterances, rejected = keep(
+        copy, wanted, SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
+    )
+    if not utterances:
+        raise ValueError(f"{folder}: no wav can be read; get the corpus again")
+    return copy, utterances, rejected | copy.extra
+
+
+def _has_wavs(folder: Path) -> bool:
+    return any(parse_name(Path(name).stem) for name in wavs_in(folder))
 
 
 def _signs_of_version_2(folder: Path) -> dict[str, str]:
@@ -258,39 +150,22 @@ def _signs_of_version_2(folder: Path) -> dict[str, str]:
     return {str(path): remedy for path in places if path.is_file()}
 
 
-def count(names: Iterable[EmodbName]) -> dict[str, int]:
-    """Return the counts that ``EXPECTED`` has of these recordings."""
+def tally(recordings: Iterable[Recording]) -> Counter[str]:
+    """Return the counts that ``EXPECTED`` has."""
     counts: Counter[str] = Counter()
-    for name in names:
-        kinds = ("utterances", name.emotion, f"speaker {name.speaker}", f"sentence {name.sentence}")
-        counts.update(kinds)
-    return dict(counts)
+    for each in recordings:
+        speaker, sentence = f"speaker {each.speaker}", f"sentence {each.sentence}"
+        counts.update(("utterances", each.emotion, speaker, sentence))
+    return counts
 
 
-def _utterance(folder: Path, wavs: dict[EmodbName, str], name: EmodbName) -> Utterance:
-    return Utterance(
-        utterance_id=name.utterance_id,
-        speaker=name.speaker,
-        wav=f"{folder}/{wavs[name]}",
-        text=SENTENCES[name.sentence],
-        emotion=name.emotion,
-        language=LANGUAGE,
-    )
-
-
+# ---------------------------------------------------------------- conversion list
 # English neutral speech with the prosody of German emotion, [P2V] V-A, Fig. 7, as a list.
 #
-# Each source is converted to angry, happy and sad with an utterance of EmoDB in that emotion.
-# Sources come from a folder that the user gives: a copy of ESD, of which the neutral test
-# sentences (21 to 50) of the English speakers are taken, since models fine-tuned on ESD have
-# not heard them; or any data directory, of which the utterances that are ``neutral`` by
-# ``utt2emo`` and English (``eng``) by ``utt2lang`` are taken, all where there is no such table.
-#
-# The voice is that of another neutral utterance of the source's speaker, or the source where
-# the speaker has no other.
+# Each source is converted to angry, happy and sad with an utterance of EmoDB in that emotion
+# and the voice of another neutral utterance of its speaker, or its own where there is no other.
 #
 # Source: [P2V] V-A. Deviation: the paper names neither sources nor references; both are drawn.
-
 
 STYLE_SET = "emodb_style"
 CONDITION = "cross_lingual"
@@ -332,31 +207,36 @@ def prepare_style(
     """
     if num_sources < 1:
         raise ValueError(f"{num_sources} sources are asked for; ask for at least 1")
-    copy = read_copy(db, allow_incomplete=allow_incomplete)
+    copy, utterances, _ = read_emodb(db, allow_incomplete=allow_incomplete)
     references = {
-        emotion: [u.wav for u in copy.utterances if u.emotion == emotion] for emotion in TARGETS
+        emotion: [each.wav for each in utterances if each.emotion == emotion] for emotion in TARGETS
     }
     for emotion, wavs in references.items():
         if not wavs:
-            raise ValueError(f"{copy.folder}: no {emotion} reference is there; get EmoDB again")
+            raise ValueError(f"{copy.root}: no {emotion} reference is there; get EmoDB again")
         random.Random(f"{seed} {emotion}").shuffle(wavs)
     chosen = _choose(read_sources(sources), num_sources, seed, sources)
-    conversions = [
-        _listed(len(TARGETS) * place + step, source, voice, emotion, references[emotion])
-        for place, (source, voice) in enumerate(chosen)
-        for step, emotion in enumerate(TARGETS)
-    ]
+    conversions: list[ListedConversion] = []
+    for place, (source, voice) in enumerate(chosen):
+        for emotion, wavs in references.items():
+            wav = wavs[place % len(wavs)]
+            conversions.append(_listed(len(conversions), source, voice, emotion, wav))
     list_file = Path(data) / STYLE_SET / "list.tsv"
     write_conversion_list(list_file, conversions)
+    speakers = {source.speaker for source, _ in chosen}
     logger.info(
         f"{list_file}: {len(conversions)} conversions of {len(chosen)} sources by "
-        f"{len({source.speaker for source, _ in chosen})} speakers"
+        f"{len(speakers)} speakers"
     )
     return conversions
 
 
 def read_sources(folder: str | Path) -> list[Source]:
     """Return the neutral English utterances of a data directory or a copy of ESD, sorted by id.
+
+    Of ESD these are the neutral test sentences (21 to 50) of the English speakers, which models
+    fine-tuned on ESD have not been trained on; of a data directory those that are ``neutral`` by
+    ``utt2emo`` and ``eng`` by ``utt2lang``, or all where there is no such table.
 
     Raises:
         ValueError: the folder is neither, or has no such utterance.
@@ -373,18 +253,14 @@ def _of_data_directory(folder: Path) -> list[Source]:
     tables = read_data_directory(folder, names=optional).tables
     if "utt2emo" not in tables:
         logger.warning("%s: no utt2emo; every utterance is taken for neutral", folder)
+    emotions, languages, texts = (tables.get(key, {}) for key in ("utt2emo", "utt2lang", "text"))
     rejected = read_rejected(folder)
-    kept = [
-        key
-        for key in tables["wav.scp"]
-        if key not in rejected
-        and tables.get("utt2emo", {}).get(key, "neutral") == "neutral"
-        and tables.get("utt2lang", {}).get(key, _SOURCE_LANGUAGE) == _SOURCE_LANGUAGE
-    ]
-    texts = tables.get("text", {})
     return [
-        Source(key, tables["utt2spk"][key], tables["wav.scp"][key], texts.get(key, ""))
-        for key in kept
+        Source(key, tables["utt2spk"][key], wav, texts.get(key, ""))
+        for key, wav in tables["wav.scp"].items()
+        if key not in rejected
+        and emotions.get(key, "neutral") == "neutral"
+        and languages.get(key, _SOURCE_LANGUAGE) == _SOURCE_LANGUAGE
     ]
 
 
@@ -426,10 +302,9 @@ def _choose(
         by_speaker.setdefault(source.speaker, []).append(source)
     for speaker, own in by_speaker.items():
         random.Random(f"{seed} {speaker}").shuffle(own)
-    longest = max(len(own) for own in by_speaker.values())
     turns = [
         (own[place], own[place - 1].wav if len(own) > 1 else "")
-        for place in range(longest)
+        for place in range(max(map(len, by_speaker.values())))
         for own in by_speaker.values()
         if place < len(own)
     ]
@@ -454,7 +329,7 @@ def _file(source: Source, wav: str, folder: str | Path) -> str:
 
 
 def _listed(
-    index: int, source: Source, voice: str, emotion: str, references: Sequence[str]
+    index: int, source: Source, voice: str, emotion: str, reference: str
 ) -> ListedConversion:
     """Return the line of a conversion; the name becomes that of a file."""
     utterance_id = re.sub(r"[^A-Za-z0-9._-]", "_", source.utterance_id)
@@ -462,7 +337,7 @@ def _listed(
         name=f"{CONDITION}-{index:03d}-{utterance_id}-to-german_{emotion}",
         condition=CONDITION,
         source=source.wav,
-        prosody=references[index // len(TARGETS) % len(references)],
+        prosody=reference,
         speaker=voice,
         text=" ".join(source.text.split()),
     )

@@ -1,33 +1,456 @@
-"""A corpus's folder appears when all of it is there, and is then left alone."""
+"""Downloads from a local server: files, archives, and the folders of the open corpora."""
 
+import gzip
+import hashlib
+import re
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reference.archives import tree
+from reference.acted_copies import wav_bytes
+from reference.archives import tar_bytes, tree, zip_bytes
+from reference.emodb_copy import write_emodb
+from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_prompts
+from reference.file_server import FileServer, serve
 
-from espnet2_ext.corpora import download as open_corpora
+from espnet2_ext.corpora import download as module
+from espnet2_ext.corpora import emodb, emov_db
 from espnet2_ext.corpora.catalogue import CORPORA
-from espnet2_ext.corpora.download import OPEN_CORPORA, download_corpus
+from espnet2_ext.corpora.download import (
+    ARCHIVES,
+    OPEN_CORPORA,
+    DownloadError,
+    RemoteFile,
+    download,
+    download_corpus,
+    unpack,
+)
+
+CONTENT = bytes(range(256)) * 3000
+SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+MD5 = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
+NO_WAIT = (0.0, 0.0)
 
 
-def test_folder_appears_when_all_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    asked = []
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """Return a server of one file, reached without a proxy."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with serve() as running:
+        running.files["/a.bin"] = CONTENT
+        yield running
 
-    def fetch(folder: Path, num_workers: int) -> None:
-        asked.append((folder.name, num_workers))
-        (folder / f"file_{len(asked)}").touch()
-        if len(asked) == 1:
-            raise ValueError("damaged")
 
-    monkeypatch.setitem(open_corpora.OPEN_CORPORA, "ravdess", fetch)
-    folder = tmp_path / "downloads/ravdess"
-    with pytest.raises(ValueError, match="damaged"):
-        download_corpus("ravdess", folder)
-    assert list(tree(tmp_path)) == ["downloads/ravdess.part/file_1"]
+def remote(server: FileServer, path: str = "/a.bin", **known: object) -> RemoteFile:
+    return RemoteFile(f"{server.url}{path}", remedy="REMEDY", **known)
+
+
+def part_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+@pytest.mark.parametrize("checksum", [SHA256, MD5, None])
+@pytest.mark.parametrize("size_bytes", [len(CONTENT), None])
+@pytest.mark.parametrize("sends_length", [True, False])
+def test_whole_file_once(server, tmp_path, checksum, size_bytes, sends_length, capfd):
+    server.sends_length = sends_length
+    wanted = remote(server, size_bytes=size_bytes, checksum=checksum)
+    path = tmp_path / "below/a.bin"
     for _ in range(2):
-        assert download_corpus("ravdess", folder, num_workers=3) == folder
-        assert sorted(tree(tmp_path)) == ["downloads/ravdess/file_1", "downloads/ravdess/file_2"]
-    assert asked == [("ravdess.part", 4), ("ravdess.part", 3)]
+        assert download(wanted, path) == path
+        assert path.read_bytes() == CONTENT and not part_of(path).exists()
+    assert server.asked == [("/a.bin", "")]
+    assert "a.bin: 100%" in capfd.readouterr().err or not (size_bytes or sends_length)
+
+
+def test_no_bar_where_none_is_wanted(server, tmp_path, capfd):
+    download(remote(server), tmp_path / "a.bin", show=False)
+    assert capfd.readouterr().err == ""
+
+
+def test_broken_connection_goes_on_by_itself(server, tmp_path, caplog):
+    server.breaks_after = [300_000, 100]
+    path = download(remote(server, checksum=SHA256), tmp_path / "a.bin", wait_s=NO_WAIT)
+    assert path.read_bytes() == CONTENT
+    assert [part for _, part in server.asked] == ["", "bytes=300000-", "bytes=300100-"]
+    assert "the connection broke after 300000 of 768000 bytes; trying again in 0 s" in caplog.text
+
+
+def test_broken_connection_goes_on_in_the_next_run(server, tmp_path):
+    server.breaks_after = [1000, 2000, 4000]
+    wanted, path = remote(server, size_bytes=len(CONTENT)), tmp_path / "a.bin"
+    with pytest.raises(DownloadError, match="broke after 7000 of 768000 bytes; run it again, it g"):
+        download(wanted, path, wait_s=NO_WAIT)
+    assert part_of(path).stat().st_size == 7000 and not path.exists()
+    assert download(wanted, path, wait_s=()).read_bytes() == CONTENT
+    assert server.asked[-1] == ("/a.bin", "bytes=7000-")
+
+
+def test_without_content_length_the_known_size_tells_the_break(server, tmp_path):
+    server.sends_length, server.breaks_after = False, [1000]
+    wanted = remote(server, size_bytes=len(CONTENT))
+    path = download(wanted, tmp_path / "a.bin", wait_s=NO_WAIT)
+    assert path.read_bytes() == CONTENT and len(server.asked) == 2
+
+
+def test_server_without_parts_sends_all_again(server, tmp_path):
+    server.sends_parts, server.breaks_after = False, [5000]
+    path = download(remote(server, checksum=MD5), tmp_path / "a.bin", wait_s=NO_WAIT)
+    assert path.read_bytes() == CONTENT
+    assert [part for _, part in server.asked] == ["", "bytes=5000-"]
+
+
+def test_nothing_is_resumed_where_a_mixture_would_not_be_noticed(server, tmp_path):
+    path = tmp_path / "a.bin"
+    part_of(path).write_bytes(b"of another file")
+    assert download(remote(server), path).read_bytes() == CONTENT
+    assert server.asked == [("/a.bin", "")]
+
+
+def test_part_that_is_whole_needs_no_network(tmp_path):
+    path = tmp_path / "a.bin"
+    part_of(path).write_bytes(CONTENT)
+    known = RemoteFile("http://127.0.0.1:9/a.bin", len(CONTENT), SHA256)
+    assert download(known, path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("known", [{"size_bytes": len(CONTENT)}, {"checksum": SHA256}])
+def test_part_that_is_too_long_is_thrown_away(server, tmp_path, known):
+    path = tmp_path / "a.bin"
+    part_of(path).write_bytes(CONTENT + b"x")
+    assert download(remote(server, **known), path, wait_s=NO_WAIT).read_bytes() == CONTENT
+
+
+def test_wrong_checksum_is_removed_and_told(server, tmp_path):
+    path = tmp_path / "a.bin"
+    part_of(path).write_bytes(b"of another file")
+    wanted = remote(server, size_bytes=len(CONTENT), checksum=SHA256)
+    with pytest.raises(DownloadError, match="its sha256 is [0-9a-f]{64}, .* is expected") as caught:
+        download(wanted, path)
+    assert str(caught.value).startswith(f"{server.url}/a.bin: ") and "\n" not in str(caught.value)
+    assert str(caught.value).endswith("removed, run it again for another attempt, or REMEDY")
+    assert list(tmp_path.iterdir()) == []
+    assert download(wanted, path).read_bytes() == CONTENT
+
+
+def test_wrong_size_is_removed_and_told(server, tmp_path):
+    with pytest.raises(DownloadError, match="768000 bytes arrived, 1000 are expected"):
+        download(remote(server, size_bytes=1000), tmp_path / "a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_of_another_size_is_downloaded_again(server, tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"older")
+    assert download(remote(server, size_bytes=len(CONTENT)), path).read_bytes() == CONTENT
+
+
+def test_busy_server_is_asked_again(server, tmp_path, caplog):
+    server.statuses = [503, 429]
+    assert download(remote(server), tmp_path / "a.bin", wait_s=NO_WAIT).read_bytes() == CONTENT
+    assert "the server answers 503 Service Unavailable; trying again" in caplog.text
+
+
+def test_missing_file_is_told_at_once(server, tmp_path):
+    with pytest.raises(DownloadError, match=r"/b.bin: the server answers 404 Not Found; REMEDY$"):
+        download(remote(server, "/b.bin"), tmp_path / "b.bin", wait_s=NO_WAIT)
+    assert len(server.asked) == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_offline_is_one_line_with_url_and_remedy(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/a.bin"
+        with pytest.raises(DownloadError) as caught:
+            download(RemoteFile(url, remedy="REMEDY"), tmp_path / "a.bin", wait_s=NO_WAIT)
+    message = str(caught.value)
+    assert message.startswith(f"{url}: cannot be reached (") and "is there a network?" in message
+    assert message.endswith("or REMEDY") and "\n" not in message
+
+
+WAVS = {"a_1.wav": b"RIFF one", "below/a_2.WAV": b"RIFF two"}
+KINDS = {"zip": zip_bytes, "tar.gz": tar_bytes}
+WANTED = r"(?:kind/)?(.+\.(?i:wav))"
+
+
+def unpacked(archive: Path, content: bytes) -> int:
+    archive.write_bytes(content)
+    return unpack(archive, WANTED, archive.parent / "out", "REMEDY")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("top", ["", "kind/", "./kind/", "./"])
+def test_wanted_files_with_and_without_a_folder_of_their_own(tmp_path: Path, kind: str, top: str):
+    members = {f"{top}{name}": content for name, content in WAVS.items()}
+    members |= {f"{top}._a_1.wav": b"", f"{top}__MACOSX/b.wav": b"", f"{top}readme.txt": b""}
+    links = ({f"{top}link.wav": "/etc/hostname"},) if kind == "tar.gz" else ()
+    assert unpacked(tmp_path / f"kind.{kind}", KINDS[kind](members, *links)) == 2
+    assert tree(tmp_path / "out") == WAVS
+    assert (tmp_path / f"kind.{kind}").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_of_the_right_size_are_not_written_again(tmp_path: Path, kind: str):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a_1.wav").write_bytes(b"RIFF old")
+    (tmp_path / "out/a_3.wav").write_bytes(b"cut")
+    members = WAVS | {"a_3.wav": b"RIFF three"}
+    assert unpacked(tmp_path / f"kind.{kind}", KINDS[kind](members)) == 3
+    assert tree(tmp_path / "out") == members | {"a_1.wav": b"RIFF old"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["../a.wav", "kind/../../a.wav", "/tmp/a.wav", "../readme.txt"])
+def test_archive_that_leads_out_of_the_folder(tmp_path: Path, kind: str, name: str):
+    with pytest.raises(ValueError) as caught:
+        unpacked(tmp_path / f"kind.{kind}", KINDS[kind]({name: b"x", "b.wav": b"y"}))
+    assert str(caught.value) == (
+        f"{tmp_path}/kind.{kind}: its member {name} leads out of the folder; removed, run it "
+        "again, or REMEDY"
+    )
+    assert tree(tmp_path) == {}
+
+
+def damaged() -> dict[str, bytes]:
+    content = {"a.wav": bytes(range(256)) * 40}
+    whole, zipped = tar_bytes(content), zip_bytes(content)
+    middle = zipped.index(b"a.wav") + 40
+    plain = gzip.decompress(whole)
+    return {
+        "length.zip": zipped[:-30],
+        "head.zip": b"<html>",
+        "content.zip": zipped[:middle] + b"\xff" * 8 + zipped[middle + 8 :],
+        "no archive.tar.gz": b"<html>",
+        "no tar.tar.gz": gzip.compress(b"<html>" * 200),
+        "empty.tar.gz": b"",
+        "cut in a file.tar.gz": whole[: len(whole) // 2],
+        "cut in the sum.tar.gz": whole[:-4],
+        "wrong sum.tar.gz": whole[:-8] + bytes(4) + whole[-4:],
+        "wrong bits.tar.gz": whole[:60] + b"\xff" * 8 + whole[68:],
+        "cut before it was packed.tar.gz": gzip.compress(plain[:2000]),
+    }
+
+
+@pytest.mark.parametrize("name", damaged())
+def test_damaged_archive(tmp_path: Path, name: str):
+    with pytest.raises(ValueError, match=rf"{name}: is damaged \(.*\); removed, .*, or REMEDY"):
+        unpacked(tmp_path / name, damaged()[name])
+    assert not (tmp_path / name).exists()
+    assert set(tree(tmp_path / "out")) <= {"a.wav"}, "no file that was begun is left"
+
+
+SPEECH = {f"Actor_0{n}/03-01-01-01-01-01-0{n}.wav": wav_bytes(48000, 1, n) for n in (1, 2)}
+EMODB = {
+    **{"wav/03a01Fa.wav": b"RIFF one", "wav/16b10Wb.wav": b"RIFF two"},
+    "erklaerung.txt": b"Erkl\xe4rung",
+}
+AROUND = {"silb/03a01Fa.silb": b"", "wav/._03a01Fa.wav": b"", "x/y.wav": b"", "readme.md": b""}
+OF_ARCHIVES = {"emodb": EMODB, "ravdess": SPEECH}
+
+
+@pytest.fixture
+def archives(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> FileServer:
+    """Have the corpora of one archive on the server."""
+    for corpus, files in OF_ARCHIVES.items():
+        content = server.files[f"/{corpus}.zip"] = zip_bytes(files | AROUND)
+        checksum = f"md5:{hashlib.md5(content).hexdigest()}" if corpus == "ravdess" else None
+        local = remote(server, f"/{corpus}.zip", checksum=checksum)
+        monkeypatch.setitem(ARCHIVES, corpus, ARCHIVES[corpus]._replace(remote=local))
+    return server
+
+
+@pytest.mark.parametrize("corpus", OF_ARCHIVES)
+def test_corpus_of_one_archive(archives: FileServer, tmp_path: Path, corpus: str):
+    for _ in range(2):
+        assert download_corpus(corpus, tmp_path / corpus) == tmp_path / corpus
+        assert tree(tmp_path) == {f"{corpus}/{k}": v for k, v in OF_ARCHIVES[corpus].items()}
+    assert archives.asked == [(f"/{corpus}.zip", "")]
+
+
+@pytest.mark.parametrize("corpus", OF_ARCHIVES)
+def test_corpus_goes_on_after_a_break(archives: FileServer, tmp_path: Path, corpus: str):
+    archives.breaks_after = [100, 0, 0, 0]
+    with pytest.raises(DownloadError, match=r"broke after \d+ of .* REMEDY$"):
+        download_corpus(corpus, tmp_path / corpus)
+    assert list(tree(tmp_path)) == [f"{corpus}.part/{corpus}.zip.part"]
+    download_corpus(corpus, tmp_path / corpus)
+    assert archives.asked[-1][1] == ("bytes=100-" if corpus == "ravdess" else "")
+    assert tree(tmp_path / corpus) == OF_ARCHIVES[corpus]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (zip_bytes(AROUND | {"erklaerung.txt": b"x"}), r"holds no wav/\*.wav; removed, .* REMEDY"),
+        (zip_bytes(EMODB)[:-40], r"is damaged \(.*\); removed, run it again, or REMEDY"),
+    ],
+)
+def test_archive_that_cannot_be_used(archives: FileServer, tmp_path: Path, content, message: str):
+    whole = archives.files["/emodb.zip"]
+    archives.files["/emodb.zip"] = content
+    with pytest.raises(ValueError, match=message):
+        download_corpus("emodb", tmp_path / "emodb")
+    assert not list(tmp_path.rglob("*.zip*"))
+    archives.files["/emodb.zip"] = whole
+    download_corpus("emodb", tmp_path / "emodb")
+    assert tree(tmp_path / "emodb") == EMODB
+
+
+@pytest.mark.parametrize("top", ["", "emodb/"])
+def test_emodb_as_its_parser_reads_it(archives: FileServer, tmp_path: Path, top: str):
+    copy = tree(write_emodb(tmp_path / "copy"))
+    archives.files["/emodb.zip"] = zip_bytes({f"{top}{name}": copy[name] for name in copy})
+    folder = download_corpus("emodb", tmp_path / "emodb")
+    assert len(emodb.prepare(folder, tmp_path / "data")) == 535
+
+
+CLIPS = {f"AudioWAV/{n}_DFA_ANG_XX.wav": wav_bytes(16000, 1, n) for n in (1001, 1002)}
+FIRST, SECOND = (f"/clips/{name}" for name in CLIPS)
+
+
+def pointer(content: bytes) -> bytes:
+    digest = hashlib.sha256(content).hexdigest()
+    head = "version https://git-lfs.github.com/spec/v1\noid sha256"
+    return f"{head}:{digest}\nsize {len(content)}\n".encode()
+
+
+@pytest.fixture
+def crema_d(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> FileServer:
+    """Have CREMA-D on the server."""
+    repository = {f"CREMA-D-1/{name}": pointer(content) for name, content in CLIPS.items()}
+    repository |= {"CREMA-D-1/VideoDemographics.csv": b"table", "CREMA-D-1/VideoFlash/a.flv": b""}
+    server.files["/c.zip"] = zip_bytes(repository)
+    server.files |= {f"/clips/{name}": content for name, content in CLIPS.items()}
+    monkeypatch.setattr(module, "CREMA_D_ARCHIVE", f"{server.url}/c.zip")
+    monkeypatch.setattr(module, "CREMA_D_CLIPS", f"{server.url}/clips")
+    return server
+
+
+def test_crema_d_takes_only_what_is_missing(crema_d: FileServer, tmp_path: Path):
+    missing = crema_d.files.pop(SECOND)
+    with pytest.raises(DownloadError, match="1002_DFA_ANG_XX.wav: the server answers 404 .*clone"):
+        download_corpus("crema_d", tmp_path / "crema_d", num_workers=1)
+    assert not (tmp_path / "crema_d").exists()
+    crema_d.files[SECOND] = missing
+    crema_d.asked.clear()
+    download_corpus("crema_d", tmp_path / "crema_d")
+    assert crema_d.asked == [(SECOND, "")]
+    assert tree(tmp_path / "crema_d") == CLIPS | {"VideoDemographics.csv": b"table"}
+
+
+def test_clip_that_is_not_what_its_pointer_says(crema_d: FileServer, tmp_path: Path):
+    crema_d.files[FIRST] = crema_d.files[FIRST][:-1] + b"x"
+    with pytest.raises(DownloadError, match="1001_DFA_ANG_XX.wav: its sha256 is "):
+        download_corpus("crema_d", tmp_path / "crema_d")
+    assert not (tmp_path / "crema_d").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (zip_bytes({"x/README.md": b""}), "holds no AudioWAV/<clip>.wav; removed, .*, or clone"),
+        (zip_bytes({"x/AudioWAV/a.wav": b"RIFF"}), "x/AudioWAV/a.wav is no pointer of Git LFS"),
+        (b"<html>", r"is damaged \(File is not a zip file\); removed, run it again, or clone http"),
+    ],
+)
+def test_repository_that_cannot_be_used(crema_d, tmp_path, content: bytes, message: str):
+    crema_d.files["/c.zip"] = content
+    with pytest.raises(ValueError, match=message):
+        download_corpus("crema_d", tmp_path / "crema_d")
+    assert not list(tmp_path.rglob("*.zip*")), "it would be wrong in the next run, too"
+
+
+EMOV_DB = [f"{speaker}_{emotion}" for speaker, kinds in NUM_SENTENCES.items() for emotion in kinds]
+
+
+def wav_of(kind: str) -> dict[str, bytes]:
+    """Return the one wav of an archive by its name."""
+    return {f"{stem_of(*kind.split('_'), 1)}.wav": kind.encode()}
+
+
+@pytest.fixture
+def emov(server: FileServer, tmp_path_factory, monkeypatch: pytest.MonkeyPatch) -> FileServer:
+    """Have EmoV-DB on the server; every other archive holds a folder of its name."""
+    prompts = write_prompts(tmp_path_factory.mktemp("words") / "cmuarctic.data")
+    server.files["/words"] = prompts.read_bytes()
+    for number, kind in enumerate(EMOV_DB):
+        top = f"{kind}/" if number % 2 else ""
+        members = {f"{top}{name}": content for name, content in wav_of(kind).items()}
+        server.files[f"/115/{kind}.tar.gz"] = tar_bytes(members)
+    monkeypatch.setattr(module, "EMOV_DB_ARCHIVES", f"{server.url}/115")
+    monkeypatch.setattr(module, "EMOV_DB_PROMPTS", f"{server.url}/words")
+    return server
+
+
+def whole_emov(server: FileServer) -> dict[str, bytes]:
+    wavs = {f"{kind}/{name}": wav for kind in EMOV_DB for name, wav in wav_of(kind).items()}
+    return {"cmuarctic.data": server.files["/words"], **wavs}
+
+
+def test_emov_db_as_its_parser_reads_it(emov: FileServer, tmp_path: Path):
+    copy = write_emov_db(tmp_path / "copy", last=50)
+    for kind in EMOV_DB:
+        emov.files[f"/115/{kind}.tar.gz"] = tar_bytes(tree(copy / kind))
+    folder = download_corpus("emov_db", tmp_path / "emov_db")
+    sets = emov_db.prepare(folder, tmp_path / "data", allow_incomplete=True)
+    assert [len(sets[f"emov_db_{part}"]) for part in ("valid", "test")] == [18 * 3, 18 * 5]
+    assert sets["emov_db_valid"][0].text == 'Sentence 5, a "Café".', "the words came along"
+
+
+def test_emov_db_takes_only_what_is_missing(emov: FileServer, tmp_path: Path):
+    missing = emov.files.pop("/115/jenie_Angry.tar.gz")
+    with pytest.raises(DownloadError, match="404 .*; get jenie_Angry.tar.gz from .*emov_db.part"):
+        download_corpus("emov_db", tmp_path / "emov_db")
+    assert not (tmp_path / "emov_db").exists()
+    emov.files["/115/jenie_Angry.tar.gz"] = missing
+    emov.asked.clear()
+    for _ in range(2):
+        download_corpus("emov_db", tmp_path / "emov_db")
+        assert tree(tmp_path / "emov_db") == whole_emov(emov)
+    assert [path for path, _ in emov.asked] == [
+        f"/115/{kind}.tar.gz" for kind in EMOV_DB[EMOV_DB.index("jenie_Angry") :]
+    ]
+
+
+def test_archives_put_there_by_hand_or_left_by_a_killed_run(emov: FileServer, tmp_path: Path):
+    part = tmp_path / "emov_db.part"
+    (part / "bea_Amused").mkdir(parents=True)
+    (part / "sam_Angry.tar.gz").write_bytes(emov.files.pop("/115/sam_Angry.tar.gz"))
+    for name, content in wav_of("bea_Amused").items():
+        (part / "bea_Amused" / name).write_bytes(content)
+    (part / "bea_Amused.tar.gz").write_bytes(b"whatever")
+    download_corpus("emov_db", tmp_path / "emov_db")
+    assert tree(tmp_path / "emov_db") == whole_emov(emov)
+    assert ("/115/bea_Amused.tar.gz", "") not in emov.asked
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"<html>", r"is damaged \(.*\)"), (tar_bytes({"readme.txt": b"x"}), "holds no wav")],
+)
+def test_archive_of_emov_db_that_cannot_be_used(emov, tmp_path, content: bytes, message: str):
+    emov.files["/115/josh_Sleepy.tar.gz"] = content
+    line = rf"josh_Sleepy.tar.gz: {message}; removed, run it again, or get josh_Sleepy.tar.gz from "
+    with pytest.raises(ValueError, match=line):
+        download_corpus("emov_db", tmp_path / "emov_db")
+    assert not list(tmp_path.rglob("josh_Sleepy.tar*")) and not list(tmp_path.rglob("x.wav"))
+
+
+def test_prompts_that_are_not_there(emov: FileServer, tmp_path: Path):
+    put = re.escape(f"cmuarctic.data of CMU ARCTIC, put it into {tmp_path}/emov_db.part and run it")
+    words = emov.files["/words"]
+    emov.files["/words"] = b"<html>"
+    with pytest.raises(ValueError, match=f"all sentences of set A; removed, .*, or get {put}"):
+        download_corpus("emov_db", tmp_path / "emov_db")
+    del emov.files["/words"]
+    with pytest.raises(DownloadError, match=f"the server answers 404 Not Found; get {put}"):
+        download_corpus("emov_db", tmp_path / "emov_db")
+    (tmp_path / "emov_db.part/cmuarctic.data").write_bytes(words)
+    download_corpus("emov_db", tmp_path / "emov_db")
+    assert (tmp_path / "emov_db/cmuarctic.data").read_bytes() == words
 
 
 def test_unknown_corpus(tmp_path: Path):
@@ -38,3 +461,14 @@ def test_unknown_corpus(tmp_path: Path):
 def test_catalogue_says_what_can_be_downloaded():
     said = {name for name, each in CORPORA.items() if "bin/prepare download" in each.how_to_get}
     assert said == set(OPEN_CORPORA)
+
+
+def test_true_addresses():
+    zenodo = "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1"
+    assert ARCHIVES["ravdess"].remote.url == zenodo
+    assert ARCHIVES["emodb"].remote.url == "http://emodb.bilderbar.info/download/download.zip"
+    assert module.CREMA_D_ARCHIVE.endswith(f"/CREMA-D/zip/{module.CREMA_D_REVISION}")
+    assert module.CREMA_D_CLIPS.endswith(f"/CREMA-D/{module.CREMA_D_REVISION}")
+    assert module.EMOV_DB_ARCHIVES == "https://www.openslr.org/resources/115"
+    assert module.EMOV_DB_PROMPTS == "http://www.festvox.org/cmu_arctic/cmuarctic.data"
+    assert list(emov_db.KINDS) == EMOV_DB

@@ -1,4 +1,4 @@
-"""EmoDB on made-up copies, whole and broken in every way."""
+"""EmoDB on synthetic copies, and the list of conversions to it; see also test_acted.py."""
 
 import os
 from collections import Counter
@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 from reference.emodb_copy import LETTERS, SPEAKERS, emodb_names, write_emodb, write_tiny
+from reference.esd_copy import words_of, write_copy
 
 from espnet2_ext.bin.prepare import main
-from espnet2_ext.corpora.emodb import EXPECTED, parse_name, prepare
-from espnet2_ext.data.directory import read_data_directory, validate_data_directory
-from espnet2_ext.data.tables import read_rejected, read_table
+from espnet2_ext.corpora.emodb import EXPECTED, parse_name, prepare, prepare_style, read_sources
+from espnet2_ext.data.conversion_list import read_conversion_list
+from espnet2_ext.data.directory import (
+    Utterance,
+    read_data_directory,
+    validate_data_directory,
+    write_data_directory,
+)
+from espnet2_ext.data.tables import read_rejected, read_table, write_rejected
 
 WORDS = dict(W="angry", L="bored", E="disgusted", A="fearful", F="happy", T="sad", N="neutral")
+TARGETS = {"angry": "W", "happy": "F", "sad": "T"}
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Return a whole copy."""
+def db(tmp_path: Path) -> Path:
+    """Return a whole copy of EmoDB."""
     return write_emodb(tmp_path / "corpora")
 
 
-def refused(copy: Path, message: str) -> None:
-    """Check that the copy is refused with this message and that nothing is written."""
-    with pytest.raises(ValueError, match=message) as caught:
-        prepare(copy, copy.parent / "data")
-    assert "\n" not in str(caught.value)
-    assert not (copy.parent / "data").exists()
-
-
-def test_whole_corpus(copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_whole_corpus(db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     caplog.set_level("INFO")
-    utterances = prepare(copy, tmp_path)
+    utterances = prepare(db, tmp_path)
     path = tmp_path / "emodb"
     assert len(utterances) == validate_data_directory(path) == 535
     assert set(read_data_directory(path).tables) == {
@@ -52,93 +52,22 @@ def test_whole_corpus(copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert "self-check passed" in caplog.text and "another rate" not in caplog.text
 
 
-@pytest.mark.parametrize("above", ["wav", ".", "..", "../.."])
-def test_every_root_that_may_be_given(above: str, tmp_path: Path):
-    copy = write_emodb(tmp_path / "a/b")
-    assert len(prepare(copy / above, tmp_path / "data")) == 535
-
-
-@pytest.mark.parametrize(
-    ("root", "message"),
-    [
-        ("nowhere", "is not there; expected the folder wav with 03a01Fa.wav to 16b10Wb.wav"),
-        ("tiny.wav", "is not a folder; unpack it; expected the folder wav"),
-        ("empty", "no EmoDB here or up to 3 folders below; expected the folder wav with 03a01Fa"),
-    ],
-)
-def test_wrong_root(root: str, message: str, tmp_path: Path):
-    write_tiny(tmp_path / "tiny.wav")
-    write_tiny(tmp_path / "empty/wav/1001_DFA_ANG_XX.wav")
-    with pytest.raises(ValueError, match=message):
-        prepare(tmp_path / root, tmp_path / "data")
-
-
-def test_two_copies(tmp_path: Path):
-    for name in ("one", "two"):
-        write_emodb(tmp_path / name, ["03a01Wa"])
-    with pytest.raises(ValueError, match="holds 2 copies of EmoDB, such as .*one.* give the one"):
-        prepare(tmp_path, tmp_path / "data")
-
-
-def test_missing_wav(copy: Path):
-    (copy / "wav" / f"{emodb_names()[0]}.wav").unlink()
-    refused(copy, "not a whole EmoDB: 534 of 535 utterances, .* and 1 more counts; get the missing")
-
-
-def test_a_file_in_place_of_another_shows_in_the_counts(copy: Path):
+def test_a_file_in_place_of_another_shows_in_the_counts(db: Path, tmp_path: Path):
     name = next(name for name in emodb_names() if name[5] == "W")
-    (copy / f"wav/{name}.wav").rename(copy / f"wav/{name[:5]}Nf.wav")
-    refused(copy, "EmoDB: 126 of 127 angry, 80 of 79 neutral; get")
+    (db / f"wav/{name}.wav").rename(db / f"wav/{name[:5]}Nf.wav")
+    with pytest.raises(ValueError, match="EmoDB: 126 of 127 angry, 80 of 79 neutral; get"):
+        prepare(db, tmp_path)
 
 
-def test_unreadable_and_empty_wavs(copy: Path, tmp_path: Path):
-    first, second = (copy / "wav" / f"{name}.wav" for name in emodb_names()[:2])
-    content = first.read_bytes()
-    for path, broken in (
-        (first, b"<html>404</html>"),
-        (second, content[: content.index(b"data") + 4] + bytes(4)),
-    ):
-        path.unlink()  # the files share their content
-        path.write_bytes(broken)
-    refused(copy, rf"533 of 535 utterances, .*; 2 wavs unreadable, first {first.name} \(not read")
-    utterances = prepare(copy, tmp_path / "part", allow_incomplete=True)
-    assert len(utterances) == validate_data_directory(tmp_path / "part/emodb") == 533
-    rejected = read_rejected(tmp_path / "part/emodb")
-    assert set(rejected) == {f"{path.stem[:2]}-{path.stem}" for path in (first, second)}
-    assert rejected[f"{second.stem[:2]}-{second.stem}"] == "holds no samples"
-
-
-def test_wavs_too_many(copy: Path, tmp_path: Path):
-    write_tiny(copy / "wav/17a01Wa.wav")
-    refused(copy, r"EmoDB: 1 wavs that EmoDB does not have, first 17a01Wa.wav \(no recording")
-    upper = copy / "wav" / f"{emodb_names()[0]}.WAV"
-    os.link(copy / "wav/17a01Wa.wav", upper)
-    prepare(copy, tmp_path / "part", allow_incomplete=True)
-    rejected = read_rejected(tmp_path / "part/emodb")
-    assert rejected.pop("17a01Wa.wav") == "no recording of EmoDB has this name"
-    [[file, reason]] = rejected.items()
-    assert file.lower() == upper.name.lower() and reason.startswith("a second wav of")
-
-
-def test_version_2_is_named_where_it_holds_more(copy: Path, tmp_path: Path):
-    (copy / "db.yaml").touch()
-    (copy / "db.emotion.csv").write_text("file,emotion\nwav/03a01Wa.wav,something else\n")
-    assert len(prepare(copy, tmp_path / "same")) == 535
+def test_version_2_is_named_where_it_holds_more(db: Path, tmp_path: Path):
+    (db / "db.yaml").touch()
+    (db / "db.emotion.csv").write_text("file,emotion\nwav/03a01Wa.wav,something else\n")
+    assert len(prepare(db, tmp_path / "same")) == 535
     more = next(name for name in emodb_names() if name.endswith("a"))
-    write_tiny(copy / f"wav/{more[:-1]}f.wav")
-    refused(copy, r"536 of 535 utterances.*; 2 signs of version 2.0, first .*db.yaml \(it may hold")
-    assert len(prepare(copy, tmp_path / "all", allow_incomplete=True)) == 536
-
-
-def test_other_rate_is_logged_and_kept(copy: Path, tmp_path: Path, caplog):
-    path = copy / "wav" / f"{emodb_names()[0]}.wav"
-    path.unlink()
-    write_tiny(path, rate_hz=44100, channels=2)
-    assert len(prepare(copy, tmp_path)) == 535
-    assert f"1 wavs have another rate or channels than those released, first {path.name}" in (
-        caplog.text
-    )
-    assert "(44100 Hz, 2 channels)" in caplog.text
+    write_tiny(db / f"wav/{more[:-1]}f.wav")
+    with pytest.raises(ValueError, match="536 of 535 utt.*; 2 signs of version 2.0, .*db.yaml"):
+        prepare(db, tmp_path / "more")
+    assert len(prepare(db, tmp_path / "all", allow_incomplete=True)) == 536
 
 
 def test_nothing_readable(tmp_path: Path):
@@ -148,36 +77,138 @@ def test_nothing_readable(tmp_path: Path):
         prepare(copy, tmp_path / "data", allow_incomplete=True)
 
 
-def test_command(copy: Path, tmp_path: Path):
-    main(["emodb", "--db", str(copy), "--data", str(tmp_path / "data")])
-    assert validate_data_directory(tmp_path / "data/emodb") == 535
-    with pytest.raises(SystemExit, match="^prepare emodb: .*nowhere: is not there; exp"):
-        main(["emodb", "--db", str(tmp_path / "nowhere"), "--data", str(tmp_path / "data")])
-    (copy / "wav" / f"{emodb_names()[0]}.wav").unlink()
-    with pytest.raises(SystemExit, match="or say --allow_incomplete to go on"):
-        main(["emodb", "--db", str(copy), "--data", str(tmp_path / "data")])
-    main(["emodb", "--db", str(copy), "--data", str(tmp_path / "data"), "--allow_incomplete"])
-    assert validate_data_directory(tmp_path / "data/emodb") == 534
-
-
-def test_a_name_says_everything():
-    name = parse_name("16b10Td")
-    assert name is not None and str(name) == "16b10Td"
-    assert (name.speaker, name.sentence, name.emotion) == ("16", "b10", "sad")
-    assert name.utterance_id == "16-16b10Td"
-
-
-@pytest.mark.parametrize(
-    "stem", ["3a01Wa", "03a03Wa", "03a01Xa", "03a01Wg", "03a01wa", "07a01Wa", "._03a01Wa", ""]
-)
-def test_names_that_are_none(stem: str):
-    assert parse_name(stem) is None
+def test_names():
+    assert parse_name("16b10Td") == ("16", "16b10Td", "sad", "b10")
+    assert parse_name("16b10Td").utterance_id == "16-16b10Td"
+    none = ["3a01Wa", "03a03Wa", "03a01Xa", "03a01Wg", "03a01wa", "07a01Wa", "._03a01Wa", ""]
+    assert [name for name in none if parse_name(name)] == []
 
 
 def test_expected_counts_add_up_in_every_way():
-    kinds = [("speaker", 10), ("sentence", 10)]
-    for kind, number in kinds:
+    for kind in ("speaker", "sentence"):
         counts = [value for name, value in EXPECTED.items() if name.startswith(kind)]
-        assert (len(counts), sum(counts)) == (number, 535)
+        assert (len(counts), sum(counts)) == (10, 535)
     emotions = [value for name, value in EXPECTED.items() if " " not in name]
     assert emotions[0] == sum(emotions[1:]) == 535 and len(emotions) == 8
+
+
+def write_sources(tmp_path: Path, kinds: list[tuple[str, str, str | None, str | None]]) -> Path:
+    """Write a data directory of utterances given by id, speaker, emotion and language."""
+    wavs = {key: write_tiny(tmp_path / f"wav/{key}.wav") for key, *_ in kinds}
+    write_data_directory(
+        tmp_path / "sources",
+        [
+            Utterance(key, speaker, str(wavs[key]), emotion=emotion, language=language)
+            for key, speaker, emotion, language in kinds
+        ],
+    )
+    return tmp_path / "sources"
+
+
+def test_sources_of_esd(db: Path, tmp_path: Path):
+    esd = write_copy(tmp_path, ["0004", "0013", "0014"], sentences=(1, 20, 21, 22, 23, 50, 51))
+    conversions = prepare_style(db, tmp_path, tmp_path / "data", num_sources=5)
+    assert read_conversion_list(tmp_path / "data/emodb_style/list.tsv") == conversions
+    assert len(conversions) == 15 and {line.condition for line in conversions} == {"cross_lingual"}
+    assert Counter(Path(line.source).parts[-3] for line in conversions) == {"0013": 9, "0014": 6}
+    for line in conversions:
+        speaker, folder, file = Path(line.source).parts[-3:]
+        sentence = int(file[5:11])
+        assert esd in Path(line.source).parents
+        assert folder == "Neutral" and sentence in (21, 22, 23, 50)
+        assert line.text == words_of(speaker, sentence)
+        assert line.speaker != line.source
+        assert Path(line.speaker).parts[-3:-1] == (speaker, "Neutral")
+        emotion = line.name.rpartition("german_")[2]
+        assert Path(line.prosody).name[5] == TARGETS[emotion]
+    for emotion in TARGETS:
+        of_one = [line for line in conversions if line.name.endswith(emotion)]
+        assert len({line.source for line in of_one}) == len({line.prosody for line in of_one}) == 5
+
+
+def test_only_the_seed_changes_the_choice(db: Path, tmp_path: Path):
+    write_copy(tmp_path, ["0013"], sentences=range(21, 31))
+    lists = [
+        prepare_style(db, tmp_path, tmp_path / "data", num_sources=4, seed=seed)
+        for seed in (0, 0, 1)
+    ]
+    assert lists[0] == lists[1]
+    for name in ("source", "prosody"):
+        first, other = ([getattr(line, name) for line in lines] for lines in lists[1:])
+        assert first != other
+
+
+def test_sources_of_a_data_directory(db: Path, tmp_path: Path):
+    folder = write_sources(
+        tmp_path,
+        [
+            ("a-1", "a", "neutral", "eng"),
+            ("a-2", "a", "angry", "eng"),
+            ("a-3", "a", "neutral", "deu"),
+            ("a-4", "a", "neutral", "eng"),
+            ("b-1+2", "b", "neutral", "eng"),
+            ("b-3", "b", "neutral", "eng"),
+        ],
+    )
+    write_rejected(folder, {"b-3": "cut short"})
+    assert [source.utterance_id for source in read_sources(folder)] == ["a-1", "a-4", "b-1+2"]
+    conversions = prepare_style(db, folder, tmp_path / "data", num_sources=3)
+    assert read_conversion_list(tmp_path / "data/emodb_style/list.tsv") == conversions
+    voices = {Path(line.source).stem: Path(line.speaker).stem for line in conversions}
+    assert voices == {"a-1": "a-4", "a-4": "a-1", "b-1+2": ""}
+    assert all(line.text == "" for line in conversions)
+    assert "-b-1_2-to-german_" in conversions[3].name
+
+
+def test_sources_without_emotions_and_with_paths_from_their_recipe(
+    db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    folder = tmp_path / "egs2/mine/p2v1/dump/raw/set"
+    wav = write_tiny(tmp_path / "egs2/mine/p2v1/dump/raw/set/audio/a-1.wav")
+    write_data_directory(
+        folder, [Utterance("a-1", "a", "dump/raw/set/audio/a-1.wav", "Two  words")]
+    )
+    [line, *_] = prepare_style(db, folder, tmp_path / "data", num_sources=1)
+    assert (line.source, line.speaker, line.text) == (str(wav), "", "Two words")
+    assert "no utt2emo; every utterance is taken for neutral" in caplog.text
+    wav.unlink()
+    with pytest.raises(ValueError, match="set: a-1: dump/raw/set/audio/a-1.wav: no such file; cor"):
+        prepare_style(db, folder, tmp_path / "data", num_sources=1)
+
+
+def test_what_cannot_be_served(db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    folder = write_sources(tmp_path, [("a-1", "a", "neutral", None), ("a-2", "a", "sad", None)])
+    with pytest.raises(ValueError, match="sources: 1 sources are there, 2 asked for; lower it"):
+        prepare_style(db, folder, tmp_path / "data", num_sources=2)
+    with pytest.raises(ValueError, match="0 sources are asked for; ask for at least 1"):
+        prepare_style(db, folder, tmp_path / "data", num_sources=0)
+    with pytest.raises(
+        ValueError, match="no data directory .wav.scp. and no ESD: .*expected folde"
+    ):
+        prepare_style(db, tmp_path / "wav", tmp_path / "data")
+    (folder / "utt2emo").write_text("a-1 sad\na-2 sad\n")
+    with pytest.raises(ValueError, match="no neutral English utterance is there; give other --sou"):
+        prepare_style(db, folder, tmp_path / "data")
+    write_copy(tmp_path / "esd", ["0013"], sentences=(21, 22))
+    assert len(read_sources(tmp_path / "esd")) == 2
+    assert "2 of 300 sources are there" in caplog.text
+    assert not (tmp_path / "data").exists()
+
+
+def test_emodb_that_lacks_an_emotion(tmp_path: Path):
+    db = write_emodb(tmp_path, [name for name in emodb_names() if name[5] != "F"])
+    folder = write_sources(tmp_path, [("a-1", "a", "neutral", "eng")])
+    with pytest.raises(ValueError, match="not a whole EmoDB: 464 of 535 utterances, 0 of 71 happy"):
+        prepare_style(db, folder, tmp_path / "data")
+    with pytest.raises(ValueError, match="no happy reference is there; get EmoDB again"):
+        prepare_style(db, folder, tmp_path / "data", allow_incomplete=True)
+
+
+def test_command(db: Path, tmp_path: Path):
+    folder = write_sources(tmp_path, [("a-1", "a", "neutral", "eng")])
+    os.unlink(db / "wav" / f"{emodb_names()[0]}.wav")
+    arguments = ["--db", str(db), "--sources", str(folder), "--data", str(tmp_path / "data")]
+    with pytest.raises(SystemExit, match="^prepare emodb_style: .*not a whole EmoDB: 534 of 535"):
+        main(["emodb_style", *arguments, "--num_sources", "1"])
+    main(["emodb_style", *arguments, "--num_sources", "1", "--allow_incomplete"])
+    assert len(read_conversion_list(tmp_path / "data/emodb_style/list.tsv")) == 3

@@ -1,6 +1,5 @@
-"""EmoV-DB on made-up copies, whole and broken in every way."""
+"""EmoV-DB on synthetic copies; see also test_acted.py."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,24 +30,6 @@ def prepared(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Set
     folder = tmp_path_factory.mktemp("data")
     prompts = write_prompts(folder / "arctic.data")
     return prepare(whole.parent.parent, folder, prompts=prompts), folder
-
-
-@contextmanager
-def moved(path: Path, to: Path) -> Iterator[None]:
-    """Have a file or folder elsewhere until the block ends."""
-    path.rename(to)
-    try:
-        yield
-    finally:
-        to.rename(path)
-
-
-def refused(whole: Path, tmp_path: Path, message: str) -> None:
-    """Check that the copy is refused with this message and that nothing is written."""
-    with pytest.raises(ValueError, match=message) as caught:
-        prepare(whole, tmp_path / "data")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "data").exists()
 
 
 def number_of(utterance_id: str) -> int:
@@ -162,81 +143,6 @@ def test_prompts_in_the_folder_and_prompts_that_are_wrong(tmp_path: Path):
         prepare(copy, tmp_path / "data", prompts=tmp_path / "nowhere", **options)
 
 
-def test_missing_wav(whole: Path, tmp_path: Path):
-    path = whole / f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
-    with moved(path, path.with_suffix(".lost")):
-        refused(
-            whole,
-            tmp_path,
-            "EmoV-DB: 6892 of 6893 utterances, 1267 of 1268 angry, 467 of 468 sentences of sam "
-            "angry; get the missing part again",
-        )
-
-
-def test_missing_second_reading(whole: Path, tmp_path: Path):
-    path = whole / f"jenie_Angry/{stem_of('jenie', 'Angry', 3, again=True)}.wav"
-    with moved(path, path.with_suffix(".lost")):
-        refused(whole, tmp_path, "EmoV-DB: 6892 of 6893 utterances, 1267 of 1268 angry; get")
-
-
-def test_missing_folder(whole: Path, tmp_path: Path):
-    with moved(whole / "josh_Sleepy", whole / ".josh_Sleepy"):
-        refused(
-            whole, tmp_path, "0 of 263 sentences of josh sleepy; 1 folders not there, first jos"
-        )
-
-
-def test_folder_against_name(whole: Path, tmp_path: Path):
-    path = whole / f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
-    with moved(path, whole / "sam_Amused" / path.name):
-        refused(
-            whole,
-            tmp_path,
-            "1 wavs whose folder contradicts their name, first sam_Amused/anger_1-28_0007.wav "
-            r"\(angry by its name, amused by its folder\)",
-        )
-
-
-def test_a_wav_of_another_speaker_shows_in_the_counts(whole: Path, tmp_path: Path):
-    path = whole / f"sam_Sleepy/{stem_of('sam', 'Sleepy', 494)}.wav"
-    with moved(path, whole / "josh_Sleepy" / path.name):
-        refused(
-            whole,
-            tmp_path,
-            "EmoV-DB: 264 of 263 sentences of josh sleepy, 493 of 494 sentences of sam sleepy; get",
-        )
-
-
-def test_what_cannot_be_used_is_listed_where_the_incomplete_is_allowed(tmp_path: Path, caplog):
-    copy = write_emov_db(tmp_path, last=50)
-    stem = stem_of("sam", "Sleepy", 10)
-    broken = copy / f"sam_Sleepy/{stem}.wav"
-    broken.unlink()
-    broken.write_bytes(b"<html>404</html>")
-    (copy / "sam_Sleepy/sleepiness_589-616_0594.wav").touch()
-    (copy / "sam_Sleepy/again").mkdir()
-    for place in (copy / "sam_Sleepy/again", copy / "sam_Amused"):
-        write_tiny(place / f"{stem_of('sam', 'Sleepy', 9)}.wav")
-    odd = copy / f"sam_Sleepy/{stem_of('sam', 'Sleepy', 1)}.wav"
-    odd.unlink()
-    write_tiny(odd, rate_hz=44100)
-    refused(copy, tmp_path, r"; 1 wavs unreadable, first sam_Sleepy/sleepiness_1-28_0010.wav \(not")
-    sets = prepare(copy, tmp_path / "data", allow_incomplete=True)
-    assert sum(map(len, sets.values())) == 18 * 50 + 6 - 3 - 1
-    test, train = (read_rejected(tmp_path / f"data/emov_db_{name}") for name in ("test", "train"))
-    reason = "sam_Sleepy/sleepiness_1-28_0010.wav: not readable as audio"
-    assert test[f"sam-{stem}"].startswith(reason)
-    assert train == {
-        "sam_Amused/sleepiness_1-28_0009.wav": "sleepy by its name, amused by its folder",
-        "sam_Sleepy/again/sleepiness_1-28_0009.wav": "a second wav of sam-sleepiness_1-28_0009 "
-        "beside sam_Sleepy/sleepiness_1-28_0009.wav",
-        "sam_Sleepy/sleepiness_589-616_0594.wav": "no file of EmoV-DB has this name",
-    }
-    assert re.search(
-        "1 wavs have another rate .* first sam_Sleepy/.*_0001.wav .44100 Hz", caplog.text
-    )
-
-
 def test_sets_that_cannot_be_made_are_an_error(tmp_path: Path):
     options = dict(allow_incomplete=True)
     copy = write_emov_db(tmp_path, last=4)
@@ -250,21 +156,6 @@ def test_sets_that_cannot_be_made_are_an_error(tmp_path: Path):
     ):
         prepare(copy, tmp_path / "data", targets=["happy"])
     assert not (tmp_path / "data").exists()
-
-
-@pytest.mark.parametrize(
-    ("root", "message"),
-    [
-        ("nowhere", "is not there; expected folders bea_Amused to sam_Sleepy"),
-        ("tiny.wav", "is not a folder; unpack it; expected folders"),
-        ("flat", "no EmoV-DB here or up to 3 folders below; expected folders bea_Amused to sam_S"),
-    ],
-)
-def test_wrong_root(root: str, message: str, tmp_path: Path):
-    write_tiny(tmp_path / "tiny.wav")
-    write_tiny(tmp_path / "flat/amused_1-28_0001.wav")
-    with pytest.raises(ValueError, match=message):
-        prepare(tmp_path / root, tmp_path / "data")
 
 
 def test_command(tmp_path: Path):
@@ -285,39 +176,95 @@ def test_command(tmp_path: Path):
     assert drawn[0].keys() == drawn[1].keys() and drawn[0] != drawn[1]
 
 
-@pytest.mark.parametrize(
-    ("stem", "emotion", "sentence"),
-    [
-        ("amused_1-15_0001", "amused", 1),
-        ("Neutral_57_84_0057", "neutral", 57),
-        ("Disgust_561-593_0593", "disgusted", 593),
-        ("anger_1-28_0002", "angry", 2),
-        ("sleepiness_1-28_0003", "sleepy", 3),
-    ],
-)
-def test_both_spellings(stem: str, emotion: str, sentence: int):
-    name = parse_name("bea", stem)
-    assert name is not None and str(name) == name.utterance_id == f"bea-{stem}"
-    assert (name.speaker, name.emotion, name.sentence) == ("bea", emotion, sentence)
-
-
-@pytest.mark.parametrize(
-    "stem",
-    [
-        *("happy_1-28_0001", "amused_1_0001", "amused_1-28_001", "amused_1-28_0000"),
-        *("amused_589-616_0594", "._amused_1-28_0001", "angry_1-28_0001"),
-    ],
-)
-def test_names_that_are_none(stem: str):
-    assert parse_name("bea", stem) is None
-
-
-def test_folders():
-    assert parse_folder("Sam_angry") == ("sam", "angry")
-    for name in ("josh_Angry", "sam", "sam_Happy", "tom_Neutral", "sam_Angry_2"):
-        assert parse_folder(name) is None
-
-
 def test_expected_counts_are_those_of_the_six_that_are_said_twice():
     sentences = sum(number for name, number in EXPECTED.items() if name.startswith("sentences"))
     assert EXPECTED["utterances"] - sentences == 6893 - 6887
+
+
+@contextmanager
+def moved(path: Path, to: Path) -> Iterator[None]:
+    """Have a file or folder elsewhere until the block ends."""
+    path.rename(to)
+    try:
+        yield
+    finally:
+        to.rename(path)
+
+
+SAM_7 = f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
+SAM_494 = f"sam_Sleepy/{stem_of('sam', 'Sleepy', 494)}.wav"
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "message"),
+    [
+        (SAM_7, f"{SAM_7}.lost", "1267 of 1268 angry, 467 of 468 sentences of sam angry; get"),
+        (
+            f"jenie_Angry/{stem_of('jenie', 'Angry', 3, again=True)}.wav",
+            "lost",
+            "EmoV-DB: 6892 of 6893 utterances, 1267 of 1268 angry; get",
+        ),
+        (
+            "josh_Sleepy",
+            ".josh_Sleepy",
+            "0 of 263 sentences of josh sleepy; 1 folders not there, first josh_Sleepy",
+        ),
+        (
+            SAM_7,
+            SAM_7.replace("Angry", "Amused"),
+            r"first sam_Amused/anger_.*_0007.wav \(angry by its name, amused by its folder\)",
+        ),
+        (
+            SAM_494,
+            SAM_494.replace("sam", "josh"),
+            "EmoV-DB: 264 of 263 sentences of josh sleepy, 493 of 494 sentences of sam sleepy; get",
+        ),
+    ],
+)
+def test_what_is_not_where_it_should_be(whole: Path, tmp_path: Path, path, to, message):
+    with moved(whole / path, whole / to), pytest.raises(ValueError, match=message):
+        prepare(whole, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_is_left_out_is_listed_with_its_set(tmp_path: Path):
+    copy = write_emov_db(tmp_path, last=50)
+    stem = stem_of("sam", "Sleepy", 10)
+    broken = copy / f"sam_Sleepy/{stem}.wav"
+    broken.unlink()
+    broken.write_bytes(b"<html>404</html>")
+    for place in ("sam_Sleepy/again", "sam_Amused"):
+        write_tiny(copy / place / f"{stem_of('sam', 'Sleepy', 9)}.wav")
+    sets = prepare(copy, tmp_path / "data", allow_incomplete=True)
+    assert sum(map(len, sets.values())) == 18 * 50 + 6 - 3 - 1
+    test, train = (read_rejected(tmp_path / f"data/emov_db_{name}") for name in ("test", "train"))
+    reason = "sam_Sleepy/sleepiness_1-28_0010.wav: not readable as audio"
+    assert test[f"sam-{stem}"].startswith(reason)
+    assert train == {
+        "sam_Amused/sleepiness_1-28_0009.wav": "sleepy by its name, amused by its folder",
+        "sam_Sleepy/again/sleepiness_1-28_0009.wav": "a second wav of sam-sleepiness_1-28_0009 "
+        "beside sam_Sleepy/sleepiness_1-28_0009.wav",
+    }
+
+
+@pytest.mark.parametrize(
+    ("stem", "emotion", "sentence"),
+    [
+        ("amused_1-15_0001", "amused", "0001"),
+        ("Neutral_57_84_0057", "neutral", "0057"),
+        ("Disgust_561-593_0593", "disgusted", "0593"),
+        ("anger_1-28_0002", "angry", "0002"),
+        ("sleepiness_1-28_0003", "sleepy", "0003"),
+    ],
+)
+def test_both_spellings(stem: str, emotion: str, sentence: str):
+    assert parse_name("bea", stem) == ("bea", stem, emotion, sentence)
+
+
+def test_names_that_are_none():
+    none = ["happy_1-28_0001", "amused_1_0001", "amused_1-28_001", "amused_1-28_0000"]
+    none += ["amused_589-616_0594", "._amused_1-28_0001", "angry_1-28_0001"]
+    assert [stem for stem in none if parse_name("bea", stem)] == []
+    assert parse_folder("Sam_angry") == ("sam", "angry")
+    folders = ["josh_Angry", "sam", "sam_Happy", "tom_Neutral", "sam_Angry_2"]
+    assert [name for name in folders if parse_folder(name)] == []
