@@ -4,13 +4,11 @@ A parser says what a name means and how many utterances the whole corpus has; wh
 such parsers is here.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.corpora.copies import Survey, survey_wavs, visible
+from espnet2_ext.corpora.copies import Listing, Survey, visible
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.tables import write_rejected, write_table
 
@@ -33,71 +31,25 @@ class Recording(NamedTuple):
         return self.utterance_id
 
 
-@dataclass(frozen=True)
-class Copy:
-    """The wavs of a copy of a corpus; paths are relative to ``root``.
-
-    Attributes:
-        root: of the copy.
-        wavs: path of each recording.
-        extra: wavs that are no recording of the corpus, or a second one, each with the reason.
-        survey: of the wavs.
-    """
-
-    root: Path
-    wavs: dict[Recording, str] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)
-    survey: Survey = field(default_factory=Survey)
-
-    @property
-    def readable(self) -> list[Recording]:
-        """Return the recordings whose wavs can be read, sorted by id."""
-        readable = set(self.survey.readable)
-        return [each for each in sorted(self.wavs, key=str) if str(each) in readable]
-
-    @property
-    def faults(self) -> dict[str, Mapping[str, str]]:
-        """Return what the self-check is to name."""
-        return {"wavs unreadable": self.survey.unreadable, "wavs too many": self.extra}
-
-
-def read_copy(
-    root: Path,
-    paths: Iterable[str],
-    parse: Callable[[str], Recording | str],
-    rate_hz: Callable[[Recording], int],
-) -> Copy:
-    """Return the copy after reading the header of every recording.
-
-    Args:
-        root: of the copy.
-        paths: of its wavs; of two wavs of a recording the first counts.
-        parse: returns the recording of a path, or why there is none.
-        rate_hz: returns the rate of the released wav.
-    """
-    wavs: dict[Recording, str] = {}
-    extra: dict[str, str] = {}
-    for path in paths:
-        found = parse(path)
-        if isinstance(found, str):
-            extra[path] = found
-        elif found in wavs:
-            extra[path] = f"a second wav of {found} beside {wavs[found]}"
-        else:
-            wavs[found] = path
-    by_id = {str(each): wavs[each] for each in sorted(wavs, key=str)}
-    survey = survey_wavs(root, by_id, {str(each): rate_hz(each) for each in wavs})
-    return Copy(root, wavs, extra, survey)
+def faults_of(
+    listing: Listing[Recording], survey: Survey[Recording]
+) -> dict[str, Mapping[str, str]]:
+    """Return what is wrong with the wavs, for `self_check`."""
+    return {
+        "wavs unreadable": survey.unreadable,
+        "wavs too many": listing.extra,
+        "wavs whose folder contradicts their name": listing.misplaced,
+    }
 
 
 def wavs_in(folder: Path) -> list[str]:
     """Return the names of the wavs in a folder, hidden ones left out."""
-    names = [entry.name for entry in visible(folder, Counter())]
-    return [name for name in names if name.lower().endswith(".wav")]
+    return [each.name for each in visible(folder) if each.name.lower().endswith(".wav")]
 
 
 def keep(
-    copy: Copy,
+    listing: Listing[Recording],
+    survey: Survey[Recording],
     wanted: Iterable[Recording],
     words: Mapping[str, str],
     language: str,
@@ -108,32 +60,30 @@ def keep(
     """Return the utterances in the given order, and by id why the others are left out.
 
     Args:
-        copy: of the corpus.
+        listing: of the copy.
+        survey: of its wavs.
         wanted: recordings that the corpus has.
         words: by sentence.
         language: of all.
         classes: emotions to keep.
         left_out: further recordings to leave out, with the reason.
     """
+    wanted = list(wanted)
+    unusable = listing.unusable(wanted, survey)
     utterances = []
     rejected = {}
     for each in wanted:
-        path = copy.wavs.get(each)
-        if path is None:
-            rejected[str(each)] = f"no wav in {copy.root}"
-        elif each in left_out:
-            rejected[str(each)] = left_out[each]
-        elif path in copy.survey.unreadable:
-            rejected[str(each)] = f"{path}: {copy.survey.unreadable[path]}"
-        elif each.emotion not in classes:
-            rejected[str(each)] = f"{each.emotion}: not among the classes"
-        else:
-            wav, text = str(copy.root / path), words.get(each.sentence)
-            utterances.append(
-                Utterance(
-                    str(each), each.speaker, wav, text, emotion=each.emotion, language=language
-                )
-            )
+        reason = left_out.get(each) if each in listing.wavs else None
+        reason = reason or unusable.get(each)
+        if reason is None and each.emotion not in classes:
+            reason = f"{each.emotion}: not among the classes"
+        if reason is not None:
+            rejected[str(each)] = reason
+            continue
+        wav, text = f"{listing.root}/{listing.wavs[each]}", words.get(each.sentence)
+        utterances.append(
+            Utterance(str(each), each.speaker, wav, text, emotion=each.emotion, language=language)
+        )
     return utterances, rejected
 
 

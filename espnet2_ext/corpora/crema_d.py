@@ -28,8 +28,15 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Recording, keep, read_copy, wavs_in, write_corpus
-from espnet2_ext.corpora.copies import Faults, find_release_folder, refuse_pointers, self_check
+from espnet2_ext.corpora.acted import Recording, faults_of, keep, wavs_in, write_corpus
+from espnet2_ext.corpora.copies import (
+    Faults,
+    Listing,
+    find_release_folder,
+    refuse_pointers,
+    self_check,
+    survey_wavs,
+)
 from espnet2_ext.data.directory import Utterance
 
 logger = logging.getLogger(__name__)
@@ -127,32 +134,31 @@ def prepare(
     root = find_release_folder(db, NAME, lambda path: _any_clip(path, clips), _EXPECTED_FILES)
     paths = wavs_in(root)
     refuse_pointers(root, [path for path in paths if Path(path).stem in clips], _GET_AUDIO)
-    copy = read_copy(
-        root,
-        paths,
-        lambda path: clips.get(Path(path).stem, "no clip of CREMA-D has this name"),
-        lambda clip: RATE_HZ,
-    )
+    listing: Listing[Recording] = Listing(root)
+    for path in paths:
+        listing.add_wav(path, clips.get(Path(path).stem))
+    survey = survey_wavs(root, listing.wavs, RATE_HZ)
     genders = read_genders(root)
-    unknown = {each.speaker for each in copy.readable} - genders.keys() if genders else set()
+    unknown = {clip.speaker for clip in survey.readable} - genders.keys() if genders else set()
     faults: Faults = {
-        "wavs missing": [name for name, clip in clips.items() if clip not in copy.wavs],
+        "wavs missing": [name for name, clip in clips.items() if clip not in listing.wavs],
         f"actors not in {DEMOGRAPHICS}": sorted(unknown),
-        **copy.faults,
+        **faults_of(listing, survey),
     }
-    found = tally(copy.readable)
+    found = tally(survey.readable)
     self_check(root, NAME, EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    silent = {clips[WITHOUT_SOUND]: "the recording has no sound, a known defect"}
     utterances, rejected = keep(
-        copy, clips.values(), SENTENCES, "eng", classes=CLASSES[classes], left_out=silent
+        *(listing, survey, clips.values(), SENTENCES, "eng"),
+        classes=CLASSES[classes],
+        left_out={clips[WITHOUT_SOUND]: "the recording has no sound, a known defect"},
     )
     if not utterances:
         raise ValueError(f"{root}: no clip of {', '.join(CLASSES[classes])}; get it again")
     folder = Path(data) / ("crema_d" if classes == 4 else f"crema_d_{classes}")
-    write_corpus(folder, utterances, genders, rejected | copy.extra)
+    write_corpus(folder, utterances, genders, rejected | listing.extra)
     logger.info(
-        f"{folder}: {len(utterances)} of {len(copy.wavs)} utterances; the copy has "
-        f"{copy.survey.hours:.2f} h (whole: 5.26 h); see rejected.tsv for the others"
+        f"{folder}: {len(utterances)} of {len(listing.wavs)} utterances; the copy has "
+        f"{survey.hours:.2f} h (whole: 5.26 h); see rejected.tsv for the others"
     )
     return utterances
 

@@ -26,8 +26,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.corpora.acted import Copy, Recording, keep, read_copy, wavs_in, write_corpus
-from espnet2_ext.corpora.copies import Faults, find_release_folder, self_check
+from espnet2_ext.corpora.acted import Recording, faults_of, keep, wavs_in, write_corpus
+from espnet2_ext.corpora.copies import Listing, find_release_folder, self_check, survey_wavs
 from espnet2_ext.corpora.esd import (
     choose_speakers,
     expected_ids,
@@ -101,42 +101,46 @@ def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False)
     Raises:
         ValueError: no copy at ``db``, or one that is not whole; nothing is written then.
     """
-    copy, utterances, rejected = read_emodb(db, allow_incomplete=allow_incomplete)
+    _, hours, utterances, rejected = read_copy(db, allow_incomplete=allow_incomplete)
     folder = Path(data) / "emodb"
     write_corpus(folder, utterances, GENDERS, rejected)
-    logger.info(
-        f"{folder}: {len(utterances)} utterances, {copy.survey.hours:.2f} h (whole: 0.41 h)"
-    )
+    logger.info(f"{folder}: {len(utterances)} utterances, {hours:.2f} h (whole: 0.41 h)")
     return utterances
 
 
-def read_emodb(
-    root: str | Path, *, allow_incomplete: bool = False
-) -> tuple[Copy, list[Utterance], dict[str, str]]:
-    """Return a copy, its utterances sorted by id, and why the other wavs are left out.
+class EmodbCopy(NamedTuple):
+    """Folder of the wavs and hours, utterances by id, and why the other wavs are left out."""
+
+    root: Path
+    hours: float
+    utterances: list[Utterance]
+    rejected: dict[str, str]
+
+
+def read_copy(root: str | Path, *, allow_incomplete: bool = False) -> EmodbCopy:
+    """Return what a copy of EmoDB holds.
 
     Raises:
         ValueError: no copy at ``root``, or one that is not whole.
     """
     folder = find_release_folder(root, "EmoDB", _has_wavs, _EXPECTED_FILES)
-    copy = read_copy(
-        folder,
-        wavs_in(folder),
-        lambda path: parse_name(Path(path).stem) or "no recording of EmoDB has this name",
-        lambda recording: _RATE_HZ,
-    )
-    found = tally(copy.readable)
-    faults: Faults = copy.faults
+    listing: Listing[Recording] = Listing(folder)
+    for path in wavs_in(folder):
+        listing.add_wav(path, parse_name(Path(path).stem))
+    survey = survey_wavs(folder, listing.wavs, _RATE_HZ)
+    found = tally(survey.readable)
+    faults = faults_of(listing, survey)
     if found != EXPECTED:
-        faults = {**copy.faults, "signs of version 2.0": _signs_of_version_2(folder)}
+        faults["signs of version 2.0"] = _signs_of_version_2(folder)
     self_check(folder, "EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    wanted = sorted(copy.wavs, key=str)
     utterances, rejected = keep(
-        copy, wanted, SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
+        *(listing, survey, sorted(listing.wavs, key=str), SENTENCES, "deu"),
+        classes=EMOTIONS.values(),
+        left_out={},
     )
     if not utterances:
         raise ValueError(f"{folder}: no wav can be read; get the corpus again")
-    return copy, utterances, rejected | copy.extra
+    return EmodbCopy(folder, survey.hours, utterances, rejected | listing.extra)
 
 
 def _has_wavs(folder: Path) -> bool:
@@ -207,9 +211,10 @@ def prepare_style(
     """
     if num_sources < 1:
         raise ValueError(f"{num_sources} sources are asked for; ask for at least 1")
-    copy, utterances, _ = read_emodb(db, allow_incomplete=allow_incomplete)
+    copy = read_copy(db, allow_incomplete=allow_incomplete)
     references = {
-        emotion: [each.wav for each in utterances if each.emotion == emotion] for emotion in TARGETS
+        emotion: [each.wav for each in copy.utterances if each.emotion == emotion]
+        for emotion in TARGETS
     }
     for emotion, wavs in references.items():
         if not wavs:

@@ -33,13 +33,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Copy, Recording, keep, read_copy, write_corpus
+from espnet2_ext.corpora.acted import Recording, faults_of, keep, write_corpus
 from espnet2_ext.corpora.copies import (
     Faults,
+    Listing,
+    Survey,
     find_release_folder,
     is_seen,
     read_any_text,
     self_check,
+    survey_wavs,
 )
 from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.pairs import PairTables, check_targets, make_pairs, write_pairs
@@ -145,61 +148,64 @@ def prepare(
             none, or a copy that is not whole; nothing is written then.
     """
     check_targets(targets, FILES)
-    copy = read_emov_db(db, allow_incomplete=allow_incomplete)
-    words = read_prompts(_find_prompts(copy.root, prompts), {r.sentence for r in copy.readable})
-    repeated = _second_readings(copy.readable)
+    listing, survey = read_copy(db, allow_incomplete=allow_incomplete)
+    readable = sorted(survey.readable, key=str)
+    prompts = _find_prompts(listing.root, prompts)
+    words = read_prompts(prompts, {each.sentence for each in readable})
+    repeated = _second_readings(readable)
     sets: dict[str, list[Utterance]] = {}
     rejected: dict[str, dict[str, str]] = {}
     pairs: dict[str, dict[str, PairTables]] = {}
     for key in SETS:
-        wanted = [each for each in sorted(copy.wavs, key=str) if set_of(each.sentence) == key]
+        wanted = [each for each in sorted(listing.wavs, key=str) if set_of(each.sentence) == key]
         left_out = repeated if key in PAIRED else {}
         sets[key], rejected[key] = keep(
-            copy, wanted, words, "eng", classes=FILES, left_out=left_out
+            listing, survey, wanted, words, "eng", classes=FILES, left_out=left_out
         )
         if not sets[key]:
-            raise ValueError(f"{copy.root}: no utterance of {key} is there; unpack it again")
+            raise ValueError(f"{listing.root}: no utterance of {key} is there; unpack it again")
         if key in PAIRED:
-            members = {each.utterance_id for each in sets[key]}
-            pairs[key] = _make_pairs(key, [r for r in wanted if str(r) in members], targets, seed)
-    rejected[SETS[0]] |= copy.extra
+            members = [each for each in wanted if str(each) not in rejected[key]]
+            pairs[key] = _make_pairs(key, members, targets, seed)
+    rejected[SETS[0]] |= listing.extra | listing.misplaced
     for key, utterances in sets.items():
         folder = Path(data) / key
         write_corpus(folder, utterances, GENDERS, rejected[key])
         for rule, tables in pairs.get(key, {}).items():
             write_pairs(folder / "pairs" / rule, tables)
     sizes = ", ".join(f"{len(utterances)} {key}" for key, utterances in sets.items())
-    logger.info(f"{data}: {sizes}; {copy.survey.hours:.2f} h (whole: 9.48 h)")
+    logger.info(f"{data}: {sizes}; {survey.hours:.2f} h (whole: 9.48 h)")
     return sets
 
 
-def read_emov_db(root: str | Path, *, allow_incomplete: bool) -> Copy:
-    """Return a copy, compared with the whole corpus.
+def read_copy(
+    root: str | Path, *, allow_incomplete: bool
+) -> tuple[Listing[Recording], Survey[Recording]]:
+    """Return files and headers of a copy, compared with the whole corpus.
 
     Raises:
         ValueError: no copy at ``root``, or one that is not whole.
     """
     folder = find_release_folder(root, "EmoV-DB", lambda path: any(_kinds(path)), _EXPECTED_FILES)
-    kinds = {path: kind for *kind, below in _kinds(folder) for path in _wavs(folder, below)}
-
-    def parse(path: str) -> Recording | str:
-        speaker, emotion = kinds[path]
-        recording = parse_name(speaker, Path(path).stem)
-        if recording is None:
-            return "no file of EmoV-DB has this name"
-        if recording.emotion != emotion:
-            return f"{recording.emotion} by its name, {emotion} by its folder"
-        return recording
-
-    copy = read_copy(folder, kinds, parse, lambda recording: RATES_HZ[recording.speaker])
-    there = {(speaker, emotion) for speaker, emotion, _ in _kinds(folder)}
+    listing: Listing[Recording] = Listing(folder)
+    there = set()
+    for speaker, emotion, below in _kinds(folder):
+        there.add((speaker, emotion))
+        for path in _wavs(below):
+            name = parse_name(speaker, path.stem)
+            fault = f"{name.emotion} by its name, {emotion} by its folder" if name else ""
+            is_right = name is None or name.emotion == emotion
+            listing.add_wav(str(path.relative_to(folder)), name, "" if is_right else fault)
+    survey = survey_wavs(
+        folder, listing.wavs, {each: RATES_HZ[each.speaker] for each in listing.wavs}
+    )
     faults: Faults = {
         "folders not there": [kind for kind in KINDS if parse_folder(kind) not in there],
-        **copy.faults,
+        **faults_of(listing, survey),
     }
-    found = tally(copy.readable)
+    found = tally(survey.readable)
     self_check(folder, "EmoV-DB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    return copy
+    return listing, survey
 
 
 def _kinds(root: Path) -> Iterator[tuple[str, str, Path]]:
@@ -219,13 +225,13 @@ def _folders(path: Path) -> list[Path]:
     return sorted(below for below in path.iterdir() if below.is_dir() and is_seen(below.name))
 
 
-def _wavs(root: Path, folder: Path) -> Iterator[str]:
-    """Yield the wavs in a folder and below it, relative to the root."""
+def _wavs(folder: Path) -> Iterator[Path]:
+    """Yield the wavs in a folder and below it."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(filter(is_seen, folders))
         for name in sorted(filter(is_seen, files)):
             if name.lower().endswith(".wav"):
-                yield str(Path(place, name).relative_to(root))
+                yield Path(place, name)
 
 
 def tally(recordings: Iterable[Recording]) -> Counter[str]:

@@ -24,11 +24,20 @@ import hashlib
 import logging
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Copy, Recording, keep, read_copy, wavs_in, write_corpus
-from espnet2_ext.corpora.copies import Faults, find_release_folder, self_check, visible
+from espnet2_ext.corpora.acted import Recording, faults_of, keep, wavs_in, write_corpus
+from espnet2_ext.corpora.copies import (
+    Faults,
+    Listing,
+    find_release_folder,
+    log_left_out,
+    self_check,
+    survey_wavs,
+    visible,
+)
 from espnet2_ext.data.directory import Utterance
 
 logger = logging.getLogger(__name__)
@@ -94,38 +103,25 @@ def prepare(
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 8 (all)")
     root = find_release_folder(db, "RAVDESS", _has_speech, _EXPECTED_FILES)
-    paths, passed_over = list_files(root)
     recordings = expected_recordings()
-
-    def parse(path: str) -> Recording | str:
-        recording = recordings.get(Path(path).stem)
-        if recording is None:
-            return "no recording of RAVDESS has this name"
-        folder = Path(path).parent.name
-        if recording.speaker != folder:
-            return f"{recording.speaker} by its name, {folder} by its folder"
-        return recording
-
-    copy = read_copy(root, paths, parse, lambda recording: RATE_HZ)
-    repeated = find_repeated(copy)
+    listing, passed_over = list_files(root, recordings)
+    survey = survey_wavs(root, listing.wavs, RATE_HZ)
+    repeated = find_repeated(listing, survey.readable)
     found: Counter[str] = Counter()
-    for each in copy.readable:
+    for each in survey.readable:
         found.update(("utterances", each.emotion, each.speaker))
     faults: Faults = {
-        "wavs missing": [name for name, each in recordings.items() if each not in copy.wavs],
+        "wavs missing": [name for name, each in recordings.items() if each not in listing.wavs],
         "wavs with the bytes of another": {
             each.stem: f"the same as {first.stem}"
             for each, first in repeated.items()
             if each.stem != KNOWN_REPEAT
         },
-        **copy.faults,
+        **faults_of(listing, survey),
     }
     self_check(root, "RAVDESS", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
     utterances, rejected = keep(
-        copy,
-        recordings.values(),
-        STATEMENTS,
-        "eng",
+        *(listing, survey, recordings.values(), STATEMENTS, "eng"),
         classes=CLASSES[classes],
         left_out={each: f"the same bytes as {first}" for each, first in repeated.items()},
     )
@@ -133,42 +129,46 @@ def prepare(
         raise ValueError(f"{root}: no wav of {', '.join(CLASSES[classes])}; get it again")
     folder = Path(data) / ("ravdess" if classes == 4 else f"ravdess_{classes}")
     genders = {u.speaker: "m" if int(u.speaker[-2:]) % 2 else "f" for u in utterances}
-    write_corpus(folder, utterances, genders, rejected | copy.extra | passed_over)
+    write_corpus(
+        folder, utterances, genders, rejected | listing.extra | listing.misplaced | passed_over
+    )
     logger.info(
-        f"{folder}: {len(utterances)} of {len(copy.wavs)} utterances; the copy has "
-        f"{copy.survey.hours:.2f} h (whole: 1.48 h); see rejected.tsv for the others"
+        f"{folder}: {len(utterances)} of {len(listing.wavs)} utterances; the copy has "
+        f"{survey.hours:.2f} h (whole: 1.48 h); see rejected.tsv for the others"
     )
     return utterances
 
 
-def list_files(root: Path) -> tuple[list[str], dict[str, str]]:
+def list_files(
+    root: Path, recordings: Mapping[str, Recording]
+) -> tuple[Listing[Recording], dict[str, str]]:
     """Return the wavs of the actors' folders, and songs and videos with the reason.
 
     How many other files and folders there are is logged.
     """
-    paths: list[str] = []
+    listing: Listing[Recording] = Listing(root)
     passed_over: dict[str, str] = {}
-    others: Counter[str] = Counter()
-    for folder in visible(root, others):
+    for folder in visible(root, listing.left_out):
         if not folder.is_dir() or not _ACTOR_FOLDER.fullmatch(folder.name):
             if folder.is_dir() and _has_speech(Path(folder.path)):
-                others[f"second copies of the corpus, {folder.name}"] += 1
+                listing.left_out[f"second copies of the corpus, {folder.name}"] += 1
             else:
-                others["files and folders beside those of the actors"] += 1
+                listing.left_out["files and folders beside those of the actors"] += 1
             continue
-        for file in visible(Path(folder.path), others):
+        for file in visible(Path(folder.path), listing.left_out):
             path, suffix = f"{folder.name}/{file.name}", Path(file.name).suffix
             kind, is_wav = kind_of(Path(path).stem), suffix.lower() == ".wav"
             if kind is not None and not (kind == _SPEECH and is_wav):
                 passed_over[path] = kind if kind != _SPEECH else f"no wav but {suffix}"
             elif is_wav:
-                paths.append(path)
+                recording = recordings.get(Path(path).stem)
+                speaker = recording.speaker if recording else folder.name
+                fault = f"{speaker} by its name, {folder.name} by its folder"
+                listing.add_wav(path, recording, "" if speaker == folder.name else fault)
             else:
-                others["files among the wavs that are no wav"] += 1
-    others.update(passed_over.values())
-    for reason, number in sorted(others.items()):
-        logger.info("%s: passed over: %d %s", root, number, reason)
-    return paths, passed_over
+                listing.left_out["files among the wavs that are no wav"] += 1
+    log_left_out(root, listing.left_out + Counter(passed_over.values()))
+    return listing, passed_over
 
 
 def _has_speech(folder: Path) -> bool:
@@ -181,17 +181,17 @@ def _has_speech(folder: Path) -> bool:
     )
 
 
-def find_repeated(copy: Copy) -> dict[Recording, Recording]:
+def find_repeated(
+    listing: Listing[Recording], readable: Iterable[Recording]
+) -> dict[Recording, Recording]:
     """Return which readable recordings have the bytes of an earlier one, and of which."""
-    by_size: dict[int, list[Recording]] = {}
-    for each in copy.readable:
-        by_size.setdefault((copy.root / copy.wavs[each]).stat().st_size, []).append(each)
+    paths = {each: listing.root / listing.wavs[each] for each in sorted(readable)}
+    number = Counter(path.stat().st_size for path in paths.values())
+    first: dict[bytes, Recording] = {}
     repeated = {}
-    for alike in by_size.values():
-        first: dict[bytes, Recording] = {}
-        for each in alike if len(alike) > 1 else ():
-            content = (copy.root / copy.wavs[each]).read_bytes()
-            earlier = first.setdefault(hashlib.sha256(content).digest(), each)
+    for each, path in paths.items():
+        if number[path.stat().st_size] > 1:  # or no other can have its bytes
+            earlier = first.setdefault(hashlib.sha256(path.read_bytes()).digest(), each)
             if earlier != each:
                 repeated[each] = earlier
     return repeated
