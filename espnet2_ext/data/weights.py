@@ -6,8 +6,10 @@ can run any code, and keeps random values for tensors that the file lacks.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+import yaml
 from torch import nn
 
 _SHOWN = 3
@@ -88,3 +90,22 @@ def _some(names: Sequence[str]) -> str:
     """Return how many they are and the first of them."""
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return f"{len(names)} tensors ({shown})"
+
+
+def read_training_config(path: str | Path) -> dict[str, Any]:
+    """Return the options of a training from its config.yaml.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not readable as yaml, or holds no options.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
+    try:
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not readable as yaml; copy it again") from error
+    if not isinstance(options, dict):
+        raise ValueError(f"{path}: not the config.yaml of a training; copy it again")
+    return options

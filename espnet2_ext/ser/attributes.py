@@ -20,8 +20,6 @@ from espnet2_ext.data.directory import (
 )
 from espnet2_ext.data.tables import normalise_sentence, read_rejected
 
-# ---------------------------------------------------------------- attributes
-
 logger = logging.getLogger(__name__)
 
 ATTRIBUTES = ("utterance", "audio", "content", "speaker", "session", "dialogue", "sentence")
@@ -39,8 +37,7 @@ class Attributes:
 
     Attributes:
         name: the directory, for messages.
-        values: ``values["speaker"][utterance]``; an utterance whose value nobody knows
-            is left out.
+        values: ``values["speaker"][utterance]``; utterances of unknown value are left out.
         lacking: attribute to why some or all utterances have none.
     """
 
@@ -54,13 +51,12 @@ def read_utterances(data_dir: str | Path) -> dict[str, Utterance]:
 
     Raises:
         DataDirectoryError: a table is missing, malformed or lacks an utterance, or
-            nothing is left.
+            every utterance is rejected.
     """
     path = Path(data_dir)
     names = [name for name in OPTIONAL_TABLES if (path / name).is_file()]
     tables = read_data_directory(path, names).tables
-    rejected = read_rejected(path)
-    ids = sorted(tables["wav.scp"].keys() - rejected.keys())
+    ids = sorted(tables["wav.scp"].keys() - read_rejected(path).keys())
     if not ids:
         raise DataDirectoryError(f"{path}: every utterance is rejected; see rejected.tsv")
     for name in ("utt2spk", *names):
@@ -84,11 +80,7 @@ def read_utterances(data_dir: str | Path) -> dict[str, Utterance]:
 
 
 def labels_of(utterances: Utterances) -> dict[str, str]:
-    """Return ``{utterance: emotion}``.
-
-    Raises:
-        ValueError: an utterance has no emotion.
-    """
+    """Return ``{utterance: emotion}``; a ValueError names an utterance without emotion."""
     labels = {}
     for key, utterance in utterances.items():
         if utterance.emotion is None:
@@ -100,7 +92,7 @@ def labels_of(utterances: Utterances) -> dict[str, str]:
 def speakers_unknown(utterances: Utterances) -> list[str]:
     """Return the utterances called ``<name>-<name>`` after a speaker of their own.
 
-    That is how `espnet2_ext.corpora.emotion_csv` names files of which nobody knows who speaks.
+    `espnet2_ext.corpora.emotion_csv` names files of unknown speakers so.
     """
     plain = {key: without_speed(utterance) for key, utterance in utterances.items()}
     return [key for key, (name, speaker) in plain.items() if name == f"{speaker}-{speaker}"]
@@ -128,48 +120,37 @@ def attributes_of(
     unknown = speakers_unknown(utterances)
     for key, utterance in utterances.items():
         plain_id, speaker = without_speed(utterance)
-        sentence = None if utterance.text is None else normalise_sentence(utterance.text)
-        for attribute, value in {
+        found = {
             "utterance": plain_id,
             "audio": os.path.realpath(utterance.wav),
             "content": None if digests is None else digests[utterance.wav],
             "speaker": None if len(unknown) == len(utterances) else speaker,
             "session": utterance.session,
             "dialogue": utterance.dialogue,
-            "sentence": sentence,
-        }.items():
+            "sentence": normalise_sentence(utterance.text or ""),
+        }
+        for attribute, value in found.items():
             if value is not None:
                 values[attribute][key] = value
     lacking = {}
     for attribute, table in values.items():
         count = len(utterances) - len(table)
         if attribute == "speaker" and unknown:
-            # Where only some are, they may really be called so: compared, and said to be doubtful.
+            # Where only some are, the names may be real: compared, and reported as doubtful.
             lacking[attribute] = f"{len(unknown)} of {len(utterances)} are their own speaker"
         elif count == len(utterances):
-            lacking[attribute] = _why(attribute)
+            no_table = f"no {_TABLES.get(attribute)}, or nothing in it"
+            lacking[attribute] = "not asked for" if attribute == "content" else no_table
         elif count:
             lacking[attribute] = f"{count} of {len(utterances)} utterances have none"
     return Attributes(name, values, lacking)
 
 
-def _why(attribute: str) -> str:
-    """Return why no utterance of a directory has the attribute."""
-    if attribute == "content":
-        return "not asked for"
-    return f"no {_TABLES[attribute]}, or nothing in it"
-
-
-# ---------------------------------------------------------------- audio content
-# The same recording under another name, found by its samples.
-
-
 def content_digests(utterances: Utterances, others: Sequence[Utterances] = ()) -> dict[str, str]:
-    """Return ``{wav: digest}`` of all; equal digests mean equal samples.
+    """Return ``{wav: digest}`` of all files; equal digests mean equal samples.
 
-    Samples are compared as 16-bit integers, so that a wav file and its flac copy are
-    the same. Files are read in full only where an utterance and another file have the
-    same length, since another length is another content.
+    Samples are compared as 16-bit integers: a wav file and its flac copy are the same. Files are
+    read in full only where an utterance and another file have the same length.
 
     Args:
         utterances: are compared with each other and with the others.
@@ -180,25 +161,17 @@ def content_digests(utterances: Utterances, others: Sequence[Utterances] = ()) -
     """
     wavs = {utterance.wav for utterance in utterances.values()}
     all_wavs = wavs | {utterance.wav for group in others for utterance in group.values()}
-    lengths = {wav: _num_samples(wav) for wav in sorted(all_wavs)}
-    times = Counter(lengths.values())
-    to_read = {lengths[wav] for wav in wavs if times[lengths[wav]] > 1}
-    return {
-        wav: _digest(wav) if length in to_read else f"{length} samples"
-        for wav, length in lengths.items()
-    }
-
-
-def _num_samples(wav: str) -> int:
+    digests, lengths = {}, {}
     try:
-        return soundfile.info(wav).frames
+        for wav in sorted(all_wavs):
+            lengths[wav] = soundfile.info(wav).frames
+        times = Counter(lengths.values())
+        to_read = {lengths[wav] for wav in wavs if times[lengths[wav]] > 1}
+        for wav, length in lengths.items():
+            digests[wav] = f"{length} samples"
+            if length in to_read:
+                samples, _ = soundfile.read(wav, dtype="int16", always_2d=True)
+                digests[wav] = hashlib.sha256(samples.tobytes()).hexdigest()
     except RuntimeError as error:
         raise AudioError(f"{wav}: not readable as audio; run format_wav first") from error
-
-
-def _digest(wav: str) -> str:
-    try:
-        samples, _ = soundfile.read(wav, dtype="int16", always_2d=True)
-    except RuntimeError as error:
-        raise AudioError(f"{wav}: not readable as audio; run format_wav first") from error
-    return hashlib.sha256(samples.tobytes()).hexdigest()
+    return digests

@@ -1,4 +1,8 @@
-"""One training of one system on one fold under one seed: where it lies and how it is called."""
+"""Systems by protocols by folds by seeds: every training of an experiment, listed and run.
+
+A training lies in ``ser_<system>/<protocol>/<fold>/seed_<seed>``; its ``result.json`` is written
+last and says that it is complete. Each process trains many folds, so that libraries load once.
+"""
 
 import hashlib
 import json
@@ -20,11 +24,14 @@ from espnet2_ext.metrics.ser import read_predictions, score_emotions
 from espnet2_ext.ser.folds import FoldSet, fold_hash, read_folds
 from espnet2_ext.ser.splits import Fold
 
-# ---------------------------------------------------------------- fold run
+logger = logging.getLogger(__name__)
 
 RESULT = "result.json"
 LAST = "last"
 FINGERPRINT = "lists/fingerprint"
+LATEST = "latest.pth"
+LEFT_OVER = ("checkpoint.pth", LATEST)
+"""What resuming needs and a finished training does not."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class SerData:
         emotion: utt2emo.
         shapes: ``feats_shape`` or ``speech_shape`` of all utterances.
         speech: wav.scp; for an upstream to be fine-tuned, or where there are no feats.
-        feats: scp of kept mels; or None.
+        feats: scp of precomputed mels; or None.
         prosody_encoder_dir: of bin/export_prosody_encoder; or None.
     """
 
@@ -46,9 +53,12 @@ class SerData:
     prosody_encoder_dir: Path | None = None
 
 
+# ---------------------------------------------------------------- one training
+
+
 @dataclass(frozen=True)
 class FoldRun:
-    """What distinguishes one training.
+    """One training of one system on one fold under one seed.
 
     Attributes:
         system: name of the system, for messages.
@@ -80,7 +90,7 @@ class FoldRun:
         return yaml.safe_load(self.config.read_text(encoding="utf-8")) or {}
 
     def fingerprint(self, data: SerData) -> str:
-        """Return a hash of everything that the result depends on and that is small."""
+        """Return a hash of everything small that the result depends on."""
         parts = [self.config.read_text(encoding="utf-8"), self.fold_hash, str(self.seed)]
         parts += [str(self.balanced), *self.emotions, *self.extra]
         if data.prosody_encoder_dir is not None and self.settings.get("use_prosody", True):
@@ -120,10 +130,10 @@ class FoldRun:
     def command(self, data: SerData, ngpu: int) -> list[str]:
         """Return the options of ``EmotionTask``."""
         settings, lists = self.settings, self.directory / "lists"
-        tables = [f"{data.emotion},emotion,text"]
         upstream = settings.get("upstream")
         is_frozen = upstream is not None and str(upstream).endswith(".json")
         uses_prosody = settings.get("use_prosody", True)
+        tables = [f"{data.emotion},emotion,text"]
         if data.feats is not None and uses_prosody:
             tables.append(f"{data.feats},feats,npy")
         if (upstream is not None and not is_frozen) or (uses_prosody and data.feats is None):
@@ -144,13 +154,13 @@ class FoldRun:
         if self.balanced:
             weights = ",".join(f"{weight:.6f}" for weight in self.class_weights())
             options += ["--model_conf", f"class_weights=[{weights}]"]
-        # Behind the user's options: nothing can tell when to stop early.
+        # After the user's options: without validation nothing can stop training early.
         return [*options, *self.extra, *([] if self.fold.valid else ["--patience", "none"])]
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What ``result.json`` keeps of a finished training; the predictions lie beside it.
+    """Content of ``result.json`` of a finished training; the predictions lie beside it.
 
     Attributes:
         fingerprint: of ``FoldRun``.
@@ -180,15 +190,14 @@ class RunResult:
 
     @classmethod
     def read(cls, directory: Path) -> "RunResult | None":
-        """Return what the folder's ``result.json`` says; None where there is none."""
+        """Return the content of the folder's ``result.json``; None where there is none."""
         path = directory / RESULT
         if not path.is_file():
             return None
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
-# ---------------------------------------------------------------- ser experiment
-# Systems by protocols by folds by seeds: every training of an experiment, in one list.
+# ---------------------------------------------------------------- all trainings
 
 
 @dataclass(frozen=True)
@@ -198,7 +207,7 @@ class System:
     Attributes:
         tag: names its folder ``ser_<tag>``.
         config: its ESPnet configuration.
-        max_seeds: it is trained with so many of a protocol's seeds, the first ones; None
+        max_seeds: how many of a protocol's seeds it is trained with, the first ones; None
             for all.
     """
 
@@ -229,12 +238,7 @@ class System:
 
 @dataclass(frozen=True)
 class ProtocolRuns:
-    """Folds of one protocol and the seeds that train on each.
-
-    Attributes:
-        folds: see FoldSet.
-        seeds: of the trainings.
-    """
+    """Folds of one protocol and the seeds that train on each."""
 
     folds: FoldSet
     seeds: tuple[int, ...]
@@ -249,16 +253,16 @@ class ProtocolRuns:
 def read_protocols(
     folds_dir: str | Path, wanted: Sequence[str], utt2emo: str | Path
 ) -> list[ProtocolRuns]:
-    """Return the protocols that ``<name>`` or ``<name>:<seed>,<seed>`` ask for.
+    """Return the protocols that ``<name>`` (seed 0) or ``<name>:<seed>,<seed>`` ask for.
 
     Args:
         folds_dir: has a folder for each protocol.
-        wanted: such as ``loso:0,1,2``; a name alone means seed 0.
+        wanted: such as ``loso:0,1,2``.
         utt2emo: labels, which the lists' hashes cover.
 
     Raises:
         ValueError: a seed is no number, or a list does not agree with its hash.
-        OSError: a protocol's folds are not there.
+        OSError: a protocol's folds are missing.
     """
     labels = read_table(Path(utt2emo))
     protocols = []
@@ -281,7 +285,7 @@ def list_runs(
     balanced: bool = False,
     extra: Sequence[str] = (),
 ) -> list[FoldRun]:
-    """Return every training, seeds outermost: an interrupted experiment has whole tables of few.
+    """Return every training, seeds outermost: an interrupted experiment has complete tables.
 
     Args:
         systems: rows.
@@ -294,37 +298,6 @@ def list_runs(
     Raises:
         ValueError: two systems of one name, or folds with an emotion that is no class.
     """
-    _check_experiment(systems, protocols, emotions)
-    return [
-        FoldRun(
-            system=system.tag,
-            config=system.config,
-            directory=Path(expdir)
-            / f"ser_{system.tag}"
-            / protocol.tag
-            / fold.name
-            / f"seed_{protocol.seeds[place]}",
-            fold=fold,
-            fold_hash=fold_hash(fold, protocol.folds.labels),
-            labels=protocol.folds.labels,
-            emotions=tuple(emotions),
-            seed=protocol.seeds[place],
-            balanced=balanced,
-            extra=tuple(extra),
-        )
-        for place in range(max(len(protocol.seeds) for protocol in protocols))
-        for protocol in protocols
-        if place < len(protocol.seeds)
-        for fold in protocol.folds.folds
-        for system in systems
-        if system.takes(place)
-    ]
-
-
-def _check_experiment(
-    systems: Sequence[System], protocols: Sequence[ProtocolRuns], emotions: Sequence[str]
-) -> None:
-    """Raise ValueError for two systems of one name, or folds with an emotion that is no class."""
     tags = [system.tag for system in systems]
     if len(set(tags)) < len(tags):
         raise ValueError(f"two configurations give one name: {', '.join(tags)}; rename one")
@@ -335,16 +308,30 @@ def _check_experiment(
                 f"{protocol.tag}: emotions {', '.join(sorted(unknown))} are none of"
                 f" {', '.join(emotions)}; give them as classes, or leave them out of the data"
             )
+    return [
+        FoldRun(
+            system=system.tag,
+            config=system.config,
+            directory=Path(
+                expdir, f"ser_{system.tag}", protocol.tag, fold.name, f"seed_{seeds[place]}"
+            ),
+            fold=fold,
+            fold_hash=fold_hash(fold, protocol.folds.labels),
+            labels=protocol.folds.labels,
+            emotions=tuple(emotions),
+            seed=seeds[place],
+            balanced=balanced,
+            extra=tuple(extra),
+        )
+        for place in range(max(len(protocol.seeds) for protocol in protocols))
+        for protocol in protocols
+        for seeds in [protocol.seeds]
+        if place < len(seeds)
+        for fold in protocol.folds.folds
+        for system in systems
+        if system.takes(place)
+    ]
 
-
-# ---------------------------------------------------------------- fold training
-# Train many folds, each in a process that has loaded everything before.
-
-logger = logging.getLogger(__name__)
-
-LATEST = "latest.pth"
-LEFT_OVER = ("checkpoint.pth", LATEST)
-"""What resuming needs and a finished training does not."""
 
 _data: SerData | None = None
 _ngpu = 0
@@ -353,13 +340,13 @@ _ngpu = 0
 def train_folds(
     runs: Sequence[FoldRun], data: SerData, *, num_jobs: int = 1, num_gpus: int = 0
 ) -> int:
-    """Train what is not complete, and return how many that were.
+    """Train what is not complete, and return how many trainings that were.
 
-    A run that was killed goes on from its last epoch. A training that fails stops the
-    others and leaves what is complete.
+    A run that was killed resumes from its last epoch. A failure stops the other trainings and
+    leaves what is complete.
 
     Args:
-        runs: see there; their folders are made.
+        runs: their folders are made.
         data: tables of all folds.
         num_jobs: processes; on CPUs with one thread each.
         num_gpus: each process sees one of them; 0 trains on the CPU.
@@ -413,11 +400,7 @@ def _start(data: SerData, devices: "queue.Queue[str] | None", num_jobs: int) -> 
 
 
 def _train(run: FoldRun) -> None:
-    """Train one run, in a process that may have trained others before.
-
-    Raises:
-        RuntimeError: it failed; the message names its log.
-    """
+    """Train one run, in a process that may have trained others before."""
     from espnet2_ext.ser.task import EmotionTask
 
     assert _data is not None, "start of the process"
@@ -454,23 +437,29 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
     """Return the epoch that the validation set chooses, and that the test set would.
 
     The measure is the first ``best_model_criterion`` of the configuration; ``loss`` is
-    not known of the test set, whose choice then goes by the weighted accuracy. Where a fold
-    validates on nothing the last epoch is the result.
+    not known of the test set, whose choice then goes by the weighted accuracy. A fold without
+    validation takes the last epoch.
 
     Raises:
         ValueError: there are no predictions of the chosen epoch.
     """
     criterion = run.settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
-    scores = {
-        int(path.name.split(".")[1].removesuffix("ep")): _measure(path, criterion)
-        for path in (run.directory / "predictions").glob("test.*ep.tsv")
-    }
+    scores = {}
+    for path in (run.directory / "predictions").glob("test.*ep.tsv"):
+        predictions = read_predictions(path)
+        measured = score_emotions(
+            [each.emotion for each in predictions],
+            [each.predicted for each in predictions],
+            list(predictions[0].posteriors),
+        )
+        accuracy = measured.weighted_accuracy
+        if criterion == "ua":
+            accuracy = measured.unweighted_accuracy
+        scores[int(path.name.split(".")[1].removesuffix("ep"))] = accuracy
     link = run.directory / (f"valid.{criterion}.best.pth" if run.fold.valid else LATEST)
     epoch = int(os.readlink(link).split("epoch")[0])
     if epoch not in scores:
         raise ValueError(f"{run.directory}: no predictions of epoch {epoch}; train it anew")
-    # Of epochs with the same score the first, as ESPnet chooses on the validation set.
-    best = max(sorted(scores), key=lambda number: scores[number])
     return RunResult(
         fingerprint=fingerprint,
         fold=run.fold.name,
@@ -479,16 +468,6 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
         num_train=len(run.fold.train),
         criterion=criterion if run.fold.valid else LAST,
         epoch=epoch,
-        test_selected_epoch=best,
+        # Of epochs with the same score the first, as ESPnet chooses on the validation set.
+        test_selected_epoch=max(sorted(scores), key=lambda number: scores[number]),
     )
-
-
-def _measure(path: Path, criterion: str) -> float:
-    """Return the accuracy that the criterion names, of a file of predictions."""
-    predictions = read_predictions(path)
-    scores = score_emotions(
-        [each.emotion for each in predictions],
-        [each.predicted for each in predictions],
-        list(predictions[0].posteriors),
-    )
-    return scores.unweighted_accuracy if criterion == "ua" else scores.weighted_accuracy

@@ -1,7 +1,15 @@
-"""Folds on disk: lists that anybody can read, and a summary with their hashes.
+"""From a data directory to checked folds on disk, with hashes that say which lists they are.
 
 ``<directory>/folds.json`` names protocol, seed, declared overlaps and hashes;
 ``<directory>/<fold>/{train,valid,test}`` hold one utterance id a line, sorted.
+
+The hash of a list is the sha256 of its lines ``<utterance> <emotion>``, as given by
+
+    utils/filter_scp.pl fold_1/test data/x/utt2emo | sha256sum
+
+The hash of a fold is that of the lines ``train <hash>``, ``valid <hash>``, ``test <hash>``, and
+the hash of all folds that of the lines ``<fold> <hash>``. Protocol and seed do not count: equal
+lists have equal hashes.
 """
 
 import hashlib
@@ -15,37 +23,27 @@ from typing import Any
 
 from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.ser.attributes import (
-    Utterances,
-    attributes_of,
-    content_digests,
-    labels_of,
-    read_utterances,
-)
-from espnet2_ext.ser.leaks import NOT_NAMED, PretrainingData, check_folds, find_pretraining_data
-from espnet2_ext.ser.protocols import Allowance, Protocol, get_protocol, parse_allowance
+from espnet2_ext.ser.attributes import attributes_of, content_digests, labels_of, read_utterances
+from espnet2_ext.ser.leaks import check_folds, find_pretraining_data
+from espnet2_ext.ser.protocols import Allowance, get_protocol, parse_allowance
 from espnet2_ext.ser.splits import PARTS, Fold, make_folds, read_superb
 
-# ---------------------------------------------------------------- fold set
-# All folds of a protocol, and hashes that say which lists and labels they were.
-#
-# The hash of a list is the sha256 of its lines ``<utterance> <emotion>``, so that
-#
-#     utils/filter_scp.pl fold_1/test data/x/utt2emo | sha256sum
-#
-# gives it too; the hash of a fold is that of the lines ``train <hash>``, ``valid
-# <hash>``, ``test <hash>``, and that of all is that of the lines ``<fold> <hash>``.
-# Names of protocols and seeds are not in it: equal lists have equal hashes.
+logger = logging.getLogger(__name__)
+
+FOLDS_JSON = "folds.json"
+SUPERB_LISTS = "downloads/superb_lists"
+
+_SETTINGS = ("protocol", "description", "source", "deviation", "seed", "max_train")
 
 
 @dataclass(frozen=True)
 class FoldSet:
-    """All folds of a protocol, and what a reader of a result has to know of them.
+    """All folds of a protocol, and what a reader of a result must know of them.
 
     Attributes:
         protocol: its name.
-        description: who tests, validates, trains.
-        source: who introduced the protocol.
+        description: which data test, validate and train.
+        source: of the protocol.
         deviation: where the lists differ from those of others; empty if nowhere.
         seed: of everything drawn.
         max_train: limit of the training lists, None for none.
@@ -78,9 +76,15 @@ class FoldSet:
         """Return the sha256 of all lists and labels, in hexadecimal."""
         return _hash_lines(f"{fold.name} {fold_hash(fold, self.labels)}" for fold in self.folds)
 
+    def with_labels(self, folds: Iterable[Fold], labels: Mapping[str, str]) -> "FoldSet":
+        """Return the set with these folds and the labels of their utterances."""
+        folds = tuple(folds)
+        used = sorted({key for fold in folds for ids in fold.parts.values() for key in ids})
+        return replace(self, folds=folds, labels={key: labels[key] for key in used})
+
 
 def list_hash(utterances: Iterable[str], labels: Mapping[str, str]) -> str:
-    """Return the sha256 of a list and its labels, whatever order it comes in."""
+    """Return the sha256 of a list and its labels, whatever its order."""
     return _hash_lines(f"{utterance} {labels[utterance]}" for utterance in sorted(utterances))
 
 
@@ -98,22 +102,14 @@ def _hash_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
-# ---------------------------------------------------------------- folds
-
-__all__ = ["FoldSet", "fold_hash", "list_hash", "read_folds", "short_hash", "write_folds"]
-
-logger = logging.getLogger(__name__)
-
-FOLDS_JSON = "folds.json"
-
-_SETTINGS = ("protocol", "description", "source", "deviation", "seed", "max_train")
+# ---------------------------------------------------------------- files
 
 
 def write_folds(directory: str | Path, fold_set: FoldSet) -> None:
-    """Write the lists and, last, ``folds.json``; files that say the same already stay.
+    """Write the lists and, last, ``folds.json``; files with the same content are kept.
 
-    ``folds.json`` goes away before the first change: a directory that has it is whole.
-    Lists of folds that are no more are removed.
+    ``folds.json`` is removed before the first change: a directory that has it is complete.
+    Lists of former folds are removed.
     """
     directory = Path(directory)
     lists = {
@@ -123,15 +119,19 @@ def write_folds(directory: str | Path, fold_set: FoldSet) -> None:
     }
     summary = directory / FOLDS_JSON
     text = json.dumps(_to_json(fold_set), ensure_ascii=False, indent=2) + "\n"
-    changed = [path for path, content in lists.items() if not _holds(path, content)]
-    stale = sorted(set(directory.glob("fold_*/*")) - lists.keys())
-    if summary.is_file() and (changed or stale):
+    changed = [path for path in lists if not _holds(path, lists[path])]
+    former = sorted(set(directory.glob("fold_*/*")) - lists.keys())
+    if summary.is_file() and (changed or former):
         logger.warning("%s: lists of another run are replaced", directory)
         summary.unlink()
     for path in changed:
         with atomic_open(path) as stream:
             stream.write(lists[path])
-    _remove_lists(stale)
+    for path in former:
+        if path.name in PARTS and path.is_file():
+            path.unlink()
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
     if not _holds(summary, text):
         with atomic_open(summary) as stream:
             stream.write(text)
@@ -141,19 +141,11 @@ def _holds(path: Path, content: str) -> bool:
     return path.is_file() and path.read_bytes() == content.encode()
 
 
-def _remove_lists(paths: Iterable[Path]) -> None:
-    """Remove lists of folds that are no more, and folders that are empty then."""
-    for path in paths:
-        if path.name in PARTS and path.is_file():
-            path.unlink()
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
-
-
 def _to_json(fold_set: FoldSet) -> dict[str, object]:
-    fields = {name: getattr(fold_set, name) for name in _SETTINGS}
+    """Return the content of ``folds.json``."""
+    labels = fold_set.labels
     return {
-        **fields,
+        **{name: getattr(fold_set, name) for name in _SETTINGS},
         "emotions": list(fold_set.emotions),
         "declared": [asdict(allowance) for allowance in fold_set.declared],
         "leak_check": list(fold_set.leak_check),
@@ -162,19 +154,18 @@ def _to_json(fold_set: FoldSet) -> dict[str, object]:
             "model_sha256": fold_set.model_sha256,
         },
         "hash": fold_set.hash,
-        "folds": [_fold_to_json(fold, fold_set.labels) for fold in fold_set.folds],
-    }
-
-
-def _fold_to_json(fold: Fold, labels: Mapping[str, str]) -> dict[str, object]:
-    return {
-        "name": fold.name,
-        "description": fold.description,
-        "hash": fold_hash(fold, labels),
-        **{
-            part: {"utterances": len(ids), "sha256": list_hash(ids, labels)}
-            for part, ids in fold.parts.items()
-        },
+        "folds": [
+            {
+                "name": fold.name,
+                "description": fold.description,
+                "hash": fold_hash(fold, labels),
+                **{
+                    part: {"utterances": len(ids), "sha256": list_hash(ids, labels)}
+                    for part, ids in fold.parts.items()
+                },
+            }
+            for fold in fold_set.folds
+        ],
     }
 
 
@@ -186,18 +177,29 @@ def read_folds(directory: str | Path, labels: Mapping[str, str]) -> FoldSet:
         labels: ``{utterance: emotion}`` of the data directory now.
 
     Raises:
-        FileNotFoundError: there is no ``folds.json``, or a list is missing.
+        FileNotFoundError: ``folds.json`` or a list is missing.
         ValueError: ``folds.json`` is malformed, a list or a label has changed since, or
-            an utterance has no label; file and remedy are named.
+            an utterance has no label.
     """
     directory = Path(directory)
     summary = directory / FOLDS_JSON
     if not summary.is_file():
         raise FileNotFoundError(f"{summary}: no such file; run ser_folds first")
     try:
-        stored = json.loads(summary.read_text(encoding="utf-8"))
-        stored.setdefault("pretraining", _pretraining_before(stored["leak_check"]))
-        fold_set = _from_json(stored)
+        stored: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+        if "pretraining" not in stored:  # written by an earlier version
+            unchecked = any(x.startswith("unchecked: pretraining") for x in stored["leak_check"])
+            stored["pretraining"] = {"checked": not unchecked, "model_sha256": ""}
+        fold_set = FoldSet(
+            **{name: stored[name] for name in _SETTINGS},
+            emotions=tuple(stored["emotions"]),
+            declared=tuple(Allowance(**item) for item in stored["declared"]),
+            leak_check=tuple(stored["leak_check"]),
+            folds=(),
+            labels={},
+            pretraining_checked=stored["pretraining"]["checked"],
+            model_sha256=stored["pretraining"]["model_sha256"],
+        )
         entries = [
             (fold["name"], fold["description"], {part: fold[part]["sha256"] for part in PARTS})
             for fold in stored["folds"]
@@ -207,35 +209,12 @@ def read_folds(directory: str | Path, labels: Mapping[str, str]) -> FoldSet:
         raise ValueError(f"{summary}: not written by ser_folds ({reason}); run it again") from error
     folds = []
     for name, description, hashes in entries:
-        train, valid, test = (
-            _read_list(directory / name / part, hashes[part], labels) for part in PARTS
-        )
-        folds.append(Fold(name, train, valid, test, description))
-    used = sorted({key for fold in folds for ids in fold.parts.values() for key in ids})
-    fold_set = replace(fold_set, folds=tuple(folds), labels={key: labels[key] for key in used})
+        lists = {part: _read_list(directory / name / part, hashes[part], labels) for part in PARTS}
+        folds.append(Fold(name, **lists, description=description))
+    fold_set = fold_set.with_labels(folds, labels)
     if _to_json(fold_set) != stored:
         raise ValueError(f"{summary}: counts or hashes have been edited; run ser_folds again")
     return fold_set
-
-
-def _from_json(stored: Mapping[str, Any]) -> FoldSet:
-    """Return what ``folds.json`` says, without the lists."""
-    return FoldSet(
-        **{name: stored[name] for name in _SETTINGS},
-        emotions=tuple(stored["emotions"]),
-        declared=tuple(Allowance(**item) for item in stored["declared"]),
-        leak_check=tuple(stored["leak_check"]),
-        folds=(),
-        labels={},
-        pretraining_checked=stored["pretraining"]["checked"],
-        model_sha256=stored["pretraining"]["model_sha256"],
-    )
-
-
-def _pretraining_before(leak_check: Sequence[str]) -> dict[str, object]:
-    """Return what a ``folds.json`` of earlier versions says of pretraining, in a line alone."""
-    unchecked = any(line.startswith("unchecked: pretraining") for line in leak_check)
-    return {"checked": not unchecked, "model_sha256": ""}
 
 
 def _read_list(path: Path, expected: str, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -258,10 +237,7 @@ def _read_list(path: Path, expected: str, labels: Mapping[str, str]) -> tuple[st
     return tuple(ids)
 
 
-# ---------------------------------------------------------------- prepare folds
-# From a data directory to checked folds on disk, and the table that shows them.
-
-SUPERB_LISTS = "downloads/superb_lists"
+# ---------------------------------------------------------------- from data to folds
 
 
 def prepare_folds(
@@ -286,13 +262,12 @@ def prepare_folds(
         protocol: name in `espnet2_ext.ser.protocols.PROTOCOLS`.
         out_dir: gets a folder of the protocol; None for ``<data_dir>/folds``.
         seed, num_folds, max_train, folds_csv: see `make_folds`.
-        superb_lists: folder of the published lists, which the protocol ``superb`` alone
-            reads and fetches where they are not, see `read_superb`.
+        superb_lists: of the protocol ``superb`` alone, see `read_superb`.
         pretrained_model: weights, whose config.yaml names the data of pretraining.
-        pretraining_data_dirs: every data directory that pretraining used, validation
-            included: it chose the checkpoint. None: those that the model's files name.
+        pretraining_data_dirs: every data directory that pretraining used, including
+            validation, which chose the checkpoint. None: those that the model's files name.
         allow: overlaps to declare beside the protocol's, see `parse_allowance`.
-        compare_content: compare the samples of files of equal length, too.
+        compare_content: also compare the samples of files of equal length.
 
     Raises:
         LeakError: lists share what is not declared; nothing is written.
@@ -312,7 +287,7 @@ def prepare_folds(
         folds_csv=folds_csv,
         superb=read_superb(superb_lists) if rules.valid_by == "superb" else None,
     )
-    pretraining = _pretraining(pretrained_model, pretraining_data_dirs)
+    pretraining = find_pretraining_data(pretrained_model, pretraining_data_dirs)
     before = {path: read_utterances(path) for path in pretraining.directories}
     digests = content_digests(utterances, [*before.values()]) if compare_content else None
     lines = check_folds(
@@ -322,61 +297,37 @@ def prepare_folds(
         [attributes_of(name, group, digests) for name, group in before.items()],
         pretraining.unknown,
     )
-    fold_set = replace(
-        _fold_set(rules, folds, utterances, tuple(declared.values()), lines, seed, max_train),
-        pretraining_checked=not pretraining.unknown,
-        model_sha256=pretraining.sha256,
-    )
-    out = Path(data_dir) / "folds" if out_dir is None else Path(out_dir)
-    write_folds(out / rules.name, fold_set)
-    return fold_set
-
-
-def _pretraining(model: str | Path | None, directories: Sequence[str | Path]) -> PretrainingData:
-    """Return the data to compare with; directories that the user names are taken for all."""
-    found = PretrainingData((), NOT_NAMED, "")
-    if model is not None:
-        found = find_pretraining_data(model)
-    if directories:
-        return PretrainingData(tuple(map(str, directories)), "", found.sha256)
-    return found
-
-
-def _fold_set(
-    rules: Protocol,
-    folds: Sequence[Fold],
-    utterances: Utterances,
-    declared: tuple[Allowance, ...],
-    lines: Sequence[str],
-    seed: int,
-    max_train: int | None,
-) -> FoldSet:
-    """Return the checked folds with what a reader has to know of them."""
-    labels = labels_of(utterances)
-    used = sorted({key for fold in folds for ids in fold.parts.values() for key in ids})
-    return FoldSet(
+    fold_set = FoldSet(
         protocol=rules.name,
         description=rules.description,
         source=rules.source,
         deviation=rules.deviation,
         seed=seed,
         max_train=max_train,
-        emotions=tuple(sorted({labels[key] for key in used})),
-        declared=declared,
+        emotions=(),
+        declared=tuple(declared.values()),
         leak_check=tuple(lines),
-        folds=tuple(folds),
-        labels={key: labels[key] for key in used},
-    )
+        folds=(),
+        labels={},
+        pretraining_checked=not pretraining.unknown,
+        model_sha256=pretraining.sha256,
+    ).with_labels(folds, labels_of(utterances))
+    fold_set = replace(fold_set, emotions=tuple(sorted(set(fold_set.labels.values()))))
+    write_folds(Path(out_dir or Path(data_dir) / "folds") / rules.name, fold_set)
+    return fold_set
 
 
 def format_folds(fold_set: FoldSet) -> str:
     """Return a table of the folds: sizes, class counts, hashes, and the leak check below it."""
-    header = ["fold", "train", "valid", "test", "hash", ""]
-    rows = [header]
+    rows = [["fold", *PARTS, "hash", ""]]
     for fold in fold_set.folds:
-        counts = [_counts(ids, fold_set) for ids in fold.parts.values()]
+        sizes = []
+        for ids in fold.parts.values():  # such as 5 (2/0/3)
+            counts = Counter(fold_set.labels[key] for key in ids)
+            by_emotion = "/".join(str(counts[emotion]) for emotion in fold_set.emotions)
+            sizes.append(f"{len(ids)} ({by_emotion})")
         digest = short_hash(fold_hash(fold, fold_set.labels))
-        rows.append([fold.name, *counts, digest, fold.description])
+        rows.append([fold.name, *sizes, digest, fold.description])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -389,9 +340,3 @@ def format_folds(fold_set: FoldSet) -> str:
     )
     deviation = [f"deviation: {fold_set.deviation}"] if fold_set.deviation else []
     return "\n".join([title, *table, *deviation, *fold_set.leak_check])
-
-
-def _counts(utterances: Sequence[str], fold_set: FoldSet) -> str:
-    """Return the size of a list and its emotions, such as ``5 (2/0/3)``."""
-    counts = Counter(fold_set.labels[key] for key in utterances)
-    return f"{len(utterances)} ({'/'.join(str(counts[name]) for name in fold_set.emotions)})"

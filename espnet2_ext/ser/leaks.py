@@ -1,15 +1,13 @@
-"""The guard against leaks: what lists share, refused unless the protocol declares it.
+"""The leak check: what lists share is refused unless the protocol declares it.
 
-Compared are train with test, validation with test, train with validation, and
-pretraining with test and validation, by id, audio file, samples (where asked),
-speaker, sentence and, but for pretraining, session and dialogue, whose names say
-nothing across corpora. What a data directory does not know is
-reported as unchecked: silence never means that all is well.
+Training, validation and test lists are compared with each other, and pretraining with validation
+and test, by the attributes in ``protocols.py``. What a data directory does not tell is reported
+as unchecked; silence never means that all is well.
 """
 
 import hashlib
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,10 @@ from espnet2_ext.ser.protocols import (
     PRETRAINING_PAIRS,
     Allowance,
 )
-from espnet2_ext.ser.splits import Fold
+from espnet2_ext.ser.splits import PARTS, Fold
 
-# ---------------------------------------------------------------- leaks
+NOT_NAMED = "no data directories of it were named"
+"""Why pretraining is unchecked where neither a model nor directories were given."""
 
 _PLURALS = {
     "utterance": "utterances",
@@ -38,10 +37,7 @@ _PLURALS = {
     "sentence": "sentences",
 }
 
-NOT_NAMED = "no data directories of it were named"
-"""Why pretraining is unchecked where nobody said anything of it."""
-
-Index = Mapping[str, Sequence[str]]
+Index = dict[str, list[str]]
 """From the value of an attribute to the utterances that have it."""
 
 
@@ -49,34 +45,7 @@ class LeakError(ValueError):
     """Lists share what their protocol does not declare; one line with examples and remedy."""
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """What two lists share of one attribute.
-
-    Attributes:
-        shared: values on both sides.
-        values: different values of the right side.
-        utterances: of the right side, whose value is shared.
-        known: utterances of the right side that have a value.
-        compared: whether any value is known on both sides.
-        value: a shared one, None where there is none.
-        left: an utterance of the left side with that value.
-        right: one of the right side.
-    """
-
-    shared: int
-    values: int
-    utterances: int
-    known: int
-    compared: bool
-    value: str | None = None
-    left: str = ""
-    right: str = ""
-
-    @property
-    def percent(self) -> float:
-        """Return the share of the right side's utterances, in percent."""
-        return 100 * self.utterances / self.known if self.known else 0.0
+# ---------------------------------------------------------------- overlaps of lists
 
 
 def check_folds(
@@ -98,19 +67,35 @@ def check_folds(
     Raises:
         LeakError: an overlap that is not declared; the first of the first such fold.
     """
-    declared = {(item.between, item.attribute): item for item in allowances}
-    found: dict[tuple[str, str], list[Overlap]] = {}
-    before = {source.name: _all_indices(source, PRETRAINING_ATTRIBUTES) for source in pretraining}
+    declared = {(item.between, item.attribute): item.reason for item in allowances}
+    # In percent of the right list, one value a comparison; None where nothing could be compared.
+    shares: dict[tuple[str, str], list[float | None]] = {}
+    before = [
+        (f"pretraining ({source.name})", _indices(source, PRETRAINING_ATTRIBUTES))
+        for source in pretraining
+    ]
     for fold in folds:
-        for between, left, left_index, right, right_index in _pairs(fold, attributes, before):
-            for attribute in left_index:
-                overlap = find_overlap(left_index[attribute], right_index[attribute])
-                if overlap.shared and (between, attribute) not in declared:
-                    message = _message(between, attribute, left, right, overlap)
-                    raise LeakError(f"{attributes.name}: {fold.name}: {message}")
-                found.setdefault((between, attribute), []).append(overlap)
-    lines = _declared_lines(declared.values(), found)
-    lines += _other_lines(found, declared, attributes, pretraining)
+        sides = {
+            part: (part, _indices(attributes, ATTRIBUTES, ids)) for part, ids in fold.parts.items()
+        }
+        pairs = [(pair, sides[pair.split("/")[0]]) for pair in PAIRS]
+        pairs += [(pair, left) for pair in PRETRAINING_PAIRS for left in before]
+        for between, left in pairs:
+            right = sides[between.split("/")[1]]
+            for name in left[1]:
+                share, fault = _compare(name, *left, *right)
+                if fault and (between, name) not in declared:
+                    raise LeakError(
+                        f"{attributes.name}: {fold.name}: {fault}, or declare the overlap "
+                        f"{between}:{name}"
+                    )
+                shares.setdefault((between, name), []).append(share)
+    lines = _lines(shares, declared)
+    for source in (attributes, *pretraining):
+        names = ATTRIBUTES if source is attributes else PRETRAINING_ATTRIBUTES
+        reasons = [f"{name} ({source.lacking[name]})" for name in names if name in source.lacking]
+        if reasons:
+            lines.append(f"unchecked in {source.name}: {', '.join(reasons)}")
     if pretraining:
         lines.append(f"pretraining: {', '.join(source.name for source in pretraining)}")
     else:
@@ -120,132 +105,87 @@ def check_folds(
     return lines
 
 
-def find_overlap(left: Index, right: Index) -> Overlap:
-    """Return what two lists, indexed by one attribute, have in common."""
-    common = sorted(left.keys() & right.keys())
-    example = (common[0], left[common[0]][0], right[common[0]][0]) if common else (None, "", "")
-    return Overlap(
-        len(common),
-        len(right),
-        sum(len(right[value]) for value in common),
-        sum(map(len, right.values())),
-        bool(left and right),
-        *example,
-    )
-
-
-def _index(table: Mapping[str, str], ids: Iterable[str]) -> Index:
-    """Return the utterances by value; those without a value are left out."""
-    index: dict[str, list[str]] = {}
-    for utterance in ids:
-        if utterance in table:
-            index.setdefault(table[utterance], []).append(utterance)
-    return index
-
-
-def _all_indices(
+def _indices(
     source: Attributes, names: Sequence[str], ids: Iterable[str] | None = None
 ) -> dict[str, Index]:
-    """Return the indices by attribute, of the named or of all utterances."""
-    return {
-        name: _index(source.values[name], source.values["utterance"] if ids is None else ids)
-        for name in names
-    }
+    """Return the utterances by attribute and value, of the given ids or of all."""
+    indices: dict[str, Index] = {name: {} for name in names}
+    for name, index in indices.items():
+        values = source.values[name]
+        for utterance in source.values["utterance"] if ids is None else ids:
+            if utterance in values:
+                index.setdefault(values[utterance], []).append(utterance)
+    return indices
 
 
-def _pairs(
-    fold: Fold, attributes: Attributes, pretraining: Mapping[str, Mapping[str, Index]]
-) -> Iterable[tuple[str, str, Mapping[str, Index], str, Mapping[str, Index]]]:
-    """Yield ``(between, left name, left indices, right name, right indices)``."""
-    sides = {
-        part: _all_indices(attributes, ATTRIBUTES, ids=ids) for part, ids in fold.parts.items()
-    }
-    for between in PAIRS:
-        left, _, right = between.partition("/")
-        yield between, left, sides[left], right, sides[right]
-    for between in PRETRAINING_PAIRS:
-        right = between.partition("/")[2]
-        for name, indices in pretraining.items():
-            yield between, f"pretraining ({name})", indices, right, sides[right]
+def _compare(
+    attribute: str,
+    left_name: str,
+    left_indices: Mapping[str, Index],
+    right_name: str,
+    right_indices: Mapping[str, Index],
+) -> tuple[float | None, str]:
+    """Return the percentage of the right utterances that share a value, and a message.
 
-
-def _message(between: str, attribute: str, left: str, right: str, overlap: Overlap) -> str:
-    """Return what is shared without being declared, with examples and remedy."""
-    value = "" if attribute == "content" else f" {overlap.value!r:.80}"
-    remedy = "pretrain without them" if left.startswith("pretraining") else "keep them in one list"
-    return (
-        f"{attribute}{value} is in {left} ({overlap.left}) and in {right} "
-        f"({overlap.right}): {overlap.shared} of {overlap.values} {_PLURALS[attribute]}, "
-        f"{overlap.utterances} of {overlap.known} utterances of {right} are affected; {remedy}, "
-        f"or declare the overlap {between}:{attribute}"
+    The percentage is None where no value is known on one side; the message is empty where
+    nothing is shared.
+    """
+    left, right = left_indices[attribute], right_indices[attribute]
+    common = sorted(left.keys() & right.keys())
+    known = sum(map(len, right.values()))
+    affected = sum(len(right[value]) for value in common)
+    share = 100 * affected / known if left and right else None
+    if not common:
+        return share, ""
+    first = common[0]
+    value = "" if attribute == "content" else f" {first!r:.80}"
+    remedy = "keep them in one list" if left_name in PARTS else "pretrain without them"
+    return share, (
+        f"{attribute}{value} is in {left_name} ({left[first][0]}) and in {right_name} "
+        f"({right[first][0]}): {len(common)} of {len(right)} {_PLURALS[attribute]}, "
+        f"{affected} of {known} utterances of {right_name} are affected; {remedy}"
     )
 
 
-def _declared_lines(
-    declared: Iterable[Allowance], found: Mapping[tuple[str, str], Sequence[Overlap]]
+def _lines(
+    shares: Mapping[tuple[str, str], Sequence[float | None]],
+    declared: Mapping[tuple[str, str], str],
 ) -> list[str]:
-    """Return how much of each declared overlap there is, lists of one reason on one line."""
-    shares: dict[tuple[str, str], list[str]] = {}
-    for item in declared:
-        overlaps = found.get((item.between, item.attribute), [])
-        percents = sorted(overlap.percent for overlap in overlaps if overlap.compared)
+    """Return the size of each declared overlap, those of one reason on one line, then the rest."""
+    texts: dict[tuple[str, str], list[str]] = {}
+    for (between, attribute), reason in declared.items():
+        percents = [share for share in shares.get((between, attribute), []) if share is not None]
         if percents:
-            left, _, right = item.between.partition("/")
-            low, high = f"{percents[0]:.1f}", f"{percents[-1]:.1f}"
-            share = f"{low} %" if low == high else f"{low} to {high} %"
-            texts = shares.setdefault((item.attribute, item.reason), [])
-            texts.append(f"by {left} and {right}: {share} of {right}")
-    return [
-        f"{_PLURALS[attribute]} shared {'; '.join(texts)} (declared: {reason})"
-        for (attribute, reason), texts in shares.items()
-    ]
-
-
-def _other_lines(
-    found: Mapping[tuple[str, str], Sequence[Overlap]],
-    declared: Container[tuple[str, str]],
-    attributes: Attributes,
-    pretraining: Sequence[Attributes],
-) -> list[str]:
-    """Return what was compared without a find, and what could not be compared."""
+            left, right = between.split("/")
+            low, high = f"{min(percents):.1f}", f"{max(percents):.1f}"
+            text = f"{low} %" if low == high else f"{low} to {high} %"
+            text = f"by {left} and {right}: {text} of {right}"
+            texts.setdefault((attribute, reason), []).append(text)
     clean: dict[str, list[str]] = {}
-    for between, attribute in found:
-        compared = all(overlap.compared for overlap in found[between, attribute])
-        if compared and (between, attribute) not in declared:
+    for between, attribute in shares:
+        if (between, attribute) not in declared and None not in shares[between, attribute]:
             clean.setdefault(between, []).append(attribute)
-    lines = [f"nothing shared by {between}: {', '.join(names)}" for between, names in clean.items()]
-    for source in (attributes, *pretraining):
-        names = ATTRIBUTES if source is attributes else PRETRAINING_ATTRIBUTES
-        reasons = [f"{name} ({source.lacking[name]})" for name in names if name in source.lacking]
-        if reasons:
-            lines.append(f"unchecked in {source.name}: {', '.join(reasons)}")
-    return lines
+    return [
+        f"{_PLURALS[attribute]} shared {'; '.join(parts)} (declared: {reason})"
+        for (attribute, reason), parts in texts.items()
+    ] + [f"nothing shared by {between}: {', '.join(names)}" for between, names in clean.items()]
 
 
-# ---------------------------------------------------------------- pretraining data
-# What a model was pretrained on, so that a test on the same speech can be refused.
-#
-# ``p2v.sh`` keeps no list of utterances beside a checkpoint, but its ``config.yaml`` names the
-# data directories of training and validation, and ``init_param`` the weights that it started
-# from, whose own ``config.yaml`` does the same. Where one of them is not there any more,
-# nothing is known, and a result says so in its row.
-#
-# Not followed: what HuBERT's or another upstream's makers trained on, and what units and
-# speaker vectors were learnt from beside the training set.
+# ---------------------------------------------------------------- data of pretraining
 
 SPEAKER_OPTIONS = ("train_speaker_dir", "valid_speaker_dir")
-"""Of config.yaml: the data directories of a Prosody2Vec training."""
+"""Options in the config.yaml of a Prosody2Vec training that name its data directories."""
 CHECKED, UNCHECKED = "checked", "not checked"
 
 
 @dataclass(frozen=True)
 class PretrainingData:
-    """What can be compared with test and validation lists.
+    """Data of pretraining to compare validation and test lists with.
 
     Attributes:
         directories: data directories of training and validation, those that were found.
         unknown: why that is not all; empty where it is.
-        sha256: of the weights; empty where they are not there.
+        sha256: of the weights; empty where they are missing.
     """
 
     directories: tuple[str, ...]
@@ -253,20 +193,32 @@ class PretrainingData:
     sha256: str
 
 
-def find_pretraining_data(model_file: str | Path) -> PretrainingData:
-    """Return the data of a model's pretraining, and of what that started from.
+def find_pretraining_data(
+    model_file: str | Path | None, directories: Sequence[str | Path] = ()
+) -> PretrainingData:
+    """Return the data of a model's pretraining and of the weights that it started from.
+
+    They are named in the ``config.yaml`` beside the weights, and in that of the weights in its
+    ``init_param``. Not followed: the data of HuBERT or another upstream, and those beside the
+    training set that units and speaker vectors were learnt from.
 
     Args:
-        model_file: weights of bin/p2v_train, such as ``valid.loss.best.pth``; they need not
-            be there yet.
+        model_file: weights of bin/p2v_train, such as ``valid.loss.best.pth``, which may not
+            exist yet; None for no model.
+        directories: data directories named by the user, which are taken for all; none: those
+            that the model's files name.
     """
-    model_file = Path(model_file)
-    if not model_file.is_file():
-        return PretrainingData((), f"{model_file} is not there", "")
-    directories: dict[str, None] = {}
-    unknown = _follow(model_file, directories, set())
-    digest = hashlib.sha256(model_file.read_bytes()).hexdigest()
-    return PretrainingData(tuple(directories), "; ".join(unknown), digest)
+    digest, unknown = "", [NOT_NAMED]
+    found: dict[str, None] = {}
+    if model_file is not None:
+        model_file = Path(model_file)
+        unknown = [f"{model_file} is not there"]
+        if model_file.is_file():
+            digest = hashlib.sha256(model_file.read_bytes()).hexdigest()
+            unknown = _follow(model_file, found, set())
+    if directories:
+        return PretrainingData(tuple(map(str, directories)), "", digest)
+    return PretrainingData(tuple(found), "; ".join(unknown), digest)
 
 
 def _follow(model_file: Path, directories: dict[str, None], seen: set[Path]) -> list[str]:
@@ -302,20 +254,16 @@ def _follow(model_file: Path, directories: dict[str, None], seen: set[Path]) -> 
 
 def _find_above(config: Path, name: Path) -> Path | None:
     """Return a file that a configuration names from its recipe, a folder somewhere above it."""
-    for parent in config.parents:
-        if (parent / name).is_file():
-            return parent / name
-    return None
+    return next((parent / name for parent in config.parents if (parent / name).is_file()), None)
 
 
 def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha256: str) -> str:
-    """Return what a row says of its pretraining data: none, checked or not checked.
+    """Return the column on pretraining data of a result row: none, checked or not checked.
 
     Args:
-        options: of the trained system, as its config.yaml has them.
-        checked: whether the lists were compared with all data of a pretraining.
-        model_sha256: of the model whose pretraining that was; empty where directories were
-            named without a model.
+        options: of the trained system, as in its config.yaml.
+        checked: see `espnet2_ext.ser.folds.FoldSet.pretraining_checked`.
+        model_sha256: see there.
     """
     parts = {}
     encoder = options.get("prosody_encoder_dir")

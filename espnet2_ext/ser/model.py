@@ -1,4 +1,4 @@
-"""The emotion classifier as ESPnet's trainer sees it."""
+"""The emotion classifier: a linear layer on the prosody encoder, an S3PRL upstream, or both."""
 
 from collections.abc import Sequence
 
@@ -13,18 +13,15 @@ from espnet2_ext.prosody2vec.mels import HifiGanMel, crop_mels, normalised_mels
 from espnet2_ext.prosody2vec.memory import length_mask
 from espnet2_ext.units.features import S3PRL_GAP_SAMPLES, SHORTEST_SAMPLES, load_upstream
 
-# ---------------------------------------------------------------- layer pooling
-# From the mean over time of an upstream's hidden states to one vector an utterance.
-
 WEIGHTED = "weighted"
 LAST = "last"
 
 
 class LayerPooling(nn.Module):
-    """One layer, or a learnt weighted sum of all.
+    """One layer, or a learnt weighted sum of all, of the means over time of an upstream's layers.
 
-    A mean over time and a weighted sum over layers can change places, so the means of all
-    layers are all that has to be kept of a frozen upstream, whatever is learnt later.
+    Mean over time and weighted sum over layers commute, so the means of all layers are all that
+    has to be stored of a frozen upstream.
 
     Source: [P2V] IV-C concatenates an upstream's vector with the prosody vector; how it is
     pooled is not in paper. The weighted sum is SUPERB's.
@@ -57,11 +54,7 @@ class LayerPooling(nn.Module):
             self.layer = int(layer)
 
     def forward(self, layer_means: torch.Tensor) -> torch.Tensor:
-        """Return vectors (B, D).
-
-        Args:
-            layer_means: (B, L, D).
-        """
+        """Return vectors (B, D) of layer means (B, L, D)."""
         if self.weights is None:
             pooled = layer_means[:, self.layer]
         else:
@@ -69,25 +62,20 @@ class LayerPooling(nn.Module):
         return self.norm(pooled)
 
 
-# ---------------------------------------------------------------- upstream
-# An S3PRL upstream that is fine-tuned inside the emotion model.
-
-
 class FineTunedUpstream(nn.Module):
-    """Waveforms to the mean over time of every hidden state, with gradients.
+    """An S3PRL upstream: waveforms to the mean over time of every hidden state, with gradients.
 
-    In eval mode utterances go one by one, so that a prediction does not depend on its
-    neighbours. So they do while training where the upstream normalises over time, as base
-    models do behind their first convolution, padding included: a random HuBERT's means moved
-    by 19 % where a third of an item was padding. Other upstreams take a training batch at
-    once: only S3PRL's last frame of an item, partly past its end, then hears padding.
+    In eval mode utterances go one by one, so that a prediction does not depend on the batch.
+    So they do in training where the upstream normalises over time, as base models do after their
+    first convolution, padding included: the means of a random HuBERT moved by 19 % where a third
+    of an item was padding. Other upstreams take a training batch at once; only S3PRL's last frame
+    of an item, partly past its end, then depends on padding.
 
     Args:
         upstream: name in S3PRL's hub.
         path_or_url: checkpoint, for upstreams named ``*_custom``, ``*_local``, ``*_url``.
-        train_feature_extractor: False keeps the convolutions in front as they are, as is
-            usual when fine-tuning on little data; only where the upstream has a
-            ``feature_extractor``.
+        train_feature_extractor: False freezes the convolutional ``feature_extractor``, if the
+            upstream has one, as is usual when fine-tuning on little data.
 
     Raises:
         ValueError: no such upstream, or the checkpoint cannot be loaded.
@@ -109,11 +97,7 @@ class FineTunedUpstream(nn.Module):
                     parameter.requires_grad_(False)
 
     def forward(self, speech: torch.Tensor, speech_lengths: torch.Tensor) -> torch.Tensor:
-        """Return layer means (B, L, D).
-
-        Args:
-            speech: (B, N) 16 kHz waveforms.
-            speech_lengths: (B,) samples of each.
+        """Return layer means (B, L, D) of 16 kHz waveforms (B, N) and their lengths (B,).
 
         Raises:
             ValueError: an utterance is shorter than one frame.
@@ -135,7 +119,7 @@ class FineTunedUpstream(nn.Module):
     def _means(self, speech: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Return layer means (B, L, D) of one batch as it is."""
         if speech.size(1) in S3PRL_GAP_SAMPLES:
-            # Lengths that S3PRL cannot do, see S3prlFeatures.
+            # Lengths that S3PRL cannot process, see S3prlFeatures.
             speech = nn.functional.pad(speech, (0, S3PRL_GAP_SAMPLES.stop - speech.size(1)))
             longest = lengths == lengths.max()
             lengths = lengths.masked_fill(longest, S3PRL_GAP_SAMPLES.stop)
@@ -145,9 +129,6 @@ class FineTunedUpstream(nn.Module):
             mask = length_mask(frames.to(state.device), state.size(1))[:, :, None].to(state.dtype)
             means.append((state * mask).sum(dim=1) / mask.sum(dim=1))
         return torch.stack(means, dim=1)
-
-
-# ---------------------------------------------------------------- emotion model
 
 
 class EmotionModel(AbsESPnetModel):
@@ -162,18 +143,17 @@ class EmotionModel(AbsESPnetModel):
         normalize: ESPnet's GlobalMVN with the statistics of pretraining; or None.
         augmentation: SpecAugment on the prosody encoder's input while training (in
             fine-tuning not in paper); or None.
-        prosody_encoder: or None, where an upstream does alone.
-        upstream: an upstream to fine-tune; or None, also where a frozen one's vectors
+        prosody_encoder: or None, for an upstream alone.
+        upstream: an upstream to fine-tune; or None, also where vectors of a frozen one
             are given as data.
         upstream_pooling: of the upstream's layers; None without an upstream.
         dropout: before the classifier; not in paper.
         class_weights: of the loss, one a class; None for equal ones, as in the paper.
-        crop_frames: while training, the prosody encoder gets a random stretch of so many
+        crop_frames: while training, the prosody encoder gets a random crop of so many
             mel frames; None for all, as in the paper.
 
     Raises:
-        ValueError: nothing to classify from, or as many class weights as there are no
-            classes.
+        ValueError: nothing to classify from, or not one class weight a class.
     """
 
     def __init__(
@@ -190,7 +170,8 @@ class EmotionModel(AbsESPnetModel):
         crop_frames: int | None = None,
     ):
         super().__init__()
-        if prosody_encoder is None and upstream_pooling is None:
+        parts = [part for part in (prosody_encoder, upstream_pooling) if part is not None]
+        if not parts:
             raise ValueError(
                 "nothing to classify from: give a prosody encoder, an upstream, or both"
             )
@@ -204,13 +185,9 @@ class EmotionModel(AbsESPnetModel):
         self.upstream_pooling = upstream_pooling
         self.dropout = nn.Dropout(dropout)
         self.crop_frames = crop_frames
-        weights = None
-        if class_weights is not None:
-            weights = torch.tensor(class_weights, dtype=torch.float32)
+        weights = None if class_weights is None else torch.tensor(class_weights).float()
         self.register_buffer("class_weights", weights, persistent=False)
-        width = 0 if prosody_encoder is None else prosody_encoder.output_dim
-        width += 0 if upstream_pooling is None else upstream_pooling.output_dim
-        self.classifier = nn.Linear(width, num_emotions)
+        self.classifier = nn.Linear(sum(part.output_dim for part in parts), num_emotions)
 
     def forward(
         self, emotion: torch.Tensor, **inputs: torch.Tensor
@@ -245,21 +222,27 @@ class EmotionModel(AbsESPnetModel):
         """Return logits (B, K).
 
         Args:
-            speech: (B, N) 16 kHz waveforms; the prosody encoder hears feats instead where
-                they are given.
+            speech: (B, N) 16 kHz waveforms.
             speech_lengths: (B,).
-            feats: (B, T, M) kept mels, not normalised.
+            feats: (B, T, M) precomputed mels, not normalised; the prosody encoder takes them
+                in place of speech.
             feats_lengths: (B,).
             upstream_vector: (B, L, D) layer means of a frozen upstream.
 
         Raises:
-            ValueError: an input that this model needs is not there.
+            ValueError: an input that this model needs is missing.
         """
         vectors = []
         if self.prosody_encoder is not None:
             vectors.append(self.prosody(speech, speech_lengths, feats, feats_lengths))
         if self.upstream_pooling is not None:
-            vectors.append(self._pooled(speech, speech_lengths, upstream_vector))
+            if self.upstream is not None:
+                if speech is None or speech_lengths is None:
+                    raise ValueError("a fine-tuned upstream needs speech, not only feats")
+                upstream_vector = self.upstream(speech, speech_lengths)
+            if upstream_vector is None:
+                raise ValueError("the frozen upstream's vectors are missing: give upstream_vector")
+            vectors.append(self.upstream_pooling(upstream_vector))
         return self.classifier(self.dropout(torch.cat(vectors, dim=1)))
 
     def prosody(
@@ -269,7 +252,7 @@ class EmotionModel(AbsESPnetModel):
         feats: torch.Tensor | None = None,
         feats_lengths: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return prosody_embedding (B, P); of part of the mel while training.
+        """Return prosody_embedding (B, P), of a random crop of the mel while training.
 
         Args: see ``logits``.
 
@@ -291,29 +274,13 @@ class EmotionModel(AbsESPnetModel):
                 mels, _ = self.augmentation(mels.clone(), mel_lengths)
         return self.prosody_encoder(mels, mel_lengths)
 
-    def _pooled(
-        self,
-        speech: torch.Tensor | None,
-        speech_lengths: torch.Tensor | None,
-        upstream_vector: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """Return the upstream's vectors (B, D)."""
-        assert self.upstream_pooling is not None, "asked by the caller"
-        if self.upstream is None:
-            if upstream_vector is None:
-                raise ValueError("the frozen upstream's vectors are missing: give upstream_vector")
-            return self.upstream_pooling(upstream_vector)
-        if speech is None or speech_lengths is None:
-            raise ValueError("an upstream that is fine-tuned needs speech, not only kept mels")
-        return self.upstream_pooling(self.upstream(speech, speech_lengths))
-
     def collect_feats(
         self,
         speech: torch.Tensor | None = None,
         speech_lengths: torch.Tensor | None = None,
         **unused: object,
     ) -> dict[str, torch.Tensor]:
-        """Return the mels (B, T, M), not normalised, to be kept for all folds.
+        """Return the mels (B, T, M), not normalised, to be stored for all folds.
 
         Raises:
             ValueError: there is no speech.

@@ -1,7 +1,7 @@
 """Protocols of emotion recognition as data: who tests, who validates, what may be shared.
 
-`PROTOCOLS` holds them by name; ``splits.py`` turns them into folds and ``leaks.py``
-refuses every overlap that they do not declare.
+``splits.py`` turns them into folds, and ``leaks.py`` refuses every overlap that they do not
+declare.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ PAIRS = ("train/test", "valid/test", "train/valid")
 PRETRAINING_PAIRS = ("pretraining/test", "pretraining/valid")
 """Pretraining with what is scored, and with what chooses the checkpoint."""
 PRETRAINING_ATTRIBUTES = ("utterance", "audio", "content", "speaker", "sentence")
-"""Sessions and dialogues have names of their corpus, which say nothing across corpora."""
+"""Names of sessions and dialogues mean nothing across corpora."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class Protocol:
     """How utterances become folds.
 
     Attributes:
-        name: as options and folders call it.
+        name: of options and folders.
         description: who is tested, who validates, who trains.
         source: who introduced it.
         test_by: what one fold tests: ``session``, ``speaker``, ``speaker group``,
             ``utterance group`` or ``given``.
         valid_by: what validates: ``drawn group`` (another of the tested kind, by seed),
             ``partner`` (the other speaker of the session), ``share`` (a share of what is
-            not tested, drawn by seed), ``superb`` (the share that S3PRL's published lists
-            give), ``next group``, ``given`` or ``nothing``.
+            not tested, drawn by seed), ``superb`` (S3PRL's published share), ``next group``,
+            ``given`` or ``nothing``.
         allowances: overlaps that follow from the protocol.
         deviation: where lists or the choice of the epoch differ from those of others.
         valid_share: of ``share``.
@@ -66,27 +66,23 @@ class Protocol:
     valid_share: float = 0.2
 
 
-def _allow(pairs: Iterable[str], attributes: Iterable[str], reason: str) -> tuple[Allowance, ...]:
-    attributes = tuple(attributes)
-    return tuple(Allowance(pair, name, reason) for pair in pairs for name in attributes)
+def _allow(pairs: Iterable[str], attributes: str, reason: str) -> tuple[Allowance, ...]:
+    return tuple(Allowance(pair, name, reason) for pair in pairs for name in attributes.split())
 
 
-_SCRIPTED = _allow(
-    PAIRS, ["sentence"], "sessions share scripted dialogues, and short answers recur"
-)
-_SCRIPTED_TEST = _allow(["train/test", "valid/test"], ["sentence"], _SCRIPTED[0].reason)
-_SPLIT_VALID = _allow(
+_SCRIPTED = _allow(PAIRS, "sentence", "sessions share scripted dialogues, and short answers recur")
+_SPLIT_VALID = _SCRIPTED[:2] + _allow(
     ["train/valid"],
-    ["speaker", "session", "dialogue", "sentence"],
+    "speaker session dialogue sentence",
     "validation is split off the utterances of the training sessions",
 )
 _PARTNERS = _allow(
-    ["valid/test"], ["session", "dialogue"], "validation is the partner in the test dialogues"
+    ["valid/test"], "session dialogue", "validation is the partner in the test dialogues"
 )
-_SAME_WORDS = _allow(PAIRS, ["sentence"], "acted corpora have every speaker say the same words")
+_SAME_WORDS = _allow(PAIRS, "sentence", "acted corpora have every speaker say the same words")
 _UNKNOWN_SPEAKERS = _allow(
     PAIRS,
-    ["speaker", "session", "dialogue", "sentence"],
+    "speaker session dialogue sentence",
     "utterances are drawn whoever speaks: no result for unknown speakers",
 )
 
@@ -117,7 +113,7 @@ _ALL = (
         source="SUPERB, emotion recognition on IEMOCAP (s3prl, downstream/emotion)",
         test_by="session",
         valid_by="superb",
-        allowances=_SCRIPTED_TEST + _SPLIT_VALID,
+        allowances=_SPLIT_VALID,
     ),
     # EmoBox publishes no validation lists of IEMOCAP. Its split_sets is called with the ratio
     # [80, 20] and takes int(80 * n) utterances to train, which are all of them. Its example recipe
@@ -128,7 +124,7 @@ _ALL = (
         source="EmoBox, IEMOCAP, folds 1 to 5, as its code reads them (EmoDataset.py)",
         test_by="session",
         valid_by="nothing",
-        allowances=_SCRIPTED_TEST[:1],
+        allowances=_SCRIPTED[:1],
         deviation="EmoBox scores every epoch on the test list and says of none that it is the "
         "result; here the last one is",
     ),
@@ -139,7 +135,7 @@ _ALL = (
         source="ours: the sizes of superb, for any corpus with sessions",
         test_by="session",
         valid_by="share",
-        allowances=_SCRIPTED_TEST + _SPLIT_VALID,
+        allowances=_SPLIT_VALID,
         deviation="the validation lists are drawn by our seed and are nobody else's",
     ),
     Protocol(
@@ -174,11 +170,7 @@ PROTOCOLS = {protocol.name: protocol for protocol in _ALL}
 
 
 def get_protocol(name: str) -> Protocol:
-    """Return a protocol by name.
-
-    Raises:
-        ValueError: there is none of this name.
-    """
+    """Return a protocol by name; a ValueError lists the known ones."""
     if name not in PROTOCOLS:
         raise ValueError(f"protocol {name!r}: unknown; choose one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]

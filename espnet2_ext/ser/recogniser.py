@@ -1,4 +1,9 @@
-"""A trained recogniser on any audio."""
+"""A trained recogniser on any audio, and the trained recognisers of a folder.
+
+``ser.sh`` leaves one model a fold and seed, in ``exp/ser_<system>/<protocol>/fold_<i>/seed_<s>``
+with paths relative to the recipe. They are found from any current directory; a folder at any of
+these levels means all models in it.
+"""
 
 import json
 from collections.abc import Sequence
@@ -16,8 +21,6 @@ from espnet2_ext.data.tables import read_table
 from espnet2_ext.ser.experiment import LAST, RESULT, RunResult
 from espnet2_ext.ser.model import FineTunedUpstream
 from espnet2_ext.ser.task import EmotionTask
-
-# ---------------------------------------------------------------- ser inference
 
 # isort: split
 
@@ -79,15 +82,6 @@ class EmotionRecogniser:
         return [dict(zip(self.emotions, row.tolist(), strict=True)) for row in posteriors]
 
 
-# ---------------------------------------------------------------- recogniser files
-# Find the trained recognisers of a folder, from any current directory.
-#
-# ``ser.sh`` leaves one model a fold and seed, in ``exp/ser_<system>/<protocol>/fold_<i>/seed_<s>``
-# with paths relative to the recipe. A folder at any of these levels means all models in it.
-
-LISTS = ("train", "valid")
-
-
 @dataclass(frozen=True)
 class RecogniserFiles:
     """One trained recogniser.
@@ -103,16 +97,15 @@ class RecogniserFiles:
     recipe: Path
 
     def voices(self) -> set[str] | None:
-        """Return the speakers of training and validation; None where lists are not kept."""
-        folder = self.model_file.parent / "lists"
-        tables = [folder / f"{part}_shape" for part in LISTS]
+        """Return the speakers of training and validation; None where lists are missing."""
         options = self.config.get("train_data_path_and_name_and_type") or []
         labels = [table[0] for table in options if table[1] == "emotion"]
-        speakers = self.recipe / Path(labels[0]).parent / "utt2spk" if labels else None
-        if speakers is None or not speakers.is_file() or not all(t.is_file() for t in tables):
+        lists = [self.model_file.parent / f"lists/{part}_shape" for part in ("train", "valid")]
+        files = lists + [self.recipe / Path(path).parent / "utt2spk" for path in labels[:1]]
+        if not labels or not all(path.is_file() for path in files):
             return None
-        utt2spk = read_table(speakers)
-        return {utt2spk[name] for table in tables for name in read_table(table)}
+        utt2spk = read_table(files[-1])
+        return {utt2spk[name] for path in lists for name in read_table(path)}
 
 
 def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
@@ -130,13 +123,12 @@ def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
     found = []
     for result in sorted(path.rglob(RESULT)):
         done = RunResult.read(result.parent)
+        assert done is not None, "it has just been listed"
         weights = sorted(result.parent.glob("valid.*.best.pth"))
-        if done is not None and done.criterion == LAST:
+        if done.criterion == LAST:
             weights = [result.parent / f"{done.epoch}epoch.pth"]
-        if done is None or not weights:
-            continue
         chosen = [file for file in weights if file.name == f"valid.{done.criterion}.best.pth"]
-        found.append(_read((chosen or weights)[0]))
+        found += [_read(file) for file in (chosen or weights)[:1]]
     if not found:
         raise FileNotFoundError(f"{path}: no finished recogniser; train one first (ser.sh)")
     return found
@@ -165,7 +157,7 @@ def _read(model_file: Path) -> RecogniserFiles:
 
 
 def voices_text(recognisers: list[RecogniserFiles], speakers: set[str]) -> str:
-    """Return a clause on whether recognisers have heard the speakers that they judge."""
+    """Return a clause on whether recognisers were trained on the speakers that they judge."""
     heard: set[str] = set()
     for each in recognisers:
         voices = each.voices()

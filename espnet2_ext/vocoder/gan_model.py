@@ -1,10 +1,6 @@
 """A HiFi-GAN in training: generator, discriminators and their losses."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from espnet2.gan_tts.hifigan.loss import (
@@ -16,15 +12,15 @@ from espnet2.torch_utils.device_funcs import force_gatherable
 from espnet2.train.abs_gan_espnet_model import AbsGANESPnetModel
 
 from espnet2_ext.vocoder.mel import HOP_SAMPLES
-from espnet2_ext.vocoder.settings import check_vocoder_mel
 
-# ---------------------------------------------------------------- segments
-# Segments of speech to train a vocoder on: mel frames and the samples that they stand for.
+GENERATOR_TURN, DISCRIMINATOR_TURN = 0, 1
+"""Number of the optimizer, as ESPnet's trainer counts them."""
+
+LossAndStats = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 
-@dataclass(frozen=True)
-class Segments:
-    """As many segments as utterances.
+class Segments(NamedTuple):
+    """One segment of each utterance.
 
     Attributes:
         mels: (B, M, S) frames, as the generator takes them.
@@ -38,14 +34,9 @@ class Segments:
 def lengthen(
     speech: torch.Tensor, speech_lengths: torch.Tensor, num_samples: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return speech (B, N) and lengths (B,), none below ``num_samples``; zeros are added.
+    """Return speech (B, N) and lengths (B,), none below ``num_samples``, padded with zeros.
 
-    Also what lies past an utterance's end in the batch becomes zero.
-
-    Args:
-        speech: (B, N).
-        speech_lengths: (B,).
-        num_samples: of the shortest.
+    What lies past an utterance's end in the batch becomes zero too.
     """
     missing = max(num_samples - speech.size(1), 0)
     speech = torch.nn.functional.pad(speech, (0, missing))
@@ -57,12 +48,12 @@ def lengthen(
 def segment_starts(
     speech_lengths: torch.Tensor, num_frames: int, *, is_random: bool
 ) -> torch.Tensor:
-    """Return (B,) the first frame of a segment of each utterance.
+    """Return (B,) the first frame of a segment of each utterance: drawn uniformly, or centred.
 
     Args:
         speech_lengths: (B,) samples, at least 256 * ``num_frames``.
         num_frames: S, of a segment.
-        is_random: each place is as likely as another; otherwise the middle.
+        is_random: False takes the middle.
     """
     last = torch.div(speech_lengths, HOP_SAMPLES, rounding_mode="floor") - num_frames
     if not is_random:
@@ -75,14 +66,7 @@ def segment_starts(
 def cut_segments(
     mels: torch.Tensor, speech: torch.Tensor, starts: torch.Tensor, num_frames: int
 ) -> Segments:
-    """Return the segments that begin at these frames.
-
-    Args:
-        mels: (B, T, M) of whole utterances.
-        speech: (B, N).
-        starts: (B,) frames.
-        num_frames: S, of a segment.
-    """
+    """Return the segments of mels (B, T, M) and speech (B, N) that begin at frames (B,)."""
     frames = starts[:, None] + torch.arange(num_frames, device=starts.device)
     samples = HOP_SAMPLES * starts[:, None] + torch.arange(
         HOP_SAMPLES * num_frames, device=starts.device
@@ -91,18 +75,11 @@ def cut_segments(
     return Segments(mels.gather(1, index).transpose(1, 2), speech.gather(1, samples)[:, None])
 
 
-# ---------------------------------------------------------------- gan model
-
-GENERATOR_TURN, DISCRIMINATOR_TURN = 0, 1
-"""Number of the optimizer, as ESPnet's trainer counts them."""
-
-
 class VocoderModel(AbsGANESPnetModel):
     """Waveforms from mels, told from speech by discriminators.
 
-    The mel is the one that conversion hands to the vocoder, of the whole utterance, and a
-    segment of it is cut out: its first and last frames then hear the speech around them,
-    as at use.
+    A segment is cut out of the mel of the whole utterance, which conversion hands to the vocoder:
+    its first and last frames then depend on the speech around them, as at use.
 
     Source: Kong, Kim and Bae, 2020, sections 2.3 and 3; least-squares losses summed over
     the discriminators, features of all layers including the last.
@@ -169,9 +146,15 @@ class VocoderModel(AbsGANESPnetModel):
         Args:
             speech: (B, N) samples in [-1, 1].
             speech_lengths: (B,) samples.
-            forward_generator: whose turn it is.
+            forward_generator: False for the discriminators' turn.
         """
-        segments, fake = self._segments_and_fake(speech, speech_lengths)
+        if self._shared is not None and self._shared[0] is speech:  # the second turn
+            segments, fake = self._shared[1:]
+            self._shared = None
+        else:
+            segments = self._cut(speech, speech_lengths)
+            fake = self.generator(segments.mels)
+            self._shared = speech, segments, fake
         turn = self._generator_turn if forward_generator else self._discriminator_turn
         loss, stats = turn(segments, fake)
         if self.training and forward_generator:
@@ -188,24 +171,10 @@ class VocoderModel(AbsGANESPnetModel):
         mels, mel_lengths = self.features(speech, speech_lengths)
         return {"feats": mels, "feats_lengths": mel_lengths}
 
-    def _segments_and_fake(
-        self, speech: torch.Tensor, speech_lengths: torch.Tensor
-    ) -> tuple[Segments, torch.Tensor]:
-        """Return segments and what the generator makes of them, in the first turn computed."""
-        if self._shared is not None and self._shared[0] is speech:
-            _, segments, fake = self._shared
-            self._shared = None
-            return segments, fake
-        segments = self._cut(speech, speech_lengths)
-        fake = self.generator(segments.mels)
-        self._shared = speech, segments, fake
-        return segments, fake
-
     @torch.no_grad()
     def _cut(self, speech: torch.Tensor, speech_lengths: torch.Tensor) -> Segments:
-        """Return one segment of each utterance; short ones are followed by silence."""
-        num_samples = HOP_SAMPLES * self.segment_frames
-        speech, lengths = lengthen(speech, speech_lengths, num_samples)
+        """Return one segment of each utterance; silence follows short ones."""
+        speech, lengths = lengthen(speech, speech_lengths, HOP_SAMPLES * self.segment_frames)
         mels = self._mel(speech, lengths)
         starts = segment_starts(lengths, self.segment_frames, is_random=self.training)
         return cut_segments(mels, speech, starts, self.segment_frames)
@@ -218,17 +187,15 @@ class VocoderModel(AbsGANESPnetModel):
     def _is_adversarial(self) -> bool:
         """Return whether discriminators take part by now.
 
-        In validation only after they took part in an update: the spectral norm of one that
-        has not yet is no norm, and what it says is out of all measure.
+        In validation only after they took part in an update: before it, spectral norm is not
+        initialised and their output is out of scale.
         """
         updates = int(self.updates)
         if self.training:
             return updates >= self.adversarial_start_updates
         return updates > self.adversarial_start_updates
 
-    def _generator_turn(
-        self, segments: Segments, fake: torch.Tensor
-    ) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+    def _generator_turn(self, segments: Segments, fake: torch.Tensor) -> LossAndStats:
         """Return the generator's loss and its parts."""
         lengths = torch.full((len(fake),), fake.size(2), device=fake.device)
         wanted = self._mel(segments.waveforms[:, 0], lengths)
@@ -247,9 +214,7 @@ class VocoderModel(AbsGANESPnetModel):
             stats["feature_match_loss"] = feature_match_loss.detach()
         return loss, {"loss": loss.detach(), **stats}
 
-    def _discriminator_turn(
-        self, segments: Segments, fake: torch.Tensor
-    ) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+    def _discriminator_turn(self, segments: Segments, fake: torch.Tensor) -> LossAndStats:
         """Return the discriminators' loss and its parts; zero before they take part."""
         if not self._is_adversarial():
             # ESPnet's trainer goes back through the loss of every turn.
@@ -264,108 +229,3 @@ class VocoderModel(AbsGANESPnetModel):
             "discriminator_real_loss": real_loss.detach(),
             "discriminator_fake_loss": fake_loss.detach(),
         }
-
-
-# ---------------------------------------------------------------- speechbrain generator
-# A generator of SpeechBrain's HiFi-GAN as one of ESPnet's: the layers are the same.
-
-NAMES = (
-    (r"^conv_pre\.conv\.", "input_conv."),
-    (r"^ups\.(\d+)\.conv\.", r"upsamples.\1.1."),
-    (r"^resblocks\.(\d+)\.convs([12]?)\.(\d+)\.conv\.", r"blocks.\1.convs\2.\3.1."),
-    (r"\.convs\.", ".convs1."),  # blocks without additional convolutions
-    (r"^conv_post\.conv\.", "output_conv.1."),
-    (r"\.parametrizations\.weight\.original0$", ".weight_g"),
-    (r"\.parametrizations\.weight\.original1$", ".weight_v"),
-)
-"""SpeechBrain's names and ESPnet's, applied one after another."""
-
-
-@dataclass(frozen=True)
-class ConvertedGenerator:
-    """What makes ESPnet's generator equal one of SpeechBrain's, with edges ``reflect``.
-
-    Attributes:
-        settings: keyword arguments of ESPnet's ``HiFiGANGenerator``.
-        weights: its state dictionary, with weight norm.
-    """
-
-    settings: dict[str, object]
-    weights: dict[str, torch.Tensor]
-
-
-def load_speechbrain_generator(source: str) -> ConvertedGenerator:
-    """Return the generator of a SpeechBrain HiFi-GAN.
-
-    Args:
-        source: hub name or directory, as of ``HifiGan``.
-
-    Raises:
-        FileNotFoundError: a local directory lacks one of its files.
-        ValueError: it was made for another mel, or ESPnet has no such generator.
-    """
-    from speechbrain.inference.vocoders import HIFIGAN
-
-    from espnet2_ext.vocoder.hifigan import local_overrides
-
-    overrides = local_overrides(Path(source)) if Path(source).is_dir() else {}
-    check_vocoder_mel(source)
-    vocoder = HIFIGAN.from_hparams(
-        source=source, overrides=overrides, run_opts={"device": "cpu"}, freeze_params=False
-    )
-    try:
-        return convert_generator(vocoder.mods.generator)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-
-
-def convert_generator(generator: Any) -> ConvertedGenerator:
-    """Return settings and weights for ESPnet of a SpeechBrain generator with weight norm.
-
-    Args:
-        generator: a ``HifiganGenerator``; its library has no types.
-
-    Raises:
-        ValueError: it is conditioned, or has no weight norm any more.
-    """
-    if hasattr(generator, "cond_layer"):
-        raise ValueError("a generator with cond_channels cannot be taken over")
-    weights = rename(generator.state_dict())
-    if "input_conv.weight_g" not in weights:
-        raise ValueError("the generator has no weight norm; take the weights before its removal")
-    bias = torch.zeros(generator.conv_post.conv.out_channels)
-    return ConvertedGenerator(_settings(generator), {"output_conv.1.bias": bias, **weights})
-
-
-def rename(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return a state dictionary of SpeechBrain's generator under ESPnet's names."""
-    renamed = {}
-    for name, value in weights.items():
-        for pattern, replacement in NAMES:
-            name = re.sub(pattern, replacement, name)
-        renamed[name] = value.detach().clone()
-    return renamed
-
-
-def _settings(generator: Any) -> dict[str, object]:
-    """Return the keyword arguments of ESPnet's generator, read off the layers."""
-    first, upsamples = generator.conv_pre.conv, [layer.conv for layer in generator.ups]
-    blocks = list(generator.resblocks)[: generator.num_kernels]
-    convolutions: list[list[Any]] = [
-        [layer.conv for layer in _first_convolutions(block)] for block in blocks
-    ]
-    return {
-        "in_channels": first.in_channels,
-        "out_channels": generator.conv_post.conv.out_channels,
-        "channels": first.out_channels,
-        "kernel_size": first.kernel_size[0],
-        "upsample_scales": [layer.stride[0] for layer in upsamples],
-        "upsample_kernel_sizes": [layer.kernel_size[0] for layer in upsamples],
-        "resblock_kernel_sizes": [layers[0].kernel_size[0] for layers in convolutions],
-        "resblock_dilations": [[layer.dilation[0] for layer in layers] for layers in convolutions],
-        "use_additional_convs": hasattr(blocks[0], "convs2"),
-    }
-
-
-def _first_convolutions(block: Any) -> torch.nn.ModuleList:
-    return block.convs1 if hasattr(block, "convs1") else block.convs

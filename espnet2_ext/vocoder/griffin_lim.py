@@ -14,11 +14,10 @@ MIN_FRAMES = 4
 class GriffinLim:
     """Find a waveform whose mel is the given one; the same mel gives the same waveform.
 
-    Two steps: magnitudes whose mel is nearest (mels blur 513 bins into 80 bands, and
-    the pseudo-inverse alone leaves errors and negative values), then phases by the
-    accelerated algorithm. On mini_emo this takes 0.06 x real time on one core and gives
-    the log mel back to within 0.149 on average (0.173 with the pseudo-inverse alone,
-    0.167 without momentum, 0.159 after 32 iterations; 100 gain only 0.002).
+    Magnitudes of the nearest mel first, see `invert_mel`, then phases by the accelerated
+    algorithm. On mini_emo this takes 0.06 x real time on one core and gives the log mel back to
+    within 0.149 on average (0.173 with the pseudo-inverse alone, 0.167 without momentum, 0.159
+    after 32 iterations; 100 gain only 0.002).
 
     Source: Griffin and Lim, 1984; Perraudin, Balazs and Sondergaard, 2013 (momentum);
     Lee and Seung, 2001 (multiplicative updates).
@@ -89,19 +88,14 @@ class GriffinLim:
 
 @cache
 def _inverse_filters() -> torch.Tensor:
-    """Return the pseudo-inverse (513, 80) of the mel filters."""
     return torch.linalg.pinv(mel_filters())
 
 
 def invert_mel(mel: torch.Tensor, num_steps: int) -> torch.Tensor:
-    """Return magnitudes (513, T), none negative, whose mel is near the given one.
+    """Return magnitudes (513, T), none negative, whose mel is near the given magnitudes (80, T).
 
-    From the pseudo-inverse, each update multiplies a bin by how much its bands lack,
-    which lowers the squared error and cannot change a sign.
-
-    Args:
-        mel: (80, T) magnitudes, not logarithms.
-        num_steps: updates.
+    From the pseudo-inverse, which alone leaves errors and negative values, each update multiplies
+    a bin by how much its bands lack: that lowers the squared error and keeps the sign.
     """
     filters = mel_filters()
     # A bin at 0 would stay there: every bin starts at a thousandth of its bands at least.

@@ -1,5 +1,10 @@
-"""HiFi-GAN of SpeechBrain, from the hub or from a local directory."""
+"""HiFi-GAN generators: SpeechBrain's, ESPnet's trained here, and the former as the latter.
 
+Source: Kong, Kim and Bae, 2020; published weights are SpeechBrain's, layers to train ESPnet's.
+Deviation: [P2V] names no vocoder.
+"""
+
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,26 +12,22 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from espnet2.gan_tts.hifigan import HiFiGANGenerator
 
-from espnet2_ext.data.weights import read_weights
+from espnet2_ext.data.weights import load_weights, read_training_config, read_weights
 from espnet2_ext.vocoder.mel import HOP_SAMPLES, MEL_DIM, check_mel
-from espnet2_ext.vocoder.settings import VocoderFiles, check_vocoder_mel, find_vocoder_files
-
-# ---------------------------------------------------------------- hifigan
+from espnet2_ext.vocoder.settings import check_vocoder_mel, find_vocoder_files
 
 PUBLISHED = "speechbrain/tts-hifigan-libritts-16kHz"
 """The vocoder whose mel the model predicts."""
+EDGES = ("zeros", "reflect")
+"""What convolutions see past the ends: zeros as published, or the input mirrored."""
 PADDING_FRAMES = 5
-"""Frames that the generator adds at either end and does not take off again."""
+"""Edge frames that SpeechBrain repeats at either end and does not cut off again."""
 
 
 class HifiGan:
-    """The 16 kHz HiFi-GAN behind the interface of ``Vocoder``.
-
-    Source: Kong, Kim and Bae, 2020; the published weights are SpeechBrain's.
-    Deviation: [P2V] names no vocoder.
+    """SpeechBrain's 16 kHz HiFi-GAN behind the interface of ``Vocoder``.
 
     Args:
         source: hub name such as ``speechbrain/tts-hifigan-libritts-16kHz``, which is
@@ -35,20 +36,13 @@ class HifiGan:
 
     Raises:
         FileNotFoundError: a local directory lacks one of its files.
-        ValueError: it says that it was made for another mel, see check_vocoder_mel.
+        ValueError: it was made for another mel, see check_vocoder_mel.
     """
 
     def __init__(self, source: str = PUBLISHED, device: str = "cpu") -> None:
-        # SpeechBrain's import takes seconds that Griffin-Lim's users need not wait.
-        from speechbrain.inference.vocoders import HIFIGAN
-
         self.name = source
         self.device = device
-        overrides = local_overrides(Path(source)) if Path(source).is_dir() else {}
-        check_vocoder_mel(source)
-        self._vocoder = HIFIGAN.from_hparams(
-            source=source, overrides=overrides, run_opts={"device": device}
-        )
+        self._vocoder = _load_speechbrain(source, device)
 
     @torch.no_grad()
     def __call__(self, mel: np.ndarray) -> np.ndarray:
@@ -66,28 +60,80 @@ class HifiGan:
         return waveform[start:stop]
 
 
-def local_overrides(directory: Path) -> dict[str, str]:
-    """Return what keeps SpeechBrain from the hub when everything lies in a directory."""
-    for name in ("hyperparams.yaml", "generator.ckpt"):
-        if not (directory / name).is_file():
-            raise FileNotFoundError(f"{directory / name}: missing; copy the whole vocoder there")
-    # Where the published file names the hub, its weights would be fetched from there.
-    lines = (directory / "hyperparams.yaml").read_text(encoding="utf-8").splitlines()
-    names_hub = any(line.startswith("pretrained_path:") for line in lines)
-    return {"pretrained_path": str(directory)} if names_hub else {}
+class TrainedHifiGan:
+    """The generator of bin/vocoder_train behind the interface of ``Vocoder``.
+
+    Args:
+        source: directory of the training, or one of its files of weights.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        FileNotFoundError: weights or config.yaml are missing.
+        ValueError: it was trained on another mel, or the files are no vocoder training's.
+    """
+
+    def __init__(self, source: str, device: str = "cpu") -> None:
+        files = find_vocoder_files(source)
+        if files is None:
+            raise FileNotFoundError(f"{source}: neither weights nor a directory with config.yaml")
+        check_vocoder_mel(source)
+        config = read_training_config(files.config)
+        if not {"generator_conf", "generator_edges"} <= config.keys():
+            raise ValueError(
+                f"{files.config}: not the config.yaml of a vocoder training (voc.sh, stage 4)"
+            )
+        edges = config["generator_edges"]
+        generator = build_generator(config["generator_conf"], edges)
+        prefix = "generator."
+        weights = {
+            name.removeprefix(prefix): value
+            for name, value in read_weights(files.weights).items()
+            if name.startswith(prefix)
+        }
+        load_weights(generator, weights, files.weights, files.config)
+        generator.remove_weight_norm()
+        self.name = source
+        self.device = device
+        self.padding_frames = PADDING_FRAMES if edges == "reflect" else 0
+        self.generator = generator.eval().to(device)
+
+    @torch.no_grad()
+    def __call__(self, mel: np.ndarray) -> np.ndarray:
+        """Return the waveform (256 * T,) float32 of a mel (T, 80); see ``Vocoder``."""
+        mel = check_mel(mel)
+        padding = self.padding_frames
+        batch = np.pad(mel, ((padding, padding), (0, 0)), mode="edge").T[None]
+        waveform = self.generator(torch.from_numpy(batch).to(self.device)).flatten().cpu().numpy()
+        start = HOP_SAMPLES * padding
+        return waveform[start : start + HOP_SAMPLES * len(mel)]
 
 
-# ---------------------------------------------------------------- generator
-# ESPnet's HiFi-GAN generator with a choice of what lies past the ends of its input.
+def _load_speechbrain(source: str, device: str, **options: object) -> Any:
+    """Return SpeechBrain's vocoder, from the hub or a directory; its library has no types."""
+    # Its import takes seconds, which users of Griffin-Lim need not wait.
+    from speechbrain.inference.vocoders import HIFIGAN
 
-EDGES = ("zeros", "reflect")
-"""What its convolutions see past the ends: zeros as published, or the input mirrored."""
+    overrides = {}
+    directory = Path(source)
+    if directory.is_dir():
+        for name in ("hyperparams.yaml", "generator.ckpt"):
+            if not (directory / name).is_file():
+                raise FileNotFoundError(
+                    f"{directory / name}: missing; copy the whole vocoder there"
+                )
+        # Where the published file names the hub, its weights would be downloaded from there.
+        lines = (directory / "hyperparams.yaml").read_text(encoding="utf-8").splitlines()
+        if any(line.startswith("pretrained_path:") for line in lines):
+            overrides = {"pretrained_path": str(directory)}
+    check_vocoder_mel(source)
+    return HIFIGAN.from_hparams(
+        source=source, overrides=overrides, run_opts={"device": device}, **options
+    )
 
 
 def build_generator(settings: Mapping[str, object], edges: str = "zeros") -> HiFiGANGenerator:
     """Return a generator (B, 80, T) -> (B, 1, 256 * T), random and with weight norm.
 
-    Source: Kong, Kim and Bae, 2020; the layers are ESPnet's.
     Deviation: ``reflect`` is SpeechBrain's, for generators that started from one of its.
 
     Args:
@@ -122,75 +168,74 @@ def build_generator(settings: Mapping[str, object], edges: str = "zeros") -> HiF
     return generator
 
 
-# ---------------------------------------------------------------- trained hifigan
-# A HiFi-GAN that was trained here, behind the interface of every vocoder.
+# ---------------------------------------------------------------- SpeechBrain's as ESPnet's
 
-REFLECTED_FRAMES = 5
-"""Repeated at either end for a generator that mirrors its input, as SpeechBrain's does it."""
+NAMES = (
+    (r"^conv_pre\.conv\.", "input_conv."),
+    (r"^ups\.(\d+)\.conv\.", r"upsamples.\1.1."),
+    (r"^resblocks\.(\d+)\.convs([12]?)\.(\d+)\.conv\.", r"blocks.\1.convs\2.\3.1."),
+    (r"\.convs\.", ".convs1."),  # blocks without additional convolutions
+    (r"^conv_post\.conv\.", "output_conv.1."),
+    (r"\.parametrizations\.weight\.original0$", ".weight_g"),
+    (r"\.parametrizations\.weight\.original1$", ".weight_v"),
+)
+"""SpeechBrain's names of tensors and ESPnet's, applied one after another."""
+
+Converted = tuple[dict[str, object], dict[str, torch.Tensor]]
+"""Keyword arguments and state dictionary, with weight norm, of ESPnet's ``HiFiGANGenerator``."""
 
 
-class TrainedHifiGan:
-    """The generator of bin/vocoder_train behind the interface of ``Vocoder``.
-
-    Args:
-        source: directory of the training, or one of its files of weights.
-        device: ``cpu`` or ``cuda``.
+def load_speechbrain_generator(source: str) -> Converted:
+    """Return ESPnet's form of the generator of a SpeechBrain HiFi-GAN, see ``HifiGan``.
 
     Raises:
-        FileNotFoundError: weights or config.yaml are missing.
-        ValueError: it was trained on another mel, or the files are no vocoder training's.
+        FileNotFoundError: a local directory lacks one of its files.
+        ValueError: it was made for another mel, or ESPnet has no such generator.
     """
-
-    def __init__(self, source: str, device: str = "cpu") -> None:
-        files = find_vocoder_files(source)
-        if files is None:
-            raise FileNotFoundError(f"{source}: neither weights nor a directory with config.yaml")
-        check_vocoder_mel(source)
-        config = _read_config(files.config)
-        edges = config["generator_edges"]
-        generator = build_generator(config["generator_conf"], edges)
-        _load_weights(generator, files)
-        generator.remove_weight_norm()
-        self.name = source
-        self.device = device
-        self.padding_frames = REFLECTED_FRAMES if edges == "reflect" else 0
-        self.generator = generator.eval().to(device)
-
-    @torch.no_grad()
-    def __call__(self, mel: np.ndarray) -> np.ndarray:
-        """Return the waveform (256 * T,) float32 of a mel (T, 80); see ``Vocoder``."""
-        mel = check_mel(mel)
-        padding = self.padding_frames
-        batch = np.pad(mel, ((padding, padding), (0, 0)), mode="edge").T[None]
-        waveform = self.generator(torch.from_numpy(batch).to(self.device)).flatten().cpu().numpy()
-        start = HOP_SAMPLES * padding
-        return waveform[start : start + HOP_SAMPLES * len(mel)]
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """Return the options of a vocoder training."""
+    vocoder = _load_speechbrain(source, "cpu", freeze_params=False)
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not readable as yaml; copy it again") from error
-    if not isinstance(config, dict) or not {"generator_conf", "generator_edges"} <= set(config):
-        raise ValueError(f"{path}: not the config.yaml of a vocoder training (voc.sh, stage 4)")
-    return config
+        return convert_generator(vocoder.mods.generator)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
 
 
-def _load_weights(generator: torch.nn.Module, files: VocoderFiles) -> None:
-    """Load the generator's part of a file of weights."""
-    prefix = "generator."
-    everything = read_weights(files.weights)
-    weights = {
-        name.removeprefix(prefix): value
-        for name, value in everything.items()
-        if name.startswith(prefix)
+def convert_generator(generator: Any) -> Converted:
+    """Return what makes ESPnet's generator, with edges ``reflect``, equal SpeechBrain's.
+
+    Raises:
+        ValueError: it is conditioned, or has no weight norm any more.
+    """
+    if hasattr(generator, "cond_layer"):
+        raise ValueError("a generator with cond_channels cannot be taken over")
+    weights = rename(generator.state_dict())
+    if "input_conv.weight_g" not in weights:
+        raise ValueError("the generator has no weight norm; take the weights before its removal")
+    first, last = generator.conv_pre.conv, generator.conv_post.conv
+    upsamples = [layer.conv for layer in generator.ups]
+    blocks = list(generator.resblocks)[: generator.num_kernels]
+    has_second = hasattr(blocks[0], "convs2")
+    convolutions = [
+        [layer.conv for layer in (block.convs1 if has_second else block.convs)] for block in blocks
+    ]
+    settings: dict[str, object] = {
+        "in_channels": first.in_channels,
+        "out_channels": last.out_channels,
+        "channels": first.out_channels,
+        "kernel_size": first.kernel_size[0],
+        "upsample_scales": [layer.stride[0] for layer in upsamples],
+        "upsample_kernel_sizes": [layer.kernel_size[0] for layer in upsamples],
+        "resblock_kernel_sizes": [layers[0].kernel_size[0] for layers in convolutions],
+        "resblock_dilations": [[layer.dilation[0] for layer in layers] for layers in convolutions],
+        "use_additional_convs": has_second,
     }
-    try:
-        generator.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{files.weights}: not weights of the generator of {files.config}; name those of "
-            "the same training"
-        ) from error
+    return settings, {"output_conv.1.bias": torch.zeros(last.out_channels), **weights}
+
+
+def rename(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a state dictionary of SpeechBrain's generator under ESPnet's names."""
+    renamed = {}
+    for name, value in weights.items():
+        for pattern, replacement in NAMES:
+            name = re.sub(pattern, replacement, name)
+        renamed[name] = value.detach().clone()
+    return renamed

@@ -1,4 +1,4 @@
-"""The mel-spectrogram that both vocoders invert: that of the 16 kHz HiFi-GAN."""
+"""The mel-spectrogram that every vocoder here inverts, that of the 16 kHz HiFi-GAN."""
 
 from functools import cache
 from typing import Protocol
@@ -9,8 +9,6 @@ from torchaudio.functional import melscale_fbanks
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 
-# ---------------------------------------------------------------- mel
-
 N_FFT = 1024
 """Samples of the transform and of its Hann window (64 ms)."""
 HOP_SAMPLES = 256
@@ -18,7 +16,25 @@ HOP_SAMPLES = 256
 MEL_DIM = 80
 MAX_HZ = 8000.0
 MAGNITUDE_FLOOR = 1.0e-5
-"""Magnitudes below this are lifted to it before the logarithm."""
+"""Magnitudes are clamped to it before the logarithm."""
+
+
+class Vocoder(Protocol):
+    """A function from a mel-spectrogram to speech.
+
+    Attributes:
+        name: the text that ``build_vocoder`` made it from; goes into result tables.
+    """
+
+    name: str
+
+    def __call__(self, mel: np.ndarray) -> np.ndarray:
+        """Return the waveform (256 * T,) float32 at 16 kHz of a mel (T, 80) of ``log_mel``.
+
+        Raises:
+            ValueError: the mel has another shape, or values that are not finite.
+        """
+        ...
 
 
 @cache
@@ -38,15 +54,12 @@ def band_centers_hz() -> np.ndarray:
 
 
 def log_mel(waveform: np.ndarray) -> np.ndarray:
-    """Return the natural-log mel (T, 80) float32, T = N // 256 + 1.
+    """Return the natural-log mel (N // 256 + 1, 80) float32 of a waveform (N,) at 16 kHz.
 
-    For analysis and resynthesis; the model computes its own inside the network
-    (``prosody2vec.features``), and a test holds the two equal.
+    For analysis-synthesis; the model computes its own (``prosody2vec.mels``), and a test holds
+    the two equal.
 
     Source: [P2V] IV-B for window, hop and bands; the rest is the vocoder's.
-
-    Args:
-        waveform: (N,) at 16 kHz.
 
     Raises:
         ValueError: the waveform is not longer than half a window (512 samples).
@@ -68,36 +81,11 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
     return mel.clamp(min=MAGNITUDE_FLOOR).log().T.numpy()
 
 
-# ---------------------------------------------------------------- interface
-# What every vocoder here takes and returns.
-
-
-class Vocoder(Protocol):
-    """A function from a mel-spectrogram to speech.
-
-    Attributes:
-        name: the text that ``build_vocoder`` made it from; goes into result tables.
-    """
-
-    name: str
-
-    def __call__(self, mel: np.ndarray) -> np.ndarray:
-        """Return the waveform (256 * T,) float32 at 16 kHz of a mel (T, 80).
-
-        Args:
-            mel: natural-log magnitudes as ``log_mel`` makes them.
-
-        Raises:
-            ValueError: the mel has another shape, or values that are not finite.
-        """
-        ...
-
-
 def check_mel(mel: np.ndarray) -> np.ndarray:
     """Return the mel (T, 80) as float32.
 
     Raises:
-        ValueError: the shape is another one, T is 0, or a value is not finite.
+        ValueError: it has another shape, T is 0, or a value is not finite.
     """
     mel = np.asarray(mel, dtype=np.float32)
     if mel.ndim != 2 or mel.shape[1] != MEL_DIM or len(mel) == 0:

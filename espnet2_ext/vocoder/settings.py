@@ -1,10 +1,9 @@
-"""What a mel-spectrogram is made with, and whether a vocoder was trained on the same one.
+"""The settings of a mel-spectrogram, and whether a vocoder was trained on the same ones.
 
-A vocoder given another mel than its own answers with noise or with another voice at
-another pitch, and never with an error. SpeechBrain's directories say little of their mel:
-those of 16 kHz and of 22.05 kHz differ in no line. What they do say is compared, whoever
-copies one can add the rest to its hyperparams.yaml under the names below, and of the
-published ones the sampling rates are known.
+A vocoder given another mel than its own answers with noise or another voice, never with an
+error. SpeechBrain's directories say little of their mel: those of 16 kHz and of 22.05 kHz differ
+in no line. What they do say is compared; a copy's hyperparams.yaml may add the rest under the
+names below, and of the published ones the sampling rates are known.
 """
 
 import hashlib
@@ -13,28 +12,27 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-
-import yaml
+from typing import Any, NamedTuple
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+from espnet2_ext.data.weights import read_training_config
 from espnet2_ext.vocoder.mel import HOP_SAMPLES, MAX_HZ, MEL_DIM, N_FFT
 
-# ---------------------------------------------------------------- training files
-# Which files of a vocoder training stand behind a text such as ``exp/voc_train_vocoder``.
+logger = logging.getLogger(__name__)
 
 CONFIG = "config.yaml"
 BEST_WEIGHTS = "valid.mel_loss.best.pth"
 """Taken where a directory is named."""
+PUBLISHED_RATES_HZ = {
+    "speechbrain/tts-hifigan-libritts-16kHz": 16000,
+    "speechbrain/tts-hifigan-libritts-22050Hz": 22050,
+    "speechbrain/tts-hifigan-ljspeech": 22050,
+}
+"""Sampling rates that model cards give and the files do not."""
 
 
-@dataclass(frozen=True)
-class VocoderFiles:
-    """A trained vocoder.
-
-    Attributes:
-        config: options of the training.
-        weights: of generator and discriminators.
-    """
+class VocoderFiles(NamedTuple):
+    """Options and weights (generator and discriminators) of a vocoder training."""
 
     config: Path
     weights: Path
@@ -45,11 +43,10 @@ def find_vocoder_files(source: str) -> VocoderFiles | None:
 
     Args:
         source: directory with config.yaml, whose best weights are taken, or a file of
-            weights beside which config.yaml lies.
+            weights with config.yaml beside it.
 
     Raises:
-        FileNotFoundError: a file of weights without config.yaml, or a directory without
-            the best weights.
+        FileNotFoundError: weights without config.yaml, or a directory without the best weights.
     """
     path = Path(source)
     if path.is_file():
@@ -69,9 +66,6 @@ def vocoder_fingerprint(source: str) -> str:
     """Return a hash of the weights of a training; "" for any other vocoder.
 
     A directory of the same name holds other weights after further training.
-
-    Raises:
-        FileNotFoundError: see ``find_vocoder_files``.
     """
     files = find_vocoder_files(source)
     if files is None:
@@ -80,34 +74,13 @@ def vocoder_fingerprint(source: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
-# ---------------------------------------------------------------- mel settings
-
-logger = logging.getLogger(__name__)
-
-PUBLISHED_RATES_HZ = {
-    "speechbrain/tts-hifigan-libritts-16kHz": 16000,
-    "speechbrain/tts-hifigan-libritts-22050Hz": 22050,
-    "speechbrain/tts-hifigan-ljspeech": 22050,
-}
-"""Sampling rates that model cards give and the files do not."""
-
-
 @dataclass(frozen=True)
 class MelSettings:
     """All that the values of a mel depend on, under the names of SpeechBrain's recipes.
 
-    Source: the 16 kHz recipe of SpeechBrain for LibriTTS, whose values are the defaults.
+    Source: SpeechBrain's 16 kHz recipe for LibriTTS, whose values are the defaults.
 
     Attributes:
-        sample_rate: Hz.
-        n_fft: samples of the transform.
-        win_length: samples of its Hann window.
-        hop_length: samples between frames.
-        n_mel_channels: M, number of bands.
-        mel_fmin: lower edge of the first band, Hz.
-        mel_fmax: upper edge of the last band, Hz.
-        norm: of the filters.
-        mel_scale: of the bands.
         power: 1 for magnitudes, 2 for their squares.
         dynamic_range_compression: natural logarithm, floored at 1e-5.
         mel_normalized: magnitudes divided by the window's energy.
@@ -128,21 +101,17 @@ class MelSettings:
 
     @classmethod
     def of_model(cls, features_conf: Mapping[str, float]) -> "MelSettings":
-        """Return the mel of a model's ``features_conf``; what that leaves out is the default."""
+        """Return the mel of a model's ``features_conf``; missing values are the defaults."""
         names = {
-            "sample_rate_hz": ("sample_rate",),
-            "n_fft": ("n_fft", "win_length"),
-            "hop_length": ("hop_length",),
-            "mel_dim": ("n_mel_channels",),
-            "min_hz": ("mel_fmin",),
-            "max_hz": ("mel_fmax",),
+            "sample_rate": "sample_rate_hz",
+            "n_fft": "n_fft",
+            "win_length": "n_fft",
+            "hop_length": "hop_length",
+            "n_mel_channels": "mel_dim",
+            "mel_fmin": "min_hz",
+            "mel_fmax": "max_hz",
         }
-        given = {
-            name: features_conf[key]
-            for key, targets in names.items()
-            if key in features_conf
-            for name in targets
-        }
+        given = {name: features_conf[key] for name, key in names.items() if key in features_conf}
         return cls(**given)  # type: ignore[arg-type]  # values of a checked configuration
 
     @classmethod
@@ -153,15 +122,11 @@ class MelSettings:
             FileNotFoundError: there is none.
             ValueError: it is not readable as yaml, or no training's.
         """
-        path = Path(config_path)
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
-        try:
-            config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: not readable as yaml; copy it again") from error
-        if not isinstance(config, dict) or "features_conf" not in config:
-            raise ValueError(f"{path}: has no features_conf, so it is no training's; copy it again")
+        config = read_training_config(config_path)
+        if "features_conf" not in config:
+            raise ValueError(
+                f"{config_path}: has no features_conf, so it is no training's; copy it again"
+            )
         return cls.of_model(config["features_conf"] or {})
 
     def differences(self, stated: Mapping[str, object]) -> list[str]:
@@ -185,9 +150,9 @@ def check_vocoder_mel(source: str, model_mel: MelSettings = MelSettings()) -> No
         ValueError: one line with all differences, or the file is not readable as yaml.
     """
     if source == "griffin_lim":
-        stated: dict[str, object] = dict(asdict(MelSettings()))
+        stated: dict[str, object] = asdict(MelSettings())
     elif (trained := find_vocoder_files(source)) is not None:
-        stated = dict(asdict(MelSettings.of_training(trained.config)))
+        stated = asdict(MelSettings.of_training(trained.config))
     elif Path(source).is_dir():
         stated = stated_settings(Path(source) / "hyperparams.yaml")
     else:
@@ -207,9 +172,9 @@ def check_vocoder_mel(source: str, model_mel: MelSettings = MelSettings()) -> No
 
 
 def stated_settings(path: Path) -> dict[str, object]:
-    """Return what a SpeechBrain ``hyperparams.yaml`` says of its mel; nothing in it is run.
+    """Return the mel settings in a SpeechBrain ``hyperparams.yaml``; nothing in it is run.
 
-    The hop is also what the generator multiplies frames by, the bands what it takes in.
+    The hop is also what the generator multiplies frames by, the bands its input channels.
 
     Raises:
         FileNotFoundError: there is none.
@@ -226,12 +191,16 @@ def stated_settings(path: Path) -> dict[str, object]:
     except (YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ValueError(f"{path}: not readable as yaml ({reason}); copy it again") from error
-    values = _plain_values(root)
+    values = _plain(root) if root is not None and root.id == "mapping" else {}
     generator = values.pop("generator", None)
     if isinstance(generator, dict):
-        values |= {key: _follow(value, values) for key, value in generator.items()}
+        references = {f"<{key}>": value for key, value in values.items()}
+        values |= {
+            key: references.get(value, value) if isinstance(value, str) else value
+            for key, value in generator.items()
+        }
     stated = {name: values[name] for name in asdict(MelSettings()) if name in values}
-    if stated.get("mel_normalized", False) is None:  # as the recipe says it
+    if stated.get("mel_normalized", False) is None:  # as in the recipe
         stated["mel_normalized"] = False
     factors = values.get("upsample_factors")
     if isinstance(factors, list) and all(isinstance(factor, int) for factor in factors):
@@ -241,30 +210,15 @@ def stated_settings(path: Path) -> dict[str, object]:
     return stated
 
 
-def _plain_values(node) -> dict[str, object]:
-    """Return the keys of a yaml mapping node and their values, unknown tags left as text."""
-    if node is None or node.id != "mapping":
-        return {}
-    return {key.value: _value(value) for key, value in node.value}
-
-
-def _value(node) -> object:
-    """Return the value of a yaml node without acting on any tag."""
+def _plain(node: Any) -> Any:
+    """Return the value of a yaml node without acting on any tag; unknown ones stay text."""
     from ruamel.yaml import YAML
 
     if node.id == "mapping":
-        return _plain_values(node)
+        return {key.value: _plain(value) for key, value in node.value}
     if node.id == "sequence":
-        return [_value(each) for each in node.value]
-    if node.tag is not None and str(node.tag).startswith("tag:yaml.org,2002:"):
-        if str(node.tag).endswith(":str"):
-            return node.value
-        return YAML(typ="safe", pure=True).load(node.value)
-    return node.value
-
-
-def _follow(value: object, values: Mapping[str, object]) -> object:
-    """Return what ``<name>`` of a ``!ref`` stands for; anything else as it is."""
-    if isinstance(value, str) and value.startswith("<") and value.endswith(">"):
-        return values.get(value[1:-1], value)
-    return value
+        return [_plain(each) for each in node.value]
+    tag = str(node.tag)
+    if not tag.startswith("tag:yaml.org,2002:") or tag.endswith(":str"):
+        return node.value
+    return YAML(typ="safe", pure=True).load(node.value)

@@ -16,7 +16,7 @@ from espnet2_ext.training.options import add_component_options
 from espnet2_ext.training.task import TrainedTask
 from espnet2_ext.training.trainer import SafeGANTrainer
 from espnet2_ext.vocoder.gan_model import VocoderModel
-from espnet2_ext.vocoder.hifigan import EDGES, build_generator
+from espnet2_ext.vocoder.hifigan import EDGES, build_generator, load_speechbrain_generator
 from espnet2_ext.vocoder.settings import MelSettings
 
 logger = logging.getLogger(__name__)
@@ -101,13 +101,10 @@ class VocoderTask(TrainedTask):
             raise ValueError(f"features_conf: not the mel of conversion: {', '.join(differences)}")
         weights = None
         if args.init_generator is not None and not args.collect_stats:
-            from espnet2_ext.vocoder.gan_model import load_speechbrain_generator
-
-            converted = load_speechbrain_generator(args.init_generator)
+            settings, weights = load_speechbrain_generator(args.init_generator)
             logger.info(f"the generator starts from {args.init_generator}")
-            args.generator_conf = {**args.generator_conf, **converted.settings}
+            args.generator_conf = {**args.generator_conf, **settings}
             args.generator_edges, args.init_generator = "reflect", None
-            weights = converted.weights
         generator = build_generator(args.generator_conf, args.generator_edges)
         if weights is not None:
             generator.load_state_dict(weights)

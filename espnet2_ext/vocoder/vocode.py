@@ -1,4 +1,4 @@
-"""Turn a table of mels into a table of audio files, resumable file by file."""
+"""Build a vocoder from a short text, and turn a table of mels into a table of audio files."""
 
 import json
 import logging
@@ -16,8 +16,7 @@ from espnet2_ext.vocoder.griffin_lim import GriffinLim
 from espnet2_ext.vocoder.mel import HOP_SAMPLES, Vocoder
 from espnet2_ext.vocoder.settings import find_vocoder_files, vocoder_fingerprint
 
-# ---------------------------------------------------------------- build
-# A vocoder from a short text.
+logger = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=2)
@@ -40,18 +39,12 @@ def build_vocoder(spec: str, device: str = "cpu") -> Vocoder:
             f"vocoder {spec!r}: expected 'griffin_lim', a hub name 'owner/name' or a directory "
             "(write './name' for one in the current directory)"
         )
+    # Its import takes seconds, which users of Griffin-Lim need not wait.
+    from espnet2_ext.vocoder import hifigan
+
     if find_vocoder_files(spec) is not None:
-        from espnet2_ext.vocoder.hifigan import TrainedHifiGan
-
-        return TrainedHifiGan(spec, device)
-    from espnet2_ext.vocoder.hifigan import HifiGan
-
-    return HifiGan(spec, device)
-
-
-# ---------------------------------------------------------------- vocode
-
-logger = logging.getLogger(__name__)
+        return hifigan.TrainedHifiGan(spec, device)
+    return hifigan.HifiGan(spec, device)
 
 
 def vocode_mels(
@@ -80,7 +73,9 @@ def vocode_mels(
     mels = read_table(mel_scp)
     wavs = {key: output_dir / "wav" / f"{key}.wav" for key in mels}
     marker = output_dir / "vocoder.json"
-    settings = json.dumps({"vocoder": vocoder, **_weights(vocoder)})
+    # The weights tell a vocoder trained here from what it was earlier in its training.
+    fingerprint = vocoder_fingerprint(vocoder)
+    settings = json.dumps({"vocoder": vocoder, **({"weights": fingerprint} if fingerprint else {})})
     is_same = marker.is_file() and marker.read_text(encoding="utf-8") == settings
     jobs = [
         (Path(mels[key]), wav)
@@ -107,12 +102,6 @@ def vocode_mels(
     if clipped:
         logger.warning("%s: %d of %d files were clipped", output_dir, clipped, len(jobs))
     write_table(output_dir / "wav.scp", wavs)
-
-
-def _weights(vocoder: str) -> dict[str, str]:
-    """Return what tells a vocoder trained here from what it was earlier in its training."""
-    fingerprint = vocoder_fingerprint(vocoder)
-    return {"weights": fingerprint} if fingerprint else {}
 
 
 def write_waveform(path: str | Path, waveform: np.ndarray) -> bool:

@@ -1,11 +1,11 @@
-"""The mel of the vocoders."""
+"""The mel of the vocoders, and what a vocoder accepts."""
 
 import numpy as np
 import pytest
 import torch
 
 from espnet2_ext.prosody2vec.mels import HifiGanMel
-from espnet2_ext.vocoder.mel import band_centers_hz, log_mel, mel_filters
+from espnet2_ext.vocoder.mel import band_centers_hz, check_mel, log_mel, mel_filters
 
 TOLERANCE = 1.0e-4
 """Two libraries' filters in float32, after the logarithm."""
@@ -39,3 +39,18 @@ def test_band_centers_rise_and_a_tone_is_loudest_in_its_band() -> None:
     band = 40
     tone = np.sin(2 * np.pi * centers_hz[band] * np.arange(8000) / 16000).astype(np.float32)
     assert log_mel(tone)[10].argmax() == band
+
+
+def test_check_mel_returns_float32() -> None:
+    assert check_mel(np.zeros((3, 80))).dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(80, 3), (0, 80), (80,), (1, 3, 80)])
+def test_check_mel_refuses_other_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"shape \(frames, 80\)"):
+        check_mel(np.zeros(shape))
+
+
+def test_check_mel_refuses_what_is_not_finite() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        check_mel(np.full((2, 80), np.nan))

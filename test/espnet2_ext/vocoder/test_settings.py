@@ -1,11 +1,18 @@
-"""Whether a vocoder was made for the model's mel."""
+"""The files of a vocoder training, and whether a vocoder was made for the model's mel."""
 
 import logging
 from pathlib import Path
 
 import pytest
+from reference.tiny_vocoder import write_trained_vocoder
 
-from espnet2_ext.vocoder.settings import MelSettings, check_vocoder_mel, stated_settings
+from espnet2_ext.vocoder.settings import (
+    MelSettings,
+    check_vocoder_mel,
+    find_vocoder_files,
+    stated_settings,
+    vocoder_fingerprint,
+)
 
 # In the manner of SpeechBrain's published files: the generator refers to the keys above it.
 PUBLISHED = """
@@ -87,6 +94,13 @@ def test_what_a_file_does_not_state_is_said(write, caplog) -> None:
     }
 
 
+def test_a_training_states_the_mel_of_its_configuration(tmp_path: Path) -> None:
+    right = str(write_trained_vocoder(tmp_path / "right"))
+    check_vocoder_mel(right)
+    with pytest.raises(ValueError, match=r"hop_length 256 \(the model: 200\)"):
+        check_vocoder_mel(right, MelSettings(hop_length=200))
+
+
 def test_published_rates_are_known_without_a_download() -> None:
     check_vocoder_mel("speechbrain/tts-hifigan-libritts-16kHz@4d32c6f")
     with pytest.raises(ValueError, match="ljspeech: .* sample_rate 22050"):
@@ -128,3 +142,40 @@ def test_nothing_in_the_file_is_run_and_a_broken_one_is_named(write, tmp_path: P
     (tmp_path / "hyperparams.yaml").unlink()
     with pytest.raises(FileNotFoundError, match="copy the whole vocoder there"):
         check_vocoder_mel(str(tmp_path))
+
+
+def test_a_directory_stands_for_its_best_weights(tmp_path: Path) -> None:
+    directory = write_trained_vocoder(tmp_path / "voc")
+    files = find_vocoder_files(str(directory))
+    assert files is not None
+    assert files.weights == directory / "valid.mel_loss.best.pth"
+    (directory / "3epoch.pth").write_bytes(files.weights.read_bytes())
+    other = find_vocoder_files(str(directory / "3epoch.pth"))
+    assert other is not None
+    assert (other.config, other.weights) == (files.config, directory / "3epoch.pth")
+
+
+def test_other_vocoders_are_left_to_others(tmp_path: Path) -> None:
+    directory = write_trained_vocoder(tmp_path / "published")
+    (directory / "hyperparams.yaml").write_text("generator: none\n")
+    for source in ("griffin_lim", "owner/name", str(tmp_path), str(directory)):
+        assert find_vocoder_files(source) is None
+        assert vocoder_fingerprint(source) == ""
+
+
+def test_the_fingerprint_is_of_the_weights(tmp_path: Path) -> None:
+    directory = write_trained_vocoder(tmp_path / "voc")
+    before = vocoder_fingerprint(str(directory))
+    assert before == vocoder_fingerprint(str(directory / "valid.mel_loss.best.pth"))
+    (directory / "valid.mel_loss.best.pth").write_bytes(b"other")
+    assert vocoder_fingerprint(str(directory)) != before
+
+
+def test_unfinished_trainings_are_refused(tmp_path: Path) -> None:
+    directory = write_trained_vocoder(tmp_path / "voc")
+    (directory / "valid.mel_loss.best.pth").rename(directory / "1epoch.pth")
+    with pytest.raises(FileNotFoundError, match="finish the training, or name another file"):
+        find_vocoder_files(str(directory))
+    (directory / "config.yaml").unlink()
+    with pytest.raises(FileNotFoundError, match=r"config\.yaml: missing; copy it"):
+        find_vocoder_files(str(directory / "1epoch.pth"))

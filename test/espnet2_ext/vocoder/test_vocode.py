@@ -1,4 +1,4 @@
-"""A table of mels to a table of audio."""
+"""A vocoder from a text, and a table of mels to a table of audio."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ import soundfile
 
 from espnet2_ext.bin import vocode
 from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.vocoder.vocode import vocode_mels, write_waveform
+from espnet2_ext.vocoder.vocode import build_vocoder, vocode_mels, write_waveform
 
 
 @pytest.fixture
@@ -76,3 +76,24 @@ def test_tells_when_samples_were_clipped(
     np.save(tmp_path / "a.npy", np.full((3, 80), 5.0))
     vocode_mels(mel_scp, tmp_path / "out")
     assert "1 of 2 files were clipped" in caplog.text
+
+
+def test_griffin_lim_is_built_once() -> None:
+    vocoder = build_vocoder("griffin_lim")
+    assert vocoder.name == "griffin_lim"
+    assert build_vocoder("griffin_lim") is vocoder
+
+
+def test_refuses_a_word_that_is_no_vocoder() -> None:
+    with pytest.raises(ValueError, match="expected 'griffin_lim'"):
+        build_vocoder("griffinlim")
+
+
+@pytest.mark.parametrize("spec", ["owner/name", "./folder"])
+def test_anything_with_a_slash_is_a_hifigan(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    monkeypatch.setattr(
+        "espnet2_ext.vocoder.hifigan.HifiGan", lambda *arguments: built.append(arguments)
+    )
+    build_vocoder(spec, "cuda")
+    assert built == [(spec, "cuda")]
