@@ -1,11 +1,16 @@
+"""What is known of utterances, and which files have the same samples."""
+
 import os
 
 import pytest
+import soundfile
 
+from espnet2_ext.data.audio import AudioError
 from espnet2_ext.data.directory import DataDirectoryError, Utterance
 from espnet2_ext.data.tables import normalise_sentence, write_rejected, write_table
 from espnet2_ext.ser.attributes import (
     attributes_of,
+    content_digests,
     labels_of,
     read_utterances,
     speakers_unknown,
@@ -115,3 +120,32 @@ def test_attributes_say_what_is_lacking():
     assert some.values["speaker"] == {"a-a": "a", "b-b": "b", "c-1": "c"}
     assert some.lacking["speaker"] == "2 of 3 are their own speaker"
     assert some.lacking["sentence"] == "2 of 3 utterances have none"
+
+
+def group(*wavs):
+    return {f"s-{index}": Utterance(f"s-{index}", "s", str(wav)) for index, wav in enumerate(wavs)}
+
+
+def test_a_copy_in_another_format_is_the_same_and_nothing_else_is(tmp_path, make_wav):
+    wav, other = make_wav("a.wav"), make_wav("b.wav", seed=1)
+    longer = make_wav("c.wav", duration_s=0.4)
+    copy = tmp_path / "copy.flac"
+    soundfile.write(copy, soundfile.read(wav, dtype="int16")[0], 16000)
+    digests = content_digests(group(wav, other), [group(copy), group(longer)])
+    assert digests[str(wav)] == digests[str(copy)]
+    assert len(set(digests.values())) == 3
+    assert content_digests(group(wav, copy))[str(wav)] == digests[str(wav)]
+
+
+def test_lengths_that_no_utterance_shares_are_not_read(make_wav):
+    first, second = make_wav("a.wav", duration_s=0.4), make_wav("b.wav", seed=1)
+    alone, fourth = make_wav("c.wav", duration_s=0.2), make_wav("d.wav", seed=2)
+    for own, others in ((group(alone), [first, second]), (group(alone, second), [first, fourth])):
+        digests = content_digests(own, [group(wav) for wav in others])
+        read = {wav[-5:] for wav, digest in digests.items() if not digest.endswith("samples")}
+        assert read == ({"b.wav", "d.wav"} if len(own) == 2 else set())
+
+
+def test_unreadable_files(tmp_path, make_wav):
+    with pytest.raises(AudioError, match="none.wav: not readable as audio; run format_wav first"):
+        content_digests(group(tmp_path / "none.wav"))

@@ -210,7 +210,7 @@ def test_errors(make_model, batch, kept):
         make_model("frozen").prosody(batch["speech"], batch["speech_lengths"])
     with pytest.raises(ValueError, match="vectors are missing: give upstream_vector"):
         make_model("frozen").logits(batch["speech"], batch["speech_lengths"])
-    with pytest.raises(ValueError, match="fine-tuned needs speech, not only kept mels"):
+    with pytest.raises(ValueError, match="fine-tuned upstream needs speech"):
         make_model("tuned").logits(**kept)
     with pytest.raises(ValueError, match="mels are collected from speech"):
         make_model("prosody").collect_feats(**kept)

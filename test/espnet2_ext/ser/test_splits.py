@@ -1,12 +1,37 @@
+"""From utterances to folds: draws, S3PRL's lists, lists of the user, and every protocol.
+
+The published files of S3PRL are not part of this repository. With ``SUPERB_LISTS`` naming its
+``downstream/emotion/meta_data``, one test rebuilds the real lists.
+"""
+
+import hashlib
+import json
+import os
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
+import torch
+from torch.utils.data import random_split
 
+from espnet2_ext.corpora.download import DownloadError
 from espnet2_ext.data.directory import Utterance
+from espnet2_ext.ser import splits
 from espnet2_ext.ser.folds import fold_hash
 from espnet2_ext.ser.protocols import PROTOCOLS
-from espnet2_ext.ser.splits import make_folds
+from espnet2_ext.ser.splits import (
+    drawn_order,
+    make_folds,
+    proportional_counts,
+    read_given,
+    read_superb,
+    split_turns,
+    stratified_subset,
+)
+
+ALL = ["loso", "lospko", "emobox", "loso_share", "speakers", "random"]
+"""Protocols of any corpus."""
 
 
 def folds_of(name, utterances, **options):
@@ -17,8 +42,269 @@ def traits(ids, utterances, attribute):
     return {getattr(utterances[key], attribute) for key in ids}
 
 
-ALL = ["loso", "lospko", "emobox", "loso_share", "speakers", "random"]
-"""Protocols of any corpus; for superb see test_superb_lists.py."""
+# for n in a b c d e; do printf '0\nx\n%s' $n | sha256sum | sed "s/-/$n/"; done | sort
+DRAWN = list("cebad")
+
+
+def test_drawn_order_depends_on_names_and_key_alone():
+    assert drawn_order("abcde", 0, "x") == DRAWN
+    assert drawn_order("edcba", 0, "x") == DRAWN
+    assert drawn_order("ace", 0, "x") == [name for name in DRAWN if name in "ace"]
+    assert len({tuple(drawn_order("abcde", seed, "x")) for seed in range(20)}) > 10
+    assert drawn_order("abcde", 0, "y") != DRAWN
+
+
+@pytest.mark.parametrize(
+    ("sizes", "total", "expected"),
+    [
+        ({"a": 3, "b": 2, "c": 1, "d": 2}, 8, {"a": 3, "b": 2, "c": 1, "d": 2}),
+        # Shares 3.75, 2.5, 1.25, 2.5: one more to a, one to the first of two halves.
+        ({"a": 30, "b": 20, "c": 10, "d": 20}, 10, {"a": 4, "b": 3, "c": 1, "d": 2}),
+        # Shares of IEMOCAP: 39.88, 59.16, 61.76, 39.20.
+        (
+            {"angry": 1103, "happy": 1636, "neutral": 1708, "sad": 1084},
+            200,
+            {"angry": 40, "happy": 59, "neutral": 62, "sad": 39},
+        ),
+        ({"a": 5, "b": 1}, 0, {"a": 0, "b": 0}),
+        ({"a": 1, "b": 1, "c": 1}, 2, {"a": 1, "b": 1, "c": 0}),
+    ],
+)
+def test_largest_remainders_by_hand(sizes, total, expected):
+    assert proportional_counts(sizes, total) == expected
+
+
+def test_counts_add_up_and_never_exceed_what_is_there():
+    sizes = {"a": 7, "b": 1, "c": 13, "d": 2}
+    for total in range(24):
+        counts = proportional_counts(sizes, total)
+        assert sum(counts.values()) == total
+        for name, size in sizes.items():
+            assert 0 <= counts[name] <= size
+            assert abs(counts[name] - total * size / 23) < 1
+
+
+LABELS = {f"u{index:02d}": "sad" if index % 3 else "happy" for index in range(30)}
+
+
+def test_a_subset_keeps_proportions_and_nests():
+    small = stratified_subset(LABELS, LABELS, 6, 0)
+    assert [LABELS[key] for key in small].count("happy") == 2
+    assert small == sorted(set(small)) and len(small) == 6
+    assert set(small) < set(stratified_subset(LABELS, LABELS, 12, 0))
+    assert stratified_subset(reversed(LABELS), LABELS, 6, 0) == small
+    assert len({tuple(stratified_subset(LABELS, LABELS, 6, seed)) for seed in range(9)}) > 5
+    assert stratified_subset(reversed(LABELS), LABELS, 30, 0) == list(LABELS)
+    assert stratified_subset(LABELS, LABELS, 99, 0) == list(LABELS)
+
+
+@pytest.mark.parametrize("count", [-1, 0, 1])
+def test_a_subset_without_an_emotion_is_refused(count):
+    with pytest.raises(ValueError, match=r"of 30 utterances has none of \d+ '\w+'; draw more"):
+        stratified_subset(LABELS, LABELS, count, 0)
+
+
+SIZES = {"Ses01": 1085, "Ses02": 1023, "Ses03": 1151, "Ses04": 1031, "Ses05": 1241}
+GOLDEN = {
+    # turns: (to train, to validate, first and last place that validates, hash of all of them)
+    4446: (3556, 890, 158, 3435, "e11aa627e2a8601f"),
+    4508: (3606, 902, 2492, 1704, "d1f63d075aeadb64"),
+    4380: (3504, 876, 727, 1292, "b6104a466c83651d"),
+    4500: (3600, 900, 991, 382, "10fa391ff19c6702"),
+    4290: (3432, 858, 1123, 3640, "bfe3bf00b5bf4fc2"),
+}
+
+
+def permutation_by_hand(count: int) -> list[int]:
+    """Return what torch.randperm makes of seed 0: numpy's Mersenne Twister, Fisher-Yates."""
+    twister = np.random.MT19937()
+    twister._legacy_seeding(0)
+    places = list(range(count))
+    for i in range(count - 1):
+        j = i + int(twister.random_raw()) % (count - i)
+        places[i], places[j] = places[j], places[i]
+    return places
+
+
+@pytest.mark.parametrize("count", GOLDEN)
+def test_the_permutation_is_golden_and_can_be_done_by_hand(count: int) -> None:
+    assert list(GOLDEN) == [5531 - size for size in SIZES.values()]
+    split = split_turns([str(place) for place in range(count)])
+    num_train, num_valid, first, last, digest = GOLDEN[count]
+    assert (len(split.train), len(split.valid)) == (num_train, num_valid)
+    assert (split.valid[0], split.valid[-1]) == (str(first), str(last))
+    assert hashlib.sha256("\n".join(split.valid).encode()).hexdigest()[:16] == digest
+    by_hand = [str(place) for place in permutation_by_hand(count)]
+    assert [*split.train, *split.valid] == by_hand
+
+
+def test_it_is_what_the_global_generator_gives_and_that_is_left_alone() -> None:
+    turns = [f"turn{place}" for place in range(101)]
+    torch.manual_seed(5)
+    split = split_turns(turns)
+    left_alone = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(1), left_alone)
+    torch.manual_seed(0)
+    train, valid = random_split(turns, [80, 21])
+    assert (split.train, split.valid) == (tuple(train), tuple(valid))
+
+
+def turns_of(session: str) -> list[str]:
+    """Return eight turns of a session, two dialogues of two speakers."""
+    return [
+        f"{session}{who}_impro0{dialogue}_{speaker}00{number}"
+        for who in "FM"
+        for dialogue in "1"
+        for speaker in "FM"
+        for number in range(2)
+    ]
+
+
+@pytest.fixture
+def published(monkeypatch, tmp_path):
+    """Write files in S3PRL's form for a corpus of 40 turns, and have them taken for its own."""
+    known = {}
+    for session in SIZES:
+        # In an order that no sorting gives.
+        turns = [turn for other in SIZES if other != session for turn in turns_of(other)[::-1]]
+        meta = [{"path": f"Session{t[4]}/x/{t}.wav", "label": "sad"} for t in turns]
+        path = tmp_path / f"lists/Session{session[-1]}/train_meta_data.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"labels": {}, "meta_data": meta}))
+        content = path.read_bytes()
+        valid = sorted(turns[place] for place in permutation_by_hand(32)[25:])
+        digests = [hashlib.sha256(text).hexdigest() for text in (
+            content, "".join(f"{turn}\n" for turn in valid).encode())]  # fmt: skip
+        known[session] = (len(content), *digests)
+    monkeypatch.setattr(splits, "PUBLISHED", known)
+    monkeypatch.setattr(splits, "URL", "http://127.0.0.1:9/none")
+    monkeypatch.setattr("espnet2_ext.corpora.download.time.sleep", lambda seconds: None)
+    return tmp_path / "lists"
+
+
+@pytest.fixture
+def corpus():
+    """Return the 40 utterances as our data directory names them: by who speaks."""
+    made = {}
+    for session in SIZES:
+        for turn in turns_of(session):
+            speaker = session + turn.rpartition("_")[2][0]
+            key = f"{speaker}-{turn}"
+            made[key] = Utterance(key, speaker, "x", emotion="sad", session=session)
+    return made
+
+
+def test_folds_of_published_files(published, corpus) -> None:
+    lists = read_superb(published)
+    folds = folds_of("superb", corpus, superb=lists)
+    assert folds == folds_of("superb", corpus, superb=lists, seed=7)
+    for fold, (session, split) in zip(folds, lists.items(), strict=True):
+        assert (len(split.train), len(split.valid)) == (25, 7)
+        assert {key.partition("-")[2] for key in fold.valid} == set(split.valid)
+        assert {key.partition("-")[2] for key in fold.train} == set(split.train)
+        assert {corpus[key].session for key in fold.test} == {session}
+        assert fold.description == (
+            f"test {session}; valid 7 utterances of the others, as S3PRL splits them"
+        )
+
+
+def test_a_file_that_is_not_there_is_fetched(published, monkeypatch) -> None:
+    content = (published / "Session2/train_meta_data.json").read_bytes()
+    (published / "Session2/train_meta_data.json").unlink()
+    with pytest.raises(DownloadError, match=r"Session2/train_meta.*or give the folder .*meta_data"):
+        read_superb(published)
+    fetched = []
+
+    def download(remote, path, show):
+        fetched.append((remote.url, remote.size_bytes, remote.checksum))
+        path.write_bytes(content)
+
+    monkeypatch.setattr(splits, "download", download)
+    read_superb(published)
+    digest = hashlib.sha256(content).hexdigest()
+    url = "http://127.0.0.1:9/none/Session2/train_meta_data.json"
+    assert fetched == [(url, len(content), f"sha256:{digest}")]
+
+
+def test_another_file_is_refused_and_left_alone(published) -> None:
+    path = published / "Session3/train_meta_data.json"
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(ValueError, match="Session3/train_meta_data.json: not the file that S3PRL"):
+        read_superb(published)
+    assert path.read_text().endswith("} ")
+
+
+def test_another_permutation_is_refused(published, monkeypatch) -> None:
+    monkeypatch.setattr(splits, "SEED", 1)
+    with pytest.raises(ValueError, match="this version of PyTorch permutes otherwise, so SUPERB's"):
+        read_superb(published)
+
+
+def test_other_data_are_refused(published, corpus) -> None:
+    lists = read_superb(published)
+    lacking = {key: value for key, value in corpus.items() if key != "Ses02F-Ses02F_impro01_F000"}
+    with pytest.raises(ValueError, match="fold_1: 1 of 32 published turns are not in the data, 0 "):
+        folds_of("superb", lacking, superb=lists)
+    extra = Utterance("Ses03F-x", "Ses03F", "x", emotion="sad", session="Ses03")
+    with pytest.raises(ValueError, match="1 of the data are not published, such as x; prepare IEM"):
+        folds_of("superb", {**corpus, "Ses03F-x": extra}, superb=lists)
+    other = {key: Utterance(key, "s", "x", emotion="sad", session="1") for key in corpus}
+    with pytest.raises(ValueError, match=r"session 1 is none of Ses01.*IEMOCAP; use .* loso_share"):
+        folds_of("superb", other, superb=lists)
+
+
+@pytest.mark.skipif("SUPERB_LISTS" not in os.environ, reason="SUPERB_LISTS names no lists")
+def test_the_published_lists_themselves() -> None:
+    ends = {
+        "Ses01": ("Ses02M_impro05_F008", "Ses05F_impro06_M010"),
+        "Ses02": ("Ses04F_impro07_F066", "Ses03F_script02_2_F023"),
+        "Ses03": ("Ses01M_impro03_F010", "Ses02F_script02_1_M024"),
+        "Ses04": ("Ses01M_script03_1_F015", "Ses01F_script01_1_F041"),
+        "Ses05": ("Ses02F_impro03_M024", "Ses04F_impro03_M021"),
+    }
+    for session, split in read_superb(os.environ["SUPERB_LISTS"]).items():
+        assert (split.valid[0], split.valid[-1]) == ends[session]
+        expected = GOLDEN[5531 - SIZES[session]]
+        assert (len(split.train), len(split.valid)) == expected[:2]
+        assert session not in {turn[:5] for turn in split.train + split.valid}
+
+
+IDS = ["a-1", "a-2", "b-1"]
+
+
+@pytest.fixture
+def write_lists(tmp_path):
+    def write(text):
+        (tmp_path / "given.csv").write_text(text)
+        return tmp_path / "given.csv"
+
+    return write
+
+
+def test_folds_and_parts(write_lists):
+    path = write_lists("utterance,fold\na-1,1\na-2,2\nb-1,1\n")
+    assert read_given(path, IDS) == ("fold", {"a-1": "1", "a-2": "2", "b-1": "1"})
+    path = write_lists("part,utterance\ntrain,a-1\nunused,a-2\ntest,b-1\n")
+    assert read_given(path, IDS) == ("part", {"a-1": "train", "a-2": "unused", "b-1": "test"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("utterance\na-1\n", "give one of the columns 'fold' and 'part', not 0"),
+        ("utterance,fold,part\na-1,1,test\n", "give one of the columns 'fold' and 'part', not 2"),
+        ("utterance,fold\na-1,1\nc-1,1\n", "given.csv:3: c-1: not in the data directory"),
+        ("utterance,fold\na-1,1\na-1,2\n", "given.csv:3: a-1: stands twice; remove one"),
+        ("utterance,part\na-1,dev\n", "given.csv:2: part 'dev': unknown; write train, valid"),
+        ("utterance,fold\na-1,1\n", r"2 utterances have no line, such as a-2; add them$"),
+        ("utterance,part\na-1,test\n", "such as a-2; add them, with part unused where"),
+        ("utterance,voice\na-1,1\n", "given.csv:1: unknown column 'voice'"),
+    ],
+)
+def test_read_given_refuses(write_lists, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_given(write_lists(text), IDS)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -222,6 +508,8 @@ def test_given_refuses(utterances, write_given):
         ("loso", {"max_train": 3}, "loso fold_1: max_train: a subset of 3 of 48 utterances has no"),
         ("loso", {"folds_csv": "x"}, "loso: protocol 'given' and folds_csv go together"),
         ("given", {}, "given: protocol 'given' and folds_csv go together"),
+        ("loso", {"superb": {}}, "loso: protocol 'superb' and its published lists go together"),
+        ("superb", {}, "superb: protocol 'superb' and its published lists go together"),
     ],
 )
 def test_options_that_do_not_fit(name, options, message, utterances):
