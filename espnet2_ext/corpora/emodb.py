@@ -286,7 +286,7 @@ def _of_esd(folder: Path) -> list[Source]:
             key.utterance_id,
             key.speaker,
             f"{root}/{release.wavs[key]}",
-            selection.words.texts.get(key, ""),
+            release.texts.get(key, ""),
         )
         for key in selection.kept
     ]

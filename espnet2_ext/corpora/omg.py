@@ -18,12 +18,22 @@ and many links are dead. What of the corpus is left on the day is counted in
 ``omg_attrition.tsv``; the recipe's README has the commands. The rights in the videos are
 their makers'; nothing of the corpus is passed on with this code.
 
-Traps, and what is done here:
+What is special, and what is done:
 
-* Rows of means without a video, a blank after a file name, five columns in the test set's
-  file, line ends in transcripts.
+* The csv files have rows of means without a video, which are counted and passed over; a blank
+  after a file name; line ends in transcripts; and five columns in the test set's file::
+
+      link,start,end,video,utterance,arousal,valence,EmotionMaxVote
+      https://www.youtube.com/watch?v=AbCdEfGhIjK,12.5,19.25,5b44393ed_2,utterance_7.mp4,0.3,-0.1,4
+
+* What a user has of the videos depends on the route and the day; at any depth up to three::
+
+      <video>/utterance_7.mp4      cut by the corpus's own script
+      <video>.mp4                  whole, by that script (youtube_videos_temp)
+      <YouTube id>.<m4a or other>  whole, by another downloader
+
 * Neighbours overlap by 0.4 s or so, 408 s in train: each second goes to the utterance
-  that begins first. Folders of annotations are called like video files.
+  that begins first, also across training, validation and test.
 * Splits share YouTube videos and so persons: how many is logged. Speakers are not kept
   apart, as [P2V] does not either.
 * Who speaks is not said: the nine digits of a video id nearly always mean one link.
@@ -34,29 +44,21 @@ Source: [P2V] IV-A, Table III.
 
 import csv
 import logging
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from espnet2_ext.corpora.copies import find_release_folder, self_check, visible
+from espnet2_ext.corpora.copies import find_release_folder, log_left_out, self_check, visible
 from espnet2_ext.corpora.pretraining import with_another_voice, write_with_union
 from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.data.tables import report_rejected
 
-# The csv files of OMG-Emotion: which part of which YouTube video is which utterance.
-#
-# ::
-#
-#     link,start,end,video,utterance,arousal,valence,EmotionMaxVote
-#     https://www.youtube.com/watch?v=AbCdEfGhIjK,12.5,19.25,5b44393ed_2,utterance_7.mp4,0.31,-0.12,4
-#
-# The file of the test set without labels has the first five columns. Copies are about
-# whose last rows hold means and name no video; such rows are counted and passed over.
+logger = logging.getLogger(__name__)
 
 VIDEO_FILES = {
     "train": ("omg_TrainVideos.csv",),
@@ -67,31 +69,27 @@ VIDEO_FILES = {
 TRANSCRIPT_FILES = ("omg_TrainTranscripts.csv", "omg_ValidationTranscripts.csv")
 EMOTIONS = ("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
 """By EmotionMaxVote, 0 to 6."""
-_LABELS = {
-    "train": (293, 113, 60, 713, 891, 346, 26),
-    "valid": (61, 48, 18, 207, 196, 79, 8),
-}
+_COUNTS = {"train": (2442, 231, 125), "valid": (617, 60, 46), "test": (2229, 204, 141)}
+_LABELS = {"train": (293, 113, 60, 713, 891, 346, 26), "valid": (61, 48, 18, 207, 196, 79, 8)}
 EXPECTED = {
-    "train utterances": 2442,
-    "train videos": 231,
-    "train links": 125,
-    "valid utterances": 617,
-    "valid videos": 60,
-    "valid links": 46,
-    "test utterances": 2229,
-    "test videos": 204,
-    "test links": 141,
-    "links": 258,
-} | {
-    f"{split} {emotion}": number
-    for split, numbers in _LABELS.items()
-    for emotion, number in zip(EMOTIONS, numbers, strict=True)
-}
+    f"{split} {what}": number
+    for names, table in ((("utterances", "videos", "links"), _COUNTS), (EMOTIONS, _LABELS))
+    for split, numbers in table.items()
+    for what, number in zip(names, numbers, strict=True)
+} | {"links": 258}
 """Of the published csv files; a link is a YouTube video, of which "videos" are parts."""
+ATTRITION = "omg_attrition.tsv"
+ALONE = "the only utterance of its speaker in the test split, so that none gives it a voice"
+TEST_CHOICES = ("in", "out")
+ANNOTATIONS = "DetailedAnnotation"
+"""Not opened: its folders, not files, are called utterance_<N>.mp4."""
+WHOLE_SUFFIXES = (".mp4", ".m4a", ".webm", ".mkv", ".opus", ".ogg", ".mp3", ".aac", ".wav", ".flac")
+LEVELS_BELOW = 3
+MIN_REST_S = 0.3
+"""Utterances of which the others leave less than this are left out."""
 
-_NEEDED = ("link", "start", "end", "video", "utterance")
 _LINK = re.compile(r"(?:[?&]v=|youtu\.be/|/embed/)([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
-_VIDEO = re.compile(r"([0-9a-f]{9})(?:_(\d+))?")
+_VIDEO = re.compile(r"[0-9a-f]{9}(?:_\d+)?")
 _UTTERANCE = re.compile(r"utterance_(\d+)\.mp4")
 
 
@@ -133,15 +131,121 @@ class Clip:
         return self.video, self.number
 
 
-def is_video(name: str) -> bool:
-    """Return whether a name is that of a video in the csv files."""
-    return _VIDEO.fullmatch(name) is not None
+class Media(NamedTuple):
+    """What was found: files of single utterances, and whole videos by the stem of the name."""
+
+    cut: dict[tuple[str, int], Path]
+    whole: dict[str, Path]
+
+    def source(self, clip: Clip) -> Path | None:
+        """Return the file that should hold an utterance, its own rather than a whole video."""
+        whole = self.whole.get(clip.video) or self.whole.get(clip.link)
+        return self.cut.get(clip.key) or whole
 
 
-def utterance_number(name: str) -> int | None:
-    """Return the number in ``utterance_7.mp4``; None for another name."""
-    found = _UTTERANCE.fullmatch(name)
-    return int(found[1]) if found else None
+def count(clips: Iterable[Clip]) -> Counter[str]:
+    """Return the numbers of a corpus by the names of `EXPECTED`."""
+    clips = list(clips)
+    found = Counter(f"{clip.split} utterances" for clip in clips)
+    found.update(f"{clip.split} {clip.emotion}" for clip in clips if clip.emotion)
+    found.update(f"{split} videos" for split, _ in {(c.split, c.video) for c in clips})
+    found.update(f"{split} links" for split, _ in {(c.split, c.link) for c in clips})
+    found["links"] = len({clip.link for clip in clips})
+    return found
+
+
+def prepare(
+    db: str | Path,
+    data: str | Path,
+    *,
+    media_dir: str | Path | None = None,
+    audio_dir: str | Path = "downloads",
+    tests: str = "in",
+    num_workers: int = 1,
+    allow_incomplete: bool = False,
+) -> dict[str, list[Utterance]]:
+    """Write the sound of all utterances and the data directories; return the utterances by set.
+
+    A run that was killed goes on where it was. Videos that are not there are counted in
+    ``omg_attrition.tsv`` and listed in ``rejected.tsv``; they are no error, unless one of
+    the splits has none at all.
+
+    Args:
+        db: the folder of the csv files, or up to two above it.
+        data: gets ``omg``, which is all that is for pretraining, and ``omg_train``,
+            ``omg_valid`` and ``omg_test``, the last with ``pairs/reconstruction``.
+        media_dir: folder of the videos, up to three levels deep; none for that of the csv
+            files.
+        audio_dir: gets ``omg`` with the flac files, about 0.6 GB.
+        tests: ``in``: the corpus's test split is in ``omg``, as [P2V] uses all; ``out``: not.
+        num_workers: processes that decode.
+        allow_incomplete: warn of csv files or rows that are missing and go on.
+
+    Raises:
+        ValueError: an unknown choice, no csv files, malformed ones or not all, or no sound
+            for one of the sets.
+    """
+    if tests not in TEST_CHOICES:
+        raise ValueError(f"tests is {tests!r}; give {' or '.join(TEST_CHOICES)}")
+    folder = find_release_folder(
+        db, "OMG-Emotion", _has_tables, "OMG-Emotion: omg_TrainVideos.csv and the other csv files"
+    )
+    left_out: Counter[str] = Counter()
+    clips = read_clips(folder, left_out)
+    self_check(folder, "OMG-Emotion", EXPECTED, count(clips), allow_incomplete=allow_incomplete)
+    media_root = folder if media_dir is None else Path(media_dir)
+    if not media_root.is_dir():
+        raise ValueError(f"{media_root}: no such folder; give the folder of the videos")
+    media = find_media(media_root, left_out)
+    log_left_out(folder, left_out)
+    present = [clip for clip in clips if media.source(clip)]
+    rejected = {
+        clip.utterance_id: f"no video of {clip.video} or https://youtu.be/{clip.link}"
+        for clip in clips
+        if not media.source(clip)
+    }
+    starts = without_overlaps(present)
+    _log_overlaps(folder, starts)
+    for clip, start_s in list(starts.items()):
+        if (rest_s := clip.stop_s - start_s) < MIN_REST_S:
+            rejected[clip.utterance_id] = f"all but {rest_s:.3f} s of it is in earlier utterances"
+            del starts[clip]
+    audio = Path(audio_dir).resolve() / "omg"
+    outputs = {clip: f"{audio}/{clip.utterance_id}.flac" for clip in starts}
+    reasons = extract_audio(
+        plan_jobs(starts, media, outputs),
+        audio,
+        description="taking the sound out of OMG-Emotion",
+        num_workers=num_workers,
+    )
+    rejected |= {c.utterance_id: fault for c in starts if (fault := reasons[outputs[c]])}
+    kept = [clip for clip in starts if clip.utterance_id not in rejected]
+    _write_attrition(Path(data) / ATTRITION, clips, kept)
+    report_rejected(Path(data) / "omg", rejected, len(clips))
+    _log_shared_links(folder, kept)
+    texts = read_transcripts(folder)
+    words = {clip.utterance_id: texts[clip.key] for clip in kept if clip.key in texts}
+    sets: dict[str, list[Utterance]] = {split: [] for split in VIDEO_FILES}
+    for clip in kept:
+        sets[clip.split].append(
+            Utterance(
+                clip.utterance_id,
+                clip.speaker,
+                outputs[clip],
+                emotion=clip.emotion,
+                session=clip.link,
+                dialogue=clip.video,
+                language="eng",
+            )
+        )
+    union = sets["train"] + sets["valid"] + (sets["test"] if tests == "in" else [])
+    sets["test"], alone = with_another_voice(sets["test"])
+    left_out_of_test = {utterance.utterance_id: ALONE for utterance in alone}
+    return write_with_union(data, "omg", sets, union, words, rejected, left_out_of_test)
+
+
+def _has_tables(path: Path) -> bool:
+    return any((path / name).is_file() for names in VIDEO_FILES.values() for name in names)
 
 
 def read_clips(root: Path, left_out: Counter[str]) -> list[Clip]:
@@ -155,17 +259,16 @@ def read_clips(root: Path, left_out: Counter[str]) -> list[Clip]:
         path = next((root / name for name in names if (root / name).is_file()), None)
         if path is None:
             continue
-        for line, row in _rows(path, _NEEDED):
+        for place, row in _rows(path, "link", "start", "end", "video", "utterance"):
             if not row["video"]:
                 left_out["rows without a video"] += 1
                 continue
-            clip = _clip(f"{path}:{line}", row, split)
-            if clip.key in clips:
+            clip = _clip(place, row, split)
+            if clips.setdefault(clip.key, clip) is not clip:
                 raise ValueError(
-                    f"{path}:{line}: {row['video']} {row['utterance']}: stands twice; fetch the "
-                    "csv files again"
+                    f"{place}: {row['video']} {row['utterance']}: stands twice; fetch the csv "
+                    "files again"
                 )
-            clips[clip.key] = clip
     return sorted(clips.values())
 
 
@@ -177,31 +280,15 @@ def read_transcripts(root: Path) -> dict[tuple[str, int], str]:
     """
     words = {}
     for path in (root / name for name in TRANSCRIPT_FILES if (root / name).is_file()):
-        for line, row in _rows(path, ("video", "utterance", "transcript")):
+        for place, row in _rows(path, "video", "utterance", "transcript"):
             text = " ".join(row["transcript"].split())
             if row["video"] and text:
-                words[row["video"], _number(f"{path}:{line}", row)] = text
+                words[row["video"], _number(place, row)] = text
     return words
 
 
-def count(clips: Iterable[Clip]) -> Counter[str]:
-    """Return the numbers of a corpus by the names of `EXPECTED`."""
-    found: Counter[str] = Counter()
-    videos, links = set(), set()
-    for clip in clips:
-        found[f"{clip.split} utterances"] += 1
-        if clip.emotion is not None:
-            found[f"{clip.split} {clip.emotion}"] += 1
-        videos.add((clip.split, clip.video))
-        links.add((clip.split, clip.link))
-    found.update(f"{split} videos" for split, _ in videos)
-    found.update(f"{split} links" for split, _ in links)
-    found["links"] = len({link for _, link in links})
-    return found
-
-
-def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield line and stripped fields of every row; a field that a row lacks is empty."""
+def _rows(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield place and stripped fields of every row; a field that a row lacks is empty."""
     line = 1
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
@@ -217,7 +304,7 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, 
                 first_line, line = line + 1, reader.line_num
                 row = dict.fromkeys(header, "")
                 row.update((name, value.strip()) for name, value in zip(header, fields))
-                yield first_line, row
+                yield f"{path}:{first_line}", row
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}:{line}: not a csv in UTF-8 ({error}); fetch it again") from error
 
@@ -227,7 +314,7 @@ def _clip(place: str, row: dict[str, str], split: str) -> Clip:
     link = _LINK.search(row["link"])
     if link is None:
         raise ValueError(f"{place}: link {row['link']!r:.80} holds no YouTube id of 11 letters")
-    if not is_video(row["video"]):
+    if not _VIDEO.fullmatch(row["video"]):
         raise ValueError(f"{place}: video {row['video']!r:.80} is not nine digits and a number")
     try:
         start_s, stop_s = float(row["start"]), float(row["end"])
@@ -245,74 +332,29 @@ def _clip(place: str, row: dict[str, str], split: str) -> Clip:
 
 
 def _number(place: str, row: dict[str, str]) -> int:
-    number = utterance_number(row["utterance"])
-    if number is None:
+    match = _UTTERANCE.fullmatch(row["utterance"])
+    if match is None:
         raise ValueError(f"{place}: utterance {row['utterance']!r:.80} is not utterance_<N>.mp4")
-    return number
+    return int(match[1])
 
 
-# The sound of OMG-Emotion on disk: which file holds which utterance, and which part of it.
-#
-# The corpus is a list of YouTube links, so what a user has depends on the route and the day::
-#
-#     <any folder>/<video>/utterance_7.mp4      cut by the corpus's own script
-#     <any folder>/<video>.mp4                  whole, by that script (youtube_videos_temp)
-#     <any folder>/<YouTube id>.<m4a or other>  whole, by another downloader
-#
-# Neighbouring utterances overlap by 0.4 s or so: a second of sound is given to the
-# utterance that begins first, also across training, validation and test.
-
-WHOLE_SUFFIXES = frozenset(
-    (".mp4", ".m4a", ".webm", ".mkv", ".opus", ".ogg", ".mp3", ".aac", ".wav", ".flac")
-)
-MIN_REST_S = 0.3
-"""Utterances of which the others leave less than this are left out."""
-LEVELS_BELOW = 3
-ANNOTATIONS = "DetailedAnnotation"
-
-
-@dataclass(frozen=True)
-class Media:
-    """What was found: files of single utterances, and whole videos by the stem of the name."""
-
-    cut: dict[tuple[str, int], Path] = field(default_factory=dict)
-    whole: dict[str, Path] = field(default_factory=dict)
-
-
-def find_media(root: str | Path, left_out: Counter[str]) -> Media:
-    """Return what lies in a folder and up to three below; hidden names are counted.
-
-    ``DetailedAnnotation`` is not opened: its folders, not files, are called
-    utterance_<N>.mp4. Of files for the same thing the first by name is taken.
-    """
-    media = Media()
-    level = [Path(root)]
+def find_media(root: Path, left_out: Counter[str]) -> Media:
+    """Return what lies in a folder and up to three below; of two for the same the first."""
+    media = Media({}, {})
+    level = [root]
     for _ in range(LEVELS_BELOW + 1):
         below = []
-        for folder in level:
-            for entry in visible(folder, left_out):
-                if entry.is_dir():
-                    if entry.name != ANNOTATIONS and not entry.name.endswith(".mp4"):
-                        below.append(Path(entry.path))
-                else:
-                    _enter(media, folder, entry)
+        for folder, entry in ((f, entry) for f in level for entry in visible(f, left_out)):
+            path, number = Path(entry.path).absolute(), _UTTERANCE.fullmatch(entry.name)
+            if entry.is_dir():
+                if entry.name != ANNOTATIONS and not entry.name.endswith(".mp4"):
+                    below.append(Path(entry.path))
+            elif number and _VIDEO.fullmatch(folder.name):
+                media.cut.setdefault((folder.name, int(number[1])), path)
+            elif path.suffix.lower() in WHOLE_SUFFIXES:
+                media.whole.setdefault(path.stem, path)
         level = below
     return media
-
-
-def _enter(media: Media, folder: Path, entry: os.DirEntry[str]) -> None:
-    """Enter a file of one of the three kinds."""
-    path = Path(entry.path).absolute()
-    number = utterance_number(entry.name)
-    if number is not None and is_video(folder.name):
-        media.cut.setdefault((folder.name, number), path)
-    elif path.suffix.lower() in WHOLE_SUFFIXES:
-        media.whole.setdefault(path.stem, path)
-
-
-def has_media(clip: Clip, media: Media) -> bool:
-    """Return whether there is a file that should hold the utterance."""
-    return bool({clip.video, clip.link} & media.whole.keys()) or clip.key in media.cut
 
 
 def without_overlaps(clips: Sequence[Clip]) -> dict[Clip, float]:
@@ -339,135 +381,47 @@ def plan_jobs(
 
     Args:
         starts: of the utterances to take, all of which have media.
-        media: where they are; a file of one utterance is preferred to a whole video.
+        media: where they are.
         outputs: the flac of each utterance.
     """
     cuts: dict[Path, list[Cut]] = {}
     for clip, start_s in starts.items():
         if clip.key in media.cut:
-            source = media.cut[clip.key]
             cut = Cut(outputs[clip], round(start_s - clip.start_s, 6))
         else:
-            source = media.whole.get(clip.video) or media.whole[clip.link]
             cut = Cut(outputs[clip], start_s, clip.stop_s)
+        source = media.source(clip)
+        assert source is not None
         cuts.setdefault(source, []).append(cut)
     return [VideoJob(str(source), tuple(cuts[source])) for source in sorted(cuts)]
 
 
-logger = logging.getLogger(__name__)
-
-LANGUAGE = "eng"
-ATTRITION = "omg_attrition.tsv"
-ALONE = "the only utterance of its speaker in the test split, so that none gives it a voice"
-TEST_CHOICES = ("in", "out")
-_EXPECTED_TREE = "OMG-Emotion: omg_TrainVideos.csv and the other csv files"
-
-
-def prepare(
-    db: str | Path,
-    data: str | Path,
-    *,
-    media_dir: str | Path | None = None,
-    audio_dir: str | Path = "downloads",
-    tests: str = "in",
-    num_workers: int = 1,
-    allow_incomplete: bool = False,
-) -> dict[str, list[Utterance]]:
-    """Write the sound of all utterances and the data directories; return the utterances.
-
-    A run that was killed goes on where it was. Videos that are not there are counted in
-    ``omg_attrition.tsv`` and listed in ``rejected.tsv``; they are no error, unless one of
-    the splits has none at all.
-
-    Args:
-        db: the folder of the csv files, or up to two above it.
-        data: gets ``omg``, which is all that is for pretraining, and ``omg_train``,
-            ``omg_valid`` and ``omg_test``, the last with ``pairs/reconstruction``.
-        media_dir: folder of the videos, up to three levels deep; none for that of the csv
-            files.
-        audio_dir: gets ``omg`` with the flac files, about 0.6 GB.
-        tests: ``in``: the corpus's test split is in ``omg``, as [P2V] uses all; ``out``: not.
-        num_workers: processes that decode.
-        allow_incomplete: warn of csv files or rows that are missing and go on.
-
-    Returns:
-        The utterances by name of the set, sorted by id.
-
-    Raises:
-        ValueError: an unknown choice, no csv files, malformed ones or not all, or no sound
-            for one of the sets; one line with the place and the remedy.
-    """
-    if tests not in TEST_CHOICES:
-        raise ValueError(f"tests is {tests!r}; give {' or '.join(TEST_CHOICES)}")
-    folder = find_release_folder(db, "OMG-Emotion", _has_tables, _EXPECTED_TREE)
-    left_out: Counter[str] = Counter()
-    clips = read_clips(folder, left_out)
-    self_check(folder, "OMG-Emotion", EXPECTED, count(clips), allow_incomplete=allow_incomplete)
-    media_root = folder if media_dir is None else Path(media_dir)
-    if not media_root.is_dir():
-        raise ValueError(f"{media_root}: no such folder; give the folder of the videos")
-    media = find_media(media_root, left_out)
-    for reason, number in sorted(left_out.items()):
-        logger.info("%s: passed over: %d %s", folder, number, reason)
-    present = [clip for clip in clips if has_media(clip, media)]
-    rejected = {
-        clip.utterance_id: f"no video of {clip.video} or https://youtu.be/{clip.link}"
-        for clip in clips
-        if not has_media(clip, media)
-    }
-    outputs = {
-        clip: str(Path(audio_dir).resolve() / "omg" / f"{clip.utterance_id}.flac")
-        for clip in present
-    }
-    starts = _usable_starts(folder, present, rejected)
-    reasons = extract_audio(
-        plan_jobs(starts, media, outputs),
-        Path(audio_dir).resolve() / "omg",
-        description="taking the sound out of OMG-Emotion",
-        num_workers=num_workers,
-    )
-    rejected |= {c.utterance_id: fault for c in starts if (fault := reasons[outputs[c]])}
-    kept = [clip for clip in starts if clip.utterance_id not in rejected]
-    _write_attrition(Path(data) / ATTRITION, clips, kept)
-    report_rejected(Path(data) / "omg", rejected, len(clips))
-    return _write_sets(data, folder, kept, outputs, rejected, tests)
-
-
-def _has_tables(path: Path) -> bool:
-    return any((path / name).is_file() for names in VIDEO_FILES.values() for name in names)
-
-
-def _usable_starts(
-    folder: Path, present: Sequence[Clip], rejected: dict[str, str]
-) -> dict[Clip, float]:
-    """Return where the utterances begin without overlaps; those that others hold are rejected."""
-    starts = without_overlaps(present)
-    given_s = sum(start_s - clip.start_s for clip, start_s in starts.items())
-    number = sum(start_s > clip.start_s for clip, start_s in starts.items())
+def _log_overlaps(folder: Path, starts: Mapping[Clip, float]) -> None:
+    given_s = [start_s - clip.start_s for clip, start_s in starts.items() if start_s > clip.start_s]
     logger.info(
-        f"{folder}: {number} utterances begin before the one before them ends; these {given_s:.1f} "
-        "s are left to the earlier one"
+        f"{folder}: {len(given_s)} utterances begin before the one before them ends; these "
+        f"{sum(given_s):.1f} s are left to the earlier one"
     )
-    short = [clip for clip in present if clip.stop_s - starts[clip] < MIN_REST_S]
-    for clip in short:
-        rest_s = clip.stop_s - starts.pop(clip)
-        rejected[clip.utterance_id] = f"all but {rest_s:.3f} s of it is in earlier utterances"
-    return starts
+
+
+def _log_shared_links(folder: Path, kept: Sequence[Clip]) -> None:
+    links = {split: {c.link for c in kept if c.split == split} for split in VIDEO_FILES}
+    for split in ("valid", "test"):
+        logger.info(
+            "%s: %d of %d YouTube videos of %s are in train too",
+            *(folder, len(links[split] & links["train"]), len(links[split]), split),
+        )
 
 
 def _write_attrition(path: Path, clips: Sequence[Clip], kept: Sequence[Clip]) -> None:
     """Write and log, by split, how much of what is listed is there."""
+    kinds = ("utterances", "hours", "links")
+    heads = [f"{what} {which}" for what in kinds for which in ("listed", "here")]
     with atomic_open(path) as stream:
-        heads = [
-            f"{what} {which}"
-            for what in ("utterances", "hours", "links")
-            for which in ("listed", "here")
-        ]
         stream.write("\t".join(["split", *heads]) + "\n")
         for split in (*VIDEO_FILES, "all"):
             row = [split]
-            amounts = [_amounts(part, split) for part in (clips, kept)]
-            for listed, here in zip(*amounts, strict=True):
+            for listed, here in zip(_amounts(clips, split), _amounts(kept, split), strict=True):
                 row += [listed, here]
             stream.write("\t".join(row) + "\n")
             logger.info("OMG-Emotion %s: " + ", ".join(f"{head} %s" for head in heads), *row)
@@ -478,40 +432,3 @@ def _amounts(clips: Sequence[Clip], split: str) -> tuple[str, str, str]:
     chosen = [clip for clip in clips if split in (clip.split, "all")]
     hours = sum(clip.stop_s - clip.start_s for clip in chosen) / 3600
     return str(len(chosen)), f"{hours:.2f}", str(len({clip.link for clip in chosen}))
-
-
-def _write_sets(
-    out_data: str | Path,
-    folder: Path,
-    kept: Sequence[Clip],
-    outputs: Mapping[Clip, str],
-    rejected: dict[str, str],
-    tests: str,
-) -> dict[str, list[Utterance]]:
-    """Write the data directories and return their utterances."""
-    links = {split: {c.link for c in kept if c.split == split} for split in VIDEO_FILES}
-    for split in ("valid", "test"):
-        logger.info(
-            "%s: %d of %d YouTube videos of %s are in train too",
-            *(folder, len(links[split] & links["train"]), len(links[split]), split),
-        )
-    texts = read_transcripts(folder)
-    by_split: dict[str, list[Utterance]] = {split: [] for split in VIDEO_FILES}
-    for clip in kept:
-        by_split[clip.split].append(
-            Utterance(
-                clip.utterance_id,
-                clip.speaker,
-                outputs[clip],
-                emotion=clip.emotion,
-                session=clip.link,
-                dialogue=clip.video,
-                language=LANGUAGE,
-            )
-        )
-    words = {clip.utterance_id: texts[clip.key] for clip in kept if clip.key in texts}
-    parts = ("train", "valid", "test") if tests == "in" else ("train", "valid")
-    union = [utterance for part in parts for utterance in by_split[part]]
-    by_split["test"], alone = with_another_voice(by_split["test"])
-    left_out_of_test = {utterance.utterance_id: ALONE for utterance in alone}
-    return write_with_union(out_data, "omg", by_split, union, words, rejected, left_out_of_test)

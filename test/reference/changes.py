@@ -1,8 +1,10 @@
-"""Change a made-up copy of a corpus for the time of a block."""
+"""Change a made-up copy of a corpus for the time of a block, and check that it is refused."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 
 @contextmanager
@@ -28,3 +30,13 @@ def added(path: Path, content: bytes = b"") -> Iterator[None]:
         yield
     finally:
         path.unlink()
+
+
+def refused(
+    prepare: Callable[..., object], copy: Path, out: Path, message: str, **options: object
+) -> None:
+    """Check that a copy is refused with one line, which matches, and that nothing is written."""
+    with pytest.raises(ValueError, match=message) as caught:
+        prepare(copy, out, **options)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()

@@ -2,13 +2,12 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import soundfile
+from reference.changes import changed
 from reference.msp_improv_copy import (
     Labels,
     wav_path,
@@ -30,20 +29,6 @@ SMALL = dict(num_valid=3, num_test=4, allow_incomplete=True)
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a whole copy; a test that changes it puts it back."""
     return write_copy(tmp_path_factory.mktemp("improv"), whole_plan())
-
-
-@contextmanager
-def changed(path: Path, content: bytes | None = None) -> Iterator[None]:
-    """Take a file or folder away, or give the file other content, until the block ends."""
-    aside = path.with_name(f".{path.name}.aside")
-    path.rename(aside)
-    if content is not None:
-        path.write_bytes(content)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        aside.rename(path)
 
 
 def small_plan() -> Labels:
@@ -206,7 +191,7 @@ def test_wavs_without_label_or_in_the_wrong_place(tmp_path: Path):
         rf"session1/S01A/P\); 1 wavs without a label, first improv_M01-MSP-IMPROV-{names[39]} "
         r"\(no label\); 1 wavs whose folders contradict their id, first "
         rf"session1/S02H/R/MSP-IMPROV-{names[0]}.wav \(session1/S01A/P by its id\); 3 wavs of "
-        r"another name, first session1/S03A/S/MSP-IMPROV-S01A-F07-P-FM01.wav \(no name of",
+        r"another name, first session1/S03A/S/MSP-IMPROV-S01A-F07-P-FM01.wav \(no utter",
     )
     sets = prepare(copy, tmp_path / "out", **SMALL)
     assert len(everyone(sets)) == 38

@@ -2,14 +2,13 @@
 
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 
-from espnet2_ext.corpora.iemocap import EXPECTED_TURNS, Turn
+from espnet2_ext.corpora.iemocap import EXPECTED_TURNS
 
 NUM_DIALOGUES = {"Ses01": 28, "Ses02": 30, "Ses03": 32, "Ses04": 30, "Ses05": 31}
 SUFFIXED = {
@@ -19,53 +18,57 @@ SUFFIXED = {
 HIDDEN = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X \xff\xfe"
 
 
-def plan_turns() -> list[Turn]:
-    """Return 10,039 turns in 151 dialogues, labelled as often as in the release.
+def plan_turns() -> dict[str, str]:
+    """Return the labels of 10,039 turns in 151 dialogues, as many of each as in the release.
 
     Both speakers of a session take part in each dialogue, so a speaker cannot be
     told from the dialogue's name.
     """
-    turns = []
+    turns = {}
     draw = random.Random(0)
-    for speaker, counts in EXPECTED_TURNS.items():
+    for speaker in dict.fromkeys(speaker for speaker, _ in EXPECTED_TURNS):
         session = speaker[:5]
         names = [*SUFFIXED.get(session, [])]
         names += [f"{session}F_impro{i:02d}" for i in range(1, 16)]
         names += [f"{session}M_script{i:02d}_{j}" for i in range(1, 6) for j in range(1, 4)]
         names = names[: NUM_DIALOGUES[session]]
+        counts = {label: n for (who, label), n in EXPECTED_TURNS.items() if who == speaker}
         labels = [label for label, number in counts.items() for _ in range(number)]
         draw.shuffle(labels)
         for index, label in enumerate(labels):
             number, dialogue = divmod(index, len(names))
-            turns.append(Turn(f"{names[dialogue]}_{speaker[-1]}{number:03d}", label))
+            turns[f"{names[dialogue]}_{speaker[-1]}{number:03d}"] = label
     return turns
 
 
-def write_release(root: Path, turns: Iterable[Turn]) -> Path:
+def small_turns(*labels: str) -> dict[str, str]:
+    """Return Ses01F_impro01_F000, _M000, _F001, _M001 and so on with these labels."""
+    names = (f"Ses01F_impro01_{'FM'[index % 2]}{index // 2:03d}" for index in range(len(labels)))
+    return dict(zip(names, labels, strict=True))
+
+
+def write_release(root: Path, turns: Mapping[str, str]) -> Path:
     """Write the tree of a release with these turns and return its folder."""
     release = root / "IEMOCAP_full_release"
     wav = root / "tiny.wav"
     root.mkdir(parents=True, exist_ok=True)
     soundfile.write(wav, np.linspace(-0.1, 0.1, 160), 16000, subtype="PCM_16")
-    dialogues: dict[str, list[Turn]] = {}
+    dialogues: dict[str, list[str]] = {}
     for turn in turns:
-        dialogues.setdefault(turn.dialogue, []).append(turn)
+        dialogues.setdefault(turn[:-5], []).append(turn)
     for dialogue, members in dialogues.items():
         session = release / f"Session{dialogue[4]}"
-        for folder in (
-            "sentences/wav/" + dialogue,
-            "dialog/EmoEvaluation",
-            "dialog/transcriptions",
-        ):
-            (session / folder).mkdir(parents=True, exist_ok=True)
-            (session / folder / f"._{dialogue}.txt").write_bytes(HIDDEN)
+        wavs = session / "sentences/wav" / dialogue
+        for folder in (wavs, session / "dialog/EmoEvaluation", session / "dialog/transcriptions"):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"._{dialogue}.txt").write_bytes(HIDDEN)
         for turn in members:
-            os.link(wav, release / turn.wav)
-        (session / "sentences/wav" / dialogue / f"._{members[0].turn_id}.wav").write_bytes(HIDDEN)
+            os.link(wav, wavs / f"{turn}.wav")
+        (wavs / f"._{members[0]}.wav").write_bytes(HIDDEN)
         # CRLF as in copies made on other systems; Latin-1 as in raters' comments.
         end, encoding = ("\r\n", "latin-1") if dialogue.startswith("Ses02") else ("\n", "utf-8")
         for folder, lines in (
-            ("EmoEvaluation", label_lines(members)),
+            ("EmoEvaluation", label_lines((turn, turns[turn]) for turn in members)),
             ("transcriptions", text_lines(members)),
         ):
             content = "".join(line + end for line in lines)
@@ -75,13 +78,12 @@ def write_release(root: Path, turns: Iterable[Turn]) -> Path:
     return release
 
 
-def label_lines(turns: Iterable[Turn]) -> list[str]:
+def label_lines(turns: Iterable[tuple[str, str]]) -> list[str]:
     """Return the lines of an EmoEvaluation file."""
     lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
-    for index, turn in enumerate(turns):
-        times = f"[{6.5 * index:.4f} - {6.5 * index + 4.25:.4f}]"
+    for index, (turn, label) in enumerate(turns):
         lines += [
-            f"{times}\t{turn.turn_id}\t{turn.label}\t[2.5000, 3.0000, 2.5000]",
+            f"[{6.5 * index:.4f} - {6.5 * index + 4.25:.4f}]\t{turn}\t{label}\t[2.5, 3.0, 2.5]",
             "C-E2:\tFrustration; Anger;\t(annoyé)",
             "A-E3:\tval 2; act 4; dom  3;\t()",
             "",
@@ -89,19 +91,13 @@ def label_lines(turns: Iterable[Turn]) -> list[str]:
     return lines
 
 
-def text_lines(turns: Iterable[Turn]) -> list[str]:
+def text_lines(turns: Iterable[str]) -> list[str]:
     """Return the lines of a transcription, with a turn XX0 and one that names no turn."""
     lines = [
-        f"{turn.turn_id} [{index:03d}.0000-{index:03d}.9000]: Words  of\tthe turn {index}."
+        f"{turn} [{index:03d}.0000-{index:03d}.9000]: Words  of\tthe turn {index}."
         for index, turn in enumerate(turns)
     ]
-    dialogue = lines[0].split()[0].rpartition("_")[0]
-    return [
-        f"{dialogue}_FXX0 [000.1000-000.9000]: You know-",
-        *lines,
-        "M: [BREATHING]",
-        "",
-    ]
+    return [f"{lines[0].split()[0][:-5]}_FXX0 [0.1-0.9]: You know-", *lines, "M: [BREATHING]", ""]
 
 
 def plant_defects(session: Path) -> None:
@@ -109,32 +105,8 @@ def plant_defects(session: Path) -> None:
     (session / "sentences/wav/.DS_Store").write_bytes(HIDDEN)
     (session / "sentences/wav/._hidden").mkdir()
     (session / "sentences/wav/._hidden/Ses01F_impro01_F999.wav").write_bytes(HIDDEN)
+    # The sheets of one rater, who disagrees with all others.
+    sheet = "\n".join(label_lines([("Ses01F_impro01_F000", "dis")]))
     for name in ("Attribute", "Categorical", "Self-evaluation"):
-        folder = session / "dialog/EmoEvaluation" / name
-        folder.mkdir()
-        # The sheet of one rater, who disagrees with all others.
-        sheet = label_lines([Turn("Ses01F_impro01_F000", "dis")])
-        (folder / "Ses01F_impro01.txt").write_text("\n".join(sheet))
-
-
-@pytest.fixture
-def make_release(tmp_path: Path) -> Callable[..., Path]:
-    """Return a factory of small releases: ``make_release("ang", "exc") -> folder``.
-
-    The labels are those of Ses01F_impro01_F000, _M000, _F001, _M001 and so on.
-    """
-
-    def make(*labels: str, folder: str = "corpora") -> Path:
-        turns = [
-            Turn(f"Ses01F_impro01_{'FM'[index % 2]}{index // 2:03d}", label)
-            for index, label in enumerate(labels)
-        ]
-        return write_release(tmp_path / folder, turns)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def whole_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a release with all 10,039 turns; a test that changes it puts it back."""
-    return write_release(tmp_path_factory.mktemp("iemocap"), plan_turns())
+        (session / "dialog/EmoEvaluation" / name).mkdir()
+        (session / "dialog/EmoEvaluation" / name / "Ses01F_impro01.txt").write_text(sheet)
