@@ -8,14 +8,13 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).resolve().parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "espnet2_ext/__init__.py").read_text())[1]
 
+# An ESPnet or PyTorch that is there stays; tools/constraints-*.txt pin the tested versions.
 REQUIREMENTS = [
-    # 202511 is the last ESPnet for Python 3.11; 202611 needs 3.12.
-    'espnet==202511; python_version < "3.12"',
-    'espnet[train]==202611; python_version >= "3.12"',
+    'espnet>=202511; python_version < "3.12"',  # 202511 is the last one for Python 3.11
+    'espnet[train]>=202511; python_version >= "3.12"',  # without [train], 202611 only infers
     'kaldiio; python_version < "3.12"',  # 202611 brings omniio instead
-    # The range ESPnet 202611 allows; torchaudio 2.11 is its last minor version.
-    "torch>=2.11,<2.15,!=2.12.0,!=2.12.1",
-    "torchaudio>=2.11,<2.12",
+    "torch",
+    "torchaudio",
     "espnet-s3prl",  # s3prl without the calls that torchaudio 2.11 removed
     "speechbrain>=1.1",
     "joblib",

@@ -19,9 +19,10 @@ HEADER = (
 )
 MARK = " (unconfirmed)"
 
-# A recipe names its command, or hands a name to common/mixture.sh or common/open_corpus.sh.
+# A recipe names its command, or hands a name to common/mixture.sh or common/prepare_corpus.sh.
 _COMMAND = re.compile(
-    r"\bbin\.prepare (?!download\b)([a-z0-9_]+)|^(?:add_corpus|open_corpus) ([a-z0-9_]+)",
+    r"\bbin\.prepare (?!download\b)([a-z0-9_]+)"
+    r"|^(?:[a-z]+=.* )?(?:add_corpus|prepare_corpus) ([a-z0-9_]+)",
     re.MULTILINE,
 )
 

@@ -24,7 +24,8 @@ def prepare(tmp_path: Path):
         for name in ("tools", "espnet2_ext"):
             (tmp_path / name).symlink_to(ROOT / name)
         (directory / "common").symlink_to(ROOT / "egs2/TEMPLATE/common")
-        (directory / "path.sh").symlink_to(ROOT / "egs2/TEMPLATE/common/path.sh")
+        for name in ("path.sh", "db.sh"):
+            (directory / name).symlink_to(ROOT / "egs2/TEMPLATE/common" / name)
         command = ["local/data.sh", *options]
         return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
 

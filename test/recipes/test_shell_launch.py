@@ -149,6 +149,32 @@ def test_slurm_log_of_an_earlier_run_is_no_success(cluster):
     assert run(COMMON / "slurm.pl", "a.log", "true").returncode == 1
 
 
+ESPNET_CONFIGURATION = """# Default configuration
+command sbatch --export=PATH
+option name=* --job-name $0
+option time=* --time $0
+option mem=* --mem-per-cpu $0
+option mem=0
+option num_threads=* --cpus-per-task $0
+option num_threads=1 --cpus-per-task 1
+option num_nodes=* --nodes $0
+default gpu=0
+option gpu=0 -p cpu
+option gpu=* -p gpu --gres=gpu:$0 -c $0  # Recommend allocating more CPU
+# note: the --max-jobs-run option is supported as a special case
+# by slurm.pl and you don't have to handle it in the config file.
+"""
+
+
+def test_slurm_configuration_of_espnet_is_understood(cluster):
+    (cluster / "conf/slurm.conf").write_text(ESPNET_CONFIGURATION)
+    options = ["--gpu", "2", "--num_threads", "4", "--mem", "0"]
+    result = run(COMMON / "slurm.pl", *options, "a.log", "true")
+    assert result.returncode == 0, result.stderr
+    words = (cluster / "sbatch.arguments").read_text().split()
+    assert words[:8] == "--export=PATH -p gpu --gres=gpu:2 -c 2 --cpus-per-task 4".split()
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [("nonsense here", "conf/slurm.conf:1: expected command"), ("", "no rule for --name x")],

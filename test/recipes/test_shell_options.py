@@ -22,6 +22,7 @@ empty=         # nothing yet
 inner=kept
 help_message="Usage: x
 $(options_help "$0")"
+option_aliases="old_bar=foo_bar older=flag"
 . {COMMON}/parse_options.sh
 printf '%s|' "${{foo_bar}}" "${{flag}}" "${{empty}}" "${{inner}}" "$@"
 """
@@ -66,6 +67,19 @@ def test_command_line_wins_over_config(script, tmp_path):
     config = tmp_path / "config.sh"
     config.write_text("foo_bar=7\nempty=filled\n")
     assert run(script, "--foo_bar", "2", "--config", str(config)).stdout == "2|false|filled|kept|"
+
+
+def test_former_names_are_taken_with_a_warning(script, tmp_path, monkeypatch):
+    monkeypatch.setenv("older", "of the environment")
+    result = run(script, "--old-bar", "2")
+    assert result.stdout == "2|false||kept|"
+    assert "WARNING: old_bar is now foo_bar" in result.stderr
+    config = tmp_path / "config.sh"
+    config.write_text("older=true\n")
+    result = run(script, "--config", str(config), "--foo_bar", "3")
+    assert result.stdout == "3|true||kept|"
+    assert len(result.stderr.splitlines()) == 1 and "older is now flag" in result.stderr
+    assert "takes true or false" in run(script, "--older", "yes").stderr
 
 
 def test_options_of_a_long_list_are_found(script):

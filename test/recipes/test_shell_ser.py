@@ -17,7 +17,7 @@ from reference.fake_recipe import (
     write_recipe,
 )
 
-SETTINGS = {"ser_set": "tiny", "ser_configs": "conf/a.yaml conf/b.yaml", "python": "fake/python"}
+SETTINGS = {"train_set": "tiny", "ser_configs": "conf/a.yaml conf/b.yaml", "python": "fake/python"}
 SETTINGS |= {"ngpu": "0", "nj": "2"}
 UPSTREAM = {"upstream": "hubert_base", "p2v_model": "../p2v1/best.pth"}
 ALWAYS = "data.sh format_wav ser_folds ser_train aggregate_stats_dirs ser_train_folds ser_score"
@@ -77,6 +77,59 @@ def test_data_and_folds(recipe):
         " --pretraining_data_dirs x/train x/valid --allow train/test:sentence a/b:c"
         for protocol in ("loso", "lospko")
     ]
+
+
+def test_sets_of_the_users_own_are_one_protocol(recipe):
+    for name, utterances in (("va", "v-1"), ("te", "t-1"), ("tiny+va+te", "u-0 u-1 v-1 t-1")):
+        (recipe / "dump/raw" / name).mkdir()
+        lines = "".join(f"{utterance} sad\n" for utterance in utterances.split())
+        (recipe / "dump/raw" / name / "utt2emo").write_text(lines)
+    sets = {"valid_set": "va", "test_sets": "te", "protocols": "given:0,1"}
+    result = run(recipe, stage="2", stop_stage="3", **sets)
+    assert result.returncode == 0, result.stderr
+    [combined] = options_of(recipe, "combine_data")
+    raw = "dump/raw/tiny+va+te"
+    assert combined == f"--out_dir {raw} --data_dirs dump/raw/tiny dump/raw/va dump/raw/te"
+    [options] = options_of(recipe, "ser_folds")
+    folds = "data/tiny+va+te/folds"
+    assert f"--data_dir {raw} --out_dir {folds} --protocol given" in options
+    assert f"--folds_csv {folds}/given.csv" in options
+    # Of tiny only what is left in the combined table.
+    assert (recipe / folds / "given.csv").read_text() == (
+        "utterance,part\nu-0,train\nu-1,train\nv-1,valid\nt-1,test\n"
+    )
+
+
+def test_experiments_have_names(recipe):
+    result = run(recipe, stage="7", ser_tag="b", **UPSTREAM)
+    assert result.returncode == 0, result.stderr
+    [training] = options_of(recipe, "ser_train_folds")
+    assert "--expdir exp/b " in training and "--stats_dir exp/b/ser_stats_16k" in training
+    [scores] = options_of(recipe, "ser_score")
+    assert "--title Emotion recognition, b" in scores
+    again = (recipe / "exp/b/run.sh").read_text()
+    assert (
+        "./ser.sh" in again
+        and "--ser_tag b" in again
+        and again.endswith('--stage 7 "$@"; exit $?\n')
+    )
+    (recipe / "calls").unlink()
+    subprocess.run(["exp/b/run.sh", "--stop_stage", "7"], cwd=recipe, check=True, timeout=60)
+    assert modules(recipe) == ["ser_train_folds"]
+
+
+def test_groups_of_stages_can_be_left_out(recipe):
+    run(recipe, skip_data_prep="true", skip_train="true")
+    assert modules(recipe) == ["ser_score", "report_render"]
+    run(recipe, skip_data_prep="true", skip_eval="true")
+    assert modules(recipe) == ["ser_train", "aggregate_stats_dirs", "ser_train_folds"]
+
+
+def test_the_former_name_of_the_set(recipe):
+    settings = {name: value for name, value in SETTINGS.items() if name != "train_set"}
+    result = run_script(recipe, "ser.sh", {**settings, "ser_set": "tiny", "stop_stage": "1"})
+    assert result.returncode == 0 and modules(recipe) == ["data.sh"]
+    assert "WARNING: ser_set is now train_set" in result.stderr
 
 
 def test_folds_without_further_options(recipe):
@@ -189,8 +242,10 @@ def test_stages_can_be_chosen(recipe):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"ser_set": ""}, "--ser_set is needed: a directory below data/"),
+        ({"train_set": ""}, "--train_set is needed: a directory below data/"),
         ({"ser_configs": ""}, "--ser_configs is needed: configurations of systems"),
+        ({"test_sets": "te"}, "--valid_set and --test_sets go together"),
+        ({"test_sets": "te", "valid_set": "va"}, "give --protocols given:0"),
         ({"balanced": "yes"}, "--balanced takes true or false, not 'yes'"),
         ({"classes": "5"}, "unknown option --classes"),
     ],

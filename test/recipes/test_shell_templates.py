@@ -1,16 +1,34 @@
 """What holds for the script of every template, and for the recipes that link to it."""
 
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from reference.fake_recipe import EGS2, write_recipe
 
-TEMPLATES = sorted(path for path in EGS2.glob("TEMPLATE/*/*.sh") if path.parent.name != "common")
+SCRIPTS = {
+    "p2v1": "p2v.sh",
+    "ser1": "ser.sh",
+    "evc1": "evc.sh",
+    "style1": "style.sh",
+    "voc1": "voc.sh",
+}
+TEMPLATES = [EGS2 / "TEMPLATE" / task / script for task, script in SCRIPTS.items()]
 RECIPES = sorted(path.parent for path in EGS2.glob("*/*/run.sh"))
-MIN_OPTIONS = {"p2v.sh": 41, "ser.sh": 26, "evc.sh": 31}
-ESPNET_NAMES = {"p2v.sh": {"skip_data_prep", "ngpu", "num_nodes", "p2v_tag", "inference_nj"}}
+EVERYWHERE = (
+    "stage stop_stage skip_stages skip_data_prep skip_eval expdir python db local_data_opts"
+)
+TRAINED = "skip_train ngpu nj train_set valid_set"
+ESPNET_NAMES = {
+    "p2v.sh": f"{TRAINED} num_nodes inference_nj p2v_tag p2v_exp p2v_config p2v_args p2v_stats_dir",
+    "ser.sh": f"{TRAINED} ser_tag ser_exp ser_args ser_stats_dir",
+    "evc.sh": f"{TRAINED} num_nodes inference_nj evc_tag evc_exp evc_config evc_args",
+    "voc.sh": f"{TRAINED} num_nodes inference_nj voc_tag voc_exp voc_config voc_args",
+    "style.sh": "inference_nj style_tag style_exp",
+}
 OTHER_LINKS = {"evc1": ["p2v.sh"]}
 CONFIGS = {"evc1": ["conf/train_evc.yaml"]}
 of_every_template = pytest.mark.parametrize("script", TEMPLATES, ids=lambda path: path.name)
@@ -19,7 +37,7 @@ of_every_template = pytest.mark.parametrize("script", TEMPLATES, ids=lambda path
 def option_names(source: str) -> set[str]:
     """Return every variable that is assigned before the options are parsed."""
     head = source[: source.index("help_message=")]
-    return set(re.findall(r"^([a-z0-9_]+)=", head, flags=re.MULTILINE)) - {"arguments"}
+    return set(re.findall(r"^([a-z0-9_]+)=", head, flags=re.MULTILINE))
 
 
 def run(script: Path, root: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -29,7 +47,9 @@ def run(script: Path, root: Path, *arguments: str) -> subprocess.CompletedProces
 
 
 def test_every_template_is_known() -> None:
-    assert set(MIN_OPTIONS) <= {path.name for path in TEMPLATES}
+    assert {path.parent.name for path in EGS2.glob("TEMPLATE/*/setup.sh")} - {"common"} == set(
+        SCRIPTS
+    )
 
 
 @of_every_template
@@ -38,12 +58,22 @@ def test_help_lists_every_option_variable_and_every_stage(script: Path, tmp_path
     shown = run(script, tmp_path, "--help").stdout
     listed = dict(re.findall(r"^  --(\S+) +(\S.*)$", shown, flags=re.MULTILINE))
     assert option_names(source) == set(listed)
-    assert len(listed) >= MIN_OPTIONS.get(script.name, 0)
-    assert {"stage", "stop_stage", *ESPNET_NAMES.get(script.name, ())} <= set(listed)
+    assert set(f"{EVERYWHERE} {ESPNET_NAMES[script.name]} test_sets".split()) <= set(listed)
     stages = set(re.findall(r"\bbegin (\d+) ", source))
     assert stages == {str(number) for number in range(1, len(stages) + 1)}
     for stage in stages:
         assert re.search(rf"\b{stage} [a-z]", shown), f"stage {stage} is not explained"
+
+
+@of_every_template
+def test_readme_names_every_option_and_stage(script: Path) -> None:
+    readme = (script.parent / "README.md").read_text()
+    rows = readme[readme.index("| group | options |") :]
+    assert set(re.findall(r"`([a-z0-9_]+)`", rows.partition("\n\n")[0])) == option_names(
+        script.read_text()
+    )
+    stages = re.findall(r"\bbegin (\d+) ", script.read_text())
+    assert re.findall(r"^\| (\d+) \|", readme, re.M) == stages
 
 
 @of_every_template
@@ -54,18 +84,26 @@ def test_positional_arguments_are_refused(script: Path, tmp_path: Path) -> None:
 
 
 @of_every_template
+def test_command_line_is_logged(script: Path, tmp_path: Path) -> None:
+    result = run(script, tmp_path, "--stage", "99", "--local_data_opts", "a b")
+    assert re.search(rf" \./{script.name} --stage 99 --local_data_opts a\\ b\n", result.stdout)
+
+
+@of_every_template
 def test_template_scripts_stay_small(script: Path) -> None:
     assert len(script.read_text().splitlines()) < 250
 
 
-@pytest.mark.parametrize("directory", RECIPES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_recipes_share_the_template_by_links(directory: Path) -> None:
+def check_recipe(directory: Path) -> None:
+    """Check that a recipe shares its template by links and gives options that there are."""
     task = directory.name
-    [template] = [path for path in TEMPLATES if path.parent.name == task]
-    for name in (template.name, *OTHER_LINKS.get(task, ()), "common", "path.sh", "cmd.sh"):
+    template = EGS2 / "TEMPLATE" / task / SCRIPTS[task]
+    shared = (template.name, *OTHER_LINKS.get(task, ()), "common", "path.sh", "cmd.sh")
+    for name in shared:
         assert (directory / name).is_symlink(), f"{directory / name}: not a link"
         assert (directory / name).exists(), f"{directory / name}: leads nowhere"
-    assert (directory / "local/data.sh").exists()
+    assert os.access(directory / "local/data.sh", os.X_OK)
+    assert (directory / "conf/slurm.conf").is_file()
     script = (directory / "run.sh").read_text()
     assert len(script.splitlines()) <= 40
     known = option_names(template.read_text())
@@ -73,3 +111,82 @@ def test_recipes_share_the_template_by_links(directory: Path) -> None:
         assert option in known, f"--{option} is unknown"
     for config in [*re.findall(r"conf/[a-z0-9_]+\.yaml", script), *CONFIGS.get(task, ())]:
         assert (directory / config).is_file(), config
+    for config in directory.glob("conf/*.yaml"):
+        assert config.is_symlink(), f"{config}: expected a link to a file of conf/tuning"
+        assert config.resolve().parent.name == "tuning"
+
+
+@pytest.mark.parametrize("directory", RECIPES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_recipes_share_the_template_by_links(directory: Path) -> None:
+    check_recipe(directory)
+
+
+@pytest.mark.parametrize("task", SCRIPTS)
+def test_setup_makes_a_recipe(tmp_path: Path, task: str) -> None:
+    (tmp_path / "egs2").mkdir()
+    (tmp_path / "egs2/TEMPLATE").symlink_to(EGS2 / "TEMPLATE")
+    setup = [f"egs2/TEMPLATE/{task}/setup.sh", f"egs2/foo/{task}"]
+    subprocess.run(setup, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    recipe = tmp_path / "egs2/foo" / task
+    check_recipe(recipe)
+    assert not (recipe / "conf/slurm.conf").is_symlink(), "a user's own"
+    shown = subprocess.run(
+        ["./run.sh", "--print_config"], cwd=recipe, capture_output=True, text=True, timeout=60
+    )
+    assert shown.returncode == 0 and "foo" in shown.stdout
+    (tmp_path / "tools").mkdir()
+    for name in ("activate_python.sh", "cpu_settings.sh"):
+        (tmp_path / "tools" / name).write_text("true\n")
+    done = subprocess.run(
+        ["./local/data.sh"], cwd=recipe, capture_output=True, text=True, timeout=60
+    )
+    assert "db.sh has no folder for FOO" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [([], "Usage: "), (["elsewhere/p2v1"], "beside TEMPLATE"), (["egs2/foo/p2v1"], "already")],
+)
+def test_setup_refuses(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "egs2/foo/p2v1").mkdir(parents=True)
+    (tmp_path / "egs2/foo/p2v1/run.sh").touch()
+    (tmp_path / "egs2/TEMPLATE").symlink_to(EGS2 / "TEMPLATE")
+    command = ["egs2/TEMPLATE/p2v1/setup.sh", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and message in done.stderr
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_results_are_shown_as_espnet_shows_them(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, "p2v1", [])
+    (recipe / "exp/p2v_a").mkdir(parents=True)
+    (recipe / "exp/p2v_a/config.yaml").touch()
+    page = "# RESULTS\n\n## Environment\n\n- a\n\n## table\n\n|a|b|\n\n## Definitions\n\nlong\n"
+    (recipe / "exp/RESULTS.md").write_text(page)
+    done = subprocess.run(
+        ["common/show_result.sh"],
+        cwd=recipe,
+        env={**os.environ, "python": "fake/python"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "<!-- Generated by common/show_result.sh exp -->\n# RESULTS\n\n## Environment\n\n- a\n\n"
+        "## Configurations\n\n- [exp/p2v_a/config.yaml](exp/p2v_a/config.yaml)\n\n"
+        "## table\n\n|a|b|\n\n"
+    )
+
+
+def test_db_folders_of_several_corpora_win_over_db_sh(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, "p2v1", ["p2v1/p2v.sh"])
+    (recipe / "local/data.sh").write_text(
+        '#!/bin/sh\n. ./db.sh\necho "${LRS3}+${OMG}+$*" > named\n'
+    )
+    shutil.copy(EGS2 / "TEMPLATE/p2v1/conf/train_p2v.yaml", recipe / "conf")
+    for db, named in (("LRS3=/a OMG=/b", "/a+/b+\n"), ("/c d", "++--db /c d\n")):
+        command = ["./p2v.sh", "--stop_stage", "1", "--db", db]
+        command += ["--train_set", "tr", "--valid_set", "va", "--python", "fake/python"]
+        subprocess.run(command, cwd=recipe, check=True, capture_output=True, timeout=60)
+        assert (recipe / "named").read_text() == named

@@ -134,7 +134,7 @@ def test_configurations_build_their_model(path):
     model = VocoderTask.build_model(args)
     assert len(VocoderTask.build_optimizers(args, model)) == 2
     assert args.best_model_criterion == [["valid", "mel_loss", "min"]]
-    if path.is_symlink():  # the template's: the published sizes
+    if "TEMPLATE" in path.resolve().parts:  # the template's: the published sizes
         parts = model.generator, model.discriminator
         sizes = [sum(weight.numel() for weight in part.parameters()) for part in parts]
         assert sizes == pytest.approx([13.9e6, 70.7e6], rel=0.005)

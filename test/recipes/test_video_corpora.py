@@ -27,10 +27,8 @@ def write_recipe(root: Path, corpus: str) -> Path:
         if not (root / name).exists():
             (root / name).symlink_to(ROOT / name)
     (recipe / "conf").symlink_to(ROOT / "egs2" / corpus / "p2v1/conf")
-    for name in ("common", "common/path.sh"):
+    for name in ("common", "common/path.sh", "common/db.sh"):
         (recipe / Path(name).name).symlink_to(ROOT / "egs2/TEMPLATE" / name)
-    if (ROOT / "egs2" / corpus / "p2v1/db.sh").exists():
-        shutil.copy(ROOT / "egs2" / corpus / "p2v1/db.sh", recipe)
     return recipe
 
 

@@ -14,8 +14,7 @@ def write_mixture(root: Path, corpus: str) -> Path:
     (directory / "data").mkdir()
     shutil.rmtree(directory / "local")
     shutil.copytree(EGS2 / corpus / "p2v1/local", directory / "local")
-    for name in ("run.sh", "db.sh"):
-        shutil.copy(EGS2 / corpus / "p2v1" / name, directory / name)
+    shutil.copy(EGS2 / corpus / "p2v1/run.sh", directory)
     (directory / "conf/train_p2v.yaml").write_text("max_epoch: 1\n")
     return directory
 

@@ -44,7 +44,7 @@ def write_recipe(
     for name in ("conf", "local", "fake"):
         (recipe / name).mkdir(parents=True)
     (recipe / "common").symlink_to(EGS2 / "TEMPLATE/common")
-    for script in (*scripts, "common/path.sh", "common/cmd.sh"):
+    for script in (*scripts, *(f"common/{name}.sh" for name in ("path", "cmd", "db"))):
         (recipe / Path(script).name).symlink_to(EGS2 / "TEMPLATE" / script)
     for path, text in (("local/data.sh", PREPARE), ("fake/python", FAKE_PYTHON + behaviour)):
         (recipe / path).write_text(text)

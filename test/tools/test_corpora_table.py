@@ -47,7 +47,7 @@ def test_recipes_are_found_by_the_parsers_they_call(tmp_path: Path):
     write_recipe(
         tmp_path,
         "crema_d/ser1",
-        '# of espnet2_ext.bin.prepare crema_d\nopen_corpus crema_d CREMA-D "0.6 GB" "$@"\n',
+        '# of espnet2_ext.bin.prepare crema_d\nsize="0.6 GB" prepare_corpus crema_d CREMA_D "$@"\n',
     )
     write_recipe(tmp_path, "TEMPLATE/p2v1", "bin.prepare ravdess\n")
     found = {name: paths for name, paths in recipes_by_corpus(tmp_path).items() if paths}

@@ -8,10 +8,15 @@
 #   --print_config    prints every option with its final value, as a --config FILE has them, and
 #                     leaves
 #
+# ${option_aliases} lists former names as "OLD=NEW ...": they are taken with a warning.
+#
 # A variable that holds true or false takes only these. Parsing stops at the first word that
 # is no option; what is left stays in "$@". The manner is Kaldi's; an error ends the script.
 
 _parse_error() { echo "$0: $* (see --help)" >&2; exit 1; }
+_warn_of_alias() { echo "$0: WARNING: ${1%%=*} is now ${1#*=}; the old name will be removed" >&2; }
+
+for _alias in ${option_aliases:-}; do unset "${_alias%%=*}"; done  # of the environment
 
 # Options that must come before the others: help and the file of defaults.
 for ((_index = 1; _index <= $#; _index++)); do
@@ -27,6 +32,13 @@ for ((_index = 1; _index <= $#; _index++)); do
             . "${_file}" ;;
     esac
 done
+for _alias in ${option_aliases:-}; do
+    _name=${_alias%%=*}
+    if [ -n "${!_name+set}" ]; then
+        _warn_of_alias "${_alias}"
+        printf -v "${_alias#*=}" '%s' "${!_name}"
+    fi
+done
 
 _print=false
 while [ $# -gt 0 ]; do
@@ -41,6 +53,11 @@ while [ $# -gt 0 ]; do
     _name=${_name//-/_}
     if [ "${_name}" != config ]; then
         [[ ${_name} =~ ^[a-zA-Z][a-zA-Z0-9_]*$ ]] || _parse_error "$1 is no option"
+        for _alias in ${option_aliases:-}; do
+            [ "${_alias%%=*}" = "${_name}" ] || continue
+            _warn_of_alias "${_alias}"
+            _name=${_alias#*=}
+        done
         # Any variable that is set would do otherwise: --HOME, or one of the script's own.
         # Not grep -q: it leaves at the first match, and sed, cut off, would fail the pipe.
         sed -n '/^# options/,/^# end of options/p' "$0" | grep "^${_name}=" > /dev/null \
@@ -60,4 +77,4 @@ if "${_print}"; then
     done
     exit 0
 fi
-unset _name _index _next _file _print
+unset _name _index _next _file _print _alias

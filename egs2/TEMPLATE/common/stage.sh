@@ -67,12 +67,31 @@ mark_done() {
     mv "$1/.done.$$" "$1/.done"
 }
 
-# prepare_data [OPTION...]: run local/data.sh, for pretraining; it may ask how that will be done.
+# prepare_data [OPTION...]: run local/data.sh. The second line is for an estimate of what pretraining
+# will cost.
 prepare_data() {
     # shellcheck disable=SC2086  # a list of options
-    nj=${nj} python=${python} dumpdir=${dumpdir} speeds=${speed_perturb_factors} \
-        cached_mels=${cached_mels} p2v_config=${p2v_config} local/data.sh ${local_data_opts} "$@"
+    nj=${nj} python=${python} \
+        dumpdir=${dumpdir:-} speeds=${speed_perturb_factors:-} cached_mels=${cached_mels:-} p2v_config=${p2v_config:-} \
+        local/data.sh ${db:+--db "${db}"} ${local_data_opts} "$@"
 }
+
+# write_run_script DIR STAGE: write DIR/run.sh, which goes on from this stage with the options of
+# this run. A template that another one calls leaves that to its caller.
+write_run_script() {
+    [ "${RECIPE_SUPERVISED:-$0}" = "$0" ] || return 0
+    log_up=1 log "$1/run.sh resumes from here"
+    mkdir -p "$1"
+    {
+        echo "#!/usr/bin/env bash"
+        printf '%q ' "$0" ${arguments[@]+"${arguments[@]}"}
+        echo "--stage $2 \"\$@\"; exit \$?"
+    } > "$1/run.sh"
+    chmod +x "$1/run.sh"
+}
+
+# tag_of OPTIONS: print further options of training as a part of an experiment's name.
+tag_of() { sed -e "s/--/\_/g" -e "s/[ |=\/]//g" <<< "$1"; }
 
 # estimate_only: have local/data.sh print what pretraining will cost, and leave.
 estimate_only() {
@@ -133,3 +152,6 @@ list_pairs() {
         done
     done | awk '!seen[$0]++'
 }
+
+# show_results [EXP]: write EXP/RESULTS.md, by default in ${expdir}, and print its tables.
+show_results() { python=${python} common/show_result.sh "${1:-${expdir}}"; }

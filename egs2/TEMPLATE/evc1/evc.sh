@@ -6,13 +6,15 @@ set -euo pipefail
 . common/log.sh
 . common/help.sh
 SECONDS=0
-arguments=("$@")
 
 # options
 ## General
 stage=1                     # first stage
 stop_stage=10000            # last stage
 skip_stages=                # stages to leave out, such as "3 7"
+skip_data_prep=false        # leave out stages 1 to 3
+skip_train=false            # leave out stage 4
+skip_eval=false             # leave out stages 5 to 9
 ngpu=1                      # GPUs of a node for training; 0 trains on the CPU
 num_nodes=1                 # nodes for training; above 1 needs cmd_backend=slurm
 nj=32                       # processes of stages 1, 3 and 4 (statistics)
@@ -22,7 +24,7 @@ dumpdir=dump                # formatted audio, units and vectors
 expdir=exp                  # models and results
 python=python3              # interpreter
 ## Data: stages 1 and 3
-db=                         # folder of the corpus, given to local/data.sh
+db=                         # folder of the corpus; none: what db.sh names
 train_set=                  # directory below data/
 valid_set=                  # directory below data/
 test_sets=                  # directories below data/ with pairs/same_voice, such as "test_a test_b"
@@ -39,9 +41,10 @@ p2v_model=                  # pretrained weights; units, speaker encoder and mel
 evc_config=conf/train_evc.yaml  # ESPnet configuration, laid over the pretrained model's
 evc_args=                   # further options of bin/p2v_train
 evc_tag=                    # name of the experiment; none: from config and evc_args
+evc_exp=                    # its directory; none: expdir/evc_TAG
 cached_mels=false           # train on kept mels instead of audio
 ## Conversion: stage 5
-inference_model=valid.loss.best.pth  # weights in expdir/evc_TAG
+inference_model=valid.loss.best.pth  # weights in evc_exp
 inference_config=           # file of generation limits
 restore_contrast=false      # not in paper: stretch mel bands and raise the level by what validation loses
 with_pretrained=true        # convert the first rule's pairs without fine-tuning too
@@ -62,15 +65,11 @@ help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_conf
 5 conversion  6 scores  7 intensity scale  8 report  9 robustness, where asked for
 A stage whose result is complete is left alone; a run that was killed goes on where it was.
 $(options_help "$0")"
-. common/parse_options.sh
-[ $# -eq 0 ] || die "no positional arguments are taken: $*"
-. ./path.sh
-. ./cmd.sh
-if [ -z "${RECIPE_SUPERVISED:-}" ]; then
-    RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
-fi
-. common/stage.sh
+. common/start.sh
 
+if "${skip_data_prep}"; then skip_stages+=" 1 2 3"; fi
+if "${skip_train}"; then skip_stages+=" 4"; fi
+if "${skip_eval}"; then skip_stages+=" 5 6 7 8 9"; fi
 for name in train_set valid_set test_sets pair_rules p2v_model evc_config; do
     [ -n "${!name}" ] || die "--${name} is needed"
 done
@@ -83,10 +82,10 @@ read -r -a tests <<< "${test_sets}"
 read -r -a rules <<< "${pair_rules}"
 read -r -a steps <<< "${intensities}"
 if [ -z "${evc_tag}" ]; then
-    evc_tag=$(basename "${evc_config}" .yaml)$(echo "${evc_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
+    evc_tag=$(basename "${evc_config}" .yaml)$(tag_of "${evc_args}")
 fi
 raw=${dumpdir}/raw
-evc_exp=${expdir}/evc_${evc_tag} pretrained=${expdir}/pretrained_${evc_tag}
+evc_exp=${evc_exp:-${expdir}/evc_${evc_tag}} pretrained=${expdir}/pretrained_${evc_tag}
 inference_tag=$(basename "${vocoder}")${inference_config:+_$(basename "${inference_config}" .yaml)}
 tuned=${evc_exp}/${inference_tag}_${inference_model%.pth} untuned=${pretrained}/${inference_tag}
 title="${evc_tag}${corpus_note:+ (${corpus_note})}" page=(--results_path "${expdir}/results.jsonl")
@@ -141,8 +140,7 @@ score() {
 }
 
 if begin 1 "data/{${train_set},${valid_set},${test_sets// /,}} by local/data.sh, and pairs"; then
-    # shellcheck disable=SC2086  # options are separated by blanks
-    nj=${nj} python=${python} local/data.sh ${db:+--db "${db}"} ${local_data_opts}
+    prepare_data
     for name in "${tests[@]}"; do
         "${python}" -m espnet2_ext.bin.derive_pairs --data_dir "data/${name}" \
             --pairs_dir "data/${name}/pairs/same_voice" --num_references "${num_references}" \
@@ -162,7 +160,10 @@ if [ "${stop_stage}" -ge 3 ]; then
 fi
 
 if begin 3 "16 kHz flac, ${nclusters:-} units and speaker vectors in ${raw}"; then p2v 2 6; fi
-if begin 4 "fine-tuning in ${evc_exp}"; then p2v 7 8; fi
+if begin 4 "fine-tuning in ${evc_exp}"; then
+    write_run_script "${evc_exp}" 4
+    p2v 7 8
+fi
 
 if begin 5 "conversion in ${tuned}"; then
     for name in "${tests[@]}"; do
@@ -212,7 +213,7 @@ if begin 8 "figures, audio and ${expdir}/RESULTS.md"; then
     done
     "${python}" -m espnet2_ext.bin.score speaker_vectors --data_dirs "${tests[@]/#/${raw}/}" "${page[@]}" \
         --protocol "encoder ${speaker_encoder}" --table "Speaker vectors${corpus_note:+ (${corpus_note})}"
-    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    show_results
 fi
 
 if "${with_robustness}" && begin 9 "robustness against damaged sources in ${expdir}/RESULTS.md"; then
@@ -223,7 +224,7 @@ if "${with_robustness}" && begin 9 "robustness against damaged sources in ${expd
         --unit_tag "${unit_tag}" --centroids_path "${kmeans_centroids}" --max_pairs "${robustness_pairs}" \
         --out_dir "${study}" --device "${device}" "${converting[@]}" "${page[@]}" \
         --table "Robustness: ${title}, ${tests[0]}, ${rules[0]}"
-    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    show_results
 fi
 
 log "Finished in ${SECONDS} s"

@@ -4,7 +4,6 @@ set -euo pipefail
 . common/log.sh
 . common/help.sh
 SECONDS=0
-arguments=("$@")
 
 # options
 ## General
@@ -24,6 +23,7 @@ expdir=exp                  # models and results
 python=python3              # interpreter
 dry_run=false               # let local/data.sh say what it will cost, and stop (mixtures of corpora)
 ## Data: stages 1 to 3 and 6
+db=                         # folder of the corpus, or "LRS3=DIR OMG=DIR" of several; none: what db.sh names
 train_set=                  # directory below data/
 valid_set=                  # directory below data/
 test_sets=                  # directories below data/, such as "test_a test_b"; none: no stages 9 and 10
@@ -67,14 +67,7 @@ help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_conf
 6 length filter, voices of validation  7 statistics  8 training  9 inference  10 scores and report
 A stage whose result is complete is left alone; a run that was killed goes on where it was.
 $(options_help "$0")"
-. common/parse_options.sh
-[ $# -eq 0 ] || die "no positional arguments are taken: $*"
-. ./path.sh
-. ./cmd.sh
-if [ -z "${RECIPE_SUPERVISED:-}" ]; then
-    RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
-fi
-. common/stage.sh
+. common/start.sh
 . common/splits.sh
 if "${dry_run}"; then estimate_only; fi
 
@@ -101,11 +94,11 @@ if [ "${encoder}" = train ]; then encoder=${expdir}/speaker_encoder; fi
 device=cpu inference_ngpu=0
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
 tag=$(basename "${p2v_config}" .yaml)_${unit_tag}${speed_perturb_factors:+_sp}
-p2v_tag=${p2v_tag:-${tag}$(echo "${p2v_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")}
+p2v_tag=${p2v_tag:-${tag}$(tag_of "${p2v_args}")}
 p2v_exp=${p2v_exp:-${expdir}/p2v_${p2v_tag}}
 p2v_stats_dir=${p2v_stats_dir:-${expdir}/p2v_stats_16k${speed_perturb_factors:+_sp}}
 tag=$(basename "${vocoder}")${inference_config:+_$(basename "${inference_config}" .yaml)}
-tag+=$(echo "${inference_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
+tag+=$(tag_of "${inference_args}")
 inference_tag=${inference_tag:-${tag}_${inference_model%.pth}}
 
 if begin 1 "data/{${train_set},${valid_set},${test_sets// /,}} by local/data.sh"; then prepare_data; fi
@@ -197,6 +190,7 @@ if begin 8 "training in ${p2v_exp}"; then
         "${p2v_stats_dir}/.done")
     if ! is_done "${p2v_exp}" "${print}"; then
         mark_begun "${p2v_exp}" "${print}"
+        write_run_script "${p2v_exp}" 8
         training+=("${mels[@]}" --train_shape_file "${p2v_stats_dir}/train/speech_shape")
         split_tables "${num_splits}" "${p2v_stats_dir}/splits${num_splits}_${unit_tag}${kept[0]:+_mels}" training
         train "${p2v_exp}/train.log" "${training[@]}" --resume true --output_dir "${p2v_exp}" \
@@ -243,7 +237,7 @@ if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
     compute "${p2v_exp}/probe.log" "${inference_ngpu}" "${python}" -m espnet2_ext.bin.probe "${page[@]}" \
         --data_dirs "${tests[@]/#/${raw}/}" --model_file "${p2v_exp}/${inference_model}" --unit_tag "${unit_tag}" \
         --table "Disentanglement: ${title}" --num_workers "${inference_nj}" --device "${device}"
-    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    show_results
 fi
 
 log "Finished in ${SECONDS} s"

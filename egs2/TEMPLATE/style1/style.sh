@@ -5,13 +5,14 @@ set -euo pipefail
 . common/log.sh
 . common/help.sh
 SECONDS=0
-arguments=("$@")
 
 # options
 ## General
 stage=1                     # first stage
 stop_stage=10000            # last stage
 skip_stages=                # stages to leave out, such as "1 4"
+skip_data_prep=false        # leave out stage 1
+skip_eval=false             # leave out stages 3 and 4
 inference_nj=32             # processes of stages 1 and 3
 gpu_inference=false         # a GPU for the model, HuBERT and HiFi-GAN
 expdir=exp                  # conversions and results
@@ -20,7 +21,7 @@ python=python3              # interpreter
 # data/SET/list.tsv has tabs between its columns: name condition source prosody speaker text.
 # The last two may be left out; an empty speaker is the source's voice. Without local/data.sh
 # write a list by hand and begin at stage 2.
-db=                         # folder of the corpus, given to local/data.sh
+db=                         # folder of the corpus; none: what db.sh names
 test_sets=                  # directories below data/ with list.tsv, such as "set_a set_b"
 local_data_opts=            # further options of local/data.sh
 ## Conversion: stage 2
@@ -32,6 +33,7 @@ vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
 restore_contrast=false      # not in paper: as for p2v.sh, by what was measured there for these weights
 max_segment_s=10            # seconds; longer sources are split at pauses
 style_tag=                  # name of the experiment; none: that of the model's directory
+style_exp=                  # its directory; none: expdir/style_TAG
 ## Scores and figures: stages 3 and 4
 f0_method=dio               # of the scores: praat, dio or harvest; figures are drawn by Praat
 figures_per_condition=2     # conversions of each condition that are drawn
@@ -42,17 +44,12 @@ help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_conf
 1 data and lists  2 conversion  3 scores  4 figures and RESULTS.md
 A stage whose result is complete is left alone; a run that was killed goes on where it was.
 $(options_help "$0")"
-. common/parse_options.sh
-[ $# -eq 0 ] || die "no positional arguments are taken: $*"
-. ./path.sh
-. ./cmd.sh
-if [ -z "${RECIPE_SUPERVISED:-}" ]; then
-    RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
-fi
 # shellcheck disable=SC2034  # read by stage.sh
 ngpu=0 num_nodes=1 nj=${inference_nj}
-. common/stage.sh
+. common/start.sh
 
+if "${skip_data_prep}"; then skip_stages+=" 1"; fi
+if "${skip_eval}"; then skip_stages+=" 3 4"; fi
 for name in test_sets p2v_model; do
     [ -n "${!name}" ] || die "--${name} is needed"
 done
@@ -60,7 +57,7 @@ done
     || die "--p2v_model ${p2v_model}: no such weights; pretrain first (p2v.sh), or name others"
 read -r -a tests <<< "${test_sets}"
 if [ -z "${style_tag}" ]; then style_tag=$(basename "$(dirname "${p2v_model}")"); fi
-results=${expdir}/style_${style_tag}/$(basename "${vocoder}")
+results=${style_exp:-${expdir}/style_${style_tag}}/$(basename "${vocoder}")
 title="Style transfer: ${style_tag}${corpus_note:+ (${corpus_note})}"
 page=(--results_path "${expdir}/results.jsonl")
 model=(--model_file "${p2v_model}" ${p2v_config:+--train_config "${p2v_config}"}
@@ -69,10 +66,7 @@ model=(--model_file "${p2v_model}" ${p2v_config:+--train_config "${p2v_config}"}
 device=cpu inference_ngpu=0 contrast="contrast restored: ${restore_contrast}"
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
 
-if begin 1 "data/{${test_sets// /,}}/list.tsv by local/data.sh"; then
-    # shellcheck disable=SC2086  # options are separated by blanks
-    nj=${inference_nj} python=${python} local/data.sh ${db:+--db "${db}"} ${local_data_opts}
-fi
+if begin 1 "data/{${test_sets// /,}}/list.tsv by local/data.sh"; then prepare_data; fi
 
 if begin 2 "conversion in ${results}"; then
     for name in "${tests[@]}"; do
@@ -103,7 +97,7 @@ if begin 4 "figures, audio and ${expdir}/RESULTS.md"; then
             --conversions_dir "${results}/${name}" --output_dir "${expdir}/report/${style_tag}/${name}" \
             --title "Examples: ${title}, ${name}" --per_condition "${figures_per_condition}"
     done
-    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    show_results
 fi
 
 log "Finished in ${SECONDS} s"

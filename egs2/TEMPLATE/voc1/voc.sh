@@ -5,14 +5,15 @@ set -euo pipefail
 . common/log.sh
 . common/help.sh
 SECONDS=0
-arguments=("$@")
 
 # options
 ## General
 stage=1                     # first stage
 stop_stage=10000            # last stage
-skip_stages=                # stages to leave out, such as "1 5"
+skip_stages=                # stages to leave out, such as "1 4"
 skip_data_prep=false        # leave out stages 1 to 3: dumpdir/raw of p2v.sh or evc.sh is there
+skip_train=false            # leave out stage 4
+skip_eval=false             # leave out stage 5
 ngpu=1                      # GPUs of a node for training; 0 trains on the CPU
 num_nodes=1                 # nodes for training; above 1 needs cmd_backend=slurm
 nj=32                       # processes of stages 1 and 2
@@ -22,6 +23,7 @@ dumpdir=dump                # formatted audio; below a recipe, all templates can
 expdir=exp                  # models and results
 python=python3              # interpreter
 ## Data: stages 1 to 3
+db=                         # folder of the corpus; none: what db.sh names
 train_set=                  # directory below data/
 valid_set=                  # directory below data/
 test_sets=                  # directories below data/ to score; none: the validation set
@@ -32,32 +34,28 @@ max_wav_duration=20         # seconds; longer ones are left out of training and 
 voc_config=conf/train_vocoder.yaml  # ESPnet configuration
 voc_args=                   # further options of bin/vocoder_train
 voc_tag=                    # name of the experiment; none: from config, init_generator and voc_args
+voc_exp=                    # its directory; none: expdir/voc_TAG
 init_generator=             # SpeechBrain HiFi-GAN to start from: hub name or directory
 ## Scores: stage 5
-inference_model=valid.mel_loss.best.pth  # weights in expdir/voc_TAG
+inference_model=valid.mel_loss.best.pth  # weights in voc_exp
 references=griffin_lim      # other vocoders for the table, such as "griffin_lim owner/name"
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
 # end of options
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data  2 format wav  3 length filter  4 training  5 resynthesis and scores
-The result, expdir/voc_TAG, is a --vocoder of p2v.sh, evc.sh and bin/convert.
+The result, voc_exp, is a --vocoder of p2v.sh, evc.sh and bin/convert.
 A stage whose result is complete is left alone; a run that was killed goes on where it was.
 $(options_help "$0")"
-. common/parse_options.sh
-[ $# -eq 0 ] || die "no positional arguments are taken: $*"
-. ./path.sh
-. ./cmd.sh
-if [ -z "${RECIPE_SUPERVISED:-}" ]; then
-    RECIPE_SUPERVISED=1 exec common/supervise.py "$0" "${arguments[@]}"
-fi
-. common/stage.sh
+. common/start.sh
 
 for name in train_set valid_set voc_config; do
     [ -n "${!name}" ] || die "--${name} is needed"
 done
 [ -f "${voc_config}" ] || die "--voc_config ${voc_config}: no such file"
 if "${skip_data_prep}"; then skip_stages+=" 1 2 3"; fi
+if "${skip_train}"; then skip_stages+=" 4"; fi
+if "${skip_eval}"; then skip_stages+=" 5"; fi
 
 org=${dumpdir}/org raw=${dumpdir}/raw
 # shellcheck disable=SC2206  # lists of names and of options
@@ -65,16 +63,13 @@ scored=(${test_sets:-${valid_set}}) others=(${references}) extra_training=(${voc
 mapfile -t sets < <(printf '%s\n' "${train_set}" "${valid_set}" "${scored[@]}" | awk '!seen[$0]++')
 if [ -z "${voc_tag}" ]; then
     voc_tag=$(basename "${voc_config}" .yaml)${init_generator:+_from_$(basename "${init_generator}")}
-    voc_tag+=$(echo "${voc_args}" | sed -e "s/--/\_/g" -e "s/[ |=\/]//g")
+    voc_tag+=$(tag_of "${voc_args}")
 fi
-voc_exp=${expdir}/voc_${voc_tag}
+voc_exp=${voc_exp:-${expdir}/voc_${voc_tag}}
 device=cpu inference_ngpu=0 workers=${inference_nj}
 if "${gpu_inference}"; then device=cuda inference_ngpu=1 workers=1; fi
 
-if begin 1 "data/{${sets[*]}} by local/data.sh"; then
-    # shellcheck disable=SC2086  # a list of options
-    nj=${nj} python=${python} local/data.sh ${local_data_opts}
-fi
+if begin 1 "data/{${sets[*]}} by local/data.sh"; then prepare_data; fi
 
 if begin 2 "16 kHz mono flac in ${org}"; then
     for name in "${sets[@]}"; do
@@ -104,6 +99,7 @@ if begin 4 "training in ${voc_exp}"; then
     print=$(fingerprint "${tables[@]:0:4}" "${voc_config}" "${voc_args}" "${init_generator}")
     if ! is_done "${voc_exp}" "${print}"; then
         mark_begun "${voc_exp}" "${print}"
+        write_run_script "${voc_exp}" 4
         options=(--resume true --output_dir "${voc_exp}")
         for part in train valid; do
             directory=${raw}/$([ "${part}" = train ] && echo "${train_set}" || echo "${valid_set}")
@@ -131,7 +127,7 @@ if begin 5 "resynthesis, scores and ${expdir}/RESULTS.md"; then
             --num_workers "${workers}" --device "${device}"
         mark_done "${results}" "${print}"
     done
-    "${python}" -m espnet2_ext.bin.report render "${page[@]}" --out_path "${expdir}/RESULTS.md"
+    show_results
 fi
 
 log "Finished in ${SECONDS} s"

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 exec ./ser.sh \
-    --ser_set emodb \
+    --train_set emodb \
     --emotions "neutral angry happy sad fearful disgusted bored" \
     --protocols "speakers:0,1,2" \
     --ser_configs "conf/train_ser_fbank.yaml conf/train_ser_p2v.yaml" \

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 exec ./ser.sh \
-    --ser_set emotion_csv \
+    --train_set emotion_csv \
     --protocols "speakers:0,1,2" \
     --ser_configs "conf/train_ser_fbank.yaml conf/train_ser_p2v.yaml" \
     --comparisons "p2v:fbank" \

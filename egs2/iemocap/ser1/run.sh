@@ -11,7 +11,7 @@ done
 
 # Short answers ("yeah") recur in every corpus: what share of the lists they are is printed.
 exec ./ser.sh \
-    --ser_set iemocap \
+    --train_set iemocap \
     --protocols "loso:0,1,2 lospko:0,1,2" \
     --allow "pretraining/test:sentence pretraining/valid:sentence" \
     --ser_configs "${configs}" \

@@ -6,7 +6,7 @@ set -euo pipefail
 
 # nj 1: for 600 short files further processes would load longer than they work.
 exec ./ser.sh \
-    --ser_set mini_emo_iemocap \
+    --train_set mini_emo_iemocap \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
     --upstream hf_hubert_custom \
     --upstream_path downloads/tiny_hubert \

@@ -8,7 +8,7 @@ set -euo pipefail
 
 heard=$(echo pretraining/{test,valid}:{utterance,speaker,sentence})
 exec ./ser.sh \
-    --ser_set mini_emo_train \
+    --train_set mini_emo_train \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
     --protocols "speakers:0" \
     --allow "${heard}" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pretrain Prosody2Vec on MSP-IMPROV: ./run.sh --local_data_opts "--db DIR"
+# Pretrain Prosody2Vec on MSP-IMPROV: ./run.sh --db DIR
 # All options of p2v.sh can be given: ./run.sh --help
 # Settings: the paper's, [P2V] IV-B, on one of its four corpora
 set -euo pipefail

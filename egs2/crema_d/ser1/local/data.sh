@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Write data/crema_d from a copy of CREMA-D: local/data.sh [--db DIR] [--download true] [--classes 6]
-# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare crema_d can be given.
+# Further options are those of espnet2_ext.bin.prepare crema_d.
 set -euo pipefail
 
-. common/open_corpus.sh
-open_corpus crema_d CREMA-D "0.6 GB" "$@"
+. common/prepare_corpus.sh
+size="0.6 GB" prepare_corpus crema_d CREMA_D "$@"

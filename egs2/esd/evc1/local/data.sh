@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
-# Write data/esd_{train,valid,test} from a copy of ESD: local/data.sh --db DIR [--speakers 0013 ...]
-# All options go to espnet2_ext.bin.prepare esd; local/data.sh --help lists them.
+# Write data/esd_{train,valid,test} from a copy of ESD: local/data.sh [--db DIR] [--speakers 0013 ...]
+# Further options are those of espnet2_ext.bin.prepare esd.
 set -euo pipefail
 
-. ./path.sh
-. common/log.sh
-
-log "esd: wavs, words and conversion pairs; counts are compared with the published ones"
-"${python:-python3}" -m espnet2_ext.bin.prepare esd --data data "$@"
-log "esd: data directories are in data/ [elapsed=${SECONDS}s]"
+. common/prepare_corpus.sh
+prepare_corpus esd ESD "$@"

@@ -1,12 +1,8 @@
 #!/usr/bin/env bash
-# Write data/omg and data/omg_{train,valid,test}: local/data.sh --db DIR [--media_dir DIR]
-# All options go to espnet2_ext.bin.prepare omg; local/data.sh --help lists them.
+# Write data/omg and data/omg_{train,valid,test}: local/data.sh [--db DIR] [--media_dir DIR]
+# The sound goes to downloads/omg; what YouTube still has is counted in data/omg_attrition.tsv.
+# Further options are those of espnet2_ext.bin.prepare omg.
 set -euo pipefail
 
-. ./path.sh
-. common/log.sh
-
-log "omg: the sound goes to downloads/omg; what YouTube still has is counted in data/omg_attrition.tsv"
-"${python:-python3}" -m espnet2_ext.bin.prepare omg --data data --audio_dir downloads \
-    --nj "${nj:-2}" "$@"
-log "omg: data directories are in data/ [elapsed=${SECONDS}s]"
+. common/prepare_corpus.sh
+prepare_corpus omg OMG --audio_dir downloads --nj "${nj:-2}" ${OMG_MEDIA:+--media_dir "${OMG_MEDIA}"} "$@"

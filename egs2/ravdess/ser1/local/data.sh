@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Write data/ravdess from a copy of RAVDESS: local/data.sh [--db DIR] [--download true] [--classes 8]
-# common/open_corpus.sh says what the options do; those of espnet2_ext.bin.prepare ravdess can be given.
+# Further options are those of espnet2_ext.bin.prepare ravdess.
 set -euo pipefail
 
-. common/open_corpus.sh
-open_corpus ravdess RAVDESS "0.2 GB" "$@"
+. common/prepare_corpus.sh
+size="0.2 GB" prepare_corpus ravdess RAVDESS "$@"
