@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from espnet2_ext.bin.entry import Command
-from espnet2_ext.listening.conversion_manifest import conversion_manifest
+from espnet2_ext.listening.manifest import conversion_manifest
 
 
 def write_manifest(systems: Sequence[str], **options) -> None:

@@ -1,13 +1,21 @@
-"""Who hears what, and in which order."""
+"""The design of a test: its trials, who hears what in which order, and its ``key.json``.
 
+The key holds what the listeners must not see, and what scoring needs.
+"""
+
+import hashlib
+import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
-from espnet2_ext.listening.latin_square import williams_square
-from espnet2_ext.listening.manifest import CHECK, KINDS, PRACTICE, TEST, Stimulus
+from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.listening.manifest import CHECK, KINDS, PRACTICE, TEST, Stimulus, answers_of
 
+KEY = "key.json"
 ALL = "all"
 ONE = "one"
 SYSTEMS_PER_ITEM = (ALL, ONE)
@@ -15,6 +23,93 @@ SYSTEMS_PER_ITEM = (ALL, ONE)
 
 Item = tuple[str, str]
 """Target emotion and name."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One question of the page; for what is not said here see ``Stimulus``.
+
+    Attributes:
+        trial_id: reveals nothing.
+        audio: name of the file in the page's folder ``audio``.
+        reference: the same of what is played first; "" where there is none.
+        expected: answers that show attention; empty unless it is a check.
+    """
+
+    trial_id: str
+    kind: str
+    role: str
+    system: str
+    target_emotion: str
+    item: str
+    audio: str
+    reference: str
+    expected: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ListeningTest:
+    """A whole test.
+
+    Attributes:
+        title: heads the page.
+        emotions: choices of the emotion question, in order.
+        systems: as in the manifest, in order.
+        systems_per_item: ``all`` or ``one``, see ``listener_order``.
+        seed: of the orders.
+        trials: by id.
+        orders: ids of trials, one sequence for each listener.
+    """
+
+    title: str
+    emotions: tuple[str, ...]
+    systems: tuple[str, ...]
+    systems_per_item: str
+    seed: int
+    trials: dict[str, Trial]
+    orders: tuple[tuple[str, ...], ...]
+
+    @property
+    def digest(self) -> str:
+        """Return 16 hexadecimal digits that change with any trial, recording or order."""
+        text = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def answers(self, kind: str) -> tuple[str, ...]:
+        """Return the choices of a kind of trial."""
+        return answers_of(kind, self.emotions)
+
+
+def write_key(path: str | Path, test: ListeningTest) -> None:
+    """Write the test with its hash."""
+    with atomic_open(path) as stream:
+        json.dump({"hash": test.digest, **asdict(test)}, stream, ensure_ascii=False, indent=1)
+        stream.write("\n")
+
+
+def read_key(path: str | Path) -> ListeningTest:
+    """Return what ``write_key`` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no key, or was changed since it was written.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        digest = content.pop("hash")
+        for name in ("emotions", "systems"):
+            content[name] = tuple(content[name])
+        content["orders"] = tuple(map(tuple, content["orders"]))
+        content["trials"] = {
+            name: Trial(**{**trial, "expected": tuple(trial["expected"])})
+            for name, trial in content["trials"].items()
+        }
+        test = ListeningTest(**content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not the key of a listening test ({error!r:.80})") from error
+    if test.digest != digest:
+        raise ValueError(f"{path}: was changed since it was written; make the test again")
+    return test
 
 
 def listener_order(
@@ -31,7 +126,6 @@ def listener_order(
         stimuli: complete as ``check_complete`` has it.
         listener: from 0.
         systems_per_item: ``all`` or ``one``.
-        seed: of everything random.
 
     Raises:
         ValueError: another word than ``all`` or ``one``.
@@ -168,3 +262,32 @@ def _scatter(
         cut = int(generator.integers(low, high + 1))
         result += [*sequence[low:cut], int(check), *sequence[cut:high]]
     return result if len(checks) else list(sequence)
+
+
+def williams_square(size: int) -> list[list[int]]:
+    """Return orders of ``range(size)``: ``size`` of them, twice as many for odd sizes above 1.
+
+    Over all orders every number stands equally often in every place, and follows every
+    other number equally often, so that neither tiredness nor contrast with the recording
+    before favours a system.
+
+    Args:
+        size: at least 1.
+
+    Raises:
+        ValueError: a size below 1.
+
+    Source: Williams, "Experimental designs balanced for the estimation of residual
+        effects of treatments", Australian Journal of Scientific Research 2, 1949.
+    """
+    if size < 1:
+        raise ValueError(f"a square needs a size of at least 1, got {size}")
+    first, low, high = [0], 1, size - 1
+    while low <= high:
+        first.append(low)
+        if low < high:
+            first.append(high)
+        low, high = low + 1, high - 1
+    rows = [[(number + shift) % size for number in first] for shift in range(size)]
+    # For odd sizes only the mirrored orders complete the balance of neighbours.
+    return rows + [row[::-1] for row in rows] if size % 2 and size > 1 else rows

@@ -1,5 +1,7 @@
-"""From a manifest to a folder that a browser opens."""
+"""From a manifest to a folder that a browser opens, and the key for scoring."""
 
+import hashlib
+import io
 import json
 import logging
 from collections.abc import Sequence
@@ -7,24 +9,74 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio, to_int16
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.listening.design import ALL, balance_period, listener_order
-from espnet2_ext.listening.key import KEY, ListeningTest, Trial, read_key, write_key
-from espnet2_ext.listening.manifest import (
-    EMOTION,
-    PRACTICE,
-    TEST,
-    Stimulus,
-    check_expected,
-    read_manifest,
+from espnet2_ext.listening.design import (
+    ALL,
+    KEY,
+    ListeningTest,
+    Trial,
+    balance_period,
+    listener_order,
+    read_key,
+    write_key,
 )
-from espnet2_ext.listening.sounds import SoundFolder
+from espnet2_ext.listening.manifest import EMOTION, PRACTICE, TEST, check_expected, read_manifest
 
 logger = logging.getLogger(__name__)
 
 PAGE = "page"
 PAGE_FILES = ("index.html", "style.css", "store.js", "player.js", "page.js")
+
+
+class SoundFolder:
+    """Writes recordings as 16-bit mono wav, at their own rate and level.
+
+    One format for all, because ``.flac`` originals among ``.wav`` conversions, or the
+    name of a file, would tell a curious listener which is which. The name is a hash of
+    what is heard, so the same recording is kept once. Level is left alone: it is a part
+    of emotion.
+
+    Attributes:
+        rates_hz: by source path.
+        clipped: source paths of recordings beyond full scale.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.rates_hz: dict[str, int] = {}
+        self.clipped: list[str] = []
+        self._names: dict[str, str] = {}
+
+    def add(self, path: str) -> str:
+        """Write a recording and return the name of its file in the folder.
+
+        Raises:
+            AudioError: the file is missing or cannot be used as audio.
+        """
+        if path not in self._names:
+            waveform, rate_hz = _read(path)
+            if np.abs(waveform).max() > 1.0:
+                self.clipped.append(path)
+            buffer = io.BytesIO()
+            soundfile.write(buffer, to_int16(waveform), rate_hz, format="WAV", subtype="PCM_16")
+            name = f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.wav"
+            with atomic_open(self.folder / name, "wb") as stream:
+                stream.write(buffer.getvalue())
+            self.rates_hz[path] = rate_hz
+            self._names[path] = name
+        return self._names[path]
+
+
+def _read(path: str) -> tuple[np.ndarray, int]:
+    """Return the waveform (N,) at the rate of the file, and that rate."""
+    try:
+        rate_hz = soundfile.info(path).samplerate
+    except RuntimeError:
+        rate_hz = SAMPLE_RATE_HZ  # read_audio says what is wrong.
+    return read_audio(path, rate_hz), rate_hz
 
 
 def make_test(
@@ -44,11 +96,9 @@ def make_test(
     Args:
         manifest_path: see ``read_manifest``.
         out_dir: of both.
-        title: heads the page; tells nothing that listeners should not know.
         num_listeners: how many numbers there are to give out.
         systems_per_item: ``all`` or ``one``, see ``listener_order``.
         emotions: choices of the emotion question; None for the target emotions, sorted.
-        seed: of orders.
 
     Source: questions of [P2V] IV-D 2 and 3.
     Deviation: the paper tells neither orders nor checks of attention.
@@ -65,8 +115,23 @@ def make_test(
     check_expected(manifest_path, stimuli, choices)
     out_dir = Path(out_dir)
     sounds = SoundFolder(out_dir / PAGE / "audio")
-    names = _trial_names(len(stimuli), seed)
-    trials = [_trial(name, stimulus, sounds) for name, stimulus in zip(names, stimuli)]
+    # Shuffled: the order of the manifest would reveal the systems.
+    places = np.random.default_rng(seed).permutation(len(stimuli)) + 1
+    names = [f"t{place:04d}" for place in places]
+    trials = [
+        Trial(
+            trial_id=name,
+            kind=stimulus.kind,
+            role=stimulus.role,
+            system=stimulus.system,
+            target_emotion=stimulus.target_emotion,
+            item=stimulus.item,
+            audio=sounds.add(stimulus.audio),
+            reference=sounds.add(stimulus.reference) if stimulus.reference else "",
+            expected=tuple(stimulus.expected.split(",")) if stimulus.expected else (),
+        )
+        for name, stimulus in zip(names, stimuli, strict=True)
+    ]
     orders = [
         listener_order(stimuli, listener, systems_per_item=systems_per_item, seed=seed)
         for listener in range(num_listeners)
@@ -80,39 +145,15 @@ def make_test(
         trials={trial.trial_id: trial for trial in sorted(trials, key=lambda t: t.trial_id)},
         orders=tuple(tuple(names[place] for place in order) for order in orders),
     )
-    _refuse_other(out_dir / KEY, test)
-    _write_page(out_dir / PAGE, test)
-    write_key(out_dir / KEY, test)
-    _report(out_dir, test, sounds, balance_period(stimuli))
-    return test
-
-
-def _trial_names(number: int, seed: int) -> list[str]:
-    """Return shuffled names: the order of the manifest would tell the systems."""
-    places = np.random.default_rng(seed).permutation(number) + 1
-    return [f"t{place:04d}" for place in places]
-
-
-def _trial(name: str, stimulus: Stimulus, sounds: SoundFolder) -> Trial:
-    return Trial(
-        trial_id=name,
-        kind=stimulus.kind,
-        role=stimulus.role,
-        system=stimulus.system,
-        target_emotion=stimulus.target_emotion,
-        item=stimulus.item,
-        audio=sounds.add(stimulus.audio),
-        reference=sounds.add(stimulus.reference) if stimulus.reference else "",
-        expected=tuple(stimulus.expected.split(",")) if stimulus.expected else (),
-    )
-
-
-def _refuse_other(key_path: Path, test: ListeningTest) -> None:
-    if key_path.is_file() and read_key(key_path).digest != test.digest:
+    if (out_dir / KEY).is_file() and read_key(out_dir / KEY).digest != test.digest:
         raise ValueError(
-            f"{key_path}: belongs to another test, whose answers could no longer be scored; "
+            f"{out_dir / KEY}: belongs to another test, whose answers could no longer be scored; "
             "give another output directory"
         )
+    _write_page(out_dir / PAGE, test)
+    write_key(out_dir / KEY, test)
+    _log(out_dir, test, sounds, balance_period(stimuli))
+    return test
 
 
 def _write_page(page_dir: Path, test: ListeningTest) -> None:
@@ -139,7 +180,7 @@ def _write_page(page_dir: Path, test: ListeningTest) -> None:
         stream.write(f'"use strict";\nwindow.LISTENING_TEST = {json.dumps(data)};\n')
 
 
-def _report(out_dir: Path, test: ListeningTest, sounds: SoundFolder, period: int) -> None:
+def _log(out_dir: Path, test: ListeningTest, sounds: SoundFolder, period: int) -> None:
     logger.info(
         "%s: test %s, %d listeners, %d to %d recordings each; systems are balanced over "
         "multiples of %d listeners",

@@ -1,10 +1,15 @@
-"""The table of what listeners are to hear: one recording a line."""
+"""The table of what listeners are to hear, one recording a line, and one made from conversions."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
+
 from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.data.tables import read_table
 
 SIMILARITY = "similarity"
 EMOTION = "emotion"
@@ -23,15 +28,14 @@ class Stimulus:
 
     Attributes:
         kind: ``similarity`` (is the emotion of two recordings alike, -2 to +2) or
-            ``emotion`` (which of the emotions is heard).
-        system: what made the recording; a bar of Fig. 3, a matrix of Fig. 4.
+            ``emotion`` (which of the emotions is it).
+        system: that made the recording; a bar of Fig. 3, a matrix of Fig. 4.
         target_emotion: what it should sound like; a row of Fig. 4.
         item: what the recordings of different systems have in common, for instance the
             pair of source and reference that was converted.
         audio: path of the recording.
-        reference: heard before it, for ``similarity`` only.
-        role: ``test`` (also if left empty), ``practice`` (not scored) or ``check`` (of
-            attention).
+        reference: played before it, for ``similarity`` only.
+        role: ``test`` (also if empty), ``practice`` (not scored) or ``check`` (of attention).
         expected: answers of a check that show attention, separated by commas.
     """
 
@@ -79,13 +83,32 @@ def read_manifest(path: str | Path) -> list[Stimulus]:
         if len(cells) != len(header):
             raise ValueError(f"{place}: {len(cells)} fields, the first line names {len(header)}")
         row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-        stimulus = _resolve(_stimulus(place, row), path.parent)
-        key = (stimulus.kind, stimulus.role, stimulus.system, *_item(stimulus))
+        stimulus = Stimulus(**{**row, "role": row.get("role") or TEST})
+        _check_fields(place, stimulus)
+        key = tuple(
+            getattr(stimulus, name) for name in ("kind", "role", "system", "target_emotion", "item")
+        )
         if key in stimuli:
             raise ValueError(f"{place}: {' '.join(key)} stands twice; remove one")
-        stimuli[key] = stimulus
+        reference = stimulus.reference and str(path.parent / stimulus.reference)
+        audio = str(path.parent / stimulus.audio)
+        stimuli[key] = replace(stimulus, audio=audio, reference=reference)
     check_complete(path, stimuli.values())
     return list(stimuli.values())
+
+
+def _check_fields(place: str, stimulus: Stimulus) -> None:
+    for name, known in (("kind", KINDS), ("role", ROLES)):
+        value = getattr(stimulus, name)
+        if value not in known:
+            raise ValueError(f"{place}: {name} {value!r:.40} is none of {', '.join(known)}")
+    for name in ("system", "target_emotion", "item", "audio"):
+        if not getattr(stimulus, name):
+            raise ValueError(f"{place}: {name} is empty; fill it in")
+    if bool(stimulus.reference) != (stimulus.kind == SIMILARITY):
+        raise ValueError(f"{place}: a reference goes with {SIMILARITY}, and only with it")
+    if bool(stimulus.expected) != (stimulus.role == CHECK):
+        raise ValueError(f"{place}: expected answers go with role {CHECK}, and only with it")
 
 
 def write_manifest(path: str | Path, stimuli: Iterable[Stimulus]) -> None:
@@ -140,32 +163,160 @@ def answers_of(kind: str, emotions: Sequence[str]) -> tuple[str, ...]:
     return SIMILARITY_ANSWERS if kind == SIMILARITY else tuple(emotions)
 
 
-def _stimulus(place: str, row: dict[str, str]) -> Stimulus:
-    """Return a line's recording; raise a ValueError for a wrong field."""
-    stimulus = Stimulus(**{**row, "role": row.get("role") or TEST})
-    for name, known in (("kind", KINDS), ("role", ROLES)):
-        if getattr(stimulus, name) not in known:
-            value = getattr(stimulus, name)
-            raise ValueError(f"{place}: {name} {value!r:.40} is none of {', '.join(known)}")
-    for name in ("system", "target_emotion", "item", "audio"):
-        if not row[name]:
-            raise ValueError(f"{place}: {name} is empty; fill it in")
-    if bool(stimulus.reference) != (stimulus.kind == SIMILARITY):
-        raise ValueError(f"{place}: a reference goes with {SIMILARITY}, and only with it")
-    if bool(stimulus.expected) != (stimulus.role == CHECK):
-        raise ValueError(f"{place}: expected answers go with role {CHECK}, and only with it")
-    return stimulus
+ZERO_EFFORT = "zero effort"
+TRUE_TARGET = "true target"
+REFERENCES = ("target", "prosody")
 
 
-def _resolve(stimulus: Stimulus, folder: Path) -> Stimulus:
-    """Return the recording with paths seen from the working directory."""
-    paths = {
-        name: str(folder / getattr(stimulus, name))
-        for name in ("audio", "reference")
-        if getattr(stimulus, name)
-    }
-    return Stimulus(**{**{name: getattr(stimulus, name) for name in COLUMNS}, **paths})
+def conversion_manifest(
+    inference_dirs: Mapping[str, str | Path],
+    data_dir: str | Path,
+    pairs_dir: str | Path,
+    out_path: str | Path,
+    *,
+    num_items: int = 10,
+    num_practice: int = 1,
+    num_checks: int = 0,
+    reference: str = "target",
+    seed: int = 0,
+) -> list[Stimulus]:
+    """Write a manifest of both kinds of questions, and return its recordings.
+
+    Beside the conversions stand the unconverted source (``zero effort``, the first bar
+    of Fig. 3) and the ``true target`` (the last). Each condition gets the same number of
+    items, taken from the voices in turn. The neutral sources are asked about as neutral
+    originals too, or listeners would learn that nothing is neutral.
+
+    Args:
+        inference_dirs: names of systems to folders with ``wav.scp`` by pair, as the
+            conversion stage and a baseline give them. Where ``settings.json`` of that stage
+            says that contrast was restored, so does the name in the manifest.
+        data_dir: holds ``wav.scp`` and ``utt2spk`` of sources and targets.
+        pairs_dir: holds ``pairs targets conditions``.
+        num_items: for each condition. # not in paper
+        num_practice: items of practice, of further pairs.
+        num_checks: further pairs whose true target is compared to itself: only similar
+            and absolutely similar show attention.
+        reference: what a recording is compared to: ``target``, the true target as in
+            [P2V] IV-D 2 (the last bar is then a recording against itself), or
+            ``prosody``, the recording that the conversion took its prosody from.
+
+    Raises:
+        FileNotFoundError: a table is missing.
+        ValueError: too few pairs, a table lacks one, no system, or one of a reserved name.
+    """
+    if reference not in REFERENCES:
+        raise ValueError(f"reference is {reference!r}; give target or prosody")
+    if not inference_dirs or {ZERO_EFFORT, TRUE_TARGET} & inference_dirs.keys():
+        raise ValueError(
+            f"systems are {list(inference_dirs)}; give at least one, none of them called "
+            f"{ZERO_EFFORT} or {TRUE_TARGET}"
+        )
+    folders = {_full_name(name, Path(path)): Path(path) for name, path in inference_dirs.items()}
+    pairs = _Pairs(folders, Path(data_dir), Path(pairs_dir), Path(out_path).parent)
+    tested, spare = pairs.choose(num_items, seed)
+    if len(spare) < num_practice + num_checks:
+        raise ValueError(
+            f"{pairs_dir}: {len(spare)} pairs are left for {num_practice} practice items and "
+            f"{num_checks} checks; give fewer items"
+        )
+    stimuli = [stimulus for pair in tested for stimulus in pairs.stimuli(pair, reference)]
+    stimuli += [stimulus for pair in tested for stimulus in pairs.stimuli(pair)]
+    sources = dict.fromkeys(pairs.source(pair) for pair in tested)
+    stimuli += [pairs.neutral(source) for source in list(sources)[:num_items]]
+    for pair in spare[:num_practice]:
+        # Of the first system, which stands behind the source.
+        first = pairs.stimuli(pair, reference)[1], pairs.stimuli(pair)[1]
+        stimuli += [replace(stimulus, role=PRACTICE) for stimulus in first]
+    for pair in spare[num_practice : num_practice + num_checks]:
+        target = pairs.stimuli(pair, "target")[-1]
+        stimuli.append(replace(target, role=CHECK, expected="1,2"))
+    write_manifest(out_path, stimuli)
+    return stimuli
 
 
-def _item(stimulus: Stimulus) -> tuple[str, str]:
-    return stimulus.target_emotion, stimulus.item
+def _full_name(system: str, inference_dir: Path) -> str:
+    """Return the name of a system in tables, which says what is not in paper."""
+    settings = inference_dir / "settings.json"
+    if settings.is_file() and json.loads(settings.read_text(encoding="utf-8")).get("contrast"):
+        return f"{system}, contrast restored"
+    return system
+
+
+class _Pairs:
+    """The tables of the pairs, and what listeners are asked about a pair."""
+
+    def __init__(
+        self, inference_dirs: Mapping[str, Path], data_dir: Path, pairs_dir: Path, folder: Path
+    ) -> None:
+        self.folder = folder
+        self.pairs = read_table(pairs_dir / "pairs")
+        self.targets = read_table(pairs_dir / "targets")
+        self.conditions = read_table(pairs_dir / "conditions")
+        self.speakers = read_table(data_dir / "utt2spk")
+        self.data = data_dir / "wav.scp", read_table(data_dir / "wav.scp")
+        self.converted = {
+            system: (path / "wav.scp", read_table(path / "wav.scp"))
+            for system, path in inference_dirs.items()
+        }
+        for name, table in (("targets", self.targets), ("conditions", self.conditions)):
+            if lacking := self.pairs.keys() - table.keys():
+                raise ValueError(f"{pairs_dir / name}: lacks {min(lacking)}; write the pairs again")
+
+    def source(self, pair: str) -> str:
+        return self.pairs[pair].split()[0]
+
+    def choose(self, num_items: int, seed: int) -> tuple[list[str], list[str]]:
+        """Return ``num_items`` pairs a condition, voices in turn, and all others shuffled."""
+        generator = np.random.default_rng(seed)
+        names = sorted(self.pairs)
+        shuffled = [names[i] for i in generator.permutation(len(names))]
+        chosen: list[str] = []
+        for condition in sorted({self.conditions[pair] for pair in names}):
+            by_voice: dict[str, list[str]] = {}
+            for pair in shuffled:
+                if self.conditions[pair] == condition:
+                    by_voice.setdefault(self._voice(pair), []).append(pair)
+            turns = [(turn, pair) for own in by_voice.values() for turn, pair in enumerate(own)]
+            in_turn = [pair for _, pair in sorted(turns, key=lambda t: t[0])]
+            if len(in_turn) < num_items:
+                raise ValueError(f"{condition}: {len(in_turn)} pairs, {num_items} items asked for")
+            chosen += in_turn[:num_items]
+        return chosen, [pair for pair in shuffled if pair not in chosen]
+
+    def stimuli(self, pair: str, reference: str | None = None) -> list[Stimulus]:
+        """Return the questions on a pair, one a system: emotion, or similarity to a reference."""
+        emotion, compared = self.conditions[pair].split("-")[-1], ""
+        true_target = self._path(self.data, self.targets[pair])
+        if reference:
+            prosody = self.pairs[pair].split()[1]
+            compared = true_target if reference == "target" else self._path(self.data, prosody)
+        recordings = {
+            ZERO_EFFORT: self._path(self.data, self.source(pair)),
+            **{name: self._path(table, pair) for name, table in self.converted.items()},
+            TRUE_TARGET: true_target,
+        }
+        kind = SIMILARITY if reference else EMOTION
+        return [
+            Stimulus(kind, system, emotion, pair, audio, compared)
+            for system, audio in recordings.items()
+        ]
+
+    def neutral(self, source: str) -> Stimulus:
+        """Return the emotion question on a source as an original of its own emotion."""
+        pair = next(pair for pair in self.pairs if self.source(pair) == source)
+        emotion = self.conditions[pair].split("-")[0]
+        return Stimulus(EMOTION, TRUE_TARGET, emotion, source, self._path(self.data, source))
+
+    def _voice(self, pair: str) -> str:
+        source = self.source(pair)
+        if source not in self.speakers:
+            raise ValueError(f"{self.data[0].with_name('utt2spk')}: lacks {source}")
+        return self.speakers[source]
+
+    def _path(self, table: tuple[Path, Mapping[str, str]], key: str) -> str:
+        """Return a path of a table as seen from the folder of the manifest."""
+        path, values = table
+        if key not in values:
+            raise ValueError(f"{path}: lacks {key}; run the stage that writes it again")
+        return os.path.relpath(values[key], self.folder)

@@ -1,15 +1,17 @@
 """From answers to the numbers of [P2V] Figs. 3 and 4."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from espnet2_ext.listening.key import ListeningTest
-from espnet2_ext.listening.krippendorff import NOMINAL, ORDINAL, krippendorff_alpha
+from espnet2_ext.listening.design import ListeningTest
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, TEST
 from espnet2_ext.listening.results import Answer, ListenerResult
 from espnet2_ext.metrics.statistics import Crossing, crossed_interval
+
+NOMINAL = "nominal"
+ORDINAL = "ordinal"
 
 ScoredAnswer = tuple[int, Answer]
 """Number of the listener, and what was answered."""
@@ -69,9 +71,7 @@ def score_kind(
 
     Args:
         results: of the listeners that count.
-        test: that they answer.
         kind: of question; none of that kind gives an empty list.
-        seed: of the intervals.
     """
     given = _given(results, kind)
     targets: dict[str, set[str]] = {}
@@ -153,3 +153,54 @@ def _value(answer: Answer) -> float:
     if answer.trial.kind == EMOTION:
         return float(answer.answer == answer.trial.target_emotion)
     return float(answer.answer)
+
+
+def krippendorff_alpha(
+    ratings: Iterable[Sequence[int]], num_values: int, *, level: str
+) -> float | None:
+    """Return Krippendorff's alpha: 1 full agreement, 0 chance, below 0 worse than chance.
+
+    alpha = 1 - observed / expected disagreement, of pairs of ratings within a unit and of
+    any two ratings.
+
+    Args:
+        ratings: one list a unit, of any lengths; a unit with one rating has no pair and
+            does not count. Values are 0 to ``num_values`` - 1.
+        num_values: how many values there are.
+        level: ``nominal``, any two values differ alike, or ``ordinal``, they differ by how
+            many ratings lie between them.
+
+    Returns:
+        None where all ratings that have a pair are equal: nothing could disagree.
+
+    Source: Krippendorff, "Computing Krippendorff's alpha-reliability", 2011.
+
+    Raises:
+        ValueError: no unit has two ratings, or another level.
+    """
+    coincidences = np.zeros((num_values, num_values))
+    for unit in ratings:
+        if len(unit) > 1:
+            counts = np.bincount(unit, minlength=num_values)
+            # Ordered pairs of different raters, each rating weighing 1 in all.
+            coincidences += (np.outer(counts, counts) - np.diag(counts)) / (len(unit) - 1)
+    totals = coincidences.sum(axis=1)
+    if not totals.any():
+        raise ValueError("agreement needs at least one recording that two listeners judged")
+    distances = _squared_distances(totals, level)
+    number = totals.sum()
+    expected = (np.outer(totals, totals) * distances).sum() / (number * (number - 1))
+    if expected == 0.0:
+        return None
+    return float(1.0 - (coincidences * distances).sum() / number / expected)
+
+
+def _squared_distances(totals: np.ndarray, level: str) -> np.ndarray:
+    """Return (K, K) squared distances of values that occur ``totals`` (K,) times."""
+    if level == NOMINAL:
+        return 1.0 - np.eye(len(totals))
+    if level == ORDINAL:
+        # All ratings from c to k, less half of those at either end: a difference of ranks.
+        ranks = np.cumsum(totals) - totals / 2
+        return (ranks[:, None] - ranks[None, :]) ** 2
+    raise ValueError(f"level is {level!r}; give nominal or ordinal")

@@ -1,4 +1,4 @@
-"""The models that are asked about conversions: whether they can be, and what a protocol says."""
+"""The models that evaluate conversions: emotion, voice, words and quality of a waveform."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,26 +11,29 @@ import yaml
 
 from espnet2_ext.data.tables import read_table
 from espnet2_ext.metrics.content import (
-    Transcriber,
     installed_whisper,
     spoken_words,
     whisper_transcriber,
 )
 from espnet2_ext.metrics.models import Heard, Listen, dnsmos, load_dnsmos
-from espnet2_ext.ser.recogniser import RecogniserFiles, find_recognisers
-
-# ---------------------------------------------------------------- judges
+from espnet2_ext.ser.recogniser import (
+    EmotionRecogniser,
+    RecogniserFiles,
+    find_recognisers,
+    voices_text,
+)
+from espnet2_ext.speaker.encoder import build_speaker_encoder
 
 
 @dataclass(frozen=True)
 class Judges:
-    """Which models are asked; None or False where one is not.
+    """Which models evaluate; None or False where one does not.
 
     Attributes:
         emotion_model: weights or a folder of trained recognisers, see ``find_recognisers``.
         speaker_encoder: hub name or directory.
-        whisper_model: name or path, see ``whisper_transcriber``.
-        with_dnsmos: ask for the quality.
+        whisper_model: name or path, see ``whisper_transcriber``; needs ``text`` of utterances.
+        with_dnsmos: quality.
         device: of the models.
     """
 
@@ -41,23 +44,11 @@ class Judges:
     device: str = "cpu"
 
     def listener(self) -> Listen | None:
-        """Return what asks the models; None where none is asked."""
-        if self == Judges(device=self.device):
-            return None
-        # ESPnet takes seconds to import, which scores without models do not need.
-        from espnet2_ext.report.judges import hear
-
-        return partial(
-            hear,
-            emotion_model=self.emotion_model,
-            speaker_encoder=self.speaker_encoder,
-            whisper_model=self.whisper_model,
-            with_dnsmos=self.with_dnsmos,
-            device=self.device,
-        )
+        """Return the function that runs the models on a waveform; None where there are none."""
+        return None if self == Judges(device=self.device) else partial(hear, judges=self)
 
     def protocol(self, data_dir: str | Path, pairs_dir: str | Path) -> list[str]:
-        """Return a phrase for each model, after a look at whether it can be asked.
+        """Return a phrase for each model, having checked that it can run.
 
         Args:
             data_dir: holds ``utt2spk``.
@@ -69,7 +60,12 @@ class Judges:
         """
         texts = []
         if self.emotion_model is not None:
-            texts.append(_emotion_text(self.emotion_model, data_dir, pairs_dir))
+            recognisers = find_recognisers(self.emotion_model)
+            speakers = read_table(Path(data_dir) / "utt2spk")
+            targets = read_table(Path(pairs_dir) / "targets").values()
+            voices = voices_text(recognisers, {speakers[target] for target in targets})
+            number = f"{len(recognisers)} recogniser{'s' if len(recognisers) > 1 else ''}"
+            texts.append(f"emotion by {number} {self.emotion_model}, {voices}")
         if self.speaker_encoder is not None:
             texts.append(f"speaker cosine by {self.speaker_encoder}")
         if self.whisper_model is not None:
@@ -81,7 +77,7 @@ class Judges:
         return texts
 
     def texts(self, data_dir: str | Path, pairs_dir: str | Path) -> Mapping[str, str]:
-        """Return what utterances say; nothing where no words are asked for.
+        """Return what utterances say; nothing where words are not evaluated.
 
         Args:
             data_dir: holds ``text``.
@@ -103,51 +99,42 @@ class Judges:
         return texts
 
 
-def _emotion_text(emotion_model: str, data_dir: str | Path, pairs_dir: str | Path) -> str:
-    """Return who judges emotions and whether they have heard the voices that they judge."""
-    from espnet2_ext.ser.recogniser import find_recognisers, voices_text
+def hear(waveform: np.ndarray, judges: Judges) -> Heard:
+    """Return what the models say of a waveform (N,) at 16 kHz; loaded once a process.
 
-    recognisers = find_recognisers(emotion_model)
-    targets = read_table(Path(pairs_dir) / "targets").values()
-    speakers = read_table(Path(data_dir) / "utt2spk")
-    judged = {speakers[target] for target in targets}
-    number = f"{len(recognisers)} recogniser{'s' if len(recognisers) > 1 else ''}"
-    return f"emotion by {number} {emotion_model}, {voices_text(recognisers, judged)}"
-
-
-# ---------------------------------------------------------------- hearing
-# What trained models hear in a waveform, for scores in many processes.
+    Raises:
+        FileNotFoundError: there is no such model.
+        ValueError: the waveform is too short for a model, or a package is not installed.
+    """
+    emotions = vector = words = None
+    if judges.emotion_model is not None:
+        [emotions] = _load_panel(judges.emotion_model, judges.device)([waveform])
+    if judges.speaker_encoder is not None:
+        vector = _load_speaker_encoder(judges.speaker_encoder, judges.device)(waveform)
+    if judges.whisper_model is not None:
+        words = _load_whisper(judges.whisper_model, device=judges.device)(waveform)
+    return Heard(emotions, vector, words, dnsmos(waveform) if judges.with_dnsmos else None)
 
 
 class RecogniserPanel:
-    """The mean answer of several recognisers.
-
-    Args:
-        recognisers: of the same emotions.
-        device: torch device.
-
-    Attributes:
-        emotions: names, sorted.
+    """The mean probabilities of several recognisers; ``emotions`` are their names, sorted.
 
     Raises:
         ValueError: the recognisers know different emotions.
     """
 
     def __init__(self, recognisers: Sequence[RecogniserFiles], device: str = "cpu"):
-        # ESPnet takes seconds to import, which scores without a recogniser do not need.
-        from espnet2_ext.ser.recogniser import EmotionRecogniser
-
         self.members = []
-        for files in recognisers:
+        for each in recognisers:
             with tempfile.TemporaryDirectory() as folder:
                 config = Path(folder) / "config.yaml"
-                config.write_text(yaml.safe_dump(files.config), encoding="utf-8")
-                self.members.append(EmotionRecogniser(files.model_file, config, device))
+                config.write_text(yaml.safe_dump(each.config), encoding="utf-8")
+                self.members.append(EmotionRecogniser(each.model_file, config, device))
         self.emotions = sorted(self.members[0].emotions)
-        for files, member in zip(recognisers, self.members, strict=True):
+        for each, member in zip(recognisers, self.members, strict=True):
             if sorted(member.emotions) != self.emotions:
                 raise ValueError(
-                    f"{files.model_file}: knows {' '.join(sorted(member.emotions))}, the first "
+                    f"{each.model_file}: knows {' '.join(sorted(member.emotions))}, the first "
                     f"{' '.join(self.emotions)}; give recognisers of one experiment"
                 )
 
@@ -160,50 +147,10 @@ class RecogniserPanel:
         ]
 
 
-def hear(
-    waveform: np.ndarray,
-    *,
-    emotion_model: str | None = None,
-    speaker_encoder: str | None = None,
-    whisper_model: str | None = None,
-    with_dnsmos: bool = False,
-    device: str = "cpu",
-) -> Heard:
-    """Return what is heard in a waveform (N,) at 16 kHz; models are loaded once a process.
-
-    Args:
-        waveform: at least 50 ms.
-        emotion_model: see ``find_recognisers``; None does not ask for the emotion.
-        speaker_encoder: see ``build_speaker_encoder``; None does not ask for the voice.
-        whisper_model: see ``whisper_transcriber``; None does not ask for the words.
-        with_dnsmos: ask for the quality, see ``dnsmos``.
-        device: torch device of all but the last.
-
-    Raises:
-        FileNotFoundError: there is no such model.
-        ValueError: the waveform is too short for a model, or a package is not installed.
-    """
-    emotions = vector = None
-    if emotion_model is not None:
-        [emotions] = _load_panel(emotion_model, device)([waveform])
-    if speaker_encoder is not None:
-        vector = _load_speaker_encoder(speaker_encoder, device)(waveform)
-    words = _load_whisper(whisper_model, device)(waveform) if whisper_model is not None else None
-    return Heard(emotions, vector, words, dnsmos(waveform) if with_dnsmos else None)
-
-
 @lru_cache(maxsize=1)
 def _load_panel(emotion_model: str, device: str) -> RecogniserPanel:
     return RecogniserPanel(find_recognisers(emotion_model), device)
 
 
-@lru_cache(maxsize=1)
-def _load_speaker_encoder(source: str, device: str):
-    from espnet2_ext.speaker.encoder import build_speaker_encoder
-
-    return build_speaker_encoder(source, device)
-
-
-@lru_cache(maxsize=1)
-def _load_whisper(model: str, device: str) -> Transcriber:
-    return whisper_transcriber(model, device=device)
+_load_speaker_encoder = lru_cache(maxsize=1)(build_speaker_encoder)
+_load_whisper = lru_cache(maxsize=1)(whisper_transcriber)

@@ -2,21 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from functools import partial
+from operator import methodcaller
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.listening.collect import (
-    EXCLUDED,
-    Collection,
-    collect_results,
-    write_excluded,
-)
-from espnet2_ext.listening.key import ListeningTest, read_key
+from espnet2_ext.listening.design import ListeningTest, read_key
 from espnet2_ext.listening.manifest import EMOTION, KINDS, SIMILARITY
-from espnet2_ext.listening.scores import Agreement, SystemScore, agreement, confusion, score_kind
+from espnet2_ext.listening.results import EXCLUDED, Collection, collect_results, write_excluded
+from espnet2_ext.listening.scores import SystemScore, agreement, confusion, score_kind
 from espnet2_ext.report.figures import confusion_figure, save_figure, signed, similarity_figure
 from espnet2_ext.report.records import (
     Column,
@@ -24,6 +19,7 @@ from espnet2_ext.report.records import (
     Record,
     Row,
     append_records,
+    columns_of,
     file_record,
     git_commit,
     records_of,
@@ -35,18 +31,7 @@ ANSWER_COLUMNS = (
     "listener place trial kind role system target_emotion item answer plays_reference "
     "plays_audio seconds"
 ).split()
-INTERVAL = "n counts answers; interval over listeners and items, both drawn with replacement"
 NAMES = {SIMILARITY: "emotion similarity", EMOTION: "emotion recognised"}
-DEFINITIONS = {
-    SIMILARITY: "mean answer of listeners from -2 (emotions of recording and reference "
-    f"absolutely different) to +2 (absolutely similar); {INTERVAL}.",
-    EMOTION: "share of listeners' forced choices that are the target emotion; chance is 1 over the "
-    f"number of choices; {INTERVAL}.",
-}
-ALPHA = (
-    "Krippendorff's alpha, 1 full agreement and 0 chance: ordinal for similarity, nominal for "
-    "emotion; n counts answers to recordings that two listeners or more judged."
-)
 
 
 def report_listening(
@@ -67,8 +52,6 @@ def report_listening(
     Args:
         key_path: ``key.json`` of the test.
         result_dir: files that listeners saved.
-        output_dir: of the files.
-        results_path: the jsonl.
         table: title; says ``synthetic`` where the data are.
         protocol: what was heard by whom; the numbers of files and listeners are added.
         max_failed_checks: see ``collect_results``.
@@ -114,35 +97,27 @@ def score_records(
     source: str = "",
 ) -> list[Record]:
     """Return the mean of every score, and the share of every answer in a table of its own."""
-    unit = "share" if kind == EMOTION else ""
-    mean: Column[SystemScore] = Column(
-        NAMES[kind],
-        lambda score: Estimate(score.mean, score.number, score.low, score.high, drawn=score.drawn),
-        unit,
-        "higher",
-        DEFINITIONS[kind],
-    )
-    answers = [
-        Column(
-            f"heard as {answer}" if kind == EMOTION else f"similarity {signed(answer)}",
-            partial(_share_of_answer, place),
-            "share",
-            "",
-            "share of listeners' answers.",
-        )
-        for place, answer in enumerate(test.answers(kind))
+    columns = columns_of("listening")
+    definition = "share of listeners' answers."
+    names = [
+        f"heard as {answer}" if kind == EMOTION else f"similarity {signed(answer)}"
+        for answer in test.answers(kind)
     ]
+    answers = [Column(name, methodcaller("get", name), "share", "", definition) for name in names]
     records = []
     for score in scores:
         name = score.system + (f", {score.target_emotion}" if score.target_emotion else "")
-        row = Row(name, [score], protocol, source=source)
-        records += records_of([mean], [row], table=table, commit=commit)
+        n = score.number
+        mean = Estimate(score.mean, n, score.low, score.high, drawn=score.drawn)
+        shares = {
+            answer: Estimate(float(count / n), n)
+            for answer, count in zip(names, score.counts, strict=True)
+        }
+        row = Row(name, [{NAMES[kind]: mean}], protocol, source=source)
+        records += records_of(columns, [row], table=table, commit=commit)
+        row = Row(name, [shares], protocol, source=source)
         records += records_of(answers, [row], table=f"{table}, answers", commit=commit)
     return records
-
-
-def _share_of_answer(place: int, score: SystemScore) -> Estimate:
-    return Estimate(float(score.counts[place] / score.number), score.number)
 
 
 def agreement_records(
@@ -154,20 +129,12 @@ def agreement_records(
     source: str = "",
 ) -> list[Record]:
     """Return Krippendorff's alpha of each kind that has one; ``undefined`` where all agree."""
-    found = {kind: agreement(collection.results, test, kind) for kind in KINDS}
-    rows = [
-        Row(NAMES[kind], [each], protocol, source=source)
-        for kind, each in found.items()
-        if each is not None
-    ]
-    alpha: Column[Agreement] = Column(
-        "alpha",
-        lambda each: Estimate("undefined" if each.alpha is None else each.alpha, each.number),
-        "",
-        "",
-        ALPHA,
-    )
-    return records_of([alpha], rows, table=f"{table}, agreement", commit=commit)
+    rows = []
+    for kind in KINDS:
+        if found := agreement(collection.results, test, kind):
+            alpha = Estimate("undefined" if found.alpha is None else found.alpha, found.number)
+            rows.append(Row(NAMES[kind], [{"alpha": alpha}], protocol, source=source))
+    return records_of(columns_of("listening"), rows, table=f"{table}, agreement", commit=commit)
 
 
 def listening_figures(

@@ -1,11 +1,16 @@
-"""What do prosody vectors say of emotion, voice, words, pitch and tempo: tables and figures."""
+"""What do prosody vectors say of emotion, voice, words, pitch and tempo: tables and figures.
+
+The title of [P2V] claims disentanglement; the paper does not measure it. A prosody vector
+should give emotion away, and neither the voice nor the words. Beside it stand the same
+network untrained, which already passes on much, the two other inputs of the decoder, and
+chance.
+"""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import methodcaller
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -18,7 +23,6 @@ from espnet2_ext.conversion.converter import (
 )
 from espnet2_ext.data.directory import DataDirectoryError, Utterance
 from espnet2_ext.data.tables import read_int_table, read_rejected
-from espnet2_ext.metrics.pitch import describe_f0
 from espnet2_ext.metrics.probes import (
     INVERSE_PENALTY,
     RIDGE_PENALTY,
@@ -33,11 +37,12 @@ from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
 from espnet2_ext.report.figures import project, save_figure, vector_figure
 from espnet2_ext.report.records import (
-    Column,
     Estimate,
+    Estimates,
     Record,
     Row,
     append_records,
+    columns_of,
     file_record,
     git_commit,
     records_of,
@@ -45,53 +50,24 @@ from espnet2_ext.report.records import (
 )
 from espnet2_ext.ser.attributes import attributes_of, read_utterances
 
-# ---------------------------------------------------------------- pooled
-# One vector of an utterance's units: which share of its time each unit takes.
-
-
-def pooled_units(
-    units: Sequence[int] | np.ndarray,
-    durations: Sequence[int] | np.ndarray,
-    num_units: int,
-) -> np.ndarray:
-    """Return (num_units,) shares of the frames, which add up to 1.
-
-    Order is lost, and so is tempo: what remains is which sounds an utterance has. For
-    comparison with other vectors of utterances; nothing is trained on it.
-
-    Args:
-        units: (U,) de-duplicated ids.
-        durations: (U,) run lengths in upstream frames.
-        num_units: size of the vocabulary.
-
-    Raises:
-        ValueError: lengths differ, there are no frames, or an id is outside the vocabulary.
-    """
-    units, durations = np.asarray(units, dtype=np.int64), np.asarray(durations, dtype=np.int64)
-    if units.shape != durations.shape or units.ndim != 1:
-        raise ValueError(f"{units.shape} units and {durations.shape} durations; give one each")
-    if len(units) == 0 or (durations < 0).any() or durations.sum() == 0:
-        raise ValueError("an utterance needs units that last at least one frame")
-    if units.min() < 0 or units.max() >= num_units:
-        raise ValueError(f"units {units.min()} to {units.max()} of a vocabulary of {num_units}")
-    return np.bincount(units, weights=durations, minlength=num_units) / durations.sum()
-
-
-# ---------------------------------------------------------------- probe set
-# What probes read from, and what they read: vectors and labels of one data directory.
-
 logger = logging.getLogger(__name__)
 
 PROSODY, UNTRAINED = "prosody vector", "untrained encoder"
 SPEAKER_VECTOR, UNITS = "speaker vector", "units"
 KINDS = (PROSODY, UNTRAINED, SPEAKER_VECTOR, UNITS)
 """Rows of the tables."""
-
+CHANCE = "chance"
 F0_MEAN, F0_IN_VOICE, F0_RANGE = "F0 mean", "F0 in voice", "F0 range"
 RATE, LEVEL = "speaking rate", "level"
-
+EMOTION, SPEAKER, CONTENT = "emotion probe", "speaker probe", "content probe"
+PROBES = (EMOTION, SPEAKER, CONTENT)
 MAX_UTTERANCES = 2000
-"""More than this many of a directory are thinned by a seeded draw, which is said."""
+"""A directory with more than this many is sampled with a seed, which is logged."""
+CAPTIONS = {
+    "pca": "The two directions of largest variance of the standardised vectors.",
+    "tsne": "t-SNE of the standardised vectors: neighbours count, distances and sizes do not.",
+}
+Score = TypeVar("Score")
 
 
 @dataclass(frozen=True)
@@ -102,8 +78,7 @@ class ProbeSet:
         name: of the data directory.
         listed: utterances that it lists, rejected ones too.
         speakers: (n,).
-        sentences: (n,) normalised words; an utterance without words is a sentence of its
-            own.
+        sentences: (n,) normalised words; an utterance without words is a sentence of its own.
         has_words: (n,) bool, whether its sentence is known.
         emotions: (n,); None where there is no ``utt2emo``.
         vectors: ``{kind: (n, dim)}``.
@@ -123,11 +98,12 @@ class ProbeSet:
 
     @property
     def shared_sentences(self) -> np.ndarray:
-        """Return (n,) whether an utterance's sentence is said by several speakers."""
-        said: dict[str, set[str]] = {}
-        for sentence, speaker in zip(self.sentences.tolist(), self.speakers.tolist(), strict=True):
-            said.setdefault(sentence, set()).add(speaker)
-        several = np.array([len(said[sentence]) > 1 for sentence in self.sentences.tolist()])
+        """Return (n,) whether an utterance's sentence has several speakers."""
+        speakers_of: dict[str, set[str]] = {}
+        sentences = self.sentences.tolist()
+        for sentence, speaker in zip(sentences, self.speakers.tolist(), strict=True):
+            speakers_of.setdefault(sentence, set()).add(speaker)
+        several = np.array([len(speakers_of[sentence]) > 1 for sentence in sentences])
         return self.has_words & several
 
 
@@ -146,24 +122,26 @@ def read_probe_set(
         data_dir: holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``
             and, where known, ``utt2emo`` and ``text``.
         model: trained, in eval mode.
-        unit_tag: which units.
         max_utterances: see `MAX_UTTERANCES`.
-        num_workers: processes that measure pitch.
-        seed: of the draw and of the untrained encoder.
 
     Raises:
         DataDirectoryError: a table is missing or lacks an utterance.
         AudioError: a file is missing or broken.
     """
     data_dir = Path(data_dir)
-    every = read_utterances(data_dir)
-    utterances = _draw(data_dir, every, max_utterances, seed)
-    units = _int_rows(data_dir / f"units_{unit_tag}", utterances)
-    vectors = {
-        SPEAKER_VECTOR: _speaker_vectors(data_dir / "spk_embed.scp", utterances),
-        UNITS: _unit_vectors(data_dir, unit_tag, units, utterances),
-    }
+    utterances = every = read_utterances(data_dir)
+    if len(every) > max_utterances:
+        message = "%s: probing a draw of %d of %d utterances"
+        logger.info(message, data_dir, max_utterances, len(every))
+        drawn = np.random.default_rng(seed).choice(sorted(every), max_utterances, replace=False)
+        utterances = {key: every[key] for key in sorted(drawn.tolist())}
+    units = _rows(data_dir / f"units_{unit_tag}", read_int_table, utterances)
     wavs = [utterance.wav for utterance in utterances.values()]
+    speaker_vectors = _rows(data_dir / "spk_embed.scp", load_ark_scp, utterances)
+    vectors = {
+        SPEAKER_VECTOR: np.stack([np.asarray(vector) for vector in speaker_vectors]),
+        UNITS: _unit_vectors(data_dir / f"unit_durations_{unit_tag}", units, utterances),
+    }
     measures = measure_prosody(wavs, num_workers)
     encoders = {
         PROSODY: model.prosody_encoder,
@@ -192,34 +170,26 @@ def read_probe_set(
     )
 
 
-def _draw(
-    data_dir: Path, utterances: dict[str, Utterance], most: int, seed: int
-) -> dict[str, Utterance]:
-    """Return the utterances to probe, sorted by id."""
-    if len(utterances) <= most:
-        return utterances
-    logger.info("%s: probing a draw of %d of %d utterances", data_dir, most, len(utterances))
-    drawn = np.random.default_rng(seed).choice(sorted(utterances), most, replace=False)
-    return {key: utterances[key] for key in sorted(drawn.tolist())}
-
-
-def _int_rows(path: Path, utterances: Mapping[str, Utterance]) -> list[list[int]]:
-    """Return the integers of each utterance."""
+def _rows(
+    path: Path, read: Callable[[Path], Mapping[str, Any]], utterances: Mapping[str, Utterance]
+) -> list[Any]:
+    """Return the value of each utterance in a table."""
     if not path.is_file():
-        raise DataDirectoryError(f"{path}: missing; run the stage that extracts units")
-    table = read_int_table(path)
-    _check_complete(path, table, utterances)
+        raise DataDirectoryError(f"{path}: missing; run the stage that writes it first")
+    table = read(path)
+    for key in utterances:
+        if key not in table:
+            raise DataDirectoryError(f"{path}: {key}: missing; run the stage that writes it again")
     return [table[key] for key in utterances]
 
 
 def _unit_vectors(
-    data_dir: Path, unit_tag: str, units: list[list[int]], utterances: Mapping[str, Utterance]
+    path: Path, units: list[list[int]], utterances: Mapping[str, Utterance]
 ) -> np.ndarray:
-    """Return (n, units) shares of time, over units up to the highest one that is there."""
-    path = data_dir / f"unit_durations_{unit_tag}"
-    durations = _int_rows(path, utterances)
-    num_units = 1 + max(max(row) for row in units)
+    """Return (n, units) shares of time, over units up to the highest one that occurs."""
+    num_units = 1 + max(map(max, units))
     rows = []
+    durations = _rows(path, read_int_table, utterances)
     for key, row, lengths in zip(utterances, units, durations, strict=True):
         try:
             rows.append(pooled_units(row, lengths, num_units))
@@ -228,176 +198,150 @@ def _unit_vectors(
     return np.stack(rows)
 
 
-def _speaker_vectors(path: Path, utterances: Mapping[str, Utterance]) -> np.ndarray:
-    """Return (n, speaker_dim)."""
-    if not path.is_file():
-        raise DataDirectoryError(f"{path}: missing; run extract_speaker_vectors first")
-    table = load_ark_scp(path)
-    _check_complete(path, table, utterances)
-    return np.stack([np.asarray(table[key]) for key in utterances])
+def pooled_units(
+    units: Sequence[int] | np.ndarray, durations: Sequence[int] | np.ndarray, num_units: int
+) -> np.ndarray:
+    """Return (num_units,) shares of the frames that each unit takes, which add up to 1.
 
+    Order and tempo are lost: what remains is which sounds an utterance has.
 
-def _check_complete(path: Path, table: Mapping[str, object], utterances: Mapping) -> None:
-    for key in utterances:
-        if key not in table:
-            raise DataDirectoryError(f"{path}: {key}: missing; run the stage that writes it again")
+    Args:
+        units: (U,) de-duplicated ids.
+        durations: (U,) run lengths in upstream frames.
+        num_units: size of the vocabulary.
+
+    Raises:
+        ValueError: lengths differ, there are no frames, or an id is outside the vocabulary.
+    """
+    units, durations = np.asarray(units, dtype=np.int64), np.asarray(durations, dtype=np.int64)
+    if units.shape != durations.shape or units.ndim != 1:
+        raise ValueError(f"{units.shape} units and {durations.shape} durations; give one each")
+    if len(units) == 0 or (durations < 0).any() or durations.sum() == 0:
+        raise ValueError("an utterance needs units that last at least one frame")
+    if units.min() < 0 or units.max() >= num_units:
+        raise ValueError(f"units {units.min()} to {units.max()} of a vocabulary of {num_units}")
+    return np.bincount(units, weights=durations, minlength=num_units) / durations.sum()
 
 
 def _targets(
     measures: list[ProsodyMeasures], num_units: list[int], speakers: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return what vectors are correlated with; pitch in semitones, as it is heard."""
-    f0_hz = np.array([m.f0_mean_hz or np.nan for m in measures])
-    f0_mean = 12.0 * np.log2(f0_hz)
+    """Return what vectors are correlated with; pitch in semitones."""
+    f0_mean = 12.0 * np.log2(np.array([m.f0_mean_hz or np.nan for m in measures]))
     in_voice = f0_mean.copy()
     for speaker in set(speakers.tolist()):
         own = (speakers == speaker) & np.isfinite(f0_mean)
         in_voice[own] -= f0_mean[own].mean() if own.any() else 0.0
-    ranges = [m.f0_range_semitones for m in measures]
     return {
         F0_MEAN: f0_mean,
         F0_IN_VOICE: in_voice,
-        F0_RANGE: np.array([np.nan if value is None else value for value in ranges]),
+        F0_RANGE: np.array([m.f0_range_semitones for m in measures], dtype=float),
         RATE: np.array([n / m.duration_s for n, m in zip(num_units, measures, strict=True)]),
         LEVEL: np.array([m.level_db for m in measures]),
     }
 
 
-# ---------------------------------------------------------------- probe scores
-# Which probe reads what from which utterances of a data directory, and with what result.
-
-
-EMOTION, SPEAKER, CONTENT = "emotion probe", "speaker probe", "content probe"
-PROBES = (EMOTION, SPEAKER, CONTENT)
-
-Score = TypeVar("Score")
-
-
-@dataclass(frozen=True)
-class Scores(Generic[Score]):
-    """Results of a data directory.
-
-    Attributes:
-        scores: ``{what is read: {kind of vectors: score}}``; what cannot be measured is
-            left out.
-        notes: what is held out, of how many classes, and why something is left out.
-    """
-
-    scores: dict[str, dict[str, Score]]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What a probe reads, from which utterances, and what it holds out; see `linear_probe`."""
-
-    chosen: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
-    other_groups: np.ndarray | None
-    held_out: str
-
-
-def probe_scores(data: ProbeSet, seed: int = 0) -> Scores[ProbeScore]:
+def probe_scores(
+    data: ProbeSet, seed: int = 0
+) -> tuple[dict[str, dict[str, ProbeScore]], list[str]]:
     """Return how well emotion, speaker and content are read from each kind of vectors.
 
     * Emotion: speakers held out, and sentences too if several speakers say them.
     * Speaker: sentences held out, of the same speakers.
     * Content: which sentence, of those that several speakers say; speakers held out.
 
-    Args:
-        data: labels and vectors.
-        seed: of the folds.
+    Returns:
+        ``{probe: {kind of vectors: score}}`` without what cannot be measured, and notes: what
+        is held out, of how many classes, and why something is left out.
 
     Raises:
         ValueError: a vector is not finite.
     """
-    found: Scores[ProbeScore] = Scores({}, [])
     sentences = "sentences" if data.has_words.any() else "utterances"
     crossing = Crossing(data.speakers.tolist(), data.sentences.tolist(), column_name=sentences)
-    for name in PROBES:
-        try:
-            task = _task(data, name)
-            scores = {
-                kind: linear_probe(
-                    vectors[task.chosen],
-                    task.labels,
-                    task.groups,
-                    task.other_groups,
-                    crossing=crossing.at(task.chosen),
-                    seed=seed,
-                )
-                for kind, vectors in data.vectors.items()
-            }
-        except NotMeasurable as error:
-            found.notes.append(_not_measurable(data, name, error))
-            continue
-        found.scores[name] = scores
+
+    def measure(probe: str, note: list[str]) -> dict[str, ProbeScore]:
+        chosen, labels, groups, other, held_out = _task(data, probe)
+        scores = {
+            kind: linear_probe(
+                vectors[chosen], labels, groups, other, crossing=crossing.at(chosen), seed=seed
+            )
+            for kind, vectors in data.vectors.items()
+        }
         score = next(iter(scores.values()))
-        note = f"{name}: {score.classes} classes, {task.held_out} held out, {score.folds} folds"
+        text = f"{probe}: {score.classes} classes, {held_out} held out, {score.folds} folds"
         if score.left_out:
-            note += f", {score.left_out} utterances left out whose label training lacks"
-        found.notes.append(note)
-    return found
+            text += f", {score.left_out} utterances left out whose label training lacks"
+        note.append(text)
+        return scores
+
+    return _measured(data, PROBES, measure, [])
 
 
-def correlation_scores(data: ProbeSet, seed: int = 0) -> Scores[CorrelationScore]:
-    """Return how well pitch, tempo and level are read from each kind of vectors.
+def correlation_scores(
+    data: ProbeSet, seed: int = 0
+) -> tuple[dict[str, dict[str, CorrelationScore]], list[str]]:
+    """Return how well pitch, tempo and level are read from each kind of vectors, and notes.
 
-    Speakers are held out, and sentences too if several speakers say them.
-
-    Args:
-        data: vectors and targets.
-        seed: of the folds.
-
-    Raises:
-        ValueError: a vector is not finite.
+    Speakers are held out, and sentences too if several speakers say them. For arguments and
+    return values see ``probe_scores``.
     """
     other, held_out = _held_out(data)
-    found: Scores[CorrelationScore] = Scores({}, [f"{held_out} held out"])
-    for name, target in data.targets.items():
+
+    def measure(name: str, notes: list[str]) -> dict[str, CorrelationScore]:
+        target = data.targets[name]
         has = np.isfinite(target)
         if not has.all():
             without = int((~has).sum())
-            found.notes.append(f"{name}: {without} utterances without a voiced frame left out")
+            notes.append(f"{name}: {without} utterances without a voiced frame left out")
+        groups = data.speakers[has], None if other is None else other[has]
+        scores = {
+            kind: ridge_correlation(vectors[has], target[has], *groups, seed=seed)
+            for kind, vectors in data.vectors.items()
+        }
+        if left_out := next(iter(scores.values())).left_out:
+            notes.append(f"{name}: {left_out} utterances left out whose folds lack training")
+        return scores
+
+    return _measured(data, data.targets, measure, [f"{held_out} held out"])
+
+
+def _measured(
+    data: ProbeSet,
+    names: Iterable[str],
+    measure: Callable[[str, list[str]], dict[str, Score]],
+    notes: list[str],
+) -> tuple[dict[str, dict[str, Score]], list[str]]:
+    """Return the scores of all that can be measured, and notes, also on what cannot."""
+    found = {}
+    for name in names:
         try:
-            found.scores[name] = {
-                kind: ridge_correlation(
-                    vectors[has],
-                    target[has],
-                    data.speakers[has],
-                    None if other is None else other[has],
-                    seed=seed,
-                )
-                for kind, vectors in data.vectors.items()
-            }
+            found[name] = measure(name, notes)
         except NotMeasurable as error:
-            found.notes.append(_not_measurable(data, name, error))
-            continue
-        left_out = next(iter(found.scores[name].values())).left_out
-        if left_out:
-            found.notes.append(f"{name}: {left_out} utterances left out whose folds lack training")
-    return found
+            logger.warning("%s: %s not measurable: %s", data.name, name, error)
+            notes.append(f"{name} not measurable ({error})")
+    return found, notes
 
 
-def _task(data: ProbeSet, name: str) -> _Task:
-    """Return what a probe needs.
+def _task(
+    data: ProbeSet, probe: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, str]:
+    """Return from which utterances (mask) a probe reads which labels, and what is held out.
 
     Raises:
         NotMeasurable: the directory has no such labels.
     """
     everything = np.ones(len(data.speakers), dtype=bool)
-    if name == SPEAKER:
-        return _Task(everything, data.speakers, data.sentences, None, "sentences")
-    if name == CONTENT:
+    if probe == SPEAKER:
+        return everything, data.speakers, data.sentences, None, "sentences"
+    if probe == CONTENT:
         shared = data.shared_sentences
         if not shared.any():
             raise NotMeasurable("no sentence is said by two speakers")
-        return _Task(shared, data.sentences[shared], data.speakers[shared], None, "speakers")
+        return shared, data.sentences[shared], data.speakers[shared], None, "speakers"
     if data.emotions is None:
         raise NotMeasurable("no utt2emo")
-    other, held_out = _held_out(data)
-    return _Task(everything, data.emotions, data.speakers, other, held_out)
+    return everything, data.emotions, data.speakers, *_held_out(data)
 
 
 def _held_out(data: ProbeSet) -> tuple[np.ndarray | None, str]:
@@ -408,57 +352,6 @@ def _held_out(data: ProbeSet) -> tuple[np.ndarray | None, str]:
     if data.shared_sentences.any():
         return data.sentences, "speakers and sentences"
     return None, "speakers"
-
-
-def _not_measurable(data: ProbeSet, name: str, error: NotMeasurable) -> str:
-    """Log and return what to say."""
-    logger.warning("%s: %s not measurable: %s", data.name, name, error)
-    return f"{name} not measurable ({error})"
-
-
-# ---------------------------------------------------------------- probe results
-# Disentanglement as records: what each kind of vector says of emotion, speaker and content.
-#
-# The title of [P2V] claims disentanglement; the paper does not measure it. A prosody vector
-# should give emotion away, and neither the voice nor the words. Beside it stand the same
-# network untrained, which already passes on much, the two other inputs of the decoder, and
-# chance.
-
-CHANCE = "chance"
-Estimates = dict[str, Estimate]
-"""By what is read; what the labels do not allow is left out."""
-
-_PROBE = "class-mean accuracy of logistic regression from the vector to the"
-_ARROW = "the arrow is what a prosody vector should do."
-_PROBES = {
-    EMOTION: (
-        f"{_PROBE} emotion, of voices not trained on, nor of the sentences that several voices "
-        f"say; {_ARROW}",
-        "higher",
-    ),
-    SPEAKER: (f"{_PROBE} speaker, of sentences not trained on; {_ARROW}", "lower"),
-    CONTENT: (
-        f"{_PROBE} sentence, of voices not trained on; sentences that several voices say only; "
-        f"{_ARROW}",
-        "lower",
-    ),
-}
-_RIDGE = (
-    "Pearson r between what ridge regression reads from the vector, of voices (and shared "
-    "sentences) not trained on, both less the mean of the training part, and"
-)
-_F0 = f"; {describe_f0('dio')}"
-_MEASURES = {
-    F0_MEAN: (
-        f"{_RIDGE} the mean F0 over voiced frames in semitones, which is voice too{_F0}.",
-        "",
-    ),
-    F0_IN_VOICE: (f"{_RIDGE} that mean less its mean over the voice's utterances{_F0}.", "higher"),
-    F0_RANGE: (f"{_RIDGE} the 5th to 95th percentile of F0 in semitones{_F0}.", "higher"),
-    RATE: (f"{_RIDGE} de-duplicated units a second of audio.", "higher"),
-    LEVEL: (f"{_RIDGE} the power of the active frames in dB.", "higher"),
-}
-"""Column: definition, which is better."""
 
 
 def probe_records(
@@ -479,11 +372,8 @@ def probe_records(
     Args:
         sets: data directories, in this order.
         protocols: of each by its name: model, data; settings of the probes are added.
-        table: title of the probes of emotion, speaker and content.
         correlation_table: title of the correlations with pitch, tempo and level.
-        commit: of the code.
-        seed: of the folds.
-        source: see ``Record``.
+        seed: of the folds; for the others see ``Record``.
 
     Raises:
         ValueError: a vector is not finite.
@@ -491,37 +381,43 @@ def probe_records(
     rows: list[Row[Estimates]] = []
     correlation_rows: list[Row[Estimates]] = []
     for data in sets:
-        probes, correlations = probe_scores(data, seed), correlation_scores(data, seed)
-        how = "; ".join([protocols[data.name], *probes.notes, _probe_settings(seed)])
-        correlated = "; ".join([protocols[data.name], *correlations.notes, _ridge_settings(seed)])
+        probes, notes = probe_scores(data, seed)
+        correlations, correlation_notes = correlation_scores(data, seed)
+        settings = (
+            f"logistic regression on standardised vectors, C = {INVERSE_PENALTY:g}, classes "
+            f"balanced, seed {seed}"
+        )
+        how = "; ".join([protocols[data.name], *notes, settings])
+        settings = (
+            f"ridge regression on standardised vectors, alpha = {RIDGE_PENALTY:g}, seed {seed}"
+        )
+        correlated = "; ".join([protocols[data.name], *correlation_notes, settings])
         for kind in data.vectors:
-            name = f"{data.name}: {kind}"
-            cells = {probe: _accuracy(scores[kind]) for probe, scores in probes.scores.items()}
-            rows.append(Row(name, [cells], how, source=source))
-            cells = {
-                measure: Estimate(scores[kind].pearson_r, scores[kind].n)
-                for measure, scores in correlations.scores.items()
+            accuracies: dict[str, Estimate] = {}
+            for probe, scores in probes.items():
+                score = scores[kind]
+                interval = score.low, score.high
+                accuracies[probe] = Estimate.percent(score.accuracy, score.n, interval, score.drawn)
+            coefficients = {
+                name: Estimate(of_kind[kind].pearson_r, of_kind[kind].n)
+                for name, of_kind in correlations.items()
             }
-            correlation_rows.append(Row(name, [cells], correlated, source=source))
-        first = {probe: next(iter(scores.values())) for probe, scores in probes.scores.items()}
-        chances = {probe: Estimate(100.0 * score.chance, score.n) for probe, score in first.items()}
+            name = f"{data.name}: {kind}"
+            rows.append(Row(name, [accuracies], how, source=source))
+            correlation_rows.append(Row(name, [coefficients], correlated, source=source))
+        first = {probe: next(iter(scores.values())) for probe, scores in probes.items()}
+        chances = {probe: Estimate.percent(each.chance, each.n) for probe, each in first.items()}
         rows.append(Row(f"{data.name}: {CHANCE}", [chances], how, source=source))
-    columns: list[Column[Estimates]] = [
-        Column(name, methodcaller("get", name), "%", better, text)
-        for name, (text, better) in _PROBES.items()
-    ]
-    correlation_columns: list[Column[Estimates]] = [
-        Column(f"{name} (r)", methodcaller("get", name), "", better, text)
-        for name, (text, better) in _MEASURES.items()
-    ]
     return [
-        *records_of(columns, rows, table=table, commit=commit),
-        *records_of(correlation_columns, correlation_rows, table=correlation_table, commit=commit),
+        *records_of(columns_of("probes"), rows, table=table, commit=commit),
+        *records_of(
+            columns_of("correlations"), correlation_rows, table=correlation_table, commit=commit
+        ),
     ]
 
 
 def records_text(records: Sequence[Record]) -> str:
-    """Return the records of both tables as lines of text, one a row, for a terminal."""
+    """Return the records of both tables as lines of text, one for each row, for a terminal."""
     tables: dict[str, dict[str, list[str]]] = {}
     for record in records:
         value = f"{record.value:.1f} %" if record.unit == "%" else f"{record.value:+.2f}"
@@ -532,30 +428,6 @@ def records_text(records: Sequence[Record]) -> str:
         width = max(map(len, rows))
         lines += [table, *(f"  {row:<{width}}  {', '.join(cells)}" for row, cells in rows.items())]
     return "\n".join(lines)
-
-
-def _accuracy(score: ProbeScore) -> Estimate:
-    low, high = 100.0 * score.low, 100.0 * score.high
-    return Estimate(100.0 * score.accuracy, score.n, low, high, drawn=score.drawn)
-
-
-def _probe_settings(seed: int) -> str:
-    return (
-        f"logistic regression on standardised vectors, C = {INVERSE_PENALTY:g}, classes "
-        f"balanced, seed {seed}"
-    )
-
-
-def _ridge_settings(seed: int) -> str:
-    return f"ridge regression on standardised vectors, alpha = {RIDGE_PENALTY:g}, seed {seed}"
-
-
-# ---------------------------------------------------------------- probe report
-
-_CAPTIONS = {
-    "pca": "The two directions of largest variance of the standardised vectors.",
-    "tsne": "t-SNE of the standardised vectors: neighbours count, distances and sizes do not.",
-}
 
 
 def report_probes(
@@ -580,17 +452,12 @@ def report_probes(
     Args:
         model_file: weights.
         data_dirs: see ``read_probe_set``; rows are called after them.
-        results_path: the jsonl.
-        unit_tag: which units.
         table: title; says ``synthetic`` where the data are.
         train_config: of the model; None takes config.yaml beside the weights.
         figure_dir: gets ``<data directory>_<projection>.png``; None takes
             ``report/<folder of the model>`` beside the jsonl.
         projection: ``pca`` or ``tsne``.
         max_utterances: of a data directory.
-        num_workers: processes that measure pitch.
-        device: of the model.
-        seed: of the untrained encoder, folds and draws.
 
     Returns:
         The records of the two tables.
@@ -627,9 +494,19 @@ def report_probes(
         source=relative_path(model_file, results_path),
     )
     folder = Path(figure_dir or results_path.parent / "report" / model_file.parent.name)
-    figures = [
-        _draw_vectors(data, folder, results_path, figure_table, projection, seed) for data in sets
-    ]
+    figures = []
+    for data in sets:
+        points = {
+            kind: project(data.vectors[kind], projection, seed) for kind in (PROSODY, UNTRAINED)
+        }
+        colours = {"speaker": data.speakers.tolist()}
+        if data.emotions is not None:
+            colours = {"emotion": data.emotions.tolist(), **colours}
+        file, what = folder / f"{data.name}_{projection}.png", f"{projection} by "
+        what += " and ".join(colours)
+        save_figure(vector_figure(points, colours, data.name), file)
+        caption = CAPTIONS[projection]
+        figures.append(file_record(figure_table, data.name, what, file, caption, results_path))
     replaced = [table, correlation_table, figure_table]
     append_records(results_path, [*records, *figures], replace_tables=replaced)
     return records
@@ -647,8 +524,8 @@ def met_in_pretraining(
         sentences: normalised as by ``normalise_sentence``.
 
     Returns:
-        For instance ``pretraining met 10 of 10 speakers and 0 of 5 sentences``. What is
-        not there any more is said to be not known.
+        For instance ``pretraining met 10 of 10 speakers and 0 of 5 sentences``. What no
+        longer exists is called not known.
 
     Raises:
         ValueError: a table is malformed.
@@ -678,17 +555,3 @@ def _data_protocol(data: ProbeSet, model_file: Path, config: Path, unit_tag: str
             f"model {model_file.parent.name}/{model_file.name}, units {unit_tag}",
         ]
     )
-
-
-def _draw_vectors(
-    data: ProbeSet, figure_dir: Path, results_path: Path, title: str, projection: str, seed: int
-) -> Record:
-    """Write the figure of a data directory and return the record that shows it."""
-    rows = {kind: project(data.vectors[kind], projection, seed) for kind in (PROSODY, UNTRAINED)}
-    colours = {"speaker": data.speakers.tolist()}
-    if data.emotions is not None:
-        colours = {"emotion": data.emotions.tolist(), **colours}
-    file = figure_dir / f"{data.name}_{projection}.png"
-    save_figure(vector_figure(rows, colours, data.name), file)
-    what = f"{projection} by {' and '.join(colours)}"
-    return file_record(title, data.name, what, file, _CAPTIONS[projection], results_path)

@@ -5,37 +5,19 @@ The figures stand in ``published.yaml``, each with its source; none of them was 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
-from itertools import zip_longest
+from itertools import groupby
 
 import yaml
 
-from espnet2_ext.report.records import Column, Estimate, Record, Row, records_of
-
-SESSION_OUT = "loso"
-"""Leave one session out with another session for validation, see ``ser/protocols.py``."""
-SPEAKER_OUT = "lospko"
-"""Leave one speaker out with the partner for validation."""
-EMOBOX = "emobox"
-"""Leave one session out; of the epoch that EmoBox's figure is of it says nothing."""
-OTHER = "other"
-"""None of ours; the note says which. Not comparable with any of our tables."""
+from espnet2_ext.report.records import Estimate, Record, Row, columns_of, records_of
 
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """One row of a published table, in percent.
+    """One row of a published table, in percent; None for what it does not print.
 
-    Attributes:
-        system: its name; bracketed numbers are the paper's references.
-        protocol: the one of ours that it is comparable with, or ``other``.
-        wa: weighted accuracy; None if not given.
-        ua: unweighted accuracy; None if not given.
-        source: where it is printed.
-        note: what the protocol's name does not say.
-        macro_f1: None if not given.
-        num_utterances: tested; where the source is silent, the usual 5,531 of IEMOCAP.
+    For the fields see ``published.yaml``.
     """
 
     system: str
@@ -58,21 +40,6 @@ PUBLISHED = tuple(
 """All rows of all works, the paper's first."""
 PAPER = tuple(score for score in PUBLISHED if score.source.startswith("[P2V]"))
 """Tables IV, V and VI of [P2V], with the works that it lists."""
-TABLE_7 = {
-    model: (figures["mcd_db"], figures["f0_rmse_hz"])
-    for model, figures in _FIGURES["emotional_conversion"][0]["rows"].items()
-}
-"""[P2V] Table VII: model to MCD in dB and F0-RMSE in Hz."""
-
-
-def prosody2vec_name(num_units: int, upstream: str = "") -> str:
-    """Return how the tables here call Prosody2Vec, alone or fused with an upstream.
-
-    Args:
-        num_units: size of the vocabulary, 50, 100 or 200 in the paper.
-        upstream: ``wav2vec 2.0 base``, ``HuBERT large`` ...; "" for none.
-    """
-    return f"{upstream + ' + ' if upstream else ''}Prosody2Vec, {num_units} units"
 
 
 def paper_score(system: str, protocol: str) -> PublishedScore | None:
@@ -81,7 +48,7 @@ def paper_score(system: str, protocol: str) -> PublishedScore | None:
     A system of several tables has the same WA in all; the row with UA is returned.
 
     Args:
-        system: as in `PAPER`, see `prosody2vec_name`.
+        system: as in `PAPER`.
         protocol: as in ``ser/protocols.py``.
 
     Raises:
@@ -96,50 +63,26 @@ def paper_score(system: str, protocol: str) -> PublishedScore | None:
 
 
 def published_records(protocols: Collection[str], *, table: str) -> list[Record]:
-    """Return a table of what others report under these protocols.
-
-    Args:
-        protocols: such as `SESSION_OUT`; `OTHER` for what compares with none of ours.
-        table: title.
-    """
-    rows = [
-        Row(score.system, [score], f"{score.source}{': ' + score.note if score.note else ''}")
-        for score in PUBLISHED
-        if score.protocol in protocols
-    ]
-    columns = [
-        Column(f"published {name}", partial(_printed, field), "%", "higher", _PRINTED_SER)
-        for name, field in (("WA", "wa"), ("UA", "ua"), ("macro-F1", "macro_f1"))
-    ]
-    return records_of(columns, rows, table=table, commit="")
-
-
-_PRINTED_SER = "as the source prints it; not measured here."
+    """Return a table of what others report under these protocols; see ``published.yaml``."""
+    rows = []
+    for score in PUBLISHED:
+        if score.protocol in protocols:
+            printed = {
+                f"published {name}": Estimate(value, score.num_utterances)
+                for name, value in (
+                    ("WA", score.wa),
+                    ("UA", score.ua),
+                    ("macro-F1", score.macro_f1),
+                )
+                if value is not None
+            }
+            how = f"{score.source}{': ' + score.note if score.note else ''}"
+            rows.append(Row(score.system, [printed], how))
+    return records_of(columns_of("published recognition"), rows, table=table, commit="")
 
 
-def _printed(field: str, score: PublishedScore) -> Estimate | None:
-    value = getattr(score, field)
-    return None if value is None else Estimate(value, score.num_utterances)
-
-
-_PRINTED = "as [P2V] Table VII prints it, not measured here"
-_COLUMNS = {
-    "MCD": (
-        "published MCD",
-        "dB",
-        f"{_PRINTED}; Eq. 5 over 24 coefficients from the first on. Analysis, alignment and the "
-        "means over frames and utterances are not stated, so no column here is known to be it.",
-    ),
-    "F0-RMSE, padded": (
-        "published F0-RMSE",
-        "Hz",
-        f"{_PRINTED}; Eq. 6 over voiced and unvoiced regions of the entire utterance, 'frame by "
-        "frame'. F0 tracker and limits, frame period, what is done about unequal lengths, and "
-        "whether frames are pooled over utterances are not stated, so no column here is known to "
-        "be it.",
-    ),
-}
-"""Column of ours: the paper's that stands beside it, its unit and definition."""
+_BESIDE = {"MCD": "published MCD", "F0-RMSE, padded": "published F0-RMSE"}
+"""Column of ours: the paper's that stands beside it."""
 _PROTOCOL = (
     "[P2V] Table VII: ESD by its standard split, neutral to angry, happy and sad; how many "
     "conversions, and whose prosody they take, is not stated"
@@ -147,27 +90,15 @@ _PROTOCOL = (
 
 
 def add_published(records: Sequence[Record], table: str) -> list[Record]:
-    """Return the records with rows and columns of the paper, each column beside the one it is like.
-
-    Args:
-        records: of a table of conversions, metric by metric.
-        table: title, which the paper's rows get too.
-    """
+    """Return the records with rows and columns of [P2V] Table VII, each beside its like."""
+    rows = []
+    for model, figures in _FIGURES["emotional_conversion"][0]["rows"].items():
+        printed = {name: Estimate(value, None) for name, value in figures.items()}
+        rows.append(Row(f"{model} in [P2V]", [printed], _PROTOCOL))
+    columns = {column.name: column for column in columns_of("published conversion")}
     merged: list[Record] = []
-    waiting = dict(_COLUMNS)
-    for record, following in zip_longest(records, records[1:]):
-        merged.append(record)
-        if following is None or following.metric != record.metric:
-            if record.metric in waiting:
-                merged += _published(table, *waiting.pop(record.metric))
+    for metric, group in groupby(records, lambda record: record.metric):
+        merged += group
+        if column := columns.pop(_BESIDE.get(metric, ""), None):
+            merged += records_of([column], rows, table=table, commit="")
     return merged
-
-
-def _published(table: str, metric: str, unit: str, definition: str) -> list[Record]:
-    """Return a column of the paper's table."""
-    place = 0 if unit == "dB" else 1
-    column: Column[tuple[float, float]] = Column(
-        metric, lambda printed: Estimate(printed[place], None), unit, "lower", definition
-    )
-    rows = [Row(f"{model} in [P2V]", [printed], _PROTOCOL) for model, printed in TABLE_7.items()]
-    return records_of([column], rows, table=table, commit="")

@@ -1,8 +1,8 @@
 """``exp/results.jsonl``: every number of every table, one record a line.
 
-A table is made by ``records_of`` from columns, which say what is measured and how, and rows,
-which hold what was evaluated. Files to look at or listen to are records too (``file_record``),
-and so is the environment in which all of it was computed.
+A table is made by ``records_of`` from columns, which say what is measured and how
+(``columns.yaml``), and rows, which hold what was evaluated. Files to look at or listen to are
+records too (``file_record``), and so is the environment in which all of it was computed.
 """
 
 import datetime
@@ -11,22 +11,28 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import yaml
 
 from espnet2_ext import __version__
 from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.metrics.pitch import describe_f0
 from espnet2_ext.metrics.statistics import Crossing
 
 TEXT = "text"
 """Unit of a record whose value is words, such as a version."""
 PATH = "path"
 """Unit of a record whose value is a file, relative to the folder of the jsonl."""
+ENVIRONMENT = "Environment"
+"""Title of the table of versions and machine."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Record:
     """One number (or text, or file) with all that is needed to believe it.
 
     Attributes:
-        table: title of the table; says ``synthetic`` where the data are.
+        table: title; says ``synthetic`` where the data are.
         row: what was evaluated.
         metric: what was measured.
         value: the mean, or a text.
@@ -46,10 +52,13 @@ class Record:
         low: lower end of the interval, if there is one.
         high: upper end.
         better: ``lower``, ``higher`` or "".
-        drawn: what the interval is drawn over, for instance ``10 speakers and 50 sentences``;
-            "" where there is none, and in records that older versions wrote.
+        drawn: what the interval resamples, for instance ``10 speakers and 50 sentences``; "" where
+            there is none, and in records that older versions wrote.
         source: file that the value was computed from, relative to the folder of the jsonl;
-            "" where there is none, or in files written before it was recorded.
+            "" where there is none, and in records that older versions wrote.
+
+    Raises:
+        ValueError: a value is not finite, or n is below 1.
     """
 
     table: str
@@ -68,7 +77,7 @@ class Record:
     source: str = ""
 
     def __post_init__(self) -> None:
-        """Raises: ValueError for a value that is not finite, or no utterances."""
+        """Check n and that values are finite."""
         if self.n is not None and self.n < 1:
             raise ValueError(f"{self.table}, {self.row}, {self.metric}: n is {self.n}")
         for number in (self.value, self.low, self.high):
@@ -102,21 +111,16 @@ def read_records(path: str | Path) -> list[Record]:
 def append_records(
     path: str | Path, records: Iterable[Record], *, replace_tables: Iterable[str] = ()
 ) -> None:
-    """Add records to a file; one that is there already is replaced in its place.
+    """Add records to a file; one of the same key is replaced in its place.
 
-    The same records appended again leave the file as it is.
-
-    Args:
-        path: of the jsonl.
-        records: new ones.
-        replace_tables: tables whose old records all go, also those not given anew; the
-            new ones stand where the old ones stood.
+    Of ``replace_tables`` all old records are removed, also those not given anew; the new ones
+    take the place of the old. The same records appended again leave the file as it is.
     """
     records = list(records)
-    gone = set(replace_tables)
+    replaced = set(replace_tables)
     merged: dict[tuple[str, str, str, str], Record] = {}
     for old in read_records(path):
-        if old.table in gone:
+        if old.table in replaced:
             merged.update((new.key, new) for new in records if new.table == old.table)
         else:
             merged[old.key] = old
@@ -126,22 +130,15 @@ def append_records(
             stream.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
 
 
-# Tables from columns and rows.
-
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value that is no mean over the items of a row, such as an accuracy over folds.
+    """A value that is not the mean over the items of a row, such as an accuracy over folds.
 
-    Attributes:
-        value: in the unit of the column, or words.
-        n: utterances that it stands for; see ``Record``.
-        low: lower end of its interval, if there is one.
-        high: upper end.
-        source: file that it was computed from, if not that of the row.
-        drawn: what the interval is drawn over, in words; see ``Record``.
+    ``source`` is the file that it was computed from where that is not the row's; for the other
+    fields see ``Record``.
     """
 
     value: float | str
@@ -151,19 +148,31 @@ class Estimate:
     source: str | None = None
     drawn: str = ""
 
+    @classmethod
+    def percent(
+        cls, share: float, n: int, interval: Sequence[float] | None = None, drawn: str = ""
+    ) -> "Estimate":
+        """Return a share and its interval in percent."""
+        low, high = (None, None) if interval is None else (100 * end for end in interval)
+        return cls(100 * share, n, low, high, drawn=drawn)
+
+
+Estimates = Mapping[str, Estimate]
+"""The only item of a row whose columns are no means; a column without a key has no value."""
+
 
 @dataclass(frozen=True)
 class Column(Generic[Item]):
-    """What a table measures of each item of a row; by default the mean over them is told.
+    """What a table measures of the items of a row: their mean, unless said otherwise.
 
     Attributes:
-        name: heads the column.
-        value: of an item; None where the row has no such value. An ``Estimate`` of a row's
-            only item is told as it is.
+        name: heading.
+        value: of an item; None where the row has no such value. The ``Estimate`` of a row's
+            only item is taken as it is.
         unit: see ``Record``.
         better: see ``Record``.
         definition: one sentence.
-        is_count: the sum is told instead of the mean, and no interval.
+        is_count: the sum instead of the mean, and no interval.
         weight: of an item in the mean; None for 1.
     """
 
@@ -181,8 +190,8 @@ class Row(Generic[Item]):
     """What was evaluated.
 
     Attributes:
-        name: stands before the values.
-        items: single conversions, utterances ..., or the one that has an ``Estimate``.
+        name: heading.
+        items: conversions, utterances ..., or the one ``Estimates``.
         protocol: see ``Record``.
         crossing: which items share a speaker, and which a sentence; of means only.
         source: see ``Record``.
@@ -195,6 +204,47 @@ class Row(Generic[Item]):
     source: str = ""
 
 
+def columns_of(table: str, f0_method: str = "dio", **phrases: str) -> tuple[Column[Any], ...]:
+    """Return the columns of a table of ``columns.yaml``.
+
+    Args:
+        f0_method: which ``{f0}`` in definitions describes.
+        phrases: what other names in braces stand for.
+    """
+    known = {"f0": describe_f0(f0_method), "dio": describe_f0("dio"), **phrases}
+    known |= {name: text.format(**known) for name, text in _definitions()["phrases"].items()}
+    return tuple(
+        Column(
+            name,
+            partial(_look_up, fields.get("value", name)),
+            fields.get("unit", ""),
+            fields.get("better", ""),
+            fields["definition"].format(**known),
+            fields.get("is_count", False),
+            partial(_weight, fields["weight"]) if "weight" in fields else None,
+        )
+        for name, fields in _definitions()[table].items()
+    )
+
+
+@cache
+def _definitions() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load((files("espnet2_ext.report") / "columns.yaml").read_text("utf-8"))
+
+
+def _look_up(path: str, item: Any) -> Any:
+    """Return the value of a key, or of an attribute; ``a.b`` is None where ``a`` is."""
+    if isinstance(item, Mapping):
+        return item.get(path)
+    for name in path.split("."):
+        item = None if item is None else getattr(item, name)
+    return item
+
+
+def _weight(path: str, item: Any) -> float:
+    return _look_up(path, item) or 0.0
+
+
 def records_of(
     columns: Iterable[Column[Item]],
     rows: Sequence[Row[Item]],
@@ -205,14 +255,8 @@ def records_of(
 ) -> list[Record]:
     """Return one record for each column and row that has a value, column by column.
 
-    Columns thus stand in their order whichever of them the first row lacks.
-
-    Args:
-        columns: of the table.
-        rows: of the table.
-        table: title.
-        commit: of the code.
-        is_rounded: to six decimals.
+    Columns thus keep their order whichever of them the first row lacks. Values are rounded to
+    six decimals unless ``is_rounded`` is false.
 
     Raises:
         ValueError: a value is there for some items of a row but not for all.
@@ -232,21 +276,22 @@ def records_of(
             found = present[0]
             if not isinstance(found, Estimate):
                 found = _mean(column, np.array(present), row)
+            value, low, high = found.value, found.low, found.high
             if is_rounded:
-                found = _rounded(found)
+                value, low, high = map(_rounded, (value, low, high))
             records.append(
                 Record(
                     table=table,
                     row=row.name,
                     metric=column.name,
-                    value=found.value,
-                    unit="" if isinstance(found.value, str) else column.unit,
+                    value=value,
+                    unit="" if isinstance(value, str) else column.unit,
                     n=found.n,
                     definition=column.definition,
                     protocol=row.protocol,
                     commit=commit,
-                    low=found.low,
-                    high=found.high,
+                    low=low,
+                    high=high,
                     better=column.better,
                     drawn=found.drawn,
                     source=row.source if found.source is None else found.source,
@@ -267,10 +312,8 @@ def _mean(column: Column[Item], values: np.ndarray, row: Row[Item]) -> Estimate:
     return replace(mean, low=low, high=high, drawn=row.crossing.text())
 
 
-def _rounded(found: Estimate) -> Estimate:
-    low, high = (None if end is None else round(end, 6) for end in (found.low, found.high))
-    value = found.value if isinstance(found.value, str) else round(found.value, 6)
-    return replace(found, value=value, low=low, high=high)
+def _rounded(number: Any) -> Any:
+    return number if number is None or isinstance(number, str) else round(number, 6)
 
 
 def relative_path(path: str | Path, results_path: str | Path) -> str:
@@ -284,12 +327,6 @@ def file_record(
 ) -> Record:
     """Return the record that makes the page show a file."""
     return Record(table, row, what, relative_path(file, results_path), PATH, n, caption, "", "")
-
-
-# Where results came from: versions, code and machine.
-
-ENVIRONMENT = "Environment"
-"""Title of the table."""
 
 
 def git_commit(directory: str | Path | None = None) -> str:

@@ -17,10 +17,6 @@ IMAGE_SUFFIXES = (".png", ".svg")
 def render_results(results_path: str | Path, out_path: str | Path) -> None:
     """Write a markdown page: environment, score tables, definitions, then figures.
 
-    Args:
-        results_path: the jsonl.
-        out_path: of the page.
-
     Raises:
         FileNotFoundError: there is no jsonl.
     """

@@ -1,7 +1,7 @@
 """How good are the frozen parts: vocoders on the same true mels, and speaker vectors."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +10,15 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.directory import read_data_directory
 from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map
 from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.metrics.speaker import SpeakerVectorScores, score_data_directory
+from espnet2_ext.metrics.speaker import score_data_directory
 from espnet2_ext.metrics.spectrum import ResynthesisScore, score_resynthesis_files
 from espnet2_ext.metrics.statistics import read_speakers_and_sentences
 from espnet2_ext.report.records import (
-    Column,
     Estimate,
     Record,
     Row,
     append_records,
+    columns_of,
     environment_records,
     git_commit,
     records_of,
@@ -30,26 +30,7 @@ from espnet2_ext.vocoder.vocode import vocode_mels
 
 logger = logging.getLogger(__name__)
 
-COLUMNS: tuple[Column[ResynthesisScore], ...] = (
-    Column(
-        "MCD",
-        lambda score: score.mcd_db,
-        "dB",
-        "lower",
-        "definition paper: WORLD every 5 ms, 24 mel-cepstral coefficients without c0, exact "
-        "warping over frames of speech; resynthesis against the original.",
-    ),
-    Column(
-        "log-mel error",
-        lambda score: score.log_mel_error,
-        "",
-        "lower",
-        "mean over frames and bands of the distance between the natural-log mels of "
-        "resynthesis and original.",
-    ),
-)
-SCORES = ("mcd_db", "log_mel_error")
-"""Columns of ``scores.tsv``."""
+SCORES = "scores.tsv"
 
 
 def parse_vocoders(texts: Sequence[str]) -> dict[str, str]:
@@ -86,12 +67,9 @@ def report_vocoders(
     Args:
         data_dir: with ``wav.scp``, 16 kHz.
         output_dir: gets ``mel/``, for each row ``<row>/wav`` and ``<row>/scores.tsv``.
-        results_path: the jsonl.
         vocoders: see ``parse_vocoders`` and ``build_vocoder``.
-        table: title; says ``synthetic`` where the data are.
         protocol: what the vocoder was trained on.
-        num_workers: processes; use 1 with a GPU.
-        device: of a HiFi-GAN.
+        num_workers: use 1 with a GPU.
 
     Raises:
         ValueError: a file is too short for a mel, or a vocoder is none; the message names it.
@@ -109,19 +87,11 @@ def report_vocoders(
         vocode_mels(mel_scp, folder, vocoder=spec, num_workers=num_workers, device=device)
         made = read_table(folder / "wav.scp")
         scores = score_resynthesis_files([(made[key], wavs[key]) for key in wavs], num_workers)
-        scores_by_key = dict(zip(wavs, scores, strict=True))
-        _write_scores(folder / "scores.tsv", scores_by_key)
+        _write_scores(folder / SCORES, dict(zip(wavs, scores, strict=True)))
+        source = relative_path(folder / SCORES, results_path)
         found = records_of(
-            COLUMNS,
-            [
-                Row(
-                    row,
-                    scores,
-                    f"{protocol}; vocoder {spec}",
-                    shared,
-                    relative_path(folder / "scores.tsv", results_path),
-                )
-            ],
+            columns_of("vocoders"),
+            [Row(row, scores, f"{protocol}; vocoder {spec}", shared, source)],
             table=table,
             commit=git_commit(),
             is_rounded=False,
@@ -160,75 +130,13 @@ def _write_mel(job: tuple[str, str]) -> None:
 def _write_scores(path: Path, scores: Mapping[str, ResynthesisScore]) -> None:
     """Write every utterance's scores, from which the table can be rebuilt."""
     with atomic_open(path) as stream:
-        stream.write("\t".join(["utterance", *SCORES]) + "\n")
+        stream.write("utterance\tmcd_db\tlog_mel_error\n")
         for key, score in scores.items():
-            values = [f"{getattr(score, name):.6g}" for name in SCORES]
-            stream.write("\t".join([key, *values]) + "\n")
+            stream.write(f"{key}\t{score.mcd_db:.6g}\t{score.log_mel_error:.6g}\n")
 
 
-# Scores of speaker vectors: do they tell speakers, and do they tell emotions?
-
-
-def _score(name: str, scale: float = 1.0) -> Callable[[SpeakerVectorScores], Estimate | None]:
-    def value(scores: SpeakerVectorScores) -> Estimate | None:
-        found = scores.as_dict()[name]
-        return None if found is None else Estimate(scale * float(found), scores.utterances)
-
-    return value
-
-
-SPEAKER_COLUMNS = (
-    Column(
-        "EER",
-        _score("equal_error_rate", 100),
-        "%",
-        "lower",
-        "equal error rate of the cosine over all pairs of utterances, same voice or not.",
-    ),
-    Column(
-        "EER across emotions",
-        _score("cross_emotion_equal_error_rate", 100),
-        "%",
-        "lower",
-        "the same over pairs that differ in emotion, and in text where texts are known.",
-    ),
-    Column(
-        "cosine, same emotion",
-        _score("same_voice_same_emotion"),
-        "",
-        "higher",
-        "mean cosine over pairs of one voice and one emotion, different texts.",
-    ),
-    Column(
-        "cosine, other emotion",
-        _score("same_voice_other_emotion"),
-        "",
-        "higher",
-        "mean cosine over pairs of one voice and two emotions, different texts.",
-    ),
-    Column(
-        "cosine, other voice",
-        _score("other_voice"),
-        "",
-        "lower",
-        "mean cosine over pairs of two voices.",
-    ),
-    Column(
-        "emotion read",
-        _score("emotion_accuracy", 100),
-        "%",
-        "lower",
-        "class-mean accuracy of logistic regression from the vector to the emotion, speakers "
-        "held out in up to 5 folds.",
-    ),
-    Column(
-        "chance",
-        _score("emotion_chance", 100),
-        "%",
-        "",
-        "class-mean accuracy of guessing, 1 / emotions.",
-    ),
-)
+PERCENT = ("rate", "accuracy", "chance")
+"""Ends of the names of scores that tables show in percent."""
 
 
 def report_speaker_vectors(
@@ -255,8 +163,13 @@ def report_speaker_vectors(
             f"speakers, {scores.trials} pairs"
         )
         source = relative_path(Path(data_dir) / "spk_embed.scp", results_path)
-        row = Row(Path(data_dir).name, [scores], settings, source=source)
-        found = records_of(SPEAKER_COLUMNS, [row], table=table, commit=commit)
+        cells = {
+            name: Estimate((100 if name.endswith(PERCENT) else 1) * float(value), scores.utterances)
+            for name, value in scores.as_dict().items()
+            if value is not None
+        }
+        row = Row(Path(data_dir).name, [cells], settings, source=source)
+        found = records_of(columns_of("speaker vectors"), [row], table=table, commit=commit)
         texts = (f"{r.metric} {r.value:.3g} {r.unit}".strip() for r in found)
         logger.info("%s: %s", data_dir, ", ".join(texts))
         records += found

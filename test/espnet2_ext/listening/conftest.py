@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
-from espnet2_ext.listening.key import KEY, ListeningTest, Trial, read_key
+from espnet2_ext.listening.design import KEY, ListeningTest, Trial, read_key
 from espnet2_ext.listening.make import make_test
 from espnet2_ext.listening.manifest import CHECK, EMOTION, SIMILARITY, Stimulus, write_manifest
 

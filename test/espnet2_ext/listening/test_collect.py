@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.listening.collect import collect_results, write_excluded
-from espnet2_ext.listening.key import ListeningTest, Trial
+from espnet2_ext.listening.design import ListeningTest, Trial
+from espnet2_ext.listening.results import collect_results, write_excluded
 
 
 def careless(trial: Trial) -> str:

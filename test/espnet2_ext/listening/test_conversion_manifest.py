@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.listening.conversion_manifest import conversion_manifest
-from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, read_manifest
+from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, conversion_manifest, read_manifest
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.listening.key import ListeningTest, read_key, write_key
+from espnet2_ext.listening.design import ListeningTest, read_key, write_key
 
 
 def test_what_is_written_is_read(tmp_path: Path, tiny_test: ListeningTest) -> None:

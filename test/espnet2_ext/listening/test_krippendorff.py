@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from espnet2_ext.listening.krippendorff import krippendorff_alpha
+from espnet2_ext.listening.scores import krippendorff_alpha
 
 
 def test_nominal_by_hand() -> None:

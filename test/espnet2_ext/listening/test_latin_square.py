@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from espnet2_ext.listening.latin_square import williams_square
+from espnet2_ext.listening.design import williams_square
 
 
 @pytest.mark.parametrize("size", range(1, 8))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.listening.key import ListeningTest, read_key
+from espnet2_ext.listening.design import ListeningTest, read_key
 from espnet2_ext.listening.make import make_test
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.listening.key import ListeningTest, Trial
+from espnet2_ext.listening.design import ListeningTest, Trial
 from espnet2_ext.listening.manifest import SIMILARITY, SIMILARITY_ANSWERS
 from espnet2_ext.listening.results import read_result
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.listening.key import ListeningTest
+from espnet2_ext.listening.design import ListeningTest
 from espnet2_ext.listening.results import read_result
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from espnet2_ext.listening.collect import collect_results
-from espnet2_ext.listening.key import ListeningTest, Trial
+from espnet2_ext.listening.design import ListeningTest, Trial
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
-from espnet2_ext.listening.results import Answer, ListenerResult
+from espnet2_ext.listening.results import Answer, ListenerResult, collect_results
 from espnet2_ext.listening.scores import agreement, confusion, score_kind
 
 Results = tuple[ListenerResult, ...]

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from espnet2_ext.data.audio import AudioError
-from espnet2_ext.listening.sounds import SoundFolder
+from espnet2_ext.listening.make import SoundFolder
 
 
 def test_one_format_at_the_own_rate_with_the_same_samples(

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from espnet2_ext.bin import report as command_line
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.report import conversion as conversion_report
+from espnet2_ext.report import figures
 from espnet2_ext.report.conversion import report_conversion
-from espnet2_ext.report.figures import Curve
 from espnet2_ext.report.records import read_records
 from espnet2_ext.report.render import render_results
 
@@ -70,7 +70,7 @@ def test_the_page_links_files_that_exist(
     text = (tmp_path / "exp/RESULTS.md").read_text()
     assert "### neutral-sad\n\ntext of spk-s2\n\n![mel and F0 of neutral-sad](report/b_mel" in text
     before = (tmp_path / "exp/results.jsonl").read_bytes()
-    monkeypatch.setattr(conversion_report, "save_figure", lambda figure, path: None)
+    monkeypatch.setattr(figures, "save_figure", lambda figure, path: None)
     command_line.main(command)
     assert (tmp_path / "exp/results.jsonl").read_bytes() == before
 
@@ -78,7 +78,7 @@ def test_the_page_links_files_that_exist(
 def test_training_curves_are_shown_if_asked_for(
     conversion_files, plain_figures: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    curves = {"train": {"mel_loss": Curve(np.arange(3), np.ones(3))}}
+    curves = {"train": {"mel_loss": np.ones((3, 2))}}
     monkeypatch.setattr(conversion_report, "read_curves", lambda train_dir: curves)
     report(conversion_files, tmp_path, train_dir=tmp_path / "exp/p2v_mini")
     last = read_records(tmp_path / "exp/results.jsonl")[-1]

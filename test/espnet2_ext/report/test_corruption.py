@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.report.robustness import drop_units, replace_units
+from espnet2_ext.report.damage import drop_units, replace_units
 
 UNITS = np.array([7, 2, 7, 5, 0, 1])
 RUN_LENGTHS = np.array([3, 1, 1, 2, 4, 1])

@@ -1,4 +1,4 @@
-"""Word error rate and DNSMOS in the table of conversions, by packages that are not there."""
+"""Models that evaluate conversions, alone and as columns of the table."""
 
 import sys
 from collections.abc import Iterator
@@ -7,13 +7,72 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from reference.tiny_ser import (
+    EMOTIONS,
+    tiny_data,
+    tiny_runs,
+    write_config,
+    write_corpus,
+    write_encoder,
+)
 
 from espnet2_ext.bin.score import main
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.metrics.conversion import read_scores
-from espnet2_ext.report import judges as hearing
-from espnet2_ext.report.judges import Judges
+from espnet2_ext.metrics.models import Heard
+from espnet2_ext.report import judges as judges_module
+from espnet2_ext.report.judges import Judges, RecogniserPanel, hear
 from espnet2_ext.report.records import Record, read_records
+from espnet2_ext.ser.experiment import train_folds
+from espnet2_ext.ser.recogniser import EmotionRecogniser, find_recognisers, voices_text
+from espnet2_ext.speaker.encoder import build_speaker_encoder
+from espnet2_ext.speaker.train import build_mini_speaker_model, save_mini_speaker_model
+
+WAVES = [
+    np.random.default_rng(seed).normal(0, s, 5000).astype(np.float32)
+    for seed, s in enumerate((0.02, 0.2))
+]
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a system with two folds trained for an epoch."""
+    root = tmp_path_factory.mktemp("ser1")
+    write_corpus(root)
+    write_encoder(root)
+    runs = tiny_runs(root, write_config(root, "p2v", max_epoch=1))
+    train_folds(runs, tiny_data(root))
+    return runs[0].directory.parents[1]
+
+
+def test_a_panel_gives_the_mean_of_its_members(experiment: Path) -> None:
+    found = find_recognisers(experiment)
+    assert len(found) == 2
+    panel = RecogniserPanel(found)
+    singles = [EmotionRecogniser(files.model_file)(WAVES) for files in found]
+    for answer, *single in zip(panel(WAVES), *singles, strict=True):
+        assert list(answer) == sorted(EMOTIONS)
+        for emotion in EMOTIONS:
+            expected = np.mean([one[emotion] for one in single])
+            assert answer[emotion] == pytest.approx(expected, abs=1e-6)
+    heard = hear(WAVES[0], Judges(str(experiment)))
+    assert heard.emotions == pytest.approx(panel(WAVES[:1])[0])
+    assert heard.speaker_vector is None
+    assert voices_text(found, {"z"}) == "trained on 3 voices, none of the 1 they judge"
+    found[1].config["emotions"] = ["angry", "calm"]
+    with pytest.raises(ValueError, match="knows angry calm, the first angry sad"):
+        RecogniserPanel(found)
+
+
+def test_the_voice_is_the_encoders_vector(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = build_mini_speaker_model(["a", "b"], channels=8)
+    save_mini_speaker_model(model, tmp_path, torch.randn(4, 192))
+    heard = hear(WAVES[1], Judges(speaker_encoder=str(tmp_path)))
+    expected = build_speaker_encoder(str(tmp_path))(WAVES[1])
+    np.testing.assert_allclose(heard.speaker_vector, expected, atol=1e-5)
+    assert heard.emotions is None
 
 
 class Whisper:
@@ -27,7 +86,7 @@ class Whisper:
         return [SimpleNamespace(text=text)], None
 
 
-def run(waveform: np.ndarray, rate_hz: int) -> dict[str, float]:
+def run_dnsmos(waveform: np.ndarray, rate_hz: int) -> dict[str, float]:
     """Return more, the longer a sound is."""
     seconds = len(waveform) / rate_hz
     return {"ovrl_mos": 1 + seconds, "sig_mos": 2 + seconds, "bak_mos": 3.0, "p808_mos": 4.0}
@@ -37,12 +96,12 @@ def run(waveform: np.ndarray, rate_hz: int) -> dict[str, float]:
 def packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put stand-ins where the packages would be."""
     speechmos = ModuleType("speechmos")
-    speechmos.dnsmos = SimpleNamespace(run=run)  # type: ignore[attr-defined]
+    speechmos.dnsmos = SimpleNamespace(run=run_dnsmos)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "speechmos", speechmos)
     monkeypatch.setitem(sys.modules, "faster_whisper", SimpleNamespace(WhisperModel=Whisper))
-    hearing._load_whisper.cache_clear()
+    judges_module._load_whisper.cache_clear()
     yield
-    hearing._load_whisper.cache_clear()
+    judges_module._load_whisper.cache_clear()
 
 
 @pytest.fixture
@@ -50,15 +109,11 @@ def score(conversion_files, fake_units: None):
     """Return a function that scores by the command and returns the records of the table."""
     files = conversion_files
     # The targets say another word than the sources, so that it shows whose text is taken.
-    write_table(
-        files.data_dir / "text",
-        {
-            "spk-s1": "One two three.",
-            "spk-s2": "One two three.",
-            "spk-t1": "One two three four.",
-            "spk-t2": "One two three four.",
-        },
-    )
+    texts = dict.fromkeys(("spk-s1", "spk-s2"), "One two three.")
+    texts |= dict.fromkeys(("spk-t1", "spk-t2"), "One two three four.")
+    write_table(files.data_dir / "text", texts)
+    write_table(files.data_dir / "utt2emo", {"spk-t1": "angry", "spk-t2": "sad"})
+    write_table(files.data_dir / "utt2spk", {"spk-t1": "spk", "spk-t2": "spk"})
     results = files.data_dir.parent / "results.jsonl"
 
     def score(*options: str) -> dict[tuple[str, str], Record]:
@@ -74,61 +129,53 @@ def score(conversion_files, fake_units: None):
 
 
 def values(found: dict[tuple[str, str], Record], metric: str) -> dict[str, float]:
-    return {row: record.value for (row, name), record in found.items() if name == metric}
+    return {row: r.value for (row, name), r in found.items() if name == metric and "," not in row}
 
 
 def test_the_word_error_rate_is_a_column(score, packages: None, conversion_files) -> None:
     found = score("--word_error_rate", "tiny")
     # Converted 0.3 and 0.9 s, sources 0.5 and 0.6 s, targets 0.4 and 0.75 s.
-    rates = {row: rate for row, rate in values(found, "word error rate").items() if "," not in row}
-    assert rates == {
+    assert values(found, "word error rate") == {
         "zero effort": 0.0,
         "converted": pytest.approx((2 / 3 + 0) / 2),
         "resynthesis": (3 / 4 + 1 / 4) / 2,
         "true target": (3 / 4 + 1 / 4) / 2,
     }
-    record = found["converted", "word error rate"]
-    assert record.protocol.endswith("; words by faster-whisper, model tiny")
-    assert "all utterances together" in record.definition and record.better == "lower"
-    assert not values(found, "DNSMOS")
+    assert found["converted", "word error rate"].protocol.endswith(
+        "; words by faster-whisper, model tiny"
+    )
     kept = read_scores(conversion_files.inference_dir / "scores.tsv")
     assert {score.pair_id: score.word_error_rate for score in kept if score.row == "converted"} == {
         "a": pytest.approx(2 / 3, rel=1e-5), "b": 0.0
     }  # fmt: skip
 
 
-def test_dnsmos_is_four_columns(score, packages: None) -> None:
-    found = score("--dnsmos")
+def test_dnsmos_is_four_columns_beside_the_others(score, packages: None) -> None:
+    found = score("--word_error_rate", "tiny", "--dnsmos")
+    assert values(found, "word error rate")
     overall = values(found, "DNSMOS")
     assert overall["converted"] == pytest.approx(1 + (0.3 + 0.9) / 2)
     assert overall["zero effort"] == pytest.approx(1 + (0.5 + 0.6) / 2)
     assert overall["true target"] == pytest.approx(1 + (0.4 + 0.75) / 2)
     assert overall["resynthesis"] == pytest.approx(overall["true target"], abs=0.02)
-    assert values(found, "DNSMOS, speech")["converted"] == pytest.approx(2.6)
-    assert values(found, "DNSMOS, background")["converted"] == 3.0
-    assert values(found, "DNSMOS, P.808")["converted"] == 4.0
+    for name, value in (("speech", 2.6), ("background", 3.0), ("P.808", 4.0)):
+        assert values(found, f"DNSMOS, {name}")["converted"] == pytest.approx(value)
     assert found["converted", "DNSMOS"].protocol.endswith("; DNSMOS by speechmos")
-    assert not values(found, "word error rate")
-
-
-def test_both_beside_each_other(score, packages: None) -> None:
-    found = score("--word_error_rate", "tiny", "--dnsmos")
-    assert {"word error rate", "DNSMOS"} <= {metric for _, metric in found}
 
 
 @pytest.mark.parametrize(
-    ("option", "packages", "said"),
+    ("option", "packages", "message"),
     [
         (["--word_error_rate", "tiny"], ["faster_whisper", "whisper"], "pip install faster-whis"),
         (["--dnsmos"], ["speechmos"], "pip install speechmos"),
     ],
 )
-def test_a_package_that_is_not_there_is_one_line_before_any_work(
-    score, conversion_files, monkeypatch: pytest.MonkeyPatch, option, packages, said
+def test_a_missing_package_is_one_line_before_any_work(
+    score, conversion_files, monkeypatch: pytest.MonkeyPatch, option, packages, message
 ) -> None:
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(SystemExit, match=f"^score conversion: .*{said}") as info:
+    with pytest.raises(SystemExit, match=f"^score conversion: .*{message}") as info:
         score(*option)
     assert "\n" not in str(info.value)
     assert not (conversion_files.inference_dir / "scores.tsv").exists()
@@ -142,13 +189,49 @@ def test_the_word_error_rate_needs_words_of_every_utterance(
     with pytest.raises(SystemExit, match=r"^score conversion: .*text: no words of spk-t1, which"):
         score("--word_error_rate", "tiny")
     path.unlink()
-    with pytest.raises(SystemExit, match=r"text: missing; the word error rate needs what is said"):
+    with pytest.raises(SystemExit, match=r"text: missing; the word error rate needs"):
         score("--word_error_rate", "tiny")
     assert not (conversion_files.inference_dir / "scores.tsv").exists()
     assert values(score("--dnsmos"), "DNSMOS"), "which needs none"
 
 
-def test_nobody_is_asked_where_no_model_is_named(tmp_path: Path) -> None:
+@pytest.fixture
+def length_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make emotion and voice a matter of length."""
+
+    def hear_length(waveform: np.ndarray, judges: Judges) -> Heard:
+        angry = 0.9 if len(waveform) < 0.55 * 16000 else 0.2
+        emotions = {"angry": angry, "sad": 1 - angry} if judges.emotion_model else None
+        vector = np.array([1.0, len(waveform) / 16000]) if judges.speaker_encoder else None
+        return Heard(emotions, vector)
+
+    found = [SimpleNamespace(voices=lambda v=v: v) for v in ({"x", "y"}, {"y", "z"})]
+    monkeypatch.setattr(judges_module, "hear", hear_length)
+    monkeypatch.setattr(judges_module, "find_recognisers", lambda path: found)
+
+
+def test_every_row_has_its_emotion_and_its_voice(score, length_judges: None) -> None:
+    found = score("--emotion_model", "exp/ser", "--speaker_encoder", "hub/name")
+    # 0.3, 0.4 and 0.5 s are angry, 0.6, 0.75 and 0.9 s sad.
+    rows = ("zero effort", "converted", "resynthesis", "true target")
+    assert values(found, "emotion accuracy") == dict.fromkeys(rows, 1.0)
+    probability = found["converted", "emotion probability"]
+    assert (probability.value, probability.unit) == (pytest.approx((0.9 + 0.8) / 2), "share")
+    cosines = [
+        (1 + a * b) / np.sqrt((1 + a * a) * (1 + b * b)) for a, b in ((0.3, 0.4), (0.9, 0.75))
+    ]
+    cosine = values(found, "speaker cosine")
+    assert cosine["converted"] == pytest.approx(np.mean(cosines), abs=1e-6)
+    assert "true target" not in cosine
+    protocol = probability.protocol
+    assert "emotion by 2 recognisers exp/ser, trained on 3 voices, none of the 1 they" in protocol
+    assert "speaker cosine by hub/name" in protocol
+
+
+def test_what_is_not_asked_is_no_column(score, length_judges: None, tmp_path: Path) -> None:
+    assert not values(score("--speaker_encoder", "e"), "emotion accuracy")
+    found = score("--emotion_model", "m", "--row_name", "other")
+    assert ("other", "emotion accuracy") in found and ("other", "speaker cosine") not in found
     judges = Judges()
     assert judges.listener() is None
     assert judges.protocol(tmp_path, tmp_path) == []

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from espnet2_ext.listening.collect import Collection
-from espnet2_ext.listening.key import ListeningTest, Trial, write_key
+from espnet2_ext.listening.design import ListeningTest, Trial, write_key
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
-from espnet2_ext.listening.results import Answer, ListenerResult
+from espnet2_ext.listening.results import Answer, Collection, ListenerResult
 from espnet2_ext.listening.scores import SystemScore
 from espnet2_ext.report.listening import (
     agreement_records,

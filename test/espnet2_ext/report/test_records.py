@@ -1,11 +1,16 @@
-"""results.jsonl."""
+"""results.jsonl, and tables from columns and rows."""
 
 import json
+import platform
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+import espnet2_ext.report
+from espnet2_ext import __version__
 from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.report.records import (
     Column,
@@ -13,7 +18,10 @@ from espnet2_ext.report.records import (
     Record,
     Row,
     append_records,
+    columns_of,
+    environment_records,
     file_record,
+    git_commit,
     read_records,
     records_of,
 )
@@ -32,7 +40,7 @@ def test_reads_what_it_wrote_one_record_a_line(tmp_path: Path) -> None:
     assert "Größe" in lines[1]
 
 
-def test_the_same_records_again_leave_the_file_as_it_is(tmp_path: Path) -> None:
+def test_records_replace_those_of_the_same_key_in_place(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     records = [RECORD, replace(RECORD, row="other")]
     append_records(path, records)
@@ -40,21 +48,11 @@ def test_the_same_records_again_leave_the_file_as_it_is(tmp_path: Path) -> None:
     append_records(path, records)
     append_records(path, records[:1])
     assert path.read_bytes() == before
-
-
-def test_a_new_value_takes_the_place_of_the_old(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    append_records(path, [RECORD, replace(RECORD, row="other")])
     append_records(path, [replace(RECORD, value=9.0, commit="def")])
     assert [(r.row, r.value) for r in read_records(path)] == [("row", 9.0), ("other", 1.5)]
-
-
-@pytest.mark.parametrize("field", ["table", "row", "metric", "protocol"])
-def test_a_record_of_another_key_is_added(tmp_path: Path, field: str) -> None:
-    path = tmp_path / "results.jsonl"
-    append_records(path, [RECORD])
-    append_records(path, [replace(RECORD, **{field: "another"})])
-    assert len(read_records(path)) == 2
+    fields = ("table", "row", "metric", "protocol")
+    append_records(path, [replace(RECORD, **{field: "another"}) for field in fields])
+    assert len(read_records(path)) == 6
 
 
 def test_whole_tables_can_be_replaced(tmp_path: Path) -> None:
@@ -109,7 +107,6 @@ def test_mean_with_interval_or_sum_without(is_count: bool, value: float) -> None
     assert record.drawn == ("" if is_count else "2 speakers and 2 sentences")
     assert record.source == "scores.tsv"
     if not is_count:
-        assert record.low is not None and record.high is not None
         assert 1.0 <= record.low < 2.0 < record.high <= 3.0
 
 
@@ -125,18 +122,19 @@ def test_a_weighted_mean_is_errors_over_words() -> None:
 
 def test_columns_keep_their_order_and_rows_leave_out_what_they_lack() -> None:
     columns = [Column(name, lambda cells, name=name: cells.get(name), "%", "", "") for name in "ab"]
+    found = Estimate(0.12345678, 4, 0.1, 0.2, source="other.tsv", drawn="2 speakers")
     rows = [
-        Row("first", [{"b": Estimate(0.12345678, 4, 0.1, 0.2, source="other.tsv")}], "p"),
+        Row("first", [{"b": found}], "p"),
         Row("second", [{"a": Estimate("words", 5), "b": Estimate(2, None)}], "p", source="s.tsv"),
     ]
     records = records_of(columns, rows, table="t", commit="c")
-    assert [(r.row, r.metric, r.value) for r in records] == [
-        ("second", "a", "words"), ("first", "b", 0.123457), ("second", "b", 2)
-    ]  # fmt: skip
-    assert [(r.n, r.unit, r.source) for r in records] == [
-        (5, "", "s.tsv"), (4, "%", "other.tsv"), (None, "%", "s.tsv")
-    ]  # fmt: skip
-    assert (records[1].low, records[1].high) == (0.1, 0.2)
+    assert [(r.row, r.metric, r.value, r.n, r.unit, r.source) for r in records] == [
+        ("second", "a", "words", 5, "", "s.tsv"),
+        ("first", "b", 0.123457, 4, "%", "other.tsv"),
+        ("second", "b", 2, None, "%", "s.tsv"),
+    ]
+    assert (records[1].low, records[1].high, records[1].drawn) == (0.1, 0.2, "2 speakers")
+    assert Estimate.percent(0.5, 4, (0.25, 1), "d") == Estimate(50.0, 4, 25.0, 100, drawn="d")
 
 
 def test_a_value_for_some_items_only_is_an_error() -> None:
@@ -145,7 +143,46 @@ def test_a_value_for_some_items_only_is_an_error() -> None:
         records_of([column], [Row("r", [1.0, None], "p")], table="t", commit="")
 
 
+def test_every_table_of_columns_yaml_reads() -> None:
+    path = Path(espnet2_ext.report.__path__[0]) / "columns.yaml"
+    tables = yaml.safe_load(path.read_text(encoding="utf-8"))
+    phrases = tables.pop("phrases")
+    for name in tables:
+        for column in columns_of(name, "praat", drawn="DRAWN", least_p="0.001"):
+            assert column.better in ("lower", "higher", "")
+            assert column.definition.endswith((".", phrases["dnsmos"][-1]))
+            assert "{" not in column.definition
+    pooled = {c.name: c.definition for c in columns_of("emotion recognition", drawn="DRAWN")}
+    assert pooled["pooled UA"].endswith("bootstrap over DRAWN.")
+
+
 def test_files_are_named_as_the_folder_of_the_jsonl_sees_them(tmp_path: Path) -> None:
     file, results = tmp_path / "out/a.png", tmp_path / "exp/results.jsonl"
     record = file_record("t", "r", "mel", file, "A text.", results)
     assert (record.value, record.unit, record.definition) == ("../out/a.png", "path", "A text.")
+
+
+def test_the_environment_is_versions_and_machine() -> None:
+    facts = {record.row: record.value for record in environment_records()}
+    assert facts["python version"] == platform.python_version()
+    assert facts["espnet2_ext version"] == __version__
+    assert str(facts["pytorch version"])[0].isdigit() and str(facts["espnet version"])[0].isdigit()
+    assert facts["device"] == f"CPU ({platform.machine()})"
+    assert {record.unit for record in environment_records()} == {"text"}
+
+
+def test_the_commit_shows_changed_code(tmp_path: Path) -> None:
+    assert git_commit(tmp_path) == ""
+
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
+
+    git("init", "-q")
+    (tmp_path / "file").write_text("a")
+    git("add", "file")
+    git("commit", "-q", "-m", "first")
+    clean = git_commit(tmp_path)
+    assert clean and not clean.endswith("+")
+    (tmp_path / "file").write_text("b")
+    assert git_commit(tmp_path) == clean + "+"

@@ -38,7 +38,7 @@ def test_the_clean_source_stays_as_it_is(study: StudySet, tmp_path: Path) -> Non
     damage(study).write(Condition("clean"), tmp_path / "clean")
     for name in ("units_tiny", "unit_durations_tiny"):
         written = read_int_table(tmp_path / "clean" / name)
-        assert written == {s: read_int_table(study.path / name)[s] for s in study.sources}
+        assert written == {s: read_int_table(study.path / name)[s] for s in list(study.units)}
     assert input_error_rates(study, tmp_path / "clean") == {"p1": 0.0, "p2": 0.0, "p3": 0.0}
     assert not (tmp_path / "clean/damaged_wav.scp").exists()
 
@@ -79,7 +79,7 @@ def test_units_are_those_of_the_audio_that_can_be_heard(
 ) -> None:
     damage(study).write(Condition(kind, 10.0), tmp_path / kind)
     wavs = read_table(tmp_path / kind / "damaged_wav.scp")
-    assert sorted(wavs) == study.sources
+    assert sorted(wavs) == list(study.units)
     for source, wav in wavs.items():
         units, run_lengths = LevelEncoder().encode(read_audio(wav))
         assert read_int_table(tmp_path / kind / "units_tiny")[source] == units.tolist()
@@ -97,7 +97,7 @@ def test_amounts_differ_in_nothing_else_and_seeds_in_everything(study: StudySet)
     clean = read_audio(study.wavs["a-1"])
 
     def noise(snr_db: float, seed: int = 0, source: str = "a-1") -> np.ndarray:
-        audio = damage(study, seed).audio(Condition("white", snr_db), source)
+        audio = damage(study, seed)._audio(Condition("white", snr_db), source)
         return (audio - read_audio(study.wavs[source])).astype(np.float64)
 
     np.testing.assert_allclose(noise(0.0), noise(20.0) * 10, atol=1e-4)
@@ -115,7 +115,7 @@ def test_babble_is_spoken_by_others(study: StudySet, monkeypatch: pytest.MonkeyP
         return read_audio(path)
 
     monkeypatch.setattr(robustness_inputs, "read_audio", read)
-    damage(study).audio(Condition("babble", 10.0), "a-1")
+    damage(study)._audio(Condition("babble", 10.0), "a-1")
     assert heard[0] == "a-1"
     assert len(set(heard[1:])) == 6
     assert not any(name.startswith("a") for name in heard[1:])
@@ -133,7 +133,7 @@ def test_babble_needs_six_others(study: StudySet, tmp_path: Path) -> None:
 def test_reverberation_changes_units(study: StudySet, tmp_path: Path) -> None:
     damage(study).write(Condition("reverberation", 0.6), tmp_path / "room")
     durations = read_int_table(tmp_path / "room/unit_durations_tiny")
-    assert all(sum(durations[s]) == study.run_lengths[s].sum() for s in study.sources)
+    assert all(sum(durations[s]) == study.run_lengths[s].sum() for s in list(study.units))
     assert min(input_error_rates(study, tmp_path / "room").values()) > 0.0
 
 

@@ -115,7 +115,7 @@ def test_refuses_lists_without_pairs(files: StudyFiles, tmp_path: Path) -> None:
 
 def test_the_set_is_read(files: StudyFiles) -> None:
     study = read_study_set(files.data_dir, "tiny", files.pairs_dir)
-    assert study.sources == ["a-1", "a-2", "b-1"] == sorted(study.units)
+    assert list(study.units) == ["a-1", "a-2", "b-1"] == sorted(study.units)
     assert [pair.pair_id for pair in study.pairs] == ["p1", "p2", "p3"]
     assert study.run_lengths["a-1"].sum() == 20  # 0.4 s
     assert study.utt2spk["c-4"] == "c"

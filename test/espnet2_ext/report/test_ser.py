@@ -13,7 +13,7 @@ from espnet2_ext.data.tables import write_table
 from espnet2_ext.metrics.ser import read_predictions, write_predictions
 from espnet2_ext.report.records import read_records
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.ser import _pair, collect_system, report_experiment
+from espnet2_ext.report.ser import collect_system, compared, report_experiment
 from espnet2_ext.ser.experiment import RunResult, System, list_runs, read_protocols
 from espnet2_ext.ser.folds import FoldSet, write_folds
 from espnet2_ext.ser.splits import Fold
@@ -242,7 +242,7 @@ def test_comparison_without_a_shared_seed(runs, systems, protocols, root: Path) 
     fbank = collect_system(systems[1], protocols[0], root / "exp", EMOTIONS)
     other = replace(fbank, folds=[replace(fold, seed=5) for fold in fbank.folds])
     with pytest.raises(ValueError, match="comparison a:b: the two share no seed"):
-        _pair({"a": fbank, "b": other}, ("a", "b"))
+        compared({"a": fbank, "b": other}, ("a", "b"))
 
 
 def test_published_figures_where_asked(report, protocols, root, systems, runs) -> None:

@@ -45,7 +45,7 @@ def test_columns_by_hand() -> None:
 
 
 def test_pooled_difference_has_the_interval_of_the_paired_bootstrap() -> None:
-    expected = paired_bootstrap(A.grouped_confusions(), B.grouped_confusions(), unweighted_accuracy)
+    expected = paired_bootstrap(A.groups()[0], B.groups()[0], unweighted_accuracy)
     found = cells(A, B)
     pooled = found["pooled UA difference"]
     assert (pooled.low, pooled.high) == pytest.approx((100 * expected.low, 100 * expected.high))

@@ -63,7 +63,7 @@ def test_every_record_says_what_it_is() -> None:
 def test_intervals_are_those_of_the_pooled_scores() -> None:
     found = cells([OURS])
     for metric, score in (("pooled UA", unweighted_accuracy), ("macro-F1", macro_f1)):
-        low, high = bootstrap_score(OURS.grouped_confusions(), score)
+        low, high = bootstrap_score(OURS.groups()[0], score)
         record = found["ours", metric]
         assert (record.low, record.high) == pytest.approx((100 * low, 100 * high))
         assert "bootstrap over utterances" in record.definition
@@ -73,7 +73,7 @@ def test_intervals_are_those_of_the_pooled_scores() -> None:
 def test_intervals_over_speakers_say_so() -> None:
     speakers = {utterance: utterance[-1] for fold in FOLDS for utterance in fold.labels}
     record = cells([OURS], utt2spk=speakers)["ours", "pooled UA"]
-    low, high = bootstrap_score(OURS.grouped_confusions(speakers), unweighted_accuracy)
+    low, high = bootstrap_score(OURS.groups(speakers)[0], unweighted_accuracy)
     assert (record.low, record.high) == pytest.approx((100 * low, 100 * high))
     assert record.definition.endswith("bootstrap over speakers.")
     with pytest.raises(ValueError, match="ours: .*have no speaker"):
@@ -86,7 +86,7 @@ def test_intervals_over_speakers_and_sentences_say_so() -> None:
     texts = {utterance: utterance[:-2] for utterance in utterances}
     record = cells([OURS], utt2spk=speakers, texts=texts)["ours", "pooled UA"]
     shared = Crossing([name[-1] for name in utterances], [name[:-2] for name in utterances])
-    low, high = bootstrap_score(OURS.grouped_confusions(), unweighted_accuracy, crossing=shared)
+    low, high = bootstrap_score(OURS.groups()[0], unweighted_accuracy, crossing=shared)
     assert (record.low, record.high) == pytest.approx((100 * low, 100 * high))
     assert record.definition.endswith("bootstrap over speakers and sentences.")
     assert record.drawn == shared.text() == "4 speakers and 2 sentences"

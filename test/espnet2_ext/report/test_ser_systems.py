@@ -27,14 +27,12 @@ def test_folds_are_ordered_as_numbers() -> None:
 def test_an_utterance_is_one_group_whatever_the_seeds() -> None:
     scores = system([FOLD_1, fold_result("fold_1", "aass", "ssss", seed=7, leaked="ssss")])
     assert (scores.num_utterances, scores.seeds) == (4, [0, 7])
-    counts = scores.grouped_confusions()
+    counts = scores.groups()[0]
     # fold_1-0 is angry: right under seed 0, taken for sad under seed 7.
     assert counts.shape == (4, 2, 2)
     np.testing.assert_array_equal(counts[0], [[1, 1], [0, 0]])
     np.testing.assert_array_equal(counts.sum(axis=0), [[2, 2], [1, 3]])
-    np.testing.assert_array_equal(
-        scores.grouped_confusions(classes=("sad", "angry"))[0], [[0, 0], [1, 1]]
-    )
+    np.testing.assert_array_equal(scores.groups(classes=("sad", "angry"))[0][0], [[0, 0], [1, 1]])
 
 
 def test_some_of_the_seeds() -> None:
@@ -46,10 +44,10 @@ def test_some_of_the_seeds() -> None:
 
 def test_groups_of_speakers() -> None:
     speakers = {"fold_1-0": "x", "fold_1-1": "y", "fold_1-2": "x", "fold_1-3": "x", "other": "z"}
-    counts = system([FOLD_1]).grouped_confusions(speakers)
+    counts = system([FOLD_1]).groups(speakers)[0]
     np.testing.assert_array_equal(counts, [[[1, 0], [1, 1]], [[1, 0], [0, 0]]])
     with pytest.raises(ValueError, match="system: fold_1-1 and 2 more have no speaker in utt2spk"):
-        system([FOLD_1]).grouped_confusions({"fold_1-0": "x"})
+        system([FOLD_1]).groups({"fold_1-0": "x"})[0]
 
 
 def test_protocol_text_says_what_must_be_known() -> None:
