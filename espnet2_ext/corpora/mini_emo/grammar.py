@@ -1,12 +1,14 @@
 """Sentences of the mini_emo corpus, drawn from a grammar of our own.
 
-About 520 everyday words that name no feeling, so that emotion is in the voice only;
-chosen so that every English phoneme and most frequent clusters stand in several of them.
-All sentences are statements: a question's rising end would mix with the emotions.
+About 520 everyday English words that name no feeling, so that emotion is in the voice only,
+with every phoneme and most frequent clusters in several of them; and German ones for the
+cross-lingual references. All sentences are statements: a question's rising end would mix with
+the emotions.
 """
 
 import random
 import re
+from collections.abc import Callable, Mapping, Sequence
 
 
 def phrases(text: str) -> list[str]:
@@ -97,69 +99,77 @@ PATTERNS = phrases("""
 """)
 """Upper-case words are slots; a sentence is a pattern with its slots filled."""
 
-_WORDS = {
-    "VERB": VERBS,
-    "MOTION": MOTIONS,
-    "TIME": TIMES,
-    "ADVERB": ADVERBS,
-    "STATE": STATES,
-    "PLURAL": PLURALS,
-}
+_WORDS = dict(VERB=VERBS, MOTION=MOTIONS, TIME=TIMES, ADVERB=ADVERBS, STATE=STATES, PLURAL=PLURALS)
 
 
-class SentenceGrammar:
+class _Grammar:
     """Draws sentences and gives none twice."""
 
+    name: str
+    patterns: Sequence[str]
+
     def __init__(self, seed: int | str) -> None:
-        self._random = random.Random(f"mini_emo sentences {seed}")
+        self._random = random.Random(f"mini_emo {self.name} {seed}")
         self._seen: set[str] = set()
 
-    def draw(self, count: int, min_syllables: int, max_syllables: int) -> list[str]:
-        """Return ``count`` different sentences of that length, all new to this grammar.
-
-        Raises:
-            ValueError: sentences of that length ran out; the message says how many came.
-        """
+    def _draw(self, count: int, kind: str, fits: Callable[[str], bool]) -> list[str]:
         sentences: list[str] = []
         failures = 0
         while len(sentences) < count:
             sentence = self._sentence()
-            length = count_syllables(sentence)
-            if sentence not in self._seen and min_syllables <= length <= max_syllables:
+            if sentence not in self._seen and fits(sentence):
                 self._seen.add(sentence)
                 sentences.append(sentence)
                 continue
             failures += 1
             if failures > 1000 + 100 * count:
                 raise ValueError(
-                    f"mini_emo: only {len(sentences)} of {count} new sentences of"
-                    f" {min_syllables} to {max_syllables} syllables; ask for fewer"
+                    f"mini_emo: only {len(sentences)} of {count} new {kind}; ask for fewer"
                 )
         return sentences
 
     def _sentence(self) -> str:
-        pattern = self._random.choice(PATTERNS)
+        pattern = self._random.choice(self.patterns)
         words = re.sub("[A-Z]{2,}", lambda slot: self._fill(slot.group()), pattern)
         words = re.sub(r"\ba (?=[aeio])", "an ", words)
         return words[0].upper() + words[1:] + "."
 
     def _fill(self, slot: str) -> str:
+        raise NotImplementedError
+
+    def _maybe(self, share: float, words: Sequence[str]) -> list[str]:
+        """Return one of the words, in this share of the calls."""
+        return [self._random.choice(words)] if self._random.random() < share else []
+
+
+class SentenceGrammar(_Grammar):
+    """Draws English sentences and gives none twice."""
+
+    name = "sentences"
+    patterns = PATTERNS
+
+    def draw(self, count: int, min_syllables: int, max_syllables: int) -> list[str]:
+        """Return ``count`` different sentences of that length, all new to this grammar.
+
+        Raises:
+            ValueError: sentences of that length ran out.
+        """
+        kind = f"sentences of {min_syllables} to {max_syllables} syllables"
+        return self._draw(
+            count, kind, lambda text: min_syllables <= count_syllables(text) <= max_syllables
+        )
+
+    def _fill(self, slot: str) -> str:
         pick = self._random.choice
         if slot == "PERSON":
-            return self._phrase(pick(DETERMINERS), PERSON_QUALITIES, 0.6, PEOPLE)
+            return " ".join([pick(DETERMINERS), *self._maybe(0.6, PERSON_QUALITIES), pick(PEOPLE)])
         if slot == "PLACE":
             return f"{pick(PLACE_RELATIONS)} the {pick(PLACES)}"
-        if slot == "THING" and self._random.random() < 0.2:
-            return self._phrase(pick(NUMBERS), THING_QUALITIES, 0.7, PLURALS)
-        if slot in ("THING", "SINGLE"):
-            return self._phrase(pick(THING_DETERMINERS), THING_QUALITIES, 0.7, THINGS)
-        return pick(_WORDS[slot])
-
-    def _phrase(
-        self, determiner: str, qualities: list[str], quality_share: float, nouns: list[str]
-    ) -> str:
-        quality = [self._random.choice(qualities)] if self._random.random() < quality_share else []
-        return " ".join([determiner, *quality, self._random.choice(nouns)])
+        if slot not in ("THING", "SINGLE"):
+            return pick(_WORDS[slot])
+        is_plural = slot == "THING" and self._random.random() < 0.2
+        determiners, nouns = (NUMBERS, PLURALS) if is_plural else (THING_DETERMINERS, THINGS)
+        return " ".join([pick(determiners), *self._maybe(0.7, THING_QUALITIES), pick(nouns)])
 
 
 def count_syllables(sentence: str) -> int:
@@ -168,12 +178,8 @@ def count_syllables(sentence: str) -> int:
     return sum(max(1, len(re.findall("[aeiouy]+", re.sub("e$", "", word)))) for word in words)
 
 
-# German sentences for the cross-lingual references of mini_emo, from a small grammar of our own.
-#
-# All are statements in the present tense with the verb in second place, of words that name no
-# feeling, as the English ones. Only definite articles stand before
-# adjectives, so that endings follow from gender and case alone.
-
+# Present tense with the verb in second place. Only definite articles stand before adjectives, so
+# that endings follow from gender and case alone.
 GERMAN_ARTICLES = {"m": ("der", "den"), "f": ("die", "die"), "n": ("das", "das")}
 """Nominative and accusative by gender."""
 GERMAN_PEOPLE = {
@@ -209,57 +215,37 @@ GERMAN_PATTERNS = phrases("""
 """)
 
 
-class GermanGrammar:
+_GERMAN_WORDS = dict(
+    VERB=GERMAN_VERBS, MOTION=GERMAN_MOTIONS, TIME=GERMAN_TIMES, PLACE=GERMAN_PLACES
+)
+
+
+class GermanGrammar(_Grammar):
     """Draws German sentences and gives none twice."""
 
-    def __init__(self, seed: int | str) -> None:
-        self._random = random.Random(f"mini_emo german {seed}")
-        self._seen: set[str] = set()
+    name = "german"
+    patterns = GERMAN_PATTERNS
 
     def draw(self, count: int) -> list[str]:
         """Return ``count`` different sentences, all new to this grammar.
 
         Raises:
-            ValueError: sentences ran out; the message says how many came.
+            ValueError: sentences ran out.
         """
-        sentences: list[str] = []
-        for _ in range(1000 + 100 * count):
-            if len(sentences) == count:
-                break
-            sentence = self._sentence()
-            if sentence not in self._seen:
-                self._seen.add(sentence)
-                sentences.append(sentence)
-        if len(sentences) < count:
-            raise ValueError(
-                f"mini_emo: only {len(sentences)} of {count} new German sentences; ask for fewer"
-            )
-        return sentences
-
-    def _sentence(self) -> str:
-        words = " ".join(self._fill(slot) for slot in self._random.choice(GERMAN_PATTERNS).split())
-        return words[0].upper() + words[1:] + "."
+        return self._draw(count, "German sentences", lambda text: True)
 
     def _fill(self, slot: str) -> str:
         if slot == "PERSON":
             return self._noun(GERMAN_PEOPLE, GERMAN_PERSON_QUALITIES, 0.6, is_object=False)
         if slot == "THING":
             return self._noun(GERMAN_THINGS, GERMAN_THING_QUALITIES, 0.8, is_object=True)
-        lists = {
-            "VERB": GERMAN_VERBS,
-            "MOTION": GERMAN_MOTIONS,
-            "TIME": GERMAN_TIMES,
-            "PLACE": GERMAN_PLACES,
-        }
-        return self._random.choice(lists[slot])
+        return self._random.choice(_GERMAN_WORDS[slot])
 
     def _noun(
-        self, nouns: dict[str, list[str]], qualities: list[str], share: float, *, is_object: bool
+        self, nouns: Mapping[str, list[str]], qualities: list[str], share: float, *, is_object: bool
     ) -> str:
         """Return article, mostly an adjective, and noun in nominative or accusative."""
         gender, noun = self._random.choice([(g, n) for g, each in nouns.items() for n in each])
-        words = [GERMAN_ARTICLES[gender][is_object]]
-        if self._random.random() < share:
-            ending = "en" if is_object and gender == "m" else "e"
-            words.append(self._random.choice(qualities) + ending)
-        return " ".join([*words, noun])
+        ending = "en" if is_object and gender == "m" else "e"
+        quality = [word + ending for word in self._maybe(share, qualities)]
+        return " ".join([GERMAN_ARTICLES[gender][is_object], *quality, noun])

@@ -43,6 +43,7 @@ is copied here; the audio it speaks is its output. Sentences and settings are ou
 
 import logging
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -65,7 +66,7 @@ from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.pairs import PairTables, write_pairs
 from espnet2_ext.data.parallel import atomic_open
 
-# Who says what in mini_emo: every set as a list of planned utterances.
+logger = logging.getLogger(__name__)
 
 IEMOCAP_COUNTS = {"neutral": 1708, "angry": 1103, "happy": 1636, "sad": 1084}
 """Utterances of IEMOCAP's four classes, happy with excited ([P2V] IV-C)."""
@@ -100,26 +101,22 @@ class MiniEmoSize:
         Raises:
             ValueError: it has not; the message names the field.
         """
+        fault = ""
         if not 2 <= self.test_voices <= self.num_voices:
-            raise ValueError(
-                f"mini_emo: test_voices is {self.test_voices}; it must be 2 to num_voices"
-                f" ({self.num_voices})"
+            fault = (
+                f"test_voices is {self.test_voices}; it must be 2 to num_voices ({self.num_voices})"
             )
-        if self.test_sentences < 2 or self.esd_sentences[2] < 2:
-            raise ValueError(
-                "mini_emo: test_sentences and the last of esd_sentences must be at least 2:"
-                " a pair needs another sentence"
-            )
-        if min(self.utterances_per_voice, self.iemocap_utterances, *self.esd_sentences) < 1:
-            raise ValueError(
-                "mini_emo: utterances_per_voice, iemocap_utterances and esd_sentences must be"
-                " at least 1"
-            )
+        elif min(self.test_sentences, self.esd_sentences[2]) < 2:
+            fault = "test_sentences and the last of esd_sentences must be at least 2 to make pairs"
+        elif min(self.utterances_per_voice, self.iemocap_utterances, *self.esd_sentences) < 1:
+            fault = "utterances_per_voice, iemocap_utterances and esd_sentences must be at least 1"
+        if fault:
+            raise ValueError(f"mini_emo: {fault}")
 
 
 @dataclass(frozen=True)
 class PlannedUtterance:
-    """An utterance before it is spoken; ``part`` is the folder of its audio."""
+    """An utterance before it is spoken."""
 
     part: str
     voice: Voice
@@ -132,6 +129,11 @@ class PlannedUtterance:
     def utterance_id(self) -> str:
         """Return ``<speaker>-<sentence number>-<emotion>``."""
         return f"{self.voice.speaker}-{self.sentence:04d}-{self.emotion}"
+
+    @property
+    def path(self) -> str:
+        """Return the path of its audio in the corpus."""
+        return f"wav/{self.part}/{self.voice.speaker}/{self.utterance_id}.wav"
 
 
 Sets = dict[str, list[PlannedUtterance]]
@@ -219,35 +221,24 @@ def _plan_esd(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
     return sets
 
 
-# Which utterances a conversion takes as source, prosody and speaker, and what is right.
-#
-# A pairs directory holds four tables:
-#
-# * ``pairs``: pair -> source, prosody and speaker utterance
-# * ``targets``: pair -> the source's sentence by its voice in the target emotion
-# * ``conditions``: pair -> ``neutral-<target emotion>``
-# * ``wrong_sentence``: source -> a neutral utterance of the voice with other words; its
-#   unit error rate against the source is what no content at all would give
+# ---------------------------------------------------------------- pairs
 
 TARGET_EMOTIONS = tuple(emotion for emotion in EMOTIONS if emotion != "neutral")
 
 
 def make_pairs(utterances: list[PlannedUtterance], *, other_voice: bool) -> PairTables:
-    """Return the four tables for every voice, sentence and target emotion of a parallel set.
+    """Return the tables of the pairs for every voice, sentence and target emotion.
 
-    The prosody utterance always has another sentence than the source, and so has the
-    speaker utterance, which is neutral and by the source's voice; with three sentences
-    or more the two differ also from each other.
-
-    Args:
-        utterances: every voice's sentences in all four emotions.
-        other_voice: take the prosody from another voice than the source's.
+    The set has every voice's sentences in all four emotions. The prosody utterance always has
+    another sentence than the source and, with ``other_voice``, another voice; the speaker
+    utterance is neutral, by the source's voice and of another sentence too. With three sentences
+    or more the two differ also from each other. ``wrong_sentence`` is a neutral utterance of the
+    voice with other words, by source.
     """
     by_key = {(u.voice.speaker, u.sentence, u.emotion): u.utterance_id for u in utterances}
     sentences: dict[str, list[int]] = {}
-    for speaker, sentence, _ in sorted(by_key):
-        if sentence not in sentences.setdefault(speaker, []):
-            sentences[speaker].append(sentence)
+    for speaker, sentence in sorted({key[:2] for key in by_key}):
+        sentences.setdefault(speaker, []).append(sentence)
     speakers = list(sentences)
     tables: PairTables = {"pairs": {}, "targets": {}, "conditions": {}, "wrong_sentence": {}}
     for place, speaker in enumerate(speakers):
@@ -271,9 +262,8 @@ def other_item(items: list, index: int, step: int):
     return items[(index + 1 + step % (len(items) - 1)) % len(items)]
 
 
-logger = logging.getLogger(__name__)
+# ---------------------------------------------------------------- data directories
 
-LANGUAGE = "eng"
 VOICES_TABLE = "mini_emo_voices.tsv"
 
 
@@ -306,58 +296,42 @@ def prepare(
     sets = plan_sets(size, seed)
     planned = [utterance for utterances in sets.values() for utterance in utterances]
     jobs = [
-        SpeechJob(_wav(u), u.text, deliver(u.voice, u.emotion, u.utterance_id, seed))
+        SpeechJob(u.path, u.text, deliver(u.voice, u.emotion, u.utterance_id, seed))
         for u in planned
     ]
     num_samples = speak_files(root, jobs, num_workers)
     _write_voices(root / VOICES_TABLE, planned)
     result = {}
     for name, utterances in sets.items():
-        result[name] = [_typed(utterance, root) for utterance in utterances]
+        result[name] = [
+            Utterance(
+                *(u.utterance_id, u.voice.speaker, str(root / u.path), u.text, u.emotion),
+                session=u.session,
+                language="eng",
+            )
+            for u in utterances
+        ]
         write_data_directory(data / name, result[name])
-        hours = sum(num_samples[_wav(u)] for u in utterances) / SAMPLE_RATE_HZ / 3600
+        hours = sum(num_samples[u.path] for u in utterances) / SAMPLE_RATE_HZ / 3600
         speakers = len({u.voice.speaker for u in utterances})
         logger.info(f"{name}: {len(utterances)} utterances, {speakers} voices, {hours:.2f} h")
-    _write_all_pairs(data, sets)
+    for name, kind in (
+        ("mini_emo_test", "same_voice"),
+        ("mini_emo_test", "other_voice"),
+        ("mini_emo_esd_test", "same_voice"),
+    ):
+        tables = make_pairs(sets[name], other_voice=kind == "other_voice")
+        write_pairs(data / name / "pairs" / kind, tables)
     return result
 
 
-def _wav(utterance: PlannedUtterance) -> str:
-    name = f"{utterance.utterance_id}.wav"
-    return f"wav/{utterance.part}/{utterance.voice.speaker}/{name}"
-
-
-def _typed(utterance: PlannedUtterance, root: Path) -> Utterance:
-    return Utterance(
-        utterance_id=utterance.utterance_id,
-        speaker=utterance.voice.speaker,
-        wav=str(root / _wav(utterance)),
-        text=utterance.text,
-        emotion=utterance.emotion,
-        session=utterance.session,
-        language=LANGUAGE,
-    )
-
-
-def _write_all_pairs(out_data: Path, sets: Sets) -> None:
-    for name, kinds in (
-        ("mini_emo_test", ("same_voice", "other_voice")),
-        ("mini_emo_esd_test", ("same_voice",)),
-    ):
-        for kind in kinds:
-            tables = make_pairs(sets[name], other_voice=kind == "other_voice")
-            write_pairs(out_data / name / "pairs" / kind, tables)
-
-
-def _write_voices(path: Path, utterances: list[PlannedUtterance]) -> None:
-    """Write what was drawn for every voice, so that a reader need not run this to know."""
+def _write_voices(path: Path, utterances: Iterable[PlannedUtterance]) -> None:
+    """Write what was drawn for every voice."""
     voices = {utterance.voice.speaker: utterance.voice for utterance in utterances}
     names = [field.name for field in fields(Voice) if field.name != "strengths"]
     with atomic_open(path) as stream:
         stream.write("\t".join(names) + "\n")
         for _, voice in sorted(voices.items()):
-            stream.write("\t".join(_short(getattr(voice, name)) for name in names) + "\n")
-
-
-def _short(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+            values = (getattr(voice, name) for name in names)
+            cells = (f"{each:.3f}" if isinstance(each, float) else str(each) for each in values)
+            stream.write("\t".join(cells) + "\n")

@@ -1,4 +1,10 @@
-"""Speak planned utterances to wav files, in parallel and only where they are missing."""
+"""Speak utterances with eSpeak NG: its library, the voices of mini_emo, and the wav files.
+
+The library, which the PyPI package espeakng-loader ships, keeps state between two syntheses that
+no call resets (the phase of its flutter and of its noise, which it seeds with the time of day),
+so the same sentence gives other samples the second time. Therefore every synthesis runs in a
+child process forked for it alone: samples depend on the arguments and the version only.
+"""
 
 import ctypes
 import hashlib
@@ -6,9 +12,10 @@ import math
 import os
 import random
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import soundfile
@@ -16,14 +23,7 @@ import soundfile
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, resample
 from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map, remove_leftovers
 
-# Speech from the eSpeak NG library that the PyPI package espeakng-loader ships.
-#
-# The library keeps state between two syntheses that no call resets (the phase of its
-# flutter and of its noise, which it seeds with the time of day), so the same sentence
-# gives other samples the second time.
-# Every synthesis here runs in a child process forked for it alone: the library is
-# initialised, speaks once and is gone. The samples then depend on the arguments and on
-# the version only, whatever was spoken before and however many workers share the load.
+# ---------------------------------------------------------------- eSpeak NG
 
 ESPEAK_RATE_HZ = 22050
 """The rate of every eSpeak NG voice used here."""
@@ -42,6 +42,10 @@ _REASONS = {
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
+_SYNTH_ARGUMENTS = (
+    *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
+    *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
+)
 
 
 class EspeakError(ValueError):
@@ -53,9 +57,7 @@ class EspeakSettings:
     """What the library is told before it speaks.
 
     Attributes:
-        voice: language file and variant, ``en-us+f1``; British English is ``en``. Names
-            that are no files are errors here; the library would keep the voice it had
-            (language) or speak without the variant.
+        voice: language file and variant, ``en-us+f1``; British English is ``en``.
         rate_wpm: words a minute, 80 to 450.
         pitch: 0 to 99; 50 is the variant's own base, 50 more is an octave up.
         pitch_range: 0 to 99; 50 is the variant's own, 0 is monotone.
@@ -83,16 +85,7 @@ def _load_library() -> ctypes.CDLL:
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     library.espeak_Info.restype = ctypes.c_char_p
     library.espeak_SetSynthCallback.argtypes = [_Callback]
-    library.espeak_Synth.argtypes = [
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-        ctypes.c_uint,
-        ctypes.c_int,
-        ctypes.c_uint,
-        ctypes.c_uint,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-    ]
+    library.espeak_Synth.argtypes = _SYNTH_ARGUMENTS
     return library
 
 
@@ -113,7 +106,13 @@ def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
         EspeakError: the package is missing, the voice is unknown, or nothing was spoken.
     """
     directory = _package_directory()
-    _check(text, settings, directory)
+    place = f"eSpeak NG: voice {settings.voice!r}, text {text!r}"
+    if not text.strip():
+        raise EspeakError(f"{place}: the text is empty")
+    # The library would speak without an unknown variant.
+    variant = settings.voice.partition("+")[2]
+    if variant and not (directory / "espeak-ng-data/voices/!v" / variant).is_file():
+        raise EspeakError(f"{place}: {_REASONS[_UNKNOWN_VOICE]}")
     read_end, write_end = os.pipe()
     with warnings.catch_warnings():
         # Python 3.12 warns of a fork beside threads. The child takes no lock of theirs:
@@ -128,19 +127,8 @@ def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
         samples = stream.read()
     status = os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
     if status != 0 or not samples:
-        reason = _REASONS.get(status, f"nothing was spoken (exit {status})")
-        raise EspeakError(f"eSpeak NG: voice {settings.voice!r}, text {text!r}: {reason}")
+        raise EspeakError(f"{place}: {_REASONS.get(status, f'nothing was spoken (exit {status})')}")
     return np.frombuffer(samples, dtype=np.int16)
-
-
-def _check(text: str, settings: EspeakSettings, directory: Path) -> None:
-    if not text.strip():
-        raise EspeakError(f"eSpeak NG: voice {settings.voice!r}: the text is empty")
-    variant = settings.voice.partition("+")[2]
-    if variant and not (directory / "espeak-ng-data" / "voices" / "!v" / variant).is_file():
-        raise EspeakError(
-            f"eSpeak NG: voice {settings.voice!r}, text {text!r}: {_REASONS[_UNKNOWN_VOICE]}"
-        )
 
 
 def _speak_and_exit(text: str, settings: EspeakSettings, directory: Path, pipe: int) -> NoReturn:
@@ -186,12 +174,11 @@ def _speak_in_engine(text: str, settings: EspeakSettings) -> tuple[int, bytes]:
     return 0, b"".join(chunks)
 
 
-# The voices of mini_emo and what the four emotions do to them.
-#
-# A voice is an eSpeak NG variant, an English accent and, drawn once from the seed, a
-# vocal tract size, base pitch, pitch range, rate and level. These spread further between
-# voices than the emotions move them, so that no emotion can be read from an absolute
-# value: a low, slow, soft utterance may be a sad one or just that speaker.
+# ---------------------------------------------------------------- voices and emotions
+# A voice is an eSpeak NG variant, an English accent and, drawn once from the seed, a vocal tract
+# size, base pitch, pitch range, rate and level. These spread further between voices than the
+# emotions move them, so that no emotion can be read from an absolute value: a low, slow, soft
+# utterance may be a sad one or just that speaker.
 
 EMOTIONS = ("neutral", "angry", "happy", "sad")
 ACCENTS = ("en-us", "en", "en-us", "en-gb-x-rp", "en-us", "en-gb-scotland", "en", "en-gb-x-gbclan")
@@ -201,7 +188,8 @@ ACCENTS = ("en-us", "en", "en-us", "en-gb-x-rp", "en-us", "en-gb-scotland", "en"
 # announcer, RicishayMax*), whispers (whisper*, caleb), monsters and jokes (Demonic, Tweaky,
 # croak, zac, AnxiousAndy, kaukovalta, "Mr serious"), a strong echo (Marco), basses whose sad
 # voice falls below 65 Hz (david, ian, m8, paul, quincy, Storm), and twins of others (Gene2,
-# Hugo, edward2, iven, iven2, iven4, steph2, steph3, most of klatt*).
+# Hugo, edward2, iven, iven2, iven4, steph2, steph3, most of klatt*). Variants of the parts whose
+# voices are never seen in pretraining stand in no other list.
 FEMALE_VARIANTS = ("f1", "f3", "Annie", "anika", "shelby", "belinda", "aunty", "steph")
 MALE_VARIANTS = tuple(
     """Alex Andy Denis Gene Henrique Jacky Lee Mario Mike Nguyen Reed adam antonio boris ed
@@ -212,11 +200,9 @@ IEMOCAP_FEMALE_VARIANTS = ("f2", "Andrea", "linda", "f5", "grandma")
 IEMOCAP_MALE_VARIANTS = ("m2", "Michael", "edward", "Diogo", "robert")
 ESD_FEMALE_VARIANTS = ("f4", "Alicia")
 ESD_MALE_VARIANTS = ("m7", "benjamin")
-"""Variants of the parts whose voices are never seen in pretraining stand in no other list."""
 
 
-@dataclass(frozen=True)
-class Shift:
+class Shift(NamedTuple):
     """How far an emotion is from neutral: ratios, but pitch in octaves and level in dB."""
 
     rate: float
@@ -254,13 +240,12 @@ class Voice:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How one utterance is spoken: the library's settings, and what is done to its output.
+    """How one utterance is spoken.
 
     Attributes:
         engine: what eSpeak NG is told.
-        engine_rate_hz: its output is taken as sampled at this rate. Above 22050 all
-            formants move up as in a smaller vocal tract; pitch and rate in ``engine``
-            allow for it.
+        engine_rate_hz: its output is taken as sampled at this rate. Above 22050 all formants
+            move up as in a smaller vocal tract; pitch and rate in ``engine`` allow for it.
         level_db: root mean square of the utterance, dB of full scale.
     """
 
@@ -269,34 +254,23 @@ class Delivery:
     level_db: float
 
 
-_Role = tuple[str, str, float | None, int]
-"""Gender, variant, size of the vocal tract (None: drawn) and steps along ACCENTS."""
-
-
 def draw_voice(
     speaker: str, gender: str, variant: str, accent: str, seed: int, tract: float | None = None
 ) -> Voice:
     """Return the voice; its values depend on the seed and its name only.
 
-    Args:
-        speaker: its id.
-        gender: ``f`` or ``m``.
-        variant: eSpeak NG's variant.
-        accent: eSpeak NG's language.
-        seed: of the corpus.
-        tract: 0 (large vocal tract) to 1 (small); drawn if None.
+    ``tract`` is 0 (large vocal tract) to 1 (small); drawn if None.
     """
     generator = random.Random(f"mini_emo voice {seed} {speaker}")
     place = generator.random() if tract is None else tract
     lowest_octave = -0.35 if gender == "f" else -0.05
-    # Multiples of 250 Hz keep the resampling filters short.
-    engine_rate_hz = 250 * round((20500 + 3000 * place) / 250)
     return Voice(
         speaker=speaker,
         gender=gender,
         variant=variant,
         accent=accent,
-        engine_rate_hz=engine_rate_hz,
+        # Multiples of 250 Hz keep the resampling filters short.
+        engine_rate_hz=250 * round((20500 + 3000 * place) / 250),
         pitch_octaves=lowest_octave + generator.uniform(0.0, 0.45),
         pitch_range=math.exp(generator.uniform(-0.25, 0.25)),
         rate=math.exp(generator.uniform(-0.22, 0.22)),
@@ -313,26 +287,27 @@ def pretraining_voices(count: int, seed: int) -> list[Voice]:
     Raises:
         ValueError: more are asked than there are, or fewer than two.
     """
-    females: list[_Role] = [
+    females = [
         ("f", variant, tract, accent_offset)
         for tract, accent_offset in ((0.5, 0), (0.0, 3), (1.0, 5))
         for variant in FEMALE_VARIANTS
     ]
-    males: list[_Role] = [("m", variant, None, 0) for variant in MALE_VARIANTS]
+    males = [("m", variant, None, 0) for variant in MALE_VARIANTS]
     available = len(males) + len(females)
     if not 2 <= count <= available:
         raise ValueError(f"mini_emo: 2 to {available} pretraining voices can be had, not {count}")
     voices = []
     for index in range(count):
-        pool = females if index % 5 in (0, 3) and females else males
-        gender, variant, tract, accent_offset = pool.pop(0)
+        is_female = index % 5 in (0, 3) and females
+        gender, variant, tract, accent_offset = females.pop(0) if is_female else males.pop(0)
         accent = ACCENTS[(index + accent_offset) % len(ACCENTS)]
-        speaker = f"p{index + 1:02d}{gender}"
-        voices.append(draw_voice(speaker, gender, variant, accent, seed, tract))
+        voices.append(draw_voice(f"p{index + 1:02d}{gender}", gender, variant, accent, seed, tract))
     return voices
 
 
-def paired_voices(prefix: str, female: tuple, male: tuple, seed: int) -> list[Voice]:
+def paired_voices(
+    prefix: str, female: Sequence[str], male: Sequence[str], seed: int
+) -> list[Voice]:
     """Return a female and a male voice in turn: ``<prefix>1f <prefix>1m <prefix>2f`` ..."""
     voices: list[Voice] = []
     for index, pair in enumerate(zip(female, male, strict=True)):
@@ -373,6 +348,8 @@ def limited(value: float, limits: tuple[int, int]) -> int:
     return min(max(round(value), limits[0]), limits[1])
 
 
+# ---------------------------------------------------------------- files
+
 MANIFEST = "mini_emo_manifest.tsv"
 WAV_HEADER_BYTES = 44
 MIN_DURATION_S = 0.5
@@ -391,13 +368,7 @@ class SpeechJob:
     delivery: Delivery
 
 
-@dataclass(frozen=True)
-class _ManifestRow:
-    num_samples: int
-    fingerprint: str
-
-
-def speak_files(root: str | Path, jobs: list[SpeechJob], num_workers: int) -> dict[str, int]:
+def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -> dict[str, int]:
     """Make every job's wav file (16 kHz, mono, 16 bit) and return ``{path: samples}``.
 
     A file is kept if the manifest lists it with the job's fingerprint and it has the
@@ -410,14 +381,12 @@ def speak_files(root: str | Path, jobs: list[SpeechJob], num_workers: int) -> di
     root = Path(root)
     remove_leftovers(root)
     version = espeak_version()
-    fingerprints = {job.path: _fingerprint(job, version) for job in jobs}
+    fingerprints = {job.path: fingerprint(AUDIO_VERSION, version, job) for job in jobs}
     listed = _read_manifest(root)
     rows = {
-        job.path: listed[job.path]
-        for job in jobs
-        if job.path in listed
-        and listed[job.path].fingerprint == fingerprints[job.path]
-        and _has_samples(root / job.path, listed[job.path].num_samples)
+        path: listed[path]
+        for path, mark in fingerprints.items()
+        if path in listed and listed[path][1] == mark and _has_samples(root / path, listed[path][0])
     }
     missing = [job for job in jobs if job.path not in rows]
     # The workers only speak: they fork for every utterance, which is twice as fast in a
@@ -432,19 +401,21 @@ def speak_files(root: str | Path, jobs: list[SpeechJob], num_workers: int) -> di
     )
     for done, (job, samples) in enumerate(zip(missing, spoken, strict=True), start=1):
         waveform = finish(samples, job)
-        _write_wav(root / job.path, waveform)
-        rows[job.path] = _ManifestRow(len(waveform), fingerprints[job.path])
+        write_wav(root / job.path, waveform)
+        rows[job.path] = (len(waveform), fingerprints[job.path])
         if done % MANIFEST_INTERVAL == 0:
             _write_manifest(root, rows)
     if rows != listed:
         _write_manifest(root, rows)
-    return {job.path: rows[job.path].num_samples for job in jobs}
+    return {job.path: rows[job.path][0] for job in jobs}
+
+
+def _speak(job: SpeechJob) -> np.ndarray:
+    return synthesize(job.text, job.delivery.engine)
 
 
 def finish(samples: np.ndarray, job: SpeechJob) -> np.ndarray:
     """Return eSpeak NG's samples as the file's: (N,) int16 at 16 kHz and the job's level.
-
-    The level gives way where the highest peak would pass 0.98 of full scale.
 
     Raises:
         EspeakError: the utterance is shorter than half a second or silent.
@@ -455,43 +426,46 @@ def finish(samples: np.ndarray, job: SpeechJob) -> np.ndarray:
             f"mini_emo: {job.path}: eSpeak NG gave {duration_s:.2f} s, peak"
             f" {np.abs(samples).max(initial=0)}, for {job.text!r}; change the sentence or voice"
         )
-    waveform = resample(samples / np.float32(32768), job.delivery.engine_rate_hz, SAMPLE_RATE_HZ)
-    waveform = waveform.astype(np.float64)
-    level = np.sqrt(np.mean(waveform**2))
-    gain = 10 ** (job.delivery.level_db / 20) / level
+    return at_level(to_16_khz(samples, job.delivery), job.delivery.level_db)
+
+
+def to_16_khz(samples: np.ndarray, delivery: Delivery) -> np.ndarray:
+    """Return eSpeak NG's samples (N,) int16 as a waveform (M,) float64 at 16 kHz."""
+    waveform = resample(samples / np.float32(32768), delivery.engine_rate_hz, SAMPLE_RATE_HZ)
+    return waveform.astype(np.float64)
+
+
+def at_level(waveform: np.ndarray, level_db: float) -> np.ndarray:
+    """Return the waveform as int16 at a level, or below it where a peak would pass 0.98."""
+    gain = 10 ** (level_db / 20) / np.sqrt(np.mean(waveform**2))
     gain = min(gain, MAX_PEAK / np.abs(waveform).max())
     return np.round(waveform * gain * 32767).astype(np.int16)
 
 
-def _speak(job: SpeechJob) -> np.ndarray:
-    return synthesize(job.text, job.delivery.engine)
-
-
-def _fingerprint(job: SpeechJob, version: str) -> str:
-    described = repr((AUDIO_VERSION, version, job))
-    return hashlib.sha256(described.encode()).hexdigest()[:16]
-
-
-def _write_wav(path: Path, waveform: np.ndarray) -> None:
+def write_wav(path: Path, waveform: np.ndarray) -> None:
+    """Write a waveform at 16 kHz."""
     with atomic_path(path) as temporary:
         soundfile.write(temporary, waveform, SAMPLE_RATE_HZ, subtype="PCM_16")
+
+
+def fingerprint(*described: object) -> str:
+    """Return 16 hex digits that differ where what is described differs."""
+    return hashlib.sha256(repr(described).encode()).hexdigest()[:16]
 
 
 def _has_samples(path: Path, num_samples: int) -> bool:
     return path.is_file() and path.stat().st_size == WAV_HEADER_BYTES + 2 * num_samples
 
 
-def _read_manifest(root: Path) -> dict[str, _ManifestRow]:
+def _read_manifest(root: Path) -> dict[str, tuple[int, str]]:
     if not (root / MANIFEST).is_file():
         return {}
-    rows = {}
-    for line in (root / MANIFEST).read_text(encoding="utf-8").splitlines():
-        path, num_samples, fingerprint = line.split("\t")
-        rows[path] = _ManifestRow(int(num_samples), fingerprint)
-    return rows
+    lines = (root / MANIFEST).read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return {path: (int(num_samples), mark) for path, num_samples, mark in rows}
 
 
-def _write_manifest(root: Path, rows: dict[str, _ManifestRow]) -> None:
+def _write_manifest(root: Path, rows: Mapping[str, tuple[int, str]]) -> None:
     with atomic_open(root / MANIFEST) as stream:
-        for path, row in sorted(rows.items()):
-            stream.write(f"{path}\t{row.num_samples}\t{row.fingerprint}\n")
+        for path, (num_samples, mark) in sorted(rows.items()):
+            stream.write(f"{path}\t{num_samples}\t{mark}\n")

@@ -21,15 +21,14 @@ Not part of ``mini_emo.prepare``: nothing of the corpus changes by it. The voice
 sentences are those of a corpus of full size; a model of a smaller one may have heard them.
 """
 
-import hashlib
 import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import soundfile
 
 from espnet2_ext.corpora.mini_emo.grammar import GermanGrammar
 from espnet2_ext.corpora.mini_emo.prepare import (
@@ -40,7 +39,6 @@ from espnet2_ext.corpora.mini_emo.prepare import (
     plan_sets,
 )
 from espnet2_ext.corpora.mini_emo.speech import (
-    MAX_PEAK,
     PITCH_LIMITS,
     RATE_WPM_LIMITS,
     Delivery,
@@ -48,22 +46,27 @@ from espnet2_ext.corpora.mini_emo.speech import (
     Shift,
     SpeechJob,
     Voice,
+    at_level,
     deliver,
     espeak_version,
+    fingerprint,
     limited,
     speak_files,
     synthesize,
+    to_16_khz,
+    write_wav,
 )
-from espnet2_ext.data.audio import SAMPLE_RATE_HZ, resample
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
-from espnet2_ext.data.parallel import atomic_open, atomic_path
+from espnet2_ext.data.parallel import atomic_open
 
-# Sung references of mini_emo: eSpeak NG speaks each word, WORLD gives it a note.
-#
-# eSpeak NG cannot hold a note. So every word of one syllable is spoken alone, analysed, and
-# synthesised again with the note's length and pitch: unvoiced frames keep their length, voiced
-# ones share what is left, F0 is the note's with a little vibrato. The notes are thus known
-# exactly, which real singing never gives.
+logger = logging.getLogger(__name__)
+
+# ---------------------------------------------------------------- songs
+# eSpeak NG cannot hold a note. So every word of one syllable is spoken alone, analysed by WORLD,
+# and synthesised again with the note's length and pitch: unvoiced frames keep their length,
+# voiced ones share the remaining frames, F0 is the note's with a little vibrato. The notes are
+# thus known exactly, which real singing never gives.
 
 MELODIES: dict[str, tuple[tuple[int, float], ...]] = {
     "rise": ((0, 1), (2, 1), (4, 1), (5, 1), (7, 2), (9, 1), (7, 3)),
@@ -95,8 +98,7 @@ FRAME_S = 0.005
 """WORLD's default."""
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """One sung word; ``midi`` is its pitch in semitones, 69 being 440 Hz."""
 
     word: str
@@ -110,8 +112,7 @@ class Note:
         return A4_HZ * 2 ** ((self.midi - A4_MIDI) / 12)
 
 
-@dataclass(frozen=True)
-class _World:
+class _World(NamedTuple):
     """WORLD's analysis of a sound: F0 (T,), envelope (T, F) and aperiodicity (T, F)."""
 
     f0_hz: np.ndarray
@@ -131,10 +132,8 @@ def draw_words(melody: str, name: str) -> list[str]:
 def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndarray, list[Note]]:
     """Return the song (N,) int16 at 16 kHz and its notes, in the voice's own key.
 
-    Args:
-        melody: one of MELODIES.
-        words: one a note, of one syllable.
-        delivery: of the voice; its rate and pitch range give way to the notes.
+    Rate and pitch range of the delivery give way to the notes; ``words`` has one a note, of one
+    syllable.
 
     Raises:
         EspeakError: eSpeak NG could not speak a word, or nothing of it is voiced.
@@ -147,15 +146,15 @@ def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndar
     for word, (semitones, beats) in zip(words, MELODIES[melody], strict=True):
         start_s = notes[-1].start_s + notes[-1].duration_s if notes else 0.0
         notes.append(Note(word, lowest + semitones, start_s, beats * BEAT_S))
-    return _level(_synthesise([_sung(spoken[note.word], note) for note in notes]), delivery), notes
+    waveform = _synthesise([_sung(spoken[note.word], note) for note in notes])
+    return at_level(waveform, delivery.level_db), notes
 
 
 def _analyse(word: str, delivery: Delivery) -> _World:
     """Return WORLD's analysis of a spoken word without the silence around it."""
     import pyworld
 
-    samples = synthesize(word, delivery.engine) / np.float32(32768)
-    waveform = resample(samples, delivery.engine_rate_hz, SAMPLE_RATE_HZ).astype(np.float64)
+    waveform = to_16_khz(synthesize(word, delivery.engine), delivery)
     # Harvest finds voice in short words where DIO finds none.
     f0_hz, times_s = pyworld.harvest(waveform, SAMPLE_RATE_HZ, *F0_LIMITS_HZ)
     if not (f0_hz > 0).any():
@@ -195,21 +194,10 @@ def _synthesise(words: Sequence[_World]) -> np.ndarray:
     """Return the waveform (N,) float64 of all words in one go, so that phases go on."""
     import pyworld
 
-    f0_hz = np.concatenate([word.f0_hz for word in words])
-    envelope = np.concatenate([word.envelope for word in words])
-    aperiodicity = np.concatenate([word.aperiodicity for word in words])
-    waveform = pyworld.synthesize(f0_hz, envelope, aperiodicity, SAMPLE_RATE_HZ)
-    return waveform[: round(len(f0_hz) * FRAME_S * SAMPLE_RATE_HZ)]
+    joined = [np.concatenate(parts) for parts in zip(*words, strict=True)]
+    waveform = pyworld.synthesize(*joined, SAMPLE_RATE_HZ)
+    return waveform[: round(len(joined[0]) * FRAME_S * SAMPLE_RATE_HZ)]
 
-
-def _level(waveform: np.ndarray, delivery: Delivery) -> np.ndarray:
-    """Return the samples as int16 at the delivery's level, or below it where peaks are high."""
-    gain = 10 ** (delivery.level_db / 20) / np.sqrt(np.mean(waveform**2))
-    gain = min(gain, MAX_PEAK / np.abs(waveform).max())
-    return np.round(waveform * gain * 32767).astype(np.int16)
-
-
-# Songs of mini_emo on disk, their notes beside them, made only where they are missing.
 
 NOTES_HEADER = "word\tmidi\tf0_hz\tstart_s\tduration_s"
 
@@ -226,8 +214,7 @@ class SongJob:
 
 def sing_file(root: Path, song: SongJob) -> None:
     """Write a song and its notes, unless the notes beside it say that it is this one."""
-    described = repr((SONG_VERSION, espeak_version(), song))
-    mark = f"# {hashlib.sha256(described.encode()).hexdigest()[:16]}"
+    mark = f"# {fingerprint(SONG_VERSION, espeak_version(), song)}"
     path = root / song.path
     notes_path = path.with_suffix(".tsv")
     if path.is_file() and notes_path.is_file():
@@ -235,8 +222,7 @@ def sing_file(root: Path, song: SongJob) -> None:
             return
     waveform, notes = sing(song.melody, song.words, song.delivery)
     notes_path.unlink(missing_ok=True)
-    with atomic_path(path) as temporary:
-        soundfile.write(temporary, waveform, SAMPLE_RATE_HZ, subtype="PCM_16")
+    write_wav(path, waveform)
     with atomic_open(notes_path) as stream:
         stream.write(f"{mark}\n{NOTES_HEADER}\n")
         for note in notes:
@@ -244,14 +230,7 @@ def sing_file(root: Path, song: SongJob) -> None:
             stream.write(f"{note.word}\t{numbers}\n")
 
 
-def read_notes(path: str | Path) -> list[Note]:
-    """Return the notes that stand beside a song."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()[2:]
-    rows = [line.split("\t") for line in lines]
-    return [Note(row[0], int(row[1]), float(row[3]), float(row[4])) for row in rows]
-
-
-logger = logging.getLogger(__name__)
+# ---------------------------------------------------------------- conversions
 
 STYLES = {"reading": Shift(0.8, -0.1, 0.3, -2.0), "lively": Shift(1.2, 0.12, 1.6, 2.0)}
 """Speaking styles, laid over an emotion: read out slowly and flatly, or told in a lively way."""
@@ -293,16 +272,10 @@ def prepare_style(
     root = Path(root).resolve() / name
     plan = _Plan(root, seed, other_voice)
     german = GermanGrammar(seed).draw(pairs_per_condition)
-    conversions = [
-        make(index)
-        for make in (
-            lambda index: plan.cross_lingual(index, german[index]),
-            plan.speaking_style,
-            plan.emotional_style,
-            plan.singing,
-        )
-        for index in range(pairs_per_condition)
-    ]
+    places = range(pairs_per_condition)
+    conversions = [plan.cross_lingual(index, german[index]) for index in places]
+    for make in (plan.speaking_style, plan.emotional_style, plan.singing):
+        conversions += map(make, places)
     speak_files(root, list(plan.speech.values()), num_workers)
     for song in plan.songs.values():
         sing_file(root, song)
@@ -323,10 +296,8 @@ class _Plan:
         self.by_key = {(u.voice.speaker, u.sentence, u.emotion): u for u in test}
         self.voices = list({u.voice.speaker: u.voice for u in test}.values())
         self.sentences: dict[str, list[int]] = {}
-        for utterance in test:
-            numbers = self.sentences.setdefault(utterance.voice.speaker, [])
-            if utterance.sentence not in numbers:
-                numbers.append(utterance.sentence)
+        for speaker, sentence in dict.fromkeys((u.voice.speaker, u.sentence) for u in test):
+            self.sentences.setdefault(speaker, []).append(sentence)
 
     def cross_lingual(self, index: int, text: str) -> ListedConversion:
         emotion = TARGET_EMOTIONS[index % len(TARGET_EMOTIONS)]
@@ -363,22 +334,24 @@ class _Plan:
         place = index % len(self.voices)
         return other_item(self.voices, place, index) if self.other_voice else self.voices[place]
 
+    def _sentence(self, speaker: str, index: int, step: int | None = None) -> int:
+        """Return the number of a sentence by a voice, of another one where steps are given."""
+        numbers = self.sentences[speaker]
+        place = index // len(self.voices) % len(numbers)
+        return numbers[place] if step is None else other_item(numbers, place, step)
+
     def _reference(self, index: int, emotion: str) -> PlannedUtterance:
         """Return an utterance of the reference's voice with other words than the source."""
-        voice = self._model(index)
-        numbers = self.sentences[voice.speaker]
-        place = index // len(self.voices) % len(numbers)
-        return self.by_key[voice.speaker, other_item(numbers, place, 0), emotion]
+        speaker = self._model(index).speaker
+        return self.by_key[speaker, self._sentence(speaker, index, 0), emotion]
 
     def _listed(
         self, index: int, condition: str, emotion: str, prosody: str, what: str
     ) -> ListedConversion:
         """Return the line; the voice is that of another, neutral, utterance of the source's."""
         speaker = self.voices[index % len(self.voices)].speaker
-        numbers = self.sentences[speaker]
-        place = index // len(self.voices) % len(numbers)
-        source = self.by_key[speaker, numbers[place], emotion]
-        voice = self.by_key[speaker, other_item(numbers, place, 1), "neutral"]
+        source = self.by_key[speaker, self._sentence(speaker, index), emotion]
+        voice = self.by_key[speaker, self._sentence(speaker, index, 1), "neutral"]
         name = f"{condition}-{index:02d}-{source.utterance_id}-to-{what}"
         return ListedConversion(
             name, condition, self._utterance(source), prosody, self._utterance(voice), source.text
@@ -386,9 +359,8 @@ class _Plan:
 
     def _utterance(self, utterance: PlannedUtterance) -> str:
         name = utterance.utterance_id
-        return self._speak(
-            name, utterance.text, deliver(utterance.voice, utterance.emotion, name, self.seed)
-        )
+        delivery = deliver(utterance.voice, utterance.emotion, name, self.seed)
+        return self._speak(name, utterance.text, delivery)
 
     def _speak(self, name: str, text: str, delivery: Delivery) -> str:
         path = f"wav/style/{name.split('-')[0]}/{name}.wav"

@@ -3,19 +3,31 @@ from collections import Counter
 
 import pytest
 
-from espnet2_ext.corpora.mini_emo.grammar import SentenceGrammar, count_syllables
+from espnet2_ext.corpora.mini_emo.grammar import (
+    GERMAN_PEOPLE,
+    GERMAN_THINGS,
+    GermanGrammar,
+    SentenceGrammar,
+    count_syllables,
+)
 
 
-def test_same_seed_gives_the_same_sentences():
-    first = SentenceGrammar(3).draw(20, 11, 18)
-    assert SentenceGrammar(3).draw(20, 11, 18) == first
-    assert SentenceGrammar(4).draw(20, 11, 18) != first
+@pytest.mark.parametrize(("grammar", "length"), [(SentenceGrammar, (11, 18)), (GermanGrammar, ())])
+def test_the_seed_alone_counts_and_no_sentence_comes_twice(grammar, length):
+    first = grammar(3).draw(300, *length)
+    assert grammar(3).draw(300, *length) == first
+    assert grammar(4).draw(300, *length) != first
+    own = grammar(0)
+    sentences = own.draw(400, *length) + own.draw(200, *(each - 3 for each in length))
+    assert len(set(sentences)) == 600
 
 
-def test_no_sentence_comes_twice_even_between_draws():
-    grammar = SentenceGrammar(0)
-    sentences = grammar.draw(1500, 11, 18) + grammar.draw(500, 8, 13)
-    assert len(set(sentences)) == 2000
+def test_running_out_of_sentences_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ValueError, match="only 0 of 5 new sentences of 1 to 2 syllables"):
+        SentenceGrammar(0).draw(5, 1, 2)
+    monkeypatch.setattr(GermanGrammar, "_sentence", lambda self: "Der Koch wartet.")
+    with pytest.raises(ValueError, match="only 1 of 3 new German sentences; ask for fewer"):
+        GermanGrammar(0).draw(3)
 
 
 def test_sentences_are_well_formed_and_varied():
@@ -36,6 +48,30 @@ def test_count_syllables(sentence: str, syllables: int):
     assert count_syllables(sentence) == syllables
 
 
-def test_running_out_of_sentences_is_an_error():
-    with pytest.raises(ValueError, match="only 0 of 5 new sentences of 1 to 2 syllables"):
-        SentenceGrammar(0).draw(5, 1, 2)
+def test_german_sentences_are_well_formed():
+    sentences = GermanGrammar(0).draw(500)
+    assert all(re.fullmatch(r"[A-ZÄÖÜ][a-zA-ZäöüÄÖÜß ]+\.", sentence) for sentence in sentences)
+    assert not any(re.search("[A-Z]{2}", sentence) for sentence in sentences)
+
+
+def test_articles_and_endings_follow_gender_and_case():
+    """Things are objects, people subjects: of the masculine alone the accusative differs."""
+    expected = {}
+    for nouns, articles in (
+        (GERMAN_PEOPLE, ("der", "die", "das")),
+        (GERMAN_THINGS, ("den", "die", "das")),
+    ):
+        for gender, article in zip("mfn", articles, strict=True):
+            expected |= dict.fromkeys(nouns[gender], article)
+    seen = set()
+    for sentence in GermanGrammar(0).draw(500):
+        for article, quality, noun in re.findall(
+            r"\b([Dd](?:er|en|ie|as)) (?:([a-zäöüß]+) )?([A-ZÄÖÜ]\w+)", sentence
+        ):
+            if noun not in expected:  # a place
+                continue
+            assert article.lower() == expected[noun], sentence
+            if quality:
+                assert quality.endswith("en" if expected[noun] == "den" else "e"), sentence
+            seen.add(noun)
+    assert len(seen) > 50

@@ -1,6 +1,8 @@
-"""The corpus in its smallest size: 98 files, made by one process and again by two."""
+"""The plan of the whole corpus, and a tiny one: 98 files, made by one process and again by two."""
 
 import hashlib
+from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,123 @@ import pytest
 import soundfile
 
 from espnet2_ext.bin.prepare import main
-from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, prepare
+from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, make_pairs, plan_sets, prepare
+from espnet2_ext.corpora.mini_emo.speech import EMOTIONS
 from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.data.tables import read_table
+
+SETS = plan_sets(MiniEmoSize(), seed=0)
+
+
+def test_counts_of_the_whole_corpus():
+    assert {name: len(utterances) for name, utterances in SETS.items()} == {
+        "mini_emo_train": 1560,
+        "mini_emo_valid": 60,
+        "mini_emo_test": 200,
+        "mini_emo_iemocap": 600,
+        "mini_emo_esd_train": 192,
+        "mini_emo_esd_valid": 64,
+        "mini_emo_esd_test": 128,
+    }
+    ids = [u.utterance_id for utterances in SETS.values() for u in utterances]
+    assert len(set(ids)) == 2804
+
+
+def test_no_sentence_stands_in_two_sets_and_none_twice_in_training():
+    texts = {name: {u.text for u in utterances} for name, utterances in SETS.items()}
+    for first, second in combinations(texts, 2):
+        assert not texts[first] & texts[second]
+    assert len(texts["mini_emo_train"]) == 1560
+
+
+def test_voices_of_the_parts_are_disjoint():
+    voices = {name: {u.voice.speaker for u in utterances} for name, utterances in SETS.items()}
+    assert voices["mini_emo_test"] < voices["mini_emo_train"] == voices["mini_emo_valid"]
+    parts = [voices[f"mini_emo_{name}"] for name in ("train", "iemocap", "esd_train")]
+    assert [len(part) for part in parts] == [60, 10, 4]
+    assert len(set.union(*parts)) == 74
+
+
+def test_training_emotions_are_balanced_in_every_voice():
+    counts = Counter((u.voice.speaker, u.emotion) for u in SETS["mini_emo_train"])
+    assert set(counts.values()) == {6, 7}
+
+
+def test_parallel_sets_hold_every_sentence_in_every_emotion():
+    for name in ("mini_emo_test", "mini_emo_esd_test"):
+        counts = Counter((u.voice.speaker, u.text) for u in SETS[name])
+        assert set(counts.values()) == {len(EMOTIONS)}
+    spoken = Counter(u.text for u in SETS["mini_emo_esd_test"])
+    assert len(spoken) == 8 and set(spoken.values()) == {4 * len(EMOTIONS)}
+
+
+def test_iemocap_part_has_its_proportions_and_sessions():
+    utterances = SETS["mini_emo_iemocap"]
+    assert Counter(u.emotion for u in utterances) == {
+        "neutral": 185,  # 600 * 1708 / 5531 = 185.3
+        "angry": 120,  # 600 * 1103 / 5531 = 119.7
+        "happy": 177,  # 600 * 1636 / 5531 = 177.5
+        "sad": 118,  # 600 * 1084 / 5531 = 117.6
+    }
+    speakers = {u.session: set() for u in utterances}
+    for utterance in utterances:
+        speakers[utterance.session].add(utterance.voice.speaker)
+    assert speakers == {f"Ses0{i}": {f"i{i}f", f"i{i}m"} for i in range(1, 6)}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"test_voices": 1}, "test_voices is 1"),
+        ({"num_voices": 4}, r"must be 2 to num_voices \(4\)"),
+        ({"test_sentences": 1}, "at least 2"),
+        ({"esd_sentences": (1, 1, 1)}, "at least 2"),
+        ({"utterances_per_voice": 0}, "at least 1"),
+        ({"esd_sentences": (0, 1, 2)}, "at least 1"),
+    ],
+)
+def test_impossible_size_is_an_error(wrong: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        MiniEmoSize(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "other_voice", "count"),
+    [
+        ("mini_emo_test", False, 150),
+        ("mini_emo_test", True, 150),
+        ("mini_emo_esd_test", False, 96),
+        ("mini_emo_esd_test", True, 96),
+    ],
+)
+def test_pairs_follow_the_rules(name: str, other_voice: bool, count: int):
+    by_id = {u.utterance_id: u for u in SETS[name]}
+    tables = make_pairs(SETS[name], other_voice=other_voice)
+    assert len(tables["pairs"]) == count
+    assert tables["pairs"].keys() == tables["targets"].keys() == tables["conditions"].keys()
+    for pair, value in tables["pairs"].items():
+        source, prosody, speaker = (by_id[utterance] for utterance in value.split())
+        target = by_id[tables["targets"][pair]]
+        assert source.emotion == speaker.emotion == "neutral"
+        assert tables["conditions"][pair] == f"neutral-{prosody.emotion}"
+        assert prosody.emotion == target.emotion != "neutral"
+        assert source.voice == speaker.voice == target.voice
+        assert (prosody.voice != source.voice) == other_voice
+        assert source.text == target.text
+        assert len({source.text, prosody.text}) == 2 and speaker.text != source.text
+        if not other_voice:
+            assert speaker.text != prosody.text
+
+
+def test_wrong_sentence_is_neutral_and_by_the_same_voice():
+    by_id = {u.utterance_id: u for u in SETS["mini_emo_test"]}
+    table = make_pairs(SETS["mini_emo_test"], other_voice=False)["wrong_sentence"]
+    assert len(table) == 50
+    for source, other in table.items():
+        assert by_id[source].voice == by_id[other].voice
+        assert by_id[source].text != by_id[other].text
+        assert by_id[source].emotion == by_id[other].emotion == "neutral"
+
 
 TINY = MiniEmoSize(
     num_voices=2,

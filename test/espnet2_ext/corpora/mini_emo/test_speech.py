@@ -1,17 +1,188 @@
+import dataclasses
+import sys
+from pathlib import Path
+from statistics import mean, pstdev
+
 import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.corpora.mini_emo import speech as mini_emo_audio
+from espnet2_ext.corpora.mini_emo import speech
 from espnet2_ext.corpora.mini_emo.speech import (
+    EMOTIONS,
+    ESD_FEMALE_VARIANTS,
+    ESD_MALE_VARIANTS,
+    ESPEAK_RATE_HZ,
+    FEMALE_VARIANTS,
+    IEMOCAP_FEMALE_VARIANTS,
+    IEMOCAP_MALE_VARIANTS,
+    MALE_VARIANTS,
     MANIFEST,
+    SHIFTS,
     Delivery,
     EspeakError,
     EspeakSettings,
     SpeechJob,
+    deliver,
+    draw_voice,
+    espeak_version,
     finish,
+    paired_voices,
+    pretraining_voices,
     speak_files,
+    synthesize,
 )
+
+TEXT = "Seven geese slept."
+PLAIN = EspeakSettings("en-us+m3", rate_wpm=165, pitch=50, pitch_range=50)
+BREATHY = dataclasses.replace(PLAIN, voice="en+Alicia")
+
+
+def test_speaks_at_a_plausible_length_and_without_clipping():
+    samples = synthesize(TEXT, PLAIN)
+    assert samples.dtype == np.int16
+    assert 0.6 < len(samples) / speech.SAMPLE_RATE_HZ < 3.0
+    assert 300 < np.abs(samples).max() < 32767
+
+
+def test_samples_do_not_depend_on_what_was_spoken_before():
+    # Alicia's voice uses the library's noise and flutter, which outlive a synthesis.
+    first = synthesize(TEXT, BREATHY)
+    synthesize("Another sentence altogether.", PLAIN)
+    np.testing.assert_array_equal(synthesize(TEXT, BREATHY), first)
+
+
+def test_every_setting_reaches_the_library():
+    plain = synthesize(TEXT, PLAIN)
+    assert len(synthesize(TEXT, dataclasses.replace(PLAIN, rate_wpm=120))) > 1.2 * len(plain)
+    loud = synthesize(TEXT, dataclasses.replace(PLAIN, volume=50))
+    assert np.std(loud.astype(float)) == pytest.approx(2 * np.std(plain.astype(float)), rel=0.2)
+    for change in ({"pitch": 70}, {"pitch_range": 0}, {"voice": "en+m3"}, {"voice": "en-us+f1"}):
+        assert not np.array_equal(synthesize(TEXT, dataclasses.replace(PLAIN, **change)), plain)
+
+
+def test_works_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    expected = synthesize(TEXT, PLAIN)
+    monkeypatch.chdir(tmp_path)
+    np.testing.assert_array_equal(synthesize(TEXT, PLAIN), expected)
+    assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize("voice", ["en-gb+m3", "en-us+nobody", "xx"])
+def test_unknown_voice_is_an_error(voice: str):
+    with pytest.raises(EspeakError, match=f"'{voice.replace('+', '.')}'.*no such voice"):
+        synthesize(TEXT, dataclasses.replace(PLAIN, voice=voice))
+
+
+def test_empty_text_is_an_error():
+    with pytest.raises(EspeakError, match="text is empty"):
+        synthesize(" ", PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [((0, b""), "nothing was spoken"), ((3, b""), "did not find its data")],
+)
+def test_failure_in_the_child_is_an_error(monkeypatch: pytest.MonkeyPatch, outcome, message: str):
+    monkeypatch.setattr(speech, "_speak_in_engine", lambda text, settings: outcome)
+    with pytest.raises(EspeakError, match=message):
+        synthesize(TEXT, PLAIN)
+
+
+def test_exception_in_the_child_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(speech, "_speak_in_engine", lambda text, settings: 1 / 0)
+    with pytest.raises(EspeakError, match="the synthesis failed"):
+        synthesize(TEXT, PLAIN)
+
+
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
+    with pytest.raises(EspeakError, match="pip install espeakng-loader"):
+        espeak_version()
+
+
+def test_version_is_known():
+    assert espeak_version().startswith("1.")
+
+
+def test_pretraining_voices_are_many_and_mixed():
+    voices = pretraining_voices(60, seed=0)
+    assert len({voice.speaker for voice in voices}) == 60
+    assert len({(v.variant, v.accent, v.engine_rate_hz) for v in voices}) == 60
+    assert sum(voice.gender == "f" for voice in voices) == 24
+    assert len({voice.accent for voice in voices}) == 5
+
+
+def test_first_voices_do_not_depend_on_how_many_are_asked():
+    assert pretraining_voices(5, seed=0) == pretraining_voices(61, seed=0)[:5]
+    assert pretraining_voices(5, seed=1) != pretraining_voices(5, seed=0)
+
+
+@pytest.mark.parametrize("count", [1, 62])
+def test_impossible_number_of_voices_is_an_error(count: int):
+    with pytest.raises(ValueError, match=f"2 to 61 pretraining voices can be had, not {count}"):
+        pretraining_voices(count, seed=0)
+
+
+def test_no_variant_stands_in_two_parts():
+    pretraining = {*FEMALE_VARIANTS, *MALE_VARIANTS}
+    iemocap = {*IEMOCAP_FEMALE_VARIANTS, *IEMOCAP_MALE_VARIANTS}
+    esd = {*ESD_FEMALE_VARIANTS, *ESD_MALE_VARIANTS}
+    assert len(pretraining | iemocap | esd) == len(pretraining) + len(iemocap) + len(esd)
+    names = " ".join(pretraining | iemocap | esd).lower()
+    assert not any(word in names for word in ("robo", "whisper", "demon", "announcer", "caleb"))
+
+
+def test_paired_voices_alternate_gender():
+    voices = paired_voices("i", ("f2", "f5"), ("m2", "robert"), seed=0)
+    assert [voice.speaker for voice in voices] == ["i1f", "i1m", "i2f", "i2m"]
+    assert [voice.variant for voice in voices] == ["f2", "m2", "f5", "robert"]
+
+
+def test_base_pitch_spreads_further_between_voices_than_emotions_move_it():
+    voices = pretraining_voices(60, seed=0)
+    octaves = {gender: [v.pitch_octaves for v in voices if v.gender == gender] for gender in "fm"}
+    # The variants add about an octave between the genders to what is drawn.
+    spread = pstdev(octaves["f"] + [value - 1.0 for value in octaves["m"]])
+    assert spread > pstdev(shift.pitch_octaves for shift in SHIFTS.values())
+
+
+def test_emotions_move_every_voice_as_they_should():
+    for voice in pretraining_voices(8, seed=0):
+        mean_of = {}
+        for emotion in EMOTIONS:
+            spoken = [deliver(voice, emotion, f"{voice.speaker}-{i}", 0) for i in range(40)]
+            mean_of[emotion] = [
+                mean(value)
+                for value in zip(
+                    *((d.engine.pitch, d.engine.rate_wpm, d.level_db) for d in spoken), strict=True
+                )
+            ]
+            assert len({delivery.engine.pitch for delivery in spoken}) > 2
+        pitch, rate, level = ({e: mean_of[e][i] for e in EMOTIONS} for i in range(3))
+        assert pitch["sad"] < pitch["neutral"] < pitch["angry"] < pitch["happy"]
+        assert rate["sad"] < rate["neutral"] < rate["happy"] < rate["angry"]
+        assert level["sad"] < level["neutral"] < level["happy"] < level["angry"]
+
+
+def test_vocal_tract_size_leaves_pitch_and_rate_as_drawn():
+    large, small = (draw_voice("v", "m", "m3", "en", 0, tract) for tract in (0.0, 1.0))
+    assert (large.engine_rate_hz, small.engine_rate_hz) == (20500, 23500)
+    for attribute in ("pitch_octaves", "rate", "level_db", "strengths"):
+        assert getattr(large, attribute) == getattr(small, attribute)
+    spoken = [deliver(voice, "neutral", "v-1", 0) for voice in (large, small)]
+    rates = [s.engine.rate_wpm * s.engine_rate_hz / ESPEAK_RATE_HZ for s in spoken]
+    assert rates[0] == pytest.approx(rates[1], rel=0.01)
+    pitches = [2 ** (s.engine.pitch / 50) * s.engine_rate_hz for s in spoken]
+    assert pitches[0] == pytest.approx(pitches[1], rel=0.02)
+
+
+def test_delivery_depends_on_the_utterance_and_the_seed():
+    voice = draw_voice("v", "f", "f1", "en", 0)
+    assert deliver(voice, "sad", "v-1", 0) == deliver(voice, "sad", "v-1", 0)
+    assert deliver(voice, "sad", "v-1", 0) != deliver(voice, "sad", "v-2", 0)
+    assert deliver(voice, "sad", "v-1", 0) != deliver(voice, "sad", "v-1", 1)
+
 
 ENGINE = EspeakSettings("en-us+m3", 165, 50, 50)
 
@@ -45,8 +216,8 @@ def test_finish_refuses_what_is_short_or_silent(samples: np.ndarray):
 def test_only_what_changed_is_spoken_again(tmp_path, monkeypatch: pytest.MonkeyPatch):
     speak_files(tmp_path, [make_job(1), make_job(2)], num_workers=1)
     spoken = []
-    speak = mini_emo_audio._speak
-    monkeypatch.setattr(mini_emo_audio, "_speak", lambda job: spoken.append(job) or speak(job))
+    speak = speech._speak
+    monkeypatch.setattr(speech, "_speak", lambda job: spoken.append(job) or speak(job))
     louder = make_job(2, level_db=-22.0)
     lengths = speak_files(tmp_path, [make_job(1), louder, make_job(3)], num_workers=1)
     assert spoken == [louder, make_job(3)]
@@ -65,19 +236,19 @@ def test_file_without_a_manifest_row_is_not_trusted(tmp_path):
 
 
 def test_interrupted_run_keeps_what_its_manifest_lists(tmp_path, monkeypatch: pytest.MonkeyPatch):
-    speak = mini_emo_audio._speak
+    speak = speech._speak
 
     def fail_at_third(job: SpeechJob) -> np.ndarray:
         if job == make_job(3):
             raise KeyboardInterrupt
         return speak(job)
 
-    monkeypatch.setattr(mini_emo_audio, "MANIFEST_INTERVAL", 2)
-    monkeypatch.setattr(mini_emo_audio, "_speak", fail_at_third)
+    monkeypatch.setattr(speech, "MANIFEST_INTERVAL", 2)
+    monkeypatch.setattr(speech, "_speak", fail_at_third)
     jobs = [make_job(number) for number in (1, 2, 3)]
     with pytest.raises(KeyboardInterrupt):
         speak_files(tmp_path, jobs, num_workers=1)
     written = (tmp_path / "wav/a/1.wav").stat().st_mtime_ns
-    monkeypatch.setattr(mini_emo_audio, "_speak", speak)
+    monkeypatch.setattr(speech, "_speak", speak)
     assert len(speak_files(tmp_path, jobs, num_workers=1)) == 3
     assert (tmp_path / "wav/a/1.wav").stat().st_mtime_ns == written

@@ -1,17 +1,125 @@
-"""The style part: who says what in which style, and that the corpus itself stays as it is."""
+"""The style part: who says what in which style, songs, and that the corpus stays as it is.
+
+The notes of a song are known, so they are the oracle for what is sung.
+"""
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from espnet2_ext.bin.prepare import main
-from espnet2_ext.corpora.mini_emo import style as mini_emo_style
+from espnet2_ext.corpora.mini_emo import style
 from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, plan_sets
-from espnet2_ext.corpora.mini_emo.speech import deliver, draw_voice, speak_files
-from espnet2_ext.corpora.mini_emo.style import in_style, prepare_style, read_notes
+from espnet2_ext.corpora.mini_emo.speech import (
+    EspeakError,
+    SpeechJob,
+    deliver,
+    draw_voice,
+    speak_files,
+)
+from espnet2_ext.corpora.mini_emo.style import (
+    MELODIES,
+    WORDS,
+    Note,
+    SongJob,
+    draw_words,
+    in_style,
+    prepare_style,
+    sing,
+    sing_file,
+)
 from espnet2_ext.data.conversion_list import ListedConversion, read_conversion_list
+from espnet2_ext.metrics.pitch import f0_contour
+
+FEMALE = deliver(draw_voice("p01f", "f", "f1", "en-us", 0), "neutral", "song", 0)
+MALE = deliver(draw_voice("p02m", "m", "m3", "en", 0), "neutral", "song", 0)
+QUARTER_SEMITONE = 0.25
+"""What the F0 of a note may differ by, its vibrato of 0.2 semitones included."""
+EDGE_S = 0.03
+"""The tracker's window sees the neighbouring note here."""
+
+
+def read_notes(path: Path) -> list[Note]:
+    rows = [line.split("\t") for line in path.read_text().splitlines()[2:]]
+    return [Note(row[0], int(row[1]), float(row[3]), float(row[4])) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("melody", "delivery"), [("rise", FEMALE), ("leaps", MALE)], ids=["female", "male"]
+)
+def test_every_note_has_its_pitch_and_place(melody, delivery):
+    words = draw_words(melody, "test")
+    samples, notes = sing(melody, words, delivery)
+    assert [note.word for note in notes] == words
+    lowest = notes[0].midi - MELODIES[melody][0][0]
+    assert [(note.midi - lowest, note.duration_s / 0.3) for note in notes] == [
+        (semitones, pytest.approx(beats)) for semitones, beats in MELODIES[melody]
+    ]
+    assert len(samples) / 16000 == pytest.approx(notes[-1].start_s + notes[-1].duration_s)
+    contour = f0_contour(samples / 32768, "harvest")
+    for note in notes:
+        inside = contour.f0_hz[
+            (contour.times_s > note.start_s + EDGE_S)
+            & (contour.times_s < note.start_s + note.duration_s - EDGE_S)
+            & (contour.f0_hz > 0)
+        ]
+        assert len(inside) > 0.4 * note.duration_s / 0.005, f"{note}: hardly voiced"
+        assert abs(12 * np.log2(np.median(inside) / note.f0_hz)) < QUARTER_SEMITONE, note
+
+
+def test_a_song_is_the_same_every_time_and_has_the_voices_level():
+    words = draw_words("fall", "x")
+    samples, notes = sing("fall", words, FEMALE)
+    again, _ = sing("fall", words, FEMALE)
+    np.testing.assert_array_equal(samples, again)
+    level_db = 20 * np.log10(np.sqrt(np.mean((samples / 32767.0) ** 2)))
+    assert level_db == pytest.approx(FEMALE.level_db, abs=0.01)
+    assert draw_words("fall", "x") != draw_words("fall", "y")
+    assert all(first != second for first, second in zip(words, words[1:], strict=False))
+    assert len(notes) == len(MELODIES["fall"]) and set(words) <= set(WORDS)
+
+
+def test_note_pitch_by_hand():
+    assert Note("a", 69, 0.0, 1.0).f0_hz == 440.0
+    assert Note("a", 57, 0.0, 1.0).f0_hz == 220.0
+    assert Note("a", 60, 0.0, 1.0).f0_hz == pytest.approx(261.63, abs=0.01)
+
+
+def test_a_word_without_voice_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    noise = np.random.default_rng(0).integers(-5, 5, 11025).astype(np.int16)
+    monkeypatch.setattr(style, "synthesize", lambda text, settings: noise)
+    monkeypatch.setattr("pyworld.harvest", lambda *_: (np.zeros(101), np.arange(101) * 0.005))
+    with pytest.raises(EspeakError, match="'moon' has no voiced frame in en-us"):
+        sing("fall", ["moon"] * 6, FEMALE)
+
+
+def test_files_are_made_once_and_again_when_the_job_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sung = []
+
+    def fake(melody, words, delivery):
+        sung.append(melody)
+        return np.arange(1600, dtype=np.int16), [
+            Note("moon", 60, 0.0, 0.3),
+            Note("sea", 62, 0.3, 1),
+        ]
+
+    monkeypatch.setattr(style, "sing", fake)
+    job = SongJob("wav/a.wav", "rise", ("moon", "sea"), FEMALE)
+    for _ in range(2):
+        sing_file(tmp_path, job)
+    assert sung == ["rise"]
+    assert read_notes(tmp_path / "wav/a.tsv") == fake("", (), FEMALE)[1]
+    assert soundfile.info(tmp_path / "wav/a.wav").frames == 1600
+    sing_file(tmp_path, SongJob("wav/a.wav", "fall", ("moon", "sea"), FEMALE))
+    (tmp_path / "wav/a.wav").unlink()
+    sing_file(tmp_path, SongJob("wav/a.wav", "fall", ("moon", "sea"), FEMALE))
+    assert sung == ["rise", "", "fall", "fall"]
+
 
 CONDITIONS = ["cross_lingual", "speaking_style", "emotional_style", "singing"]
 
@@ -20,10 +128,8 @@ CONDITIONS = ["cross_lingual", "speaking_style", "emotional_style", "singing"]
 def unspoken(monkeypatch: pytest.MonkeyPatch) -> list:
     """Speak and sing nothing; return the jobs that there were."""
     jobs: list = []
-    monkeypatch.setattr(
-        mini_emo_style, "speak_files", lambda root, spoken, num_workers: jobs.extend(spoken)
-    )
-    monkeypatch.setattr(mini_emo_style, "sing_file", lambda root, song: jobs.append(song))
+    monkeypatch.setattr(style, "speak_files", lambda root, spoken, num_workers: jobs.extend(spoken))
+    monkeypatch.setattr(style, "sing_file", lambda root, song: jobs.append(song))
     return jobs
 
 
@@ -139,7 +245,7 @@ def test_the_command_speaks_and_sings_once(tmp_path: Path):
         for u in plan_sets(MiniEmoSize(), 0)["mini_emo_test"]
         if u.utterance_id == Path(conversions[0].source).stem
     ]
-    job = mini_emo_style.SpeechJob(
+    job = SpeechJob(
         "a.wav", planned.text, deliver(planned.voice, "neutral", planned.utterance_id, 0)
     )
     speak_files(tmp_path / "corpus", [job], num_workers=1)
