@@ -1,10 +1,13 @@
-"""Convert a list of pairs to mels and audio on disk, resumable pair by pair."""
+"""Convert tables of pairs, or a list of recordings, to files on disk; reruns resume.
+
+``convert_pairs`` works on a data directory of a recipe, ``convert_list`` on audio files.
+"""
 
 import csv
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -19,6 +22,7 @@ from espnet2_ext.conversion.converter import (
     Conversion,
     ConversionRequest,
     Prosody2VecConverter,
+    file_hash,
     weighted_prosody,
 )
 from espnet2_ext.conversion.recordings import AnyConverter, convert_file
@@ -34,11 +38,13 @@ from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.settings import MelSettings, check_vocoder_mel, vocoder_fingerprint
 from espnet2_ext.vocoder.vocode import write_waveform
 
-# ---------------------------------------------------------------- pair requests
-# From pairs to what a converter is asked for: units, prosody and speaker vector of each.
+logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 16
 """Utterances of mixes encoded at a time; their vectors do not depend on it."""
+CONVERSIONS = "conversions.tsv"
+
+# ---------------------------------------------------------------- pairs
 
 
 class PairRequests:
@@ -53,13 +59,13 @@ class PairRequests:
         FileNotFoundError: a table is missing.
     """
 
-    def __init__(self, data_dir: str | Path, unit_tag: str, converter: Prosody2VecConverter):
-        self.data_dir = Path(data_dir)
+    def __init__(self, data_dir: Path, unit_tag: str, converter: Prosody2VecConverter):
+        self.data_dir = data_dir
         self.converter = converter
         self.units_name = f"units_{unit_tag}"
-        self.units = read_int_table(self.data_dir / self.units_name)
-        self.wavs = read_table(self.data_dir / "wav.scp")
-        self.speakers = load_ark_scp(self.data_dir / "spk_embed.scp")
+        self.units = read_int_table(data_dir / self.units_name)
+        self.wavs = read_table(data_dir / "wav.scp")
+        self.speakers = load_ark_scp(data_dir / "spk_embed.scp")
         self._prosody: dict[str, np.ndarray] = {}
 
     def check(self, pairs: Iterable[Pair]) -> None:
@@ -77,13 +83,9 @@ class PairRequests:
                         "is not there; see rejected.tsv beside it"
                     )
 
-    def num_units(self, pair: Pair) -> int:
-        """Return how many units the source has."""
-        return len(self.units[pair.source])
-
     def requests(self, pairs: Sequence[Pair]) -> list[ConversionRequest]:
-        """Return what the converter is asked for, in the order of the pairs."""
-        self._encode(name for pair in pairs if pair.mix for name in pair.prosody_utterances)
+        """Return the requests to the converter, in the order of the pairs."""
+        self._encode({name for pair in pairs if pair.mix for name in pair.prosody_utterances})
         return [
             ConversionRequest(
                 np.array(self.units[pair.source]),
@@ -99,19 +101,14 @@ class PairRequests:
         vectors = [self._prosody[name] for name, _ in pair.mix]
         return weighted_prosody(vectors, [weight for _, weight in pair.mix])
 
-    def _encode(self, utterances: Iterable[str]) -> None:
-        """Add the prosody vectors (P,) of the utterances that were not encoded before."""
-        new = sorted(set(utterances) - self._prosody.keys())
+    def _encode(self, utterances: set[str]) -> None:
+        """Add the prosody vectors (P,) of utterances that are not encoded yet."""
+        new = sorted(utterances - self._prosody.keys())
         for start in range(0, len(new), BATCH_SIZE):
             names = new[start : start + BATCH_SIZE]
             waveforms = [read_audio(self.wavs[name]) for name in names]
             vectors = self.converter.prosody_embeddings(waveforms).float().cpu().numpy()
             self._prosody.update(zip(names, vectors, strict=True))
-
-
-# ---------------------------------------------------------------- inference
-
-logger = logging.getLogger(__name__)
 
 
 def convert_pairs(
@@ -132,19 +129,19 @@ def convert_pairs(
 ) -> None:
     """Write mel, attention and audio of every pair, and ``generation.tsv`` over all.
 
-    A rerun with the same model, tables and settings goes on where the last one ended;
-    any other starts anew. Utterances that did not stop, did not consume their units or
-    went back are counted in a warning.
+    A rerun with the same model, tables and settings resumes; any other starts anew.
+    Utterances that did not stop, did not consume their units or went back are counted in a
+    warning.
 
     Args:
-        model_file: see Prosody2VecConverter.
-        train_config: see Prosody2VecConverter.
+        model_file: see Prosody2VecConverter.from_file.
+        train_config: see there.
         data_dir: holds wav.scp, units_<tag> and spk_embed.scp of all utterances named.
         unit_tag: which units.
         pairs_dir: holds the table ``pairs`` and, for mixed prosody, ``prosody_mix``.
         output_dir: where ``wav.scp mel.scp attention.scp generation.tsv`` appear.
         vocoder: see build_vocoder.
-        limits: see GenerationLimits.
+        limits: of generation.
         batch_size: pairs generated at a time.
         num_workers: processes of the vocoder.
         device: of the model.
@@ -157,13 +154,16 @@ def convert_pairs(
         ValueError: the vocoder was made for another mel than the model's, or a pair names
             an utterance that the data directory lacks.
     """
-    _check_model(model_file, train_config, vocoder)
-    output_dir = Path(output_dir)
+    model_file, data_dir, output_dir = Path(model_file), Path(data_dir), Path(output_dir)
+    if not model_file.is_file():
+        raise FileNotFoundError(f"{model_file}: no such model; train one first (stage 8)")
+    config_path = train_config or model_file.parent / "config.yaml"
+    check_vocoder_mel(vocoder, MelSettings.of_training(config_path))
     pairs = read_pairs(Path(pairs_dir) / "pairs")
     settings = {
-        "model": hashlib.sha256(Path(model_file).read_bytes()).hexdigest(),
+        "model": file_hash(model_file),
         "data_dir": str(data_dir),
-        "tables": _hash_of_tables(Path(data_dir), unit_tag),
+        "tables": _hash_of_tables(data_dir, unit_tag),
         "vocoder": f"{vocoder} {vocoder_fingerprint(vocoder)}".rstrip(),
         "limits": asdict(limits),
         "batch_size": batch_size,
@@ -190,13 +190,13 @@ def convert_pairs(
                 speaker_dir=contrast_speaker_dir or None,
                 batch_size=batch_size,
             )
-        _generate(converter, pairs, Path(data_dir), unit_tag, output_dir, batch_size)
+        _generate(PairRequests(data_dir, unit_tag, converter), pairs, output_dir, batch_size)
     _vocode_missing(pairs, output_dir, vocoder, num_workers)
     _write_tables(output_dir, pairs)
 
 
 def _hash_of_tables(data_dir: Path, unit_tag: str) -> str:
-    """Return a hash of what the tables say of units, audio and vectors; those that are there."""
+    """Return a hash of the tables of units, audio and vectors that are there."""
     digest = hashlib.sha256()
     for name in (f"units_{unit_tag}", "wav.scp", "utt2num_samples", "spk_embed.scp"):
         table = data_dir / name
@@ -204,43 +204,30 @@ def _hash_of_tables(data_dir: Path, unit_tag: str) -> str:
     return digest.hexdigest()
 
 
-def _check_model(model_file: str | Path, train_config: str | Path | None, vocoder: str) -> None:
-    """Raise unless the model is there and the vocoder inverts its mel; loads neither."""
-    if not Path(model_file).is_file():
-        raise FileNotFoundError(f"{model_file}: no such model; train one first (stage 8)")
-    config_path = train_config or Path(model_file).parent / "config.yaml"
-    check_vocoder_mel(vocoder, MelSettings.of_training(config_path))
-
-
 def _generate(
-    converter: Prosody2VecConverter,
-    pairs: Sequence[Pair],
-    data_dir: Path,
-    unit_tag: str,
-    output_dir: Path,
-    batch_size: int,
+    tables: PairRequests, pairs: Sequence[Pair], output_dir: Path, batch_size: int
 ) -> None:
     """Write mel, attention and a record for each pair, batches of like length together.
 
-    Batches are the same in every run and a begun one is done again whole: the last bits
-    of a result depend on its batch, and a rerun should give the files of an undisturbed run.
+    The last bits of a result depend on its batch. So batches are the same in every run, and
+    one that was begun is done again whole.
     """
-    tables = PairRequests(data_dir, unit_tag, converter)
     tables.check(pairs)
-    ordered = sorted(pairs, key=tables.num_units)
+    ordered = sorted(pairs, key=lambda pair: len(tables.units[pair.source]))
+    reduction_factor = tables.converter.model.decoder.reduction_factor
     with tqdm(total=len(ordered), desc="generate", dynamic_ncols=True) as bar:
         for start in range(0, len(ordered), batch_size):
             batch = ordered[start : start + batch_size]
             bar.update(len(batch))
             if all(_record_path(output_dir, pair).exists() for pair in batch):
                 continue
-            conversions = converter.convert(tables.requests(batch))
+            conversions = tables.converter.convert(tables.requests(batch))
             for pair, conversion in zip(batch, conversions, strict=True):
-                _save(output_dir, pair, conversion, converter.model.decoder.reduction_factor)
+                _save(output_dir, pair, conversion, reduction_factor)
 
 
 def _save(output_dir: Path, pair: Pair, conversion: Conversion, reduction_factor: int) -> None:
-    """Write the arrays of a pair, and last of all the record that says they are complete."""
+    """Write the arrays of a pair and, last, the record that says they are complete."""
     for kind, array in (("mel", conversion.mel), ("attention", conversion.attention)):
         with atomic_open(output_dir / kind / f"{pair.pair_id}.npy", "wb") as stream:
             np.save(stream, array)
@@ -287,7 +274,7 @@ def _vocode_file(pair_id: str, vocoder: str, output_dir: Path) -> None:
 
 
 def _write_tables(output_dir: Path, pairs: Sequence[Pair]) -> None:
-    """Write the tables over all pairs and warn of what went wrong."""
+    """Write the tables over all pairs, and warn of those that went wrong."""
     records = [
         json.loads(_record_path(output_dir, pair).read_text(encoding="utf-8")) for pair in pairs
     ]
@@ -332,16 +319,12 @@ def _wav_path(output_dir: Path, pair_id: str) -> Path:
     return output_dir / "wav" / f"{pair_id}.wav"
 
 
-# ---------------------------------------------------------------- list conversion
-# Convert a list of recordings with one model, resumable line by line.
-
-
-CONVERSIONS = "conversions.tsv"
+# ---------------------------------------------------------------- lists of recordings
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The model and how it speaks; see ``AnyConverter.from_file``."""
+    """The arguments of ``AnyConverter.from_file``."""
 
     model_file: str
     train_config: str | None = None
@@ -352,26 +335,22 @@ class ModelChoice:
     restore_contrast: bool | None = None
 
     def fingerprint(self) -> str:
-        """Return a hash over the settings and what the files of the model hold.
-
-        Raises: see ``find_trained_files``.
-        """
+        """Return a hash of the settings and the model's files; raises as find_trained_files."""
         files = find_trained_files(
             self.model_file,
             self.train_config,
             centroids=self.centroids,
             speaker_encoder=self.speaker_encoder,
         )
-        held = [_hash(files.model_file), _hash(files.centroids), repr(files.config)]
+        held = [file_hash(files.model_file), file_hash(files.centroids), repr(files.config)]
         restored = None if self.restore_contrast is False else files.contrast
-        held += [files.speaker_encoder, _hash(restored) if restored else ""]
+        held += [files.speaker_encoder, file_hash(restored) if restored else ""]
         settings = asdict(self)
-        # Where the weights lie does not matter, what they are does.
-        del settings["model_file"]
+        del settings["model_file"]  # may have moved
         return hashlib.sha256(repr((settings, held)).encode()).hexdigest()
 
     def load(self, device: str) -> AnyConverter:
-        """Return the converter. Raises: see there."""
+        """Return the converter."""
         options = asdict(self)
         model = options.pop("model_file"), options.pop("train_config")
         return AnyConverter.from_file(*model, **options, device=device)
@@ -384,8 +363,8 @@ class ConvertedLine:
     Attributes:
         name: of the conversion.
         wav: its audio file.
-        not_stopped: segments of it whose end the limit on length has cut.
-        made_from: hash over the model and the audio files it was made from.
+        not_stopped: its segments that were cut by a limit on length.
+        made_from: hash of the model and of the audio files.
     """
 
     name: str
@@ -402,18 +381,18 @@ def convert_list(
 ) -> list[ConvertedLine]:
     """Write ``wav/<name>.wav`` for every line of a list, and ``conversions.tsv`` over all.
 
-    The model is loaded once, and only if something is to be done. A conversion is kept if
-    it was made from the same model, settings and audio; what left the list leaves the table.
+    The model is loaded only if something is to be done. A conversion is kept if it was made
+    from the same model, settings and audio; lines that left the list leave the table.
 
     Args:
         list_file: see ``read_conversion_list``.
-        out_dir: gets the files.
-        model: what converts.
+        out_dir: where to write.
+        model: that converts.
         device: of model and unit upstream.
 
     Raises:
         FileNotFoundError: the list or a file of the model is missing.
-        ValueError: a line of the list is wrong, or holds no speech; the message names it.
+        ValueError: a line of the list is wrong or names a file without speech.
     """
     conversions = read_conversion_list(list_file)
     out_dir = Path(out_dir)
@@ -427,26 +406,9 @@ def convert_list(
         if line.made_from == prints.get(name) and Path(line.wav).is_file()
     }
     missing = [each for each in conversions if each.name not in done]
-    if missing:
-        _convert(missing, out_dir, partial(model.load, device), prints, done)
-    lines = [done[each.name] for each in conversions]
-    _write_conversions(out_dir, lines)
-    cut = [line.name for line in lines if line.not_stopped]
-    if cut:
-        logger.warning(f"{out_dir}: {len(cut)} of {len(lines)} found no end, as {cut[0]}")
-    return lines
-
-
-def _convert(
-    missing: Sequence[ListedConversion],
-    out_dir: Path,
-    load: Callable[[], AnyConverter],
-    prints: dict[str, str],
-    done: dict[str, ConvertedLine],
-) -> None:
-    """Convert what is missing and add it to ``done``; the table is written after each."""
-    converter = load()
-    for each in tqdm(missing, desc="convert", dynamic_ncols=True, mininterval=1.0):
+    converter = model.load(device) if missing else None
+    for each in tqdm(missing, desc="convert", dynamic_ncols=True, disable=not missing):
+        assert converter is not None
         wav = out_dir / "wav" / f"{each.name}.wav"
         result = convert_file(
             converter,
@@ -458,14 +420,20 @@ def _convert(
         line = ConvertedLine(each.name, str(wav), result.num_not_stopped, prints[each.name])
         done[each.name] = line
         _write_conversions(out_dir, list(done.values()))
+    lines = [done[each.name] for each in conversions]
+    _write_conversions(out_dir, lines)
+    cut = [line.name for line in lines if line.not_stopped]
+    if cut:
+        logger.warning(f"{out_dir}: {len(cut)} of {len(lines)} found no end, as {cut[0]}")
+    return lines
 
 
 def read_conversions(out_dir: str | Path) -> dict[str, ConvertedLine]:
     """Return ``{name: line}`` of ``conversions.tsv``.
 
     Raises:
-        FileNotFoundError: nothing was converted.
-        ValueError: the table is another one.
+        FileNotFoundError: it is missing.
+        ValueError: it is another table.
     """
     path = Path(out_dir) / CONVERSIONS
     if not path.is_file():
@@ -485,9 +453,5 @@ def _write_conversions(out_dir: Path, lines: Sequence[ConvertedLine]) -> None:
 
 
 def _made_from(conversion: ListedConversion, of_model: str) -> str:
-    held = [_hash(Path(file)) for file in conversion.files]
+    held = [file_hash(file) for file in conversion.files]
     return hashlib.sha256(" ".join([of_model, *held]).encode()).hexdigest()[:16]
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

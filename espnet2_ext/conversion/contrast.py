@@ -1,16 +1,15 @@
-"""Give generated mels back the contrast and the level that a mean squared error takes away.
+"""Measure the contrast and the level that generated mels lack, to be restored at conversion.
 
-Where a model is unsure it says the mean, so its spectra are flatter than speech: peaks too
-low, valleys too high. The voice then sounds quiet and muffled, and a pitch tracker may
-find no pitch in it. How much is lost is measured once, on validation utterances that are
-generated from their own units and prosody with the voice of another utterance of their
-speaker, as in training, and every band is stretched about its mean by
-the factor that restores its variance. What a vocoder then makes is still quieter than
-speech, because frames that do not fit together cancel: that level, one number a model and
-vocoder, is measured on the same utterances and given back too.
+Minimising a squared error makes a model predict means where it is uncertain, so that spectra are
+flatter than speech: peaks too low, valleys too high. The voice then sounds quiet and muffled,
+and a pitch tracker may find no pitch in it. The loss is measured once, on validation utterances
+generated from their own units and prosody with the voice of another utterance of their speaker,
+as in training; every band is then scaled about its mean by the factor that restores its
+variance. Vocoded speech is still quieter than recordings, because inconsistent frames cancel:
+that level, one number a model and vocoder, is measured on the same utterances.
 
-Not in paper. Source: the idea is the global variance of statistical parametric speech
-synthesis (Toda and Tokuda 2007), here as one gain a band and model, not an utterance's.
+Not in paper. Source: the global variance of statistical parametric speech synthesis (Toda and
+Tokuda 2007), here as one gain a band and model, not an utterance's.
 """
 
 import hashlib
@@ -22,7 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet2_ext.conversion.converter import Contrast, ConversionRequest, Prosody2VecConverter
+from espnet2_ext.conversion.converter import (
+    Contrast,
+    ConversionRequest,
+    Prosody2VecConverter,
+    file_hash,
+)
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.tables import read_int_table, read_table
 from espnet2_ext.metrics.prosody import speech_level_db
@@ -54,8 +58,8 @@ def model_contrast(
         vocoder: whose loss of level is measured.
         speaker_dir: training set, with utt2spk and spk_embed.scp, whose utterances give
             voices too. An utterance whose speaker has no other one in either is left out.
-        max_utterances: how many are generated, taken evenly from the list.
-        max_vocoded: how many of these are made audible for the level.
+        max_utterances: generated, taken evenly from the list.
+        max_vocoded: vocoded of these for the level.
         batch_size: generated at a time.
 
     Raises:
@@ -74,8 +78,8 @@ def model_contrast(
     key = hashlib.sha256(model_file.read_bytes() + described.encode()).hexdigest()
     path = model_file.with_suffix(".contrast.json")
     known: dict[str, float] = {}
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["key"] == key:
-        converter.contrast = Contrast.load(path)
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("key") == key:
+        converter.contrast = Contrast.load(path, model_file)
         known = dict(converter.contrast.lost_level_db)
         if vocoder.name in known:
             return converter.contrast
@@ -87,7 +91,7 @@ def model_contrast(
     ]
     converter.contrast = _measured(converter, requests, waveforms, vocoder, max_vocoded, batch_size)
     converter.contrast.lost_level_db.update(known)
-    converter.contrast.save(path, key)
+    converter.contrast.save(path, key, file_hash(model_file))
     logger.info(
         f"contrast of {model_file}: gain {converter.contrast.gain.mean():.2f}, level "
         f"{converter.contrast.lost_level_db[vocoder.name]:.1f} dB with {vocoder.name}, over "
@@ -99,11 +103,7 @@ def model_contrast(
 def _with_another_voice(
     sampler: SpeakerVectorSampler, names: Sequence[str], data_dir: Path, speaker_dir: object
 ) -> list[str]:
-    """Return the utterances that another one of their speaker can give the voice; log the rest.
-
-    Raises:
-        ValueError: there are none.
-    """
+    """Return the utterances whose speaker has another one, which gives the voice."""
     alone = [name for name in names if sampler.choose(name) == name]
     where = f"{data_dir} and {speaker_dir}" if speaker_dir else str(data_dir)
     if len(alone) == len(names):
@@ -127,7 +127,7 @@ def _measured(
     max_vocoded: int,
     batch_size: int,
 ) -> Contrast:
-    """Return the contrast over some utterances and what the vocoder loses after it."""
+    """Return the contrast over some utterances, and the level that the vocoder loses after it."""
     generated = [
         item.mel
         for start in range(0, len(requests), batch_size)
@@ -139,25 +139,8 @@ def _measured(
     )
     some = slice(None, None, -(-len(requests) // max_vocoded))
     mels = [converter.denormalize(mel) for mel in generated[some]]
-    level_db = lost_level_db(mels, waveforms[some], vocoder)
-    return replace(contrast, lost_level_db={vocoder.name: level_db})
-
-
-def lost_level_db(
-    mels: Sequence[np.ndarray], waveforms: Sequence[np.ndarray], vocoder: Vocoder
-) -> float:
-    """Return the median of how much quieter vocoded mels are than recordings, in dB.
-
-    Args:
-        mels: (T, M) as the vocoder takes them.
-        waveforms: (N,) at 16 kHz, what they should sound like.
-        vocoder: see there.
-    """
-    return float(
-        np.median(
-            [
-                speech_level_db(waveform) - speech_level_db(vocoder(mel))
-                for mel, waveform in zip(mels, waveforms, strict=True)
-            ]
-        )
-    )
+    lost_db = [
+        speech_level_db(waveform) - speech_level_db(vocoder(mel))
+        for mel, waveform in zip(mels, waveforms[some], strict=True)
+    ]
+    return replace(contrast, lost_level_db={vocoder.name: float(np.median(lost_db))})

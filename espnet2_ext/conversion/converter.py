@@ -1,12 +1,17 @@
-"""A trained model that converts: units of one utterance, prosody of another."""
+"""A trained model that converts: units of one utterance, prosody and speaker vectors of others.
+
+Prosody vectors may be mixed: averaged over references, interpolated, scaled in intensity. Not
+in paper: [P2V] IV-D and V take the vector of one reference as it is. The decoder was trained on
+the encoder's own vectors, so that results between or beyond them have to be confirmed by scores.
+"""
 
 import copy
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,13 +28,13 @@ from espnet2_ext.prosody2vec.model import Prosody2VecModel
 
 @dataclass(frozen=True)
 class Contrast:
-    """What one model's mels lack; arrays are (M,), in normalised mels.
+    """What one model's mels lack (see ``contrast.py``); arrays are (M,), in normalised mels.
 
     Attributes:
         generated_mean: of generated frames.
-        true_mean: of the frames they should have been.
+        true_mean: of the frames that they should have been.
         gain: standard deviation of those over that of the generated ones, at least 1.
-        lost_level_db: by vocoder, how much its speech is quieter than recordings.
+        lost_level_db: by vocoder, how much quieter its speech is than recordings.
     """
 
     generated_mean: np.ndarray
@@ -39,25 +44,36 @@ class Contrast:
 
     @classmethod
     def between(cls, generated: np.ndarray, true: np.ndarray) -> "Contrast":
-        """Return what turns the mean of one and, if smaller, the variance into the other's.
-
-        Args:
-            generated: (T, M) frames, of many utterances together.
-            true: (T', M) frames.
-        """
+        """Return the contrast between generated and true frames (T, M) of many utterances."""
         spread = np.maximum(generated.std(axis=0), 1.0e-3)
         return cls(
             generated.mean(axis=0), true.mean(axis=0), np.maximum(true.std(axis=0) / spread, 1.0)
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> "Contrast":
-        """Return what a ``<model>.contrast.json`` says.
+    def load(cls, path: str | Path, model_file: str | Path | None = None) -> "Contrast":
+        """Return the contrast of a ``<model>.contrast.json``.
+
+        Args:
+            path: of the file.
+            model_file: the weights that it must have been measured on; None takes
+                ``<model>.pth`` beside it, where there is one.
 
         Raises:
             FileNotFoundError: there is none; converting pairs with restore_contrast writes it.
+            ValueError: it was measured on other weights. Files from before that was recorded
+                pass.
         """
-        kept = json.loads(Path(path).read_text(encoding="utf-8"))
+        path = Path(path)
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        beside = path.with_suffix("").with_suffix(".pth")
+        model_file = Path(model_file or beside)
+        if "weights" in kept and (model_file != beside or beside.is_file()):
+            if kept["weights"] != file_hash(model_file):
+                raise ValueError(
+                    f"{path}: measured on other weights than {model_file}; convert pairs with "
+                    "restore_contrast again (p2v.sh, stage 9), or give --restore_contrast false"
+                )
         return cls(
             np.array(kept["generated_mean"]),
             np.array(kept["true_mean"]),
@@ -65,17 +81,19 @@ class Contrast:
             kept.get("lost_level_db", {}),
         )
 
-    def save(self, path: str | Path, key: str) -> None:
-        """Write it to a file that ``load`` reads, with the key of what it was measured on."""
-        arrays = {name: getattr(self, name).tolist() for name in ("generated_mean", "true_mean")}
-        kept = {
-            "key": key,
-            **arrays,
-            "gain": self.gain.tolist(),
-            "lost_level_db": dict(self.lost_level_db),
-        }
+    def save(self, path: str | Path, key: str, weights: str | None = None) -> None:
+        """Write it to a file that ``load`` reads.
+
+        Args:
+            path: of the file.
+            key: says what it was measured on.
+            weights: ``file_hash`` of the model; None leaves it out.
+        """
+        kept = {"key": key, "weights": weights, **asdict(self)}
+        if weights is None:
+            del kept["weights"]
         with atomic_open(path) as stream:
-            json.dump(kept, stream)
+            json.dump(kept, stream, default=np.ndarray.tolist)
 
     def restore(self, mel: torch.Tensor) -> torch.Tensor:
         """Return a normalised mel (T, M) with the contrast of speech."""
@@ -86,21 +104,24 @@ class Contrast:
         return true_mean + gain * (mel - generated_mean)
 
 
-# ---------------------------------------------------------------- converter
+def file_hash(model_file: str | Path) -> str:
+    """Return the SHA-256 of a file of weights."""
+    with open(model_file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
-if TYPE_CHECKING:
-    from espnet2_ext.conversion.converter import Contrast
+
+# ---------------------------------------------------------------- converter
 
 
 @dataclass(frozen=True)
 class ConversionRequest:
-    """What is to be said, how, and in whose voice.
+    """Units, prosody and voice of one utterance to be generated.
 
     Attributes:
         units: (U,) de-duplicated unit ids of the source.
-        prosody: (N,) waveform that gives the prosody, 16 kHz; None where the vector is given.
+        prosody: (N,) 16 kHz waveform of the prosody reference; None where the vector is given.
         speaker_embedding: (speaker_dim,).
-        prosody_embedding: (P,) prosody vector, in place of a waveform (see prosody_mix.py).
+        prosody_embedding: (P,) prosody vector in place of a waveform.
 
     Raises:
         ValueError: both a waveform and a vector give the prosody, or neither.
@@ -132,18 +153,18 @@ class Conversion:
 
 
 class Prosody2VecConverter:
-    """Convert with a trained model; a batch gives what each request gives alone.
+    """Convert with a trained model; a batch gives the same as each request alone.
 
     Source: [P2V] IV-D, V and Fig. 6.
 
     Args:
         model: in any mode; put into eval mode.
-        limits: when to stop and how far attention may move.
+        limits: of generation.
         device: ``cpu`` or ``cuda``.
 
     Attributes:
-        contrast: restored in every mel, see contrast.py; None leaves them as generated.
-        vocoder_name: its loss of level is restored too, where the contrast knows it.
+        contrast: restored in every mel; None leaves them as generated.
+        vocoder_name: whose loss of level is restored too, where the contrast knows it.
 
     Example:
         >>> converter = Prosody2VecConverter.from_file("exp/p2v/best.pth")  # doctest: +SKIP
@@ -175,14 +196,13 @@ class Prosody2VecConverter:
         Args:
             model_file: weights, for instance ``exp/p2v_<tag>/valid.loss.ave.pth``.
             train_config: None takes config.yaml beside the weights.
-            limits: see GenerationLimits.
-            device: where to run.
+            limits: of generation.
+            device: ``cpu`` or ``cuda``.
 
         Raises:
             FileNotFoundError: a file is not there.
         """
-        # The task registers itself with ESPnet when imported: seconds that the rest of
-        # the package does not need.
+        # The task registers itself with ESPnet when imported, which takes seconds.
         from espnet2_ext.prosody2vec.task import Prosody2VecTask
 
         if not Path(model_file).is_file():
@@ -193,23 +213,14 @@ class Prosody2VecConverter:
     @torch.no_grad()
     def prosody_embeddings(self, waveforms: Sequence[np.ndarray]) -> torch.Tensor:
         """Return prosody_embedding (B, P) of waveforms (N,) at 16 kHz."""
-        speech = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
-        lengths = torch.tensor([len(waveform) for waveform in speech])
-        padded = pad_sequence(speech, batch_first=True)
-        mels, mel_lengths = self.model.mels(padded.to(self.device), lengths.to(self.device))
-        return self.model.prosody(mels, mel_lengths)
+        return self.model.prosody(*_mels(self.model, waveforms))
 
     def normalised_mel(self, waveform: np.ndarray) -> np.ndarray:
-        """Return the mel (T, M) of a waveform (N,) at 16 kHz as the decoder should say it."""
-        speech = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)[None]
-        mels, _ = self.model.mels(speech, torch.tensor([speech.size(1)], device=self.device))
-        return mels[0].cpu().numpy()
+        """Return the mel (T, M) of a waveform (N,) at 16 kHz, as the decoder's target."""
+        return _mels(self.model, [waveform])[0][0].cpu().numpy()
 
     def convert(self, requests: Sequence[ConversionRequest]) -> list[Conversion]:
-        """Return one conversion for each request.
-
-        Raises: see ``generate``.
-        """
+        """Return one conversion for each request; raises as ``generate``."""
         return [
             Conversion(self.denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
             for item in self.generate(requests)
@@ -217,11 +228,11 @@ class Prosody2VecConverter:
 
     @torch.no_grad()
     def generate(self, requests: Sequence[ConversionRequest]) -> list[Generated]:
-        """Return what the decoder says to each request, in normalised mels.
+        """Return what the decoder generates for each request, in normalised mels.
 
         Raises:
-            ValueError: a request holds no units, a prosody reference that is too short, or
-                a prosody vector of another width.
+            ValueError: a request has no units, a prosody reference that is too short, or a
+                prosody vector of another width than the model's.
         """
         if any(len(request.units) == 0 for request in requests):
             raise ValueError("a source without units cannot be converted")
@@ -237,11 +248,7 @@ class Prosody2VecConverter:
         return generate(self.model.decoder, memory, self.limits)
 
     def _prosody_of(self, requests: Sequence[ConversionRequest]) -> torch.Tensor:
-        """Return prosody_embedding (B, P), computed where a waveform gives it.
-
-        Raises:
-            ValueError: a given vector has another width than the model's.
-        """
+        """Return prosody_embedding (B, P), computed where a waveform is given."""
         width = self.model.prosody_encoder.output_dim
         vectors = torch.zeros(len(requests), width, device=self.device)
         waveforms = {i: r.prosody for i, r in enumerate(requests) if r.prosody is not None}
@@ -272,12 +279,17 @@ class Prosody2VecConverter:
         return mel.clamp(min=LOG_MEL_FLOOR).cpu().numpy()
 
 
+def _mels(
+    model: Prosody2VecModel, waveforms: Sequence[np.ndarray]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return normalised mels (B, T, M) and lengths (B,) of waveforms (N,) at 16 kHz."""
+    device = next(model.parameters()).device
+    speech = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
+    lengths = torch.tensor([len(waveform) for waveform in speech], device=device)
+    return model.mels(pad_sequence(speech, batch_first=True).to(device), lengths)
+
+
 # ---------------------------------------------------------------- prosody mix
-# Arithmetic on prosody vectors: average of references, a way between two, an intensity.
-#
-# Not in paper: [P2V] IV-D and V take the vector of one reference as it is. Vectors of the
-# same encoder share a space in which the decoder was trained on points only, so what lies
-# between or beyond them is a guess that scores have to confirm.
 
 MAX_INTENSITY = 3.0
 """Not in paper. With the demo's model speech is overdriven from 3 on and noise at 8."""
@@ -286,15 +298,14 @@ MAX_INTENSITY = 3.0
 def average_prosody(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """Return the mean (P,) float32 of n prosody vectors (P,).
 
-    What a single sentence adds to its emotion or style is averaged out.
+    It averages out what a single sentence adds to its emotion or style.
 
     Raises:
         ValueError: no vectors, or vectors of different widths.
     """
     if not len(vectors):
         raise ValueError("an average of no prosody vectors is not defined: give a reference")
-    checked = np.stack([_checked(vector, vectors[0]) for vector in vectors])
-    return checked.mean(axis=0).astype(np.float32)
+    return _stacked(vectors).mean(axis=0).astype(np.float32)
 
 
 def weighted_prosody(vectors: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -310,17 +321,11 @@ def weighted_prosody(vectors: Sequence[np.ndarray], weights: Sequence[float]) ->
         raise ValueError(f"{len(vectors)} prosody vectors, {len(weights)} weights: give as many")
     if not np.isfinite(weights).all():
         raise ValueError(f"weights {list(weights)}: must be finite numbers")
-    checked = np.stack([_checked(vector, vectors[0]) for vector in vectors])
-    return (np.asarray(weights, dtype=np.float64) @ checked).astype(np.float32)
+    return (np.asarray(weights, dtype=np.float64) @ _stacked(vectors)).astype(np.float32)
 
 
 def interpolate_prosody(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Return the vector (P,) float32 that lies ``share`` of the way from start to end.
-
-    Args:
-        start: (P,), what a share of 0 gives.
-        end: (P,), what a share of 1 gives.
-        share: 0 to 1; ``scale_intensity`` goes further.
+    """Return the vector (P,) float32 ``share`` (0 to 1) of the way from start to end (P,).
 
     Raises:
         ValueError: the share lies outside 0 to 1, or the widths differ.
@@ -347,24 +352,23 @@ def scale_intensity(neutral: np.ndarray, target: np.ndarray, intensity: float) -
             f"intensity {intensity:g}: must lie in {-MAX_INTENSITY:g} to {MAX_INTENSITY:g}; "
             "further out no speech is left"
         )
-    start, end = _checked(neutral, neutral), _checked(target, neutral)
+    start, end = _stacked([neutral, target])
     # In this form 0 and 1 give the two vectors to the bit.
     return ((1.0 - intensity) * start + intensity * end).astype(np.float32)
 
 
-def _checked(vector: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Return a vector (P,) in double precision, of the same width as another."""
-    vector = np.asarray(vector, dtype=np.float64)
-    if vector.ndim != 1 or vector.shape != np.shape(like):
-        raise ValueError(
-            f"prosody vectors of shapes {np.shape(like)} and {vector.shape} cannot be mixed: "
-            "they must be one-dimensional and of one model"
-        )
-    return vector
+def _stacked(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    """Return n vectors (P,) as (n, P) in double precision."""
+    for vector in vectors:
+        if np.ndim(vector) != 1 or np.shape(vector) != np.shape(vectors[0]):
+            raise ValueError(
+                f"prosody vectors of shapes {np.shape(vectors[0])} and {np.shape(vector)} cannot "
+                "be mixed: they must be one-dimensional and of one model"
+            )
+    return np.stack(vectors).astype(np.float64)
 
 
 # ---------------------------------------------------------------- prosody vectors
-# Prosody vectors of many utterances, and an untrained encoder to compare them with.
 
 CHUNK_SIZE = 128
 """Utterances read at a time and sorted by length, so that batches hold little padding."""
@@ -382,7 +386,7 @@ def prosody_vectors(
 
     Args:
         model: gives the normalised mels; in eval mode.
-        encoders: ProsodyEncoder modules in eval mode, on the model's device.
+        encoders: prosody encoders in eval mode, on the model's device.
         wavs: paths of the audio.
         batch_size: utterances at a time; vectors do not depend on it.
 
@@ -403,7 +407,10 @@ def prosody_vectors(
             order = sorted(places, key=lambda place: len(waveforms[place]))
             for first in range(0, len(order), batch_size):
                 batch = order[first : first + batch_size]
-                mels, lengths = _mels(model, [waveforms[p] for p in batch], wavs[batch[0]])
+                try:
+                    mels, lengths = _mels(model, [waveforms[place] for place in batch])
+                except ValueError as error:
+                    raise ValueError(f"{wavs[batch[0]]}: {error}") from error
                 for name, encoder in encoders.items():
                     vectors = encoder(mels, lengths).float().cpu().numpy()
                     for place, vector in zip(batch, vectors, strict=True):
@@ -413,17 +420,17 @@ def prosody_vectors(
 
 
 def untrained_encoder(encoder: nn.Module, seed: int = 0) -> nn.Module:
-    """Return a copy with the weights that training starts from, in eval mode.
+    """Return a copy in eval mode with the weights that training starts from.
 
-    What can be read from its vectors needs no training: a random network passes on much
-    of its input.
+    A random network passes on much of its input, which then needs no training to be read off
+    its vectors.
 
     Args:
         encoder: gives the sizes and the device.
-        seed: of the weights, which depend on it alone.
+        seed: determines the weights.
 
     Raises:
-        ValueError: a module has weights but no way to draw them anew.
+        ValueError: a module has weights but no ``reset_parameters``.
     """
     device = next(encoder.parameters()).device
     fresh = copy.deepcopy(encoder).cpu()
@@ -436,16 +443,3 @@ def untrained_encoder(encoder: nn.Module, seed: int = 0) -> nn.Module:
             elif next(module.parameters(recurse=False), None) is not None:
                 raise ValueError(f"{type(module).__name__}: its weights cannot be drawn anew")
     return fresh.to(device).eval()
-
-
-def _mels(
-    model: Prosody2VecModel, waveforms: Sequence[np.ndarray], shortest: str
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return normalised mels (B, T, M) and lengths (B,); ``shortest`` names the first file."""
-    device = next(model.parameters()).device
-    speech = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
-    lengths = torch.tensor([len(waveform) for waveform in speech], device=device)
-    try:
-        return model.mels(pad_sequence(speech, batch_first=True).to(device), lengths)
-    except ValueError as error:
-        raise ValueError(f"{shortest}: {error}") from error

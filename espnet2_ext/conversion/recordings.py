@@ -1,8 +1,13 @@
-"""Convert any recording of any length with a trained model: no data directory, no tables."""
+"""Convert recordings of any length with a trained model: no data directory, no tables.
+
+Long speech is split at its pauses into segments about as long as the training's utterances.
+Not in paper: [P2V] converts single utterances. Attention and memory grow with length, and
+utterances above some seconds are left out of training.
+"""
 
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,38 +32,30 @@ from espnet2_ext.vocoder import Vocoder, build_vocoder
 from espnet2_ext.vocoder.settings import MelSettings, check_vocoder_mel
 from espnet2_ext.vocoder.vocode import write_waveform
 
+logger = logging.getLogger(__name__)
+
 # ---------------------------------------------------------------- pause splitting
-# Split long speech at its pauses, so that each piece is as long as what models learn on.
-#
-# Not in paper: [P2V] converts single utterances. Attention and memory grow with length, and
-# utterances above some seconds are left out of training.
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ * 20 // 1000
 HOP_SAMPLES = SAMPLE_RATE_HZ * 10 // 1000
 PAUSE_RANGE_DB = 40.0
 """Frames weaker than the strongest one by more than this are pauses."""
 SILENCE_DB = -70.0
-"""Frames below this are silent whatever surrounds them; 16-bit dither lies below -90 dB."""
+"""Frames below this are always silent; 16-bit dither lies below -90 dB."""
 LONG_PAUSE_S = 1.0
-"""Pauses from here on are taken out: units without repeats say nothing of their length."""
+"""Pauses from here on are taken out: units without repeats do not encode their length."""
 MARGIN_S = 0.1
 """How much of a pause stays on either side of it, for sounds that begin softly."""
 MIN_SEGMENT_S = 3.0
 MAX_SEGMENT_S = 60.0
-"""Bounds of what may be converted at once; attention was trained on some seconds."""
+"""Bounds of the longest segment; attention was trained on some seconds."""
 SMOOTHING_S = 0.1
 """A cut goes where this much sound is weakest."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a waveform.
-
-    Attributes:
-        start: first sample.
-        stop: sample after the last.
-        is_pause: whether it holds no speech.
-    """
+    """Samples ``start`` to ``stop`` of a waveform; ``is_pause`` if without speech."""
 
     start: int
     stop: int
@@ -66,24 +63,23 @@ class Segment:
 
     @property
     def num_samples(self) -> int:
-        """Return its length."""
         return self.stop - self.start
 
 
 def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]:
-    """Return segments of speech and of pause that, side by side, are the whole waveform.
+    """Return segments of speech and of pause that together are the whole waveform.
 
-    Pauses of 1 s and more become segments of their own, with 0.1 s of each left to the
-    speech on either side. Speech that is still longer than ``max_segment_s`` is cut where
-    it is weakest in the second half of what is allowed; the pause around the cut becomes a
-    segment likewise. Where there is no pause (music, noise), the cut is all there is.
+    Pauses of 1 s and more become segments of their own, less the 0.1 s on either side that
+    stay with the speech. Speech that is still longer than ``max_segment_s`` is cut where it is
+    weakest in the second half of the allowed length; a pause around the cut becomes a segment
+    likewise. Where there is no pause (music, noise), it is just cut.
 
     Args:
         waveform: (N,) at 16 kHz.
-        max_segment_s: longest segment of speech, see ``check_max_segment_s``.
+        max_segment_s: longest segment of speech, 3 to 60.
 
     Raises:
-        ValueError: the limit is out of range, or no sound is in the waveform.
+        ValueError: the limit is out of range, or the waveform is silent.
     """
     check_max_segment_s(max_segment_s)
     powers = frame_powers(waveform)
@@ -102,31 +98,12 @@ def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]
 
 
 def check_max_segment_s(max_segment_s: float) -> None:
-    """Raise a ValueError unless a longest segment, in seconds, holds phrases and fits in memory."""
+    """Raise ValueError unless a longest segment is in range."""
     if not MIN_SEGMENT_S <= max_segment_s <= MAX_SEGMENT_S:
         raise ValueError(
             f"max_segment_s {max_segment_s:g}: must lie in {MIN_SEGMENT_S:g} to {MAX_SEGMENT_S:g}, "
             "whole phrases about as long as the training's"
         )
-
-
-def join_converted(
-    segments: Sequence[Segment], convert: Callable[[Segment], np.ndarray]
-) -> np.ndarray:
-    """Return one waveform (N',): each segment of speech converted, each pause as silence.
-
-    Args:
-        segments: of ``split_at_pauses``.
-        convert: from a segment of speech to its new waveform (n,).
-    """
-    return np.concatenate(
-        [
-            np.zeros(segment.num_samples, dtype=np.float32)
-            if segment.is_pause
-            else convert(segment).astype(np.float32)
-            for segment in segments
-        ]
-    )
 
 
 def frame_powers(waveform: np.ndarray) -> np.ndarray:
@@ -151,7 +128,7 @@ def _smoothed(powers: np.ndarray) -> np.ndarray:
 
 
 def _runs(is_quiet: np.ndarray, num_samples: int) -> list[Segment]:
-    """Return the pauses: stretches of quiet frames in samples."""
+    """Return the runs of quiet frames, in samples."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], is_quiet.astype(int), [0]])))
     frames = zip(edges[::2], edges[1::2], strict=True)
     reach = FRAME_SAMPLES - HOP_SAMPLES  # of the last quiet frame beyond the next one's start
@@ -162,7 +139,7 @@ def _runs(is_quiet: np.ndarray, num_samples: int) -> list[Segment]:
 
 
 def _without_margins(pause: Segment, num_samples: int) -> Segment:
-    """Return the pause without what the speech on its sides keeps of it."""
+    """Return the pause without the margins that stay with the speech beside it."""
     margin = min(int(MARGIN_S * SAMPLE_RATE_HZ), pause.num_samples // 2)
     return Segment(
         pause.start + (margin if pause.start > 0 else 0),
@@ -172,7 +149,7 @@ def _without_margins(pause: Segment, num_samples: int) -> Segment:
 
 
 def _around(pauses: Sequence[Segment], stop: int, start: int = 0) -> list[Segment]:
-    """Return the pauses and, as speech, what lies between them from start to stop."""
+    """Return the pauses and the speech between them, from start to stop."""
     segments = []
     position = start
     for pause in pauses:
@@ -193,7 +170,7 @@ def _cut(
     pauses = []
     position = segment.start
     while segment.stop - position > max_samples:
-        # The last piece keeps a second, as much as units and vectors can be made of.
+        # The last piece keeps a second, enough for units and vectors.
         first = position + max_samples // 2
         last = min(position + max_samples, segment.stop - SAMPLE_RATE_HZ)
         frames = np.arange(-(-first // HOP_SAMPLES), last // HOP_SAMPLES + 1)
@@ -208,16 +185,12 @@ def _cut(
     return _around(pauses, segment.stop, segment.start)
 
 
-# ---------------------------------------------------------------- any conversion
-
-# isort: split
-
-logger = logging.getLogger(__name__)
+# ---------------------------------------------------------------- converter
 
 MIN_DURATION_S = 0.1
 """Shortest recording taken, as in the recipes' length filter."""
 BATCH_SIZE = 8
-"""Segments generated at a time; what is said does not depend on it."""
+"""Segments generated at a time; results do not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -226,8 +199,8 @@ class AnyConversion:
 
     Attributes:
         waveform: (N',) float32 at 16 kHz.
-        segments: how the source was split; its pauses are in the waveform as silence.
-        not_stopped: segments of speech whose end was cut by the limit on length.
+        segments: of the source; its pauses are silence in the waveform.
+        not_stopped: segments of speech cut by a limit on length.
     """
 
     waveform: np.ndarray
@@ -236,18 +209,17 @@ class AnyConversion:
 
 
 class AnyConverter:
-    """Units, prosody and speaker vectors made on the fly, and long sources split at pauses.
+    """Convert waveforms: units, prosody and speaker vectors on the fly, long sources in segments.
 
-    Source: [P2V] V and Fig. 6.
-    Deviation: any length, by pause splitting; prosody vectors may be mixed (prosody_mix.py).
+    Source: [P2V] V and Fig. 6. Deviation: sources of any length; prosody vectors may be mixed.
 
     Args:
         converter: of the trained model.
         unit_encoder: with the model's own k-means.
         speaker_encoder: whose vectors the model was trained on.
         vocoder: for the model's mel.
-        max_segment_s: longest stretch converted at once, about as long as what training had;
-            3 to 60.
+        max_segment_s: longest segment converted at once, 3 to 60; best about as long as the
+            utterances of the training.
 
     Raises:
         ValueError: max_segment_s is out of range.
@@ -299,15 +271,15 @@ class AnyConverter:
             speaker_encoder: see there.
             vocoder: see ``build_vocoder``.
             max_segment_s: see the class.
-            restore_contrast: give mels back what ``<model>.contrast.json`` says they lack
-                (contrast.py); not in paper. None does so where that file is.
+            restore_contrast: restore what ``<model>.contrast.json`` measured as lost; not in
+                paper. None does so where that file is.
             limits: of generation.
             device: of model, unit upstream and vocoder.
 
         Raises:
             FileNotFoundError: a file of the model is missing, or its contrast is to be
                 restored and was not measured.
-            ValueError: units, speaker vectors or vocoder are not those of the model; one line.
+            ValueError: units, speaker vectors, vocoder or contrast are not those of the model.
         """
         check_max_segment_s(max_segment_s)
         files = find_trained_files(
@@ -330,19 +302,13 @@ class AnyConverter:
         return cls(converter, unit_encoder, speaker, build_vocoder(vocoder, device), max_segment_s)
 
     def prosody(self, files: Sequence[str | Path]) -> np.ndarray:
-        """Return the prosody vector (P,) of a reference, the average of several.
-
-        Raises: see ``read_speech``.
-        """
+        """Return the prosody vector (P,) of recordings, averaged; raises as ``read_speech``."""
         waveforms = [read_speech(path, "prosody reference") for path in files]
         vectors = [self.converter.prosody_embeddings([w])[0].cpu().numpy() for w in waveforms]
         return average_prosody(vectors)
 
     def speaker(self, file: str | Path) -> np.ndarray:
-        """Return the speaker vector (speaker_dim,) of a recording.
-
-        Raises: see ``read_speech``.
-        """
+        """Return the speaker vector (speaker_dim,) of a recording; raises as ``read_speech``."""
         return self.speaker_encoder(read_speech(file, "recording of the speaker"))
 
     def convert(
@@ -350,8 +316,7 @@ class AnyConverter:
     ) -> AnyConversion:
         """Return the source's words in the given prosody and voice.
 
-        All segments are said with the same prosody vector; pauses of the source that lie
-        between them keep their length.
+        All segments get the same prosody vector; the pauses between them keep their length.
 
         Args:
             source: (N,) at 16 kHz, of any length.
@@ -359,7 +324,7 @@ class AnyConverter:
             speaker_embedding: (speaker_dim,).
 
         Raises:
-            ValueError: the source holds no sound, or is too short for a unit.
+            ValueError: the source is silent, or too short for a unit.
         """
         segments = split_at_pauses(source, self.max_segment_s)
         speech = [segment for segment in segments if not segment.is_pause]
@@ -373,21 +338,28 @@ class AnyConverter:
             for segment in speech
         ]
         order = sorted(range(len(speech)), key=lambda index: len(requests[index].units))
-        said: dict[Segment, np.ndarray] = {}
+        converted: dict[Segment, np.ndarray] = {}
         not_stopped = []
         for start in range(0, len(order), BATCH_SIZE):
             batch = order[start : start + BATCH_SIZE]
             conversions = self.converter.convert([requests[index] for index in batch])
             for index, conversion in zip(batch, conversions, strict=True):
-                said[speech[index]] = self.vocoder(conversion.mel)
+                converted[speech[index]] = self.vocoder(conversion.mel)
                 if not conversion.is_stopped:
                     not_stopped.append(speech[index])
-        waveform = join_converted(segments, said.__getitem__)
+        waveform = np.concatenate(
+            [
+                np.zeros(segment.num_samples, dtype=np.float32)
+                if segment.is_pause
+                else converted[segment].astype(np.float32)
+                for segment in segments
+            ]
+        )
         return AnyConversion(waveform, segments, sorted(not_stopped, key=lambda each: each.start))
 
 
 def read_speech(path: str | Path, role: str) -> np.ndarray:
-    """Return the waveform (N,) at 16 kHz of a file that can hold speech.
+    """Return the waveform (N,) at 16 kHz of a file.
 
     Args:
         path: see ``read_any_audio``.
@@ -429,7 +401,7 @@ def _check_units(files: TrainedFiles, unit_encoder: UnitEncoderPipeline) -> None
 def _load(
     files: TrainedFiles, limits: GenerationLimits, device: str, restore_contrast: bool | None
 ) -> Prosody2VecConverter:
-    """Return the model's converter; its configuration's paths hold in any directory."""
+    """Return the model's converter, wherever its configuration's paths are relative to."""
     if restore_contrast and files.contrast is None:
         raise FileNotFoundError(
             f"{files.model_file.with_suffix('.contrast.json')}: missing, so what is to be restored "
@@ -443,27 +415,26 @@ def _load(
                 files.model_file, stream.name, limits, device
             )
         except ValueError as error:
-            # The configuration that was read is a copy with absolute paths.
+            # The file was a copy with absolute paths.
             raise ValueError(str(error).replace(stream.name, "its config.yaml")) from error
     if files.contrast is not None and restore_contrast is not False:
-        converter.contrast = Contrast.load(files.contrast)
+        converter.contrast = Contrast.load(files.contrast, files.model_file)
         logger.info(f"contrast restored as {files.contrast} says")
     return converter
 
 
-# ---------------------------------------------------------------- file conversion
-# Convert one file with the prosody of others and write the result.
+# ---------------------------------------------------------------- files
 
 
 @dataclass(frozen=True)
 class ConvertedFile:
-    """What was heard and said.
+    """A converted file; waveforms are at 16 kHz.
 
     Attributes:
-        source: (N,) at 16 kHz.
+        source: (N,).
         references: (N_i,), one a prosody file.
         converted: (N',).
-        num_not_stopped: segments of speech whose end was cut by the limit on length.
+        num_not_stopped: segments of speech cut by a limit on length.
     """
 
     source: np.ndarray
@@ -472,7 +443,7 @@ class ConvertedFile:
     num_not_stopped: int = 0
 
     def summary(self) -> str:
-        """Return a table, one line a recording: what it is, seconds, mean F0 in Hz."""
+        """Return a table of seconds and mean F0 in Hz, one line a recording."""
         rows = [("source", self.source)]
         rows += [("prosody", each) for each in self.references]
         rows += [("converted", self.converted)]
@@ -497,20 +468,20 @@ def convert_file(
     """Write the words of ``source`` in the prosody of other files, 16 kHz 16 bit.
 
     Args:
-        converter: see there.
-        source: file whose words are said.
-        prosody: files whose prosody is taken; of several, their average.
+        converter: of the trained model.
+        source: file whose words are converted.
+        prosody: prosody references; of several, the average is taken.
         out: audio file to write, .wav or .flac.
-        speaker: file whose voice is taken. None takes the source's, whose vector tells of its
-            prosody too; in training it was that of another utterance ([P2V] III-B).
+        speaker: file whose voice is taken. None takes the source's, whose vector depends on
+            its prosody too; in training it was that of another utterance ([P2V] III-B).
         intensity: 0 to 1 leads from the neutral prosody to that of ``prosody``, above 1
             beyond it; None is 1.
-        interpolate_from: file that gives the neutral prosody; None takes the source's.
+        interpolate_from: file that gives the neutral prosody; None takes the source.
 
     Raises:
         AudioError: a file is no audio.
         ValueError: a file holds no speech, interpolate_from is given without intensity, or
-            ``out`` is one of the recordings.
+            ``out`` is one of the recordings or no .wav or .flac.
     """
     if interpolate_from is not None and intensity is None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Find what a trained model needs beside its weights, from any current directory.
+"""Find the files that belong to a trained model, and take them over for fine-tuning.
 
 A training directory keeps its options in config.yaml, with paths relative to the recipe it
 ran in. A model that was copied elsewhere can have the same files beside its weights:
@@ -19,8 +19,6 @@ from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.speaker.encoder import find_model_directory, model_fingerprint
 from espnet2_ext.units.centroids import Centroids
 
-# ---------------------------------------------------------------- trained files
-
 
 @dataclass(frozen=True)
 class TrainedFiles:
@@ -28,10 +26,10 @@ class TrainedFiles:
 
     Attributes:
         model_file: weights.
-        config: content of config.yaml, the paths that building the model reads made absolute.
+        config: content of config.yaml, with absolute paths for building the model.
         centroids: k-means file of the units.
         speaker_encoder: directory or hub name.
-        contrast: what conversion lost on the validation set; None where it was not measured.
+        contrast: see ``contrast.py``; None where it was not measured.
     """
 
     model_file: Path
@@ -97,7 +95,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _recipe_directory(config_path: Path, config: dict[str, Any]) -> Path:
-    """Return the directory that paths are relative to: output_dir taken off the config's own."""
+    """Return the directory that paths are relative to: config.yaml's less output_dir."""
     own = config_path.absolute().parent
     output_dir = Path(config.get("output_dir") or "")
     count = len(output_dir.parts)
@@ -149,18 +147,7 @@ def _find_speaker_encoder(
     )
 
 
-# ---------------------------------------------------------------- fine tuning
-# What fine-tuning takes over from a pretrained model, gathered in one folder of the recipe.
-#
-# The model's sizes, mel normalisation, k-means and speaker encoder are those of pretraining,
-# whatever corpus is fine-tuned on: other units or other statistics would be another input.
-# The folder holds
-#
-# * ``model.pth`` and ``config.yaml``: the pretrained model, to convert with as it is;
-# * ``train.yaml``: its configuration of the model with that of the fine-tuning laid over it;
-# * ``p2v_options.sh``: options with which ``p2v.sh`` prepares data and trains.
-#
-# Source: [P2V] IV-D (fine-tuning on ESD of the model pretrained on other corpora).
+# ---------------------------------------------------------------- fine-tuning
 
 MODEL_KEYS = (
     "features",
@@ -177,7 +164,7 @@ MODEL_KEYS = (
     "decoder_conf",
     "model_conf",
 )
-"""Of config.yaml; everything else of it is of the training."""
+"""Of config.yaml; everything else is of the training."""
 FIXED_KEYS = ("features", "features_conf", "normalize", "normalize_conf", "speaker_dim")
 """What fine-tuning cannot change without changing what the weights mean."""
 
@@ -185,13 +172,21 @@ FIXED_KEYS = ("features", "features_conf", "normalize", "normalize_conf", "speak
 def prepare_fine_tuning(
     model_file: str | Path, config: str | Path, out_dir: str | Path
 ) -> TrainedFiles:
-    """Write the folder and return where the pretrained model's files are.
+    """Gather in one folder what fine-tuning takes over, and return the pretrained model's files.
+
+    The model's sizes, mel normalisation, k-means and speaker encoder are those of pretraining,
+    whatever corpus is fine-tuned on. The folder holds
+
+    * ``model.pth`` and ``config.yaml``: the pretrained model, to convert with as it is;
+    * ``train.yaml``: its configuration of the model, overridden by that of the fine-tuning;
+    * ``p2v_options.sh``: options with which ``p2v.sh`` prepares data and trains.
+
+    Source: [P2V] IV-D (fine-tuning on ESD of the model pretrained on other corpora).
 
     Args:
         model_file: weights, for instance ``../p2v1/exp/p2v_<tag>/valid.loss.best.pth``.
-        config: of the fine-tuning; what it says of the model goes before what the
-            pretrained model's says, key by key.
-        out_dir: gets the files.
+        config: of the fine-tuning; overrides the pretrained model's key by key.
+        out_dir: the folder.
 
     Raises:
         FileNotFoundError: see ``find_trained_files``.
@@ -224,7 +219,7 @@ def prepare_fine_tuning(
 
 
 def p2v_options(files: TrainedFiles, out_dir: Path) -> dict[str, str]:
-    """Return the options of ``p2v.sh`` that the pretrained model determines, paths from here.
+    """Return the options of ``p2v.sh`` that the pretrained model determines, with relative paths.
 
     Raises:
         ValueError: a path holds a blank, which ``p2v_args`` would be split at.
@@ -252,7 +247,7 @@ def p2v_options(files: TrainedFiles, out_dir: Path) -> dict[str, str]:
 
 
 def _merge(pretrained: Any, own: Any) -> Any:
-    """Return the pretrained model's value with the fine-tuning's laid over it, key by key."""
+    """Return the pretrained model's value overridden by the fine-tuning's, key by key."""
     if own is None:
         return pretrained
     if isinstance(pretrained, Mapping) and isinstance(own, Mapping):

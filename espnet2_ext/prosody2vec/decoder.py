@@ -1,7 +1,6 @@
 """The mel decoder: prenet, attention LSTM, decoder LSTM and projections."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -19,180 +18,11 @@ from espnet2_ext.prosody2vec.fast.lstm import (
 )
 from espnet2_ext.prosody2vec.memory import DecoderOutput, DecoderState, Memory
 
-# ---------------------------------------------------------------- decoder passes
-# The decoder over whole sequences, with as little as possible inside a loop.
-
-
-def free_pass(
-    decoder: Prosody2VecDecoder,
-    memory: Memory,
-    embedded: torch.Tensor,
-    runner: StepRunner | None = None,
-) -> DecoderOutput:
-    """Return the teacher-forced pass; only the attention and its LSTM stay in a loop.
-
-    Args:
-        decoder: whose weights are used.
-        memory: see there.
-        embedded: (B, S, P) of the prenet.
-        runner: goes through the steps; None for one by one.
-    """
-    attention, encoded = decoder.attention, memory.encoded
-    weight, recurrent, bias = lstm_weights(decoder.attention_lstm)
-    prenet_dim, width = embedded.size(2), encoded.size(2)
-    own, context, shared = weight.split([prenet_dim, width, memory.shared.size(1)], dim=1)
-    gates = over_sequence(
-        torch.cat([own, shared], dim=1), bias, embedded.transpose(0, 1), memory.shared
-    )
-    projected = over_sequence(attention.memory.weight, None, encoded.transpose(0, 1), memory.shared)
-    states, weights = attention_loop(
-        gates,
-        encoded,
-        projected.permute(1, 2, 0),
-        memory.mask,
-        torch.cat([context, recurrent], dim=1),
-        attention.query.weight,
-        attention.location_kernel(),
-        attention.weight.weight,
-        runner,
-    )
-    contexts, hidden = states.split([width, states.size(2) - width], dim=2)
-    mels, stop_logits = _decode(decoder, hidden, contexts, memory.shared)
-    return DecoderOutput(mels, stop_logits, weights.transpose(0, 1))
-
-
-def _decode(
-    decoder: Prosody2VecDecoder, hidden: torch.Tensor, contexts: torch.Tensor, shared: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mels (B, S * r, M) and stop logits (B, S) of sequences, time first."""
-    sequence = torch.cat([hidden, contexts], dim=2)
-    if sequence.device.type == "cpu":
-        weight, recurrent, bias = lstm_weights(decoder.decoder_lstm)
-        decoded = lstm_over_gates(over_sequence(weight, bias, sequence, shared), recurrent)
-    else:
-        decoded = _whole_lstm(decoder.decoder_lstm, [sequence], shared)
-    return _project(decoder, torch.cat([decoded, contexts], dim=2), shared)
-
-
-def _whole_lstm(lstm: nn.LSTM, parts: list[torch.Tensor], shared: torch.Tensor) -> torch.Tensor:
-    """Return hidden states (S, B, H) of [parts ; shared]; cuDNN wants its input in one piece."""
-    steps = len(parts[0])
-    whole = torch.cat([*parts, shared.expand(steps, -1, -1)], dim=2)
-    return lstm(whole.transpose(0, 1))[0].transpose(0, 1)
-
-
-def _project(
-    decoder: Prosody2VecDecoder, features: torch.Tensor, shared: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mels (B, S * r, M) and stop logits (B, S) of features (S, B, H + E)."""
-    weight = torch.cat([decoder.projection.weight, decoder.stop.weight])
-    bias = torch.cat([decoder.projection.bias, decoder.stop.bias])
-    projected = over_sequence(weight, bias, features, shared).transpose(0, 1)
-    mels, stop_logits = projected[:, :, :-1], projected[:, :, -1]
-    return mels.reshape(len(mels), -1, decoder.mel_dim), stop_logits
-
-
-def forced_pass(
-    decoder: Prosody2VecDecoder,
-    memory: Memory,
-    embedded: torch.Tensor,
-    true_units: torch.Tensor,
-    energy_steps: torch.Tensor,
-) -> DecoderOutput:
-    """Return the pass whose attention is given; no loop but the LSTMs' own.
-
-    Args:
-        decoder: whose weights are used.
-        memory: see there.
-        embedded: (B, S, P) of the prenet.
-        true_units: (B, S) never falling; below 0 past an item's end.
-        energy_steps: (K,) steps at which the attention's own choice is computed.
-    """
-    units = true_units.clamp(min=0).t()
-    last_units = torch.cat([torch.zeros_like(units[:1]), units[:-1]])
-    embedded = embedded.transpose(0, 1)
-    contexts = _gather(memory.encoded, units)
-    if embedded.device.type == "cpu":
-        hidden = _lstm_by_unit(decoder.attention_lstm, embedded, memory, last_units)
-        decoded = _lstm_by_unit(decoder.decoder_lstm, hidden, memory, units)
-    else:
-        last = _gather(memory.encoded, last_units)
-        hidden = _whole_lstm(decoder.attention_lstm, [embedded, last], memory.shared)
-        decoded = _whole_lstm(decoder.decoder_lstm, [hidden, contexts], memory.shared)
-    mels, stop_logits = _project(decoder, torch.cat([decoded, contexts], dim=2), memory.shared)
-    log_attention = _own_choice(decoder, memory, hidden, true_units, energy_steps)
-    return DecoderOutput(mels, stop_logits, None, log_attention, energy_steps)
-
-
-def _lstm_by_unit(
-    lstm: nn.LSTM, sequence: torch.Tensor, memory: Memory, units: torch.Tensor
-) -> torch.Tensor:
-    """Return hidden states (S, B, H) of [sequence ; encoded unit ; shared].
-
-    Args:
-        lstm: one layer.
-        sequence: (S, B, I).
-        memory: see there.
-        units: (S, B) the unit beside each step.
-    """
-    weight, recurrent, bias = lstm_weights(lstm)
-    width, encoded_dim = sequence.size(2), memory.encoded.size(2)
-    own, unit, shared = weight.split([width, encoded_dim, memory.shared.size(1)], dim=1)
-    gates = over_sequence(torch.cat([own, shared], dim=1), bias, sequence, memory.shared)
-    gates = gates + at_units(unit, memory.encoded, units)
-    return lstm_over_gates(gates, recurrent)
-
-
-def _gather(encoded: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
-    """Return (S, B, E): the encoded unit of each step."""
-    items = torch.arange(len(encoded), device=encoded.device)
-    return encoded[items, units]
-
-
-def _own_choice(
-    decoder: Prosody2VecDecoder,
-    memory: Memory,
-    hidden: torch.Tensor,
-    true_units: torch.Tensor,
-    energy_steps: torch.Tensor,
-) -> torch.Tensor:
-    """Return (B, K, U): log of the attention, had it been asked at some of the steps.
-
-    What it would have seen of the past is the given alignment's: all on the last unit,
-    and so many steps on each before. Nothing of size S x U is made.
-
-    Args:
-        decoder: whose attention is asked.
-        memory: see there.
-        hidden: (S, B, H) of the attention LSTM.
-        true_units: (B, S).
-        energy_steps: (K,).
-    """
-    num_units = memory.encoded.size(1)
-    # Before the first step the attention stood on unit 0; past an item's end it stays.
-    seen = F.pad(true_units, (1, 0))[:, :-1].cummax(dim=1).values.contiguous()  # (B, S)
-    last = F.one_hot(seen[:, energy_steps], num_units).to(hidden.dtype)
-    # Steps 0 to s saw unit u as often as it stands in seen[0..s], which never falls.
-    units = torch.arange(num_units + 1, device=hidden.device).expand(len(seen), -1)
-    first_step = torch.searchsorted(seen, units.contiguous())  # (B, U + 1)
-    until = torch.minimum(first_step[:, None], energy_steps[:, None] + 1)  # (B, K, U + 1)
-    accumulated = until.diff(dim=2).to(hidden.dtype)
-    energies = decoder.attention.energies(
-        hidden[energy_steps].transpose(0, 1),
-        decoder.attention.memory(memory.expanded())[:, None],
-        last,
-        accumulated,
-        memory.mask[:, None],
-    )
-    return energies.log_softmax(dim=2)
-
-
-# ---------------------------------------------------------------- attention
-# Location-sensitive attention over the repeated-unit memory.
+IMPLEMENTATIONS = ("auto", "reference", "fast", "cuda_graph")
 
 
 class LocationSensitiveAttention(nn.Module):
-    """Additive attention that sees where it looked before.
+    """Additive attention over the memory that also sees its own earlier weights.
 
     Source: [P2V] III-C (Chorowski et al. 2015) and Table II, rows Query FC, Memory FC,
     Location Conv1D (kernel 31, padding 15), Location FC, Weight FC.
@@ -203,9 +33,9 @@ class LocationSensitiveAttention(nn.Module):
     Args:
         query_dim: H of the attention LSTM.
         memory_dim: D.
-        attention_dim: width of the space in which query and memory meet.
+        attention_dim: A, width in which query and memory are added.
         location_channels: filters of the location convolution.
-        location_kernel_size: odd.
+        location_kernel_size: W, odd.
     """
 
     def __init__(
@@ -227,13 +57,13 @@ class LocationSensitiveAttention(nn.Module):
             bias=False,
         )
         self.location = nn.Linear(location_channels, attention_dim, bias=False)
-        # The softmax over units does not see a bias.
+        # A bias would cancel in the softmax over units.
         self.weight = nn.Linear(attention_dim, 1, bias=False)
 
     def location_kernel(self) -> torch.Tensor:
         """Return (A, 2 * W): location convolution and location layer in one, over patches.
 
-        W is the kernel size; the last weights' taps come first, as ``unfold`` has them.
+        The taps of the last weights come first, as in ``unfold``.
         """
         return self.location.weight @ self.location_convolution.weight.flatten(1)
 
@@ -247,11 +77,11 @@ class LocationSensitiveAttention(nn.Module):
     ) -> torch.Tensor:
         """Return unnormalised scores (*, U), minus infinity where the mask is False.
 
-        The leading dimensions may be one step of a batch (B) or some steps of it (B, S).
+        The leading dimensions are one step of a batch (B) or some of its steps (B, S).
 
         Args:
             query: (*, H) hidden state of the attention LSTM.
-            projected_memory: (*, U, A) what ``self.memory`` makes of the memory.
+            projected_memory: (*, U, A) output of ``self.memory``.
             last_weights: (*, U) weights of the step before.
             accumulated_weights: (*, U) sum over all steps before.
             mask: (*, U) True at valid units.
@@ -261,11 +91,6 @@ class LocationSensitiveAttention(nn.Module):
         location = self.location(location).unflatten(0, history.shape[:-2])  # (*, U, A)
         hidden = torch.tanh(self.query(query).unsqueeze(-2) + projected_memory + location)
         return self.weight(hidden).squeeze(-1).masked_fill(~mask, float("-inf"))
-
-
-# ---------------------------------------------------------------- decoder
-
-IMPLEMENTATIONS = ("auto", "reference", "fast", "cuda_graph")
 
 
 class Prenet(nn.Module):
@@ -287,37 +112,38 @@ class Prosody2VecDecoder(nn.Module):
 
     Three ways through the same weights:
 
-    * ``free``: the attention finds its way; a loop over steps ([P2V] III-C).
-    * ``forced``: the context is the memory at the known unit, so both LSTMs run over
-      whole sequences (not in paper).
-    * ``start`` and ``step``: one step at a time, fed by its own output.
+    * ``free``: teacher-forced frames, soft attention; a loop over steps ([P2V] III-C).
+    * ``forced``: the alignment is given as well, so that both LSTMs run over whole sequences
+      (not in paper).
+    * ``start`` and ``step``: one step at a time, for generation.
 
     Source: [P2V] III-C and Table II, rows Attention LSTM, Decoder.
     Table II gives the attention LSTM 1408 "Channels/Nodes", which is taken for its hidden
-    size, as every other row gives what a layer puts out. It is also 512 + 896 (896 is D), so
-    that it could be the width of an input; what the hidden size is would then not be in paper.
-    Deviation: none of these is in paper. A stop logit beside each step (needed to generate);
+    size, as every other row gives the width of an output. It is also 512 + 896 (896 is D), so
+    that it could be the width of an input; the hidden size would then not be in paper.
+    Deviation: none of these is in paper. A stop logit at each step (needed to generate);
     a reduction factor (1 for the paper's 80 outputs a step); dropout in the prenet, as in
-    Tacotron 2, which has it when generating too; the projection reads the context beside the
-    decoder LSTM, as in Tacotron 2; before the first step all attention is on unit 0 and its
-    vector is the context (both are zero in NVIDIA's Tacotron 2, the attention is even over
-    the units in ESPnet's).
+    Tacotron 2, which keeps it when generating; the projection reads the context beside the
+    decoder LSTM, as in Tacotron 2; before the first step all attention is on unit 0, where
+    the speech begins, and its vector is the context (both are zero in NVIDIA's Tacotron 2;
+    in ESPnet's the attention is uniform over the units).
 
     Args:
         encoded_dim: E, width of U2V's output.
         shared_dim: G, width of speaker and prosody vector together; D = E + G.
         mel_dim: M.
-        prenet_dim: width of both prenet layers.
+        prenet_dim: width P of both prenet layers.
         prenet_dropout: of both prenet layers; off in eval mode.
         attention_lstm_units: H of the attention LSTM.
-        attention_dim: see LocationSensitiveAttention.
-        location_channels: see LocationSensitiveAttention.
-        location_kernel_size: see LocationSensitiveAttention.
+        attention_dim: see LocationSensitiveAttention, as for the next two.
+        location_channels: see there.
+        location_kernel_size: see there.
         decoder_lstm_units: H of the decoder LSTM.
         reduction_factor: r, mel frames a step.
-        implementation: of the free pass; same numbers to rounding. ``reference`` goes
-            step by step through autograd; ``fast`` is the loop of attention_loop.py;
-            ``cuda_graph`` replays that loop from captured graphs; ``auto`` is ``fast``.
+        implementation: of the free pass; they agree to rounding. ``reference`` runs step by
+            step through autograd; ``fast`` is the loop of ``fast/attention_loop.py``;
+            ``cuda_graph`` replays that loop from captured CUDA graphs, or runs ``fast`` where
+            capture fails; ``auto`` is ``cuda_graph`` on one GPU and ``fast`` elsewhere.
 
     Raises:
         ValueError: no such implementation.
@@ -371,18 +197,67 @@ class Prosody2VecDecoder(nn.Module):
         last_frames = mels[:, self.reduction_factor - 1 :: self.reduction_factor]
         return torch.cat([torch.zeros_like(last_frames[:, :1]), last_frames[:, :-1]], dim=1)
 
+    # ------------------------------------------------------------ free pass
+
     def free(self, memory: Memory, inputs: torch.Tensor) -> DecoderOutput:
-        """Return the teacher-forced pass in which the attention finds its own way.
+        """Return the teacher-forced pass with soft attention.
 
         Args:
-            memory: see there.
+            memory: of the batch.
             inputs: (B, S, M) of ``step_inputs``.
         """
         embedded = self.prenet(inputs)
         if self.implementation == "reference":
-            return self._step_by_step(memory, embedded)
-        runner = self.graphs if self.implementation == "cuda_graph" else None
-        return free_pass(self, memory, embedded, runner)
+            return self.run_steps(memory, lambda step, _: embedded[:, step], inputs.size(1))
+        attention, encoded, shared = self.attention, memory.encoded, memory.shared
+        weight, recurrent, bias = lstm_weights(self.attention_lstm)
+        own, context, of_shared = weight.split(
+            [embedded.size(2), encoded.size(2), shared.size(1)], dim=1
+        )
+        gates = over_sequence(
+            torch.cat([own, of_shared], dim=1), bias, embedded.transpose(0, 1), shared
+        )
+        projected = over_sequence(attention.memory.weight, None, encoded.transpose(0, 1), shared)
+        states, weights = attention_loop(
+            gates,
+            encoded,
+            projected.permute(1, 2, 0),
+            memory.mask,
+            torch.cat([context, recurrent], dim=1),
+            attention.query.weight,
+            attention.location_kernel(),
+            attention.weight.weight,
+            self._runner(encoded.device.type),
+        )
+        contexts, hidden = states.split([encoded.size(2), states.size(2) - encoded.size(2)], dim=2)
+        sequence = torch.cat([hidden, contexts], dim=2)
+        if sequence.device.type == "cpu":
+            weight, recurrent, bias = lstm_weights(self.decoder_lstm)
+            decoded = lstm_over_gates(over_sequence(weight, bias, sequence, shared), recurrent)
+        else:
+            decoded = _whole_lstm(self.decoder_lstm, [sequence], shared)
+        mels, stop_logits = self._project(decoded, contexts, shared)
+        return DecoderOutput(mels, stop_logits, weights.transpose(0, 1))
+
+    def _runner(self, device_type: str) -> StepRunner | None:
+        """Return what runs the steps of the attention loop; None for one by one."""
+        # The replicas of DataParallel are threads that would capture into the same graphs.
+        is_replica = getattr(self, "_is_replica", False)
+        automatic = self.implementation == "auto" and device_type == "cuda" and not is_replica
+        return self.graphs if automatic or self.implementation == "cuda_graph" else None
+
+    def _project(
+        self, decoded: torch.Tensor, contexts: torch.Tensor, shared: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mels (B, S * r, M) and stop logits (B, S) of (S, B, H) and (S, B, E)."""
+        weight = torch.cat([self.projection.weight, self.stop.weight])
+        bias = torch.cat([self.projection.bias, self.stop.bias])
+        features = torch.cat([decoded, contexts], dim=2)
+        projected = over_sequence(weight, bias, features, shared).transpose(0, 1)
+        mels, stop_logits = projected[:, :, :-1], projected[:, :, -1]
+        return mels.reshape(len(mels), -1, self.mel_dim), stop_logits
+
+    # ------------------------------------------------------------ forced pass
 
     def forced(
         self,
@@ -391,22 +266,64 @@ class Prosody2VecDecoder(nn.Module):
         true_units: torch.Tensor,
         energy_steps: torch.Tensor,
     ) -> DecoderOutput:
-        """Return the pass without a loop: the attention is given, as the frames are.
+        """Return the pass whose alignment is given; no loop but the LSTMs' own.
 
         Args:
-            memory: see there.
+            memory: of the batch.
             inputs: (B, S, M) of ``step_inputs``.
-            true_units: (B, S) index of the unit at each step, never falling; below 0
-                past an item's end.
-            energy_steps: (K,) steps at which the attention's own choice is computed.
+            true_units: (B, S) index of the unit at each step, never decreasing; below 0 past
+                an item's end.
+            energy_steps: (K,) steps at which the attention's own weights are computed.
         """
-        return forced_pass(self, memory, self.prenet(inputs), true_units, energy_steps)
+        units = true_units.clamp(min=0).t()
+        last_units = torch.cat([torch.zeros_like(units[:1]), units[:-1]])
+        embedded = self.prenet(inputs).transpose(0, 1)
+        contexts = _gather(memory.encoded, units)
+        if embedded.device.type == "cpu":
+            hidden = _lstm_by_unit(self.attention_lstm, embedded, memory, last_units)
+            decoded = _lstm_by_unit(self.decoder_lstm, hidden, memory, units)
+        else:
+            last = _gather(memory.encoded, last_units)
+            hidden = _whole_lstm(self.attention_lstm, [embedded, last], memory.shared)
+            decoded = _whole_lstm(self.decoder_lstm, [hidden, contexts], memory.shared)
+        mels, stop_logits = self._project(decoded, contexts, memory.shared)
+        log_attention = self._own_weights(memory, hidden, true_units, energy_steps)
+        return DecoderOutput(mels, stop_logits, None, log_attention, energy_steps)
+
+    def _own_weights(
+        self,
+        memory: Memory,
+        hidden: torch.Tensor,
+        true_units: torch.Tensor,
+        energy_steps: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return (B, K, U) log weights that the attention would have at some of the steps.
+
+        The weights before them are those of the given alignment: all on the last unit, and
+        accumulated as many as there were steps on each. Nothing of size S x U is allocated.
+        """
+        num_units = memory.encoded.size(1)
+        # Before the first step the attention is on unit 0; past an item's end it stays.
+        seen = F.pad(true_units, (1, 0))[:, :-1].cummax(dim=1).values.contiguous()  # (B, S)
+        last = F.one_hot(seen[:, energy_steps], num_units).to(hidden.dtype)
+        # Steps 0 to s saw unit u as often as it stands in seen[0..s], which never decreases.
+        units = torch.arange(num_units + 1, device=hidden.device).expand(len(seen), -1)
+        first_step = torch.searchsorted(seen, units.contiguous())  # (B, U + 1)
+        until = torch.minimum(first_step[:, None], energy_steps[:, None] + 1)  # (B, K, U + 1)
+        accumulated = until.diff(dim=2).to(hidden.dtype)
+        energies = self.attention.energies(
+            hidden[energy_steps].transpose(0, 1),
+            self.attention.memory(memory.expanded())[:, None],
+            last,
+            accumulated,
+            memory.mask[:, None],
+        )
+        return energies.log_softmax(dim=2)
+
+    # ------------------------------------------------------------ single steps
 
     def start(self, memory: Memory) -> DecoderState:
-        """Return the state before the first step: looking at unit 0, all else zero.
-
-        Deviation: not in paper; it is where the speech begins.
-        """
+        """Return the state before the first step."""
         encoded, shared = memory.encoded, memory.shared
         batch, num_units, _ = encoded.shape
         weights = encoded.new_zeros(batch, num_units)
@@ -439,10 +356,37 @@ class Prosody2VecDecoder(nn.Module):
         """
         return self._step(self.prenet(frame), state)
 
+    def run_steps(
+        self,
+        memory: Memory,
+        embed: Callable[[int, torch.Tensor], torch.Tensor],
+        num_steps: int,
+    ) -> DecoderOutput:
+        """Return the free pass step by step.
+
+        Args:
+            memory: of the batch.
+            embed: from a step and the last frame generated (B, M), zeros at first, to the
+                prenet's output (B, P).
+            num_steps: S.
+        """
+        state = self.start(memory)
+        last_frame = memory.encoded.new_zeros(len(memory.encoded), self.mel_dim)
+        frames, stop_logits, weights = [], [], []
+        for step in range(num_steps):
+            group, stop_logit, state = self._step(embed(step, last_frame), state)
+            last_frame = group[:, -1]
+            frames.append(group)
+            stop_logits.append(stop_logit)
+            weights.append(state.weights)
+        return DecoderOutput(
+            torch.cat(frames, dim=1), torch.stack(stop_logits, dim=1), torch.stack(weights, dim=1)
+        )
+
     def _step(
         self, embedded: torch.Tensor, state: DecoderState
     ) -> tuple[torch.Tensor, torch.Tensor, DecoderState]:
-        """Return what ``step`` does, of a frame (B, P) that went through the prenet."""
+        """Return the same as ``step``, of a frame (B, P) after the prenet."""
         hidden, cell = _lstm_step(
             self.attention_lstm,
             torch.cat([embedded, state.context], dim=1),
@@ -474,22 +418,33 @@ class Prosody2VecDecoder(nn.Module):
         )
         return frames, self.stop(features).squeeze(1), state
 
-    def _step_by_step(self, memory: Memory, embedded: torch.Tensor) -> DecoderOutput:
-        """Return the free pass, one step after the other."""
-        state = self.start(memory)
-        frames, stop_logits, weights = [], [], []
-        for frame in embedded.unbind(dim=1):
-            group, stop_logit, state = self._step(frame, state)
-            frames.append(group)
-            stop_logits.append(stop_logit)
-            weights.append(state.weights)
-        return DecoderOutput(
-            torch.cat(frames, dim=1), torch.stack(stop_logits, dim=1), torch.stack(weights, dim=1)
-        )
+
+def _whole_lstm(lstm: nn.LSTM, parts: list[torch.Tensor], shared: torch.Tensor) -> torch.Tensor:
+    """Return hidden states (S, B, H) of [parts ; shared]; cuDNN wants its input in one piece."""
+    whole = torch.cat([*parts, shared.expand(len(parts[0]), -1, -1)], dim=2)
+    return lstm(whole.transpose(0, 1))[0].transpose(0, 1)
+
+
+def _lstm_by_unit(
+    lstm: nn.LSTM, sequence: torch.Tensor, memory: Memory, units: torch.Tensor
+) -> torch.Tensor:
+    """Return hidden states (S, B, H) of [sequence (S, B, I) ; encoded unit ; shared]."""
+    weight, recurrent, bias = lstm_weights(lstm)
+    own, unit, shared = weight.split(
+        [sequence.size(2), memory.encoded.size(2), memory.shared.size(1)], dim=1
+    )
+    gates = over_sequence(torch.cat([own, shared], dim=1), bias, sequence, memory.shared)
+    gates = gates + at_units(unit, memory.encoded, units)
+    return lstm_over_gates(gates, recurrent)
+
+
+def _gather(encoded: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
+    """Return (S, B, E): the encoded unit of each step."""
+    return encoded[torch.arange(len(encoded), device=encoded.device), units]
 
 
 def _constant(lstm: nn.LSTM, shared: torch.Tensor) -> torch.Tensor:
-    """Return (B, 4H): biases and what the shared part of the memory adds at every step."""
+    """Return (B, 4H): the biases and the shared part's share of the gates."""
     weight, _, bias = lstm_weights(lstm)
     return F.linear(shared, weight[:, -shared.size(1) :], bias)
 
@@ -500,14 +455,7 @@ def _lstm_step(
     constant: torch.Tensor,
     state: tuple[torch.Tensor, torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (hidden, cell) after one step of a one-layer LSTM.
-
-    Args:
-        lstm: whose input is [inputs ; shared].
-        inputs: (B, I).
-        constant: (B, 4H) of ``_constant``.
-        state: hidden and cell of the step before.
-    """
+    """Return (hidden, cell) after a step of inputs (B, I), with the gates' constant (B, 4H)."""
     hidden, cell = state
     weight, recurrent, *_ = lstm.all_weights[0]
     gates = times_rows(weight[:, : inputs.size(1)], inputs)

@@ -1,4 +1,4 @@
-"""Speak: step by step, a batch at a time, each item until its own stop token."""
+"""Generation and scheduled sampling: the decoder fed with its own frames."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +9,6 @@ import yaml
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from espnet2_ext.prosody2vec.memory import DecoderOutput, DecoderState, Memory
 
-# ---------------------------------------------------------------- generation
-
 
 @dataclass(frozen=True)
 class GenerationLimits:
@@ -20,12 +18,15 @@ class GenerationLimits:
         stop_threshold: probability of the stop token that ends an item.
         min_frames_per_unit: no stop before this many mel frames for each unit; in whole
             steps, rounded down.
-        max_frames_per_unit: an item is cut here, and counted as not stopped; rounded as well,
-            but never to no step at all.
-        max_last_unit_frames: so many mel frames with the attention on the last unit end an
-            item too, counted as not stopped; 60 are 0.96 s at a hop of 16 ms.
+        max_frames_per_unit: an item is cut here and counted as not stopped; rounded likewise,
+            but at least one step.
+        max_last_unit_frames: an item is cut as well, and counted as not stopped, after so many
+            mel frames with the attention on its last unit; 60 are 0.96 s at a hop of 16 ms.
         backward_units: furthest the attention may move back in a step; None for no limit.
         forward_units: furthest it may move ahead in a step; None for no limit.
+
+    Raises:
+        ValueError: a value is out of range.
     """
 
     stop_threshold: float = 0.5
@@ -50,11 +51,11 @@ class GenerationLimits:
 
     @classmethod
     def from_file(cls, path: str | Path | None) -> "GenerationLimits":
-        """Return the limits of a yaml file, the defaults for what it leaves out or for None.
+        """Return the limits of a yaml file; defaults for what it leaves out, or for None.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it holds anything but limits, or impossible ones; one line.
+            ValueError: it holds anything but limits, or values out of range.
         """
         if not path:
             return cls()
@@ -64,6 +65,19 @@ class GenerationLimits:
             reason = " ".join(str(error).split())
             raise ValueError(f"{path}: no generation limits ({reason})") from error
 
+    def confine(self, state: DecoderState) -> DecoderState:
+        """Return the state with the units out of reach of the last step masked."""
+        if self.backward_units is None and self.forward_units is None:
+            return state
+        units = torch.arange(state.weights.size(1), device=state.weights.device)
+        position = state.weights.argmax(dim=1, keepdim=True)
+        valid = state.memory.mask
+        if self.backward_units is not None:
+            valid = valid & (units >= position - self.backward_units)
+        if self.forward_units is not None:
+            valid = valid & (units <= position + self.forward_units)
+        return replace(state, mask=valid)
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -72,7 +86,7 @@ class Generated:
     Attributes:
         mel: (T, M) normalised, T a multiple of the reduction factor.
         attention: (S, U).
-        is_stopped: whether the stop token ended it, not the limit.
+        is_stopped: whether the stop token ended it, not a limit.
     """
 
     mel: torch.Tensor
@@ -82,19 +96,11 @@ class Generated:
 
 @torch.no_grad()
 def generate(
-    decoder: Prosody2VecDecoder,
-    memory: Memory,
-    limits: GenerationLimits = GenerationLimits(),
+    decoder: Prosody2VecDecoder, memory: Memory, limits: GenerationLimits = GenerationLimits()
 ) -> list[Generated]:
-    """Return one utterance for each item; batching does not change what an item says.
+    """Return one utterance for each item, the same in a batch as alone.
 
-    The decoder must be in eval mode. Steps are shared by the batch, and items that
-    have stopped leave it, so that a long one does not make the others pay.
-
-    Args:
-        decoder: see there.
-        memory: see there.
-        limits: see there.
+    Items that have stopped leave the batch, so that a long one does not make the others pay.
 
     Raises:
         ValueError: the decoder is in train mode.
@@ -115,7 +121,7 @@ def generate(
     is_stopped = [False] * len(active)
     at_end = [0] * len(active)
     for step in range(1, max(max_steps) + 1):
-        group_frames, stop_logit, state = decoder.step(frame, _confine(state, limits))
+        group_frames, stop_logit, state = decoder.step(frame, limits.confine(state))
         frame = group_frames[:, -1]
         stop = (stop_logit.sigmoid() > limits.stop_threshold).tolist()
         position = state.weights.argmax(dim=1).tolist()
@@ -134,49 +140,27 @@ def generate(
                 break
             frame, state = frame[keep], state.items(keep)
     return [
-        Generated(
-            torch.cat(frames[item]),
-            torch.stack(weights[item])[:, :length],
-            is_stopped[item],
-        )
+        Generated(torch.cat(frames[item]), torch.stack(weights[item])[:, :length], is_stopped[item])
         for item, length in enumerate(unit_lengths)
     ]
 
 
-def _confine(state: DecoderState, limits: GenerationLimits) -> DecoderState:
-    """Return the state with the units out of reach of the last step masked."""
-    if limits.backward_units is None and limits.forward_units is None:
-        return state
-    units = torch.arange(state.weights.size(1), device=state.weights.device)
-    position = state.weights.argmax(dim=1, keepdim=True)
-    valid = state.memory.mask
-    if limits.backward_units is not None:
-        valid = valid & (units >= position - limits.backward_units)
-    if limits.forward_units is not None:
-        valid = valid & (units <= position + limits.forward_units)
-    return replace(state, mask=valid)
-
-
-# ---------------------------------------------------------------- scheduled sampling
-# Scheduled sampling: now and then feed the decoder what it said itself.
-
-
 @dataclass(frozen=True)
 class SamplingSchedule:
-    """How likely a step is to be fed its own last frame, by the number of updates done.
+    """Probability that a step is fed the decoder's own last frame, by the number of updates.
 
     Source: [P2V] IV-B names scheduled sampling (Bengio et al. 2015) without a schedule:
     the numbers are not in paper.
 
     Attributes:
         start_updates: probability 0 up to here.
-        end_updates: ``probability`` from here on, a straight line between.
+        end_updates: ``probability`` from here on; linear in between.
         probability: the highest; 0 switches sampling off.
-        mode: ``sequential``, exact, or ``parallel``, in a fraction of the time; see
-            ``sampled_pass`` and ``parallel_sampled_pass``.
+        mode: ``sequential`` (``sampled_pass``), exact, or ``parallel``
+            (``parallel_sampled_pass``), in a fraction of the time.
 
     Raises:
-        ValueError: a probability outside [0, 1], an end before the start, another mode.
+        ValueError: a value is out of range.
     """
 
     start_updates: int = 0
@@ -192,7 +176,6 @@ class SamplingSchedule:
                 f"sampling end_updates {self.end_updates} must be above "
                 f"start_updates {self.start_updates}"
             )
-
         if self.mode not in ("sequential", "parallel"):
             raise ValueError(f"sampling mode must be sequential or parallel: {self.mode!r}")
 
@@ -202,11 +185,7 @@ class SamplingSchedule:
         return self.probability * min(max(progress, 0.0), 1.0)
 
     def run(
-        self,
-        decoder: Prosody2VecDecoder,
-        memory: Memory,
-        inputs: torch.Tensor,
-        probability: float,
+        self, decoder: Prosody2VecDecoder, memory: Memory, inputs: torch.Tensor, probability: float
     ) -> DecoderOutput:
         """Return the pass that ``mode`` names; arguments as for ``sampled_pass``."""
         run = parallel_sampled_pass if self.mode == "parallel" else sampled_pass
@@ -216,45 +195,34 @@ class SamplingSchedule:
 def sampled_pass(
     decoder: Prosody2VecDecoder, memory: Memory, inputs: torch.Tensor, probability: float
 ) -> DecoderOutput:
-    """Return a free pass in which each step of each item may be fed its own last frame.
+    """Return a free pass in which each step may be fed the frame that it produced last.
 
-    Exact and sequential: the fed frame is what this very pass produced. Gradients do
-    not flow through a fed frame, as it replaces data.
+    Sequential. Gradients do not flow through a fed frame, as it replaces data.
 
     Args:
-        decoder: whose ``start`` and ``step`` are used.
-        memory: see there.
+        decoder: of the model.
+        memory: of the batch.
         inputs: (B, S, M) the true frames of ``step_inputs``.
-        probability: of feeding the own frame, drawn per item and step.
+        probability: of feeding the own frame, drawn for each item and step.
     """
     is_own = torch.rand(inputs.shape[:2], device=inputs.device) < probability
-    state = decoder.start(memory)
-    last_frame = torch.zeros_like(inputs[:, 0])
-    frames, stop_logits, weights = [], [], []
-    for step in range(inputs.size(1)):
-        fed = torch.where(is_own[:, step, None], last_frame, inputs[:, step])
-        group, stop_logit, state = decoder.step(fed, state)
-        last_frame = group[:, -1].detach()
-        frames.append(group)
-        stop_logits.append(stop_logit)
-        weights.append(state.weights)
-    return DecoderOutput(
-        torch.cat(frames, dim=1), torch.stack(stop_logits, dim=1), torch.stack(weights, dim=1)
-    )
+
+    def embed(step: int, last_frame: torch.Tensor) -> torch.Tensor:
+        own = last_frame.detach().to(inputs.dtype)
+        return decoder.prenet(torch.where(is_own[:, step, None], own, inputs[:, step]))
+
+    return decoder.run_steps(memory, embed, inputs.size(1))
 
 
 def parallel_sampled_pass(
     decoder: Prosody2VecDecoder, memory: Memory, inputs: torch.Tensor, probability: float
 ) -> DecoderOutput:
-    """Return a free pass fed, here and there, with frames of a first, teacher-forced pass.
+    """Return a free pass fed at random with frames of a first, teacher-forced pass.
 
-    Source: parallel scheduled sampling, Duckworth et al. 2019 (arXiv 1906.04331), with
-    one mixing pass; for transformers Mihaylova and Martins 2019.
-    Deviation: a fed frame was predicted from true frames, not from fed ones, so errors
-    do not build up as in ``sampled_pass``; the loop keeps everything outside that
-    teacher forcing keeps outside, at the price of one pass without gradients.
-
-    Args: as for ``sampled_pass``.
+    Source: parallel scheduled sampling, Duckworth et al. 2019 (arXiv 1906.04331), with one
+    mixing pass; for transformers Mihaylova and Martins 2019.
+    Deviation: a fed frame was predicted from true frames, so that errors do not accumulate as
+    in ``sampled_pass``. Costs one more pass without gradients. Arguments as there.
     """
     is_own = torch.rand(inputs.shape[:2], device=inputs.device) < probability
     with torch.no_grad():

@@ -1,7 +1,7 @@
-"""What encodes units and prosody: U2V, the ECAPA-TDNN prosody encoder, and ESPnet's encoders.
+"""The trained encoders: U2V over units, and prosody encoders over mels.
 
-No result depends on how far a batch is padded, in training mode either; of ESPnet's encoders,
-see ``EspnetProsodyEncoder``.
+Padding changes no result, in training mode either; for ESPnet's encoders see
+``EspnetProsodyEncoder``.
 """
 
 from collections.abc import Sequence
@@ -17,31 +17,26 @@ from espnet2_ext.prosody2vec.fast.lstm import lstm_over_gates
 from espnet2_ext.prosody2vec.memory import length_mask
 
 # ---------------------------------------------------------------- masked batch norm
-# Batch normalisation over real frames only, in one process or in many.
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):
     """Batch normalisation whose statistics, while training, are those of real frames.
 
-    ``nn.BatchNorm1d`` on the real frames of all processes put side by side gives the same
-    output, gradients and running statistics; the state dict is the same too. How far a
-    batch is padded, and over how many processes it is spread, then changes nothing
-    beyond rounding. Statistics are computed in float32 at least, under autocast too, and
-    without waiting for a GPU. Where no frame is padding, one process on a CPU uses
-    PyTorch's own kernels, which are faster.
+    Outputs, gradients, running statistics and state dict are those of ``nn.BatchNorm1d`` on
+    the real frames of all processes put side by side, so that padding and the number of
+    processes change nothing beyond rounding. Statistics are computed in float32 at least,
+    under autocast too, and without waiting for a GPU. Where no frame is padding, one process
+    on a CPU uses PyTorch's own kernels, which are faster.
 
-    In training mode and with more than one process in torch.distributed's default group,
-    the sums are reduced over them, twice in a forward and once in a backward pass. So all
-    processes must run each forward pass in training mode together, and each backward pass
-    (as DistributedDataParallel wants anyway): a process that leaves one out makes the
-    others wait. ESPnet's trainer stops all of them when the first has no batch left. Eval
-    mode, which is also that of frozen layers, never waits for another process. The threads
-    of ``nn.DataParallel`` each see their own part of a batch, as with ``nn.BatchNorm1d``.
+    In training mode with more than one process in torch.distributed's default group, sums are
+    reduced over them, twice in a forward and once in a backward pass: all processes must run
+    these together, as DistributedDataParallel wants anyway, or the others wait. (ESPnet's
+    trainer stops all of them when the first has no batch left.) Eval mode, which is also that
+    of frozen layers, never waits for another process. The threads of ``nn.DataParallel`` each
+    see their own part of a batch, as with ``nn.BatchNorm1d``.
 
-    Source: Ioffe and Szegedy 2015, Algorithm 1. Deviation: SpeechBrain's ECAPA-TDNN, as
-    most, counts the padding.
-
-    Args: those of ``nn.BatchNorm1d``.
+    Source: Ioffe and Szegedy 2015, Algorithm 1. Deviation: SpeechBrain's ECAPA-TDNN, like
+    most, counts the padding. Arguments as for ``nn.BatchNorm1d``.
     """
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -52,8 +47,8 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
             mask: (B, 1, T), 1 at real frames and 0 at the others; None where all are real.
 
         Raises:
-            ValueError: while training, a single frame, which has no variance (one beside
-                padding is not noticed: it becomes the bias); or another number of dimensions.
+            ValueError: another number of dimensions; or a single frame while training, which
+                has no variance (one beside padding is not detected: it becomes the bias).
         """
         from_batch = self.training or self.running_mean is None
         shared = self.training and _num_processes() > 1
@@ -74,7 +69,7 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
 
     @torch.no_grad()
     def _update(self, count: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> None:
-        """Move the running statistics towards a batch's, the variance without bias."""
+        """Update the running statistics, the variance without bias."""
         assert self.num_batches_tracked is not None
         assert self.running_mean is not None and self.running_var is not None
         self.num_batches_tracked.add_(1)
@@ -101,14 +96,7 @@ class _Normalise(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return normalised frames (B, C, T), their count (1,), mean and variance (C,).
 
-        Args:
-            ctx: keeps what the backward pass needs.
-            frames: (B, C, T).
-            mask: (B, 1, T).
-            weight: (C,), or None.
-            bias: (C,), or None.
-            eps: added to the variance.
-            shared: whether the statistics are those of all processes.
+        ``shared`` is whether the statistics are those of all processes.
         """
         output_dtype = torch.promote_types(frames.dtype, mask.dtype)
         dtype = torch.promote_types(frames.dtype, torch.float32)
@@ -165,7 +153,7 @@ class _Normalise(torch.autograd.Function):
 
 
 def _all_real(mask: torch.Tensor | None) -> bool:
-    """Return whether no frame is padding; False where looking would mean waiting for a GPU."""
+    """Return whether no frame is padding; False where that would mean waiting for a GPU."""
     return mask is None or (mask.device.type == "cpu" and bool(mask.all()))
 
 
@@ -177,14 +165,13 @@ def _num_processes() -> int:
 
 
 def _over_processes(sums: torch.Tensor, shared: bool) -> torch.Tensor:
-    """Return the sums over all processes, in place, or as they are."""
+    """Return the sums, reduced in place over all processes if shared."""
     if shared:
         distributed.all_reduce(sums)
     return sums
 
 
-# ---------------------------------------------------------------- ecapa
-# The blocks of ECAPA-TDNN, with masks: padding changes no embedding, in training mode either.
+# ---------------------------------------------------------------- prosody encoder
 
 
 class TdnnBlock(nn.Module):
@@ -229,7 +216,7 @@ class Res2NetBlock(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale channels by what their mean over valid frames says."""
+    """Channel gates from the mean over valid frames."""
 
     def __init__(self, channels: int, bottleneck: int):
         super().__init__()
@@ -269,8 +256,8 @@ class AttentiveStatisticsPooling(nn.Module):
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         mean, deviation = _weighted_statistics(hidden, mask / mask.sum(dim=2, keepdim=True))
-        # The convolution of frame, mean and deviation side by side; what it makes of the
-        # two that are the same at all frames is computed once.
+        # A convolution of frame, mean and deviation side by side; its part over the two that
+        # are the same at all frames is computed once.
         of_frame, of_utterance = self.tdnn.convolution.weight.split(
             [hidden.size(1), 2 * hidden.size(1)], dim=1
         )
@@ -293,47 +280,43 @@ def _weighted_statistics(
     return mean, variance.clamp(min=floor).sqrt()
 
 
-# ---------------------------------------------------------------- prosody encoder
-
 InputNormalization = Literal["none", "level", "mean", "mean_variance"]
 
 SMALLEST_DEVIATION = 1.0e-3
-"""Of a band over an utterance; a masked or silent band stays as flat as it is."""
+"""Floor for a band's deviation over an utterance, such as that of a masked band."""
 
 
 class ProsodyEncoder(nn.Module):
-    """One vector an utterance that carries what units and speaker vector do not.
+    """ECAPA-TDNN: one vector an utterance, for what units and speaker vector do not carry.
 
     Source: [P2V] III-B and Fig. 2: ECAPA-TDNN, channels 1024, kernel 3, dilations 2 3 4,
     192 dimensions, randomly initialised; "the same as the speaker encoder".
     Deviation: convolutions see zeros past an utterance's end (SpeechBrain's reflect the
-    padded batch) and batch normalisation real frames only (SpeechBrain's the padding too).
-    So padding changes neither vectors nor gradients nor running statistics, in training
-    mode either, and in eval mode a batch gives what each utterance gives alone.
+    padded batch) and batch normalisation real frames only, so that padding changes neither
+    vectors nor gradients nor running statistics.
     The aggregation is 1536 wide, as in the ECAPA-TDNN paper, whose 0.87 % equal error rate
-    [P2V] III-B quotes; the speaker encoder that is used here, SpeechBrain's published one,
-    has 3072 (``conf/tuning/train_p2v_aggregation3072.yaml``). The paper does not say which;
-    nor the first layer's kernel of 5, the attention's width and the bottleneck's, which both
-    have in common.
+    [P2V] III-B quotes; the speaker encoder used here, SpeechBrain's published one, has 3072
+    (``conf/tuning/train_p2v_aggregation3072.yaml``). The paper does not say which; nor the
+    first layer's kernel of 5, the attention's width and the bottleneck's, which both share.
 
     Args:
         mel_dim: M of the input.
-        channels: width of the first layer and of the three blocks.
+        channels: width of the first layer and of the blocks.
         kernel_size: of the blocks.
         dilations: one block each.
-        aggregation_channels: width after the three blocks are put together.
+        aggregation_channels: width after the outputs of the blocks are concatenated.
         attention_channels: of the pooling.
         bottleneck_channels: of the squeeze-excitation.
         res2net_scale: channel groups of a block.
         output_dim: width of the vector.
-        input_normalization: what is taken off each utterance: ``level``, the mean of all
-            bands and frames (one number); ``mean``, that of each band; ``mean_variance``,
-            the deviation of each band too. The voice's level and much of its timbre are
-            there, which then need not be told from emotion; so is the pitch, but not in the
-            level. Not in paper; SpeechBrain's ECAPA-TDNN takes the mean off.
+        input_normalization: what each utterance is normalised by: ``level``, the mean over all
+            bands and frames (one number); ``mean``, that of each band; ``mean_variance``, the
+            deviation of each band too. These carry the voice's level and much of its timbre,
+            but the level alone not its pitch. Not in paper; SpeechBrain's ECAPA-TDNN subtracts
+            the mean.
 
     Raises:
-        ValueError: an input_normalization that there is not.
+        ValueError: no such input_normalization.
     """
 
     def __init__(
@@ -387,14 +370,9 @@ class ProsodyEncoder(nn.Module):
 
 
 def _normalised(mels: torch.Tensor, mask: torch.Tensor, choice: str) -> torch.Tensor:
-    """Return mels (B, M, T) less what the choice takes off each utterance.
+    """Return mels (B, M, T) after ProsodyEncoder's input_normalization.
 
-    ESPnet's UtteranceMVN counts the padding into the deviation, so that it would depend on
-    the batch.
-
-    Args:
-        mels: zero where the mask (B, 1, T) is.
-        choice: of ProsodyEncoder's input_normalization.
+    ESPnet's UtteranceMVN counts the padding into the deviation.
     """
     if choice == "none":
         return mels
@@ -474,16 +452,15 @@ class UnitEncoder(nn.Module):
     """Embedding, convolutions and a bidirectional LSTM over de-duplicated units.
 
     Source: [P2V] III-A and Table II, rows U2V.
-    Deviation: the paper names no normalisation or dropout between convolutions; layer
-    normalisation is used because it sees one position only, so that padding cannot
-    change a result even while training.
+    Deviation: the paper names no normalisation or dropout between convolutions. Layer
+    normalisation sees one position only, so that padding cannot change a result.
 
     Args:
-        num_units: size of the k-means vocabulary; ids run from 0 to num_units - 1.
+        num_units: size of the k-means vocabulary.
         channels: width of the embedding and of every convolution.
         kernel_size: of every convolution, odd.
-        num_convolutions: how many.
-        lstm_units: H of the LSTM in each direction; the output width is twice that.
+        num_convolutions: number of layers.
+        lstm_units: H of the LSTM in each direction; the output is 2H wide.
         dropout: after every convolution.
     """
 
@@ -512,7 +489,7 @@ class UnitEncoder(nn.Module):
         """Return (B, U, 2H), zero past each item's end.
 
         Args:
-            units: (B, U) ids; any value stands past the lengths.
+            units: (B, U) ids from 0 to num_units - 1; anything past the lengths.
             unit_lengths: (B,) at least 1 each.
         """
         mask = length_mask(unit_lengths, units.size(1))[:, :, None]
@@ -531,24 +508,21 @@ class UnitEncoder(nn.Module):
         return encoded
 
     def _both_directions(self, hidden: torch.Tensor, unit_lengths: torch.Tensor) -> torch.Tensor:
-        """Return (B, U, 2H) of the LSTM, its second half backward from each item's own end.
+        """Return (B, U, 2H) of the LSTM, the second half backward from each item's own end.
 
-        On a CPU PyTorch runs packed sequences step by step through autograd, which takes
-        several times as long.
+        Several times as fast as PyTorch's packed sequences, which on a CPU run step by step
+        through autograd.
         """
         positions = torch.arange(hidden.size(1), device=hidden.device)
         mirrored = unit_lengths[:, None] - 1 - positions
         mirrored = torch.where(mirrored < 0, positions, mirrored)  # padding stays where it is
         outputs = []
-        for suffix in ("", "_reverse"):
-            weight, recurrent, bias, other_bias = (
-                getattr(self.lstm, name + suffix)
-                for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-            )
-            sequence = _reordered(hidden, mirrored) if suffix else hidden
+        for weights, is_backward in zip(self.lstm.all_weights, (False, True), strict=True):
+            weight, recurrent, bias, other_bias = weights
+            sequence = _reordered(hidden, mirrored) if is_backward else hidden
             gates = F.linear(sequence, weight, bias + other_bias).transpose(0, 1)
             output = lstm_over_gates(gates, recurrent).transpose(0, 1)
-            outputs.append(_reordered(output, mirrored) if suffix else output)
+            outputs.append(_reordered(output, mirrored) if is_backward else output)
         return torch.cat(outputs, dim=2)
 
 

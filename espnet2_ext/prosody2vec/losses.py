@@ -1,24 +1,21 @@
-"""What Prosody2Vec minimises, each over valid positions only."""
+"""The losses of Prosody2Vec, over valid positions only, and the alignment that they refer to.
+
+De-duplicated units keep their durations, counted in frames of the upstream that they were
+clustered from. So the unit under every mel frame is known without training; not in paper.
+"""
 
 import torch
 from torch.nn import functional as F
 
 from espnet2_ext.prosody2vec.memory import length_mask
 
-# ---------------------------------------------------------------- losses
-
 
 def mel_loss(
     predicted: torch.Tensor, target: torch.Tensor, mel_lengths: torch.Tensor
 ) -> torch.Tensor:
-    """Return the mean squared error over valid frames and bands, a scalar.
+    """Return the mean squared error over valid frames and bands of (B, T, M), a scalar.
 
     Source: [P2V] IV-B.
-
-    Args:
-        predicted: (B, T, M).
-        target: (B, T, M).
-        mel_lengths: (B,).
     """
     mask = length_mask(mel_lengths, target.size(1))[:, :, None]
     error = ((predicted - target) * mask).square().sum()
@@ -28,12 +25,9 @@ def mel_loss(
 def stop_loss(
     stop_logits: torch.Tensor, step_lengths: torch.Tensor, positive_weight: float
 ) -> torch.Tensor:
-    """Return the binary cross-entropy of "this is the last step", a scalar; not in paper.
+    """Return the binary cross-entropy of "this is the last step" (B, S), a scalar; not in paper.
 
-    Args:
-        stop_logits: (B, S).
-        step_lengths: (B,).
-        positive_weight: weight of the one positive step of an utterance.
+    ``positive_weight`` is that of the one positive step of an utterance.
     """
     steps = stop_logits.size(1)
     target = F.one_hot(step_lengths - 1, steps).to(stop_logits.dtype)
@@ -88,14 +82,6 @@ def energy_loss(log_attention: torch.Tensor, true_units: torch.Tensor) -> torch.
     return -(chosen * valid).sum() / valid.sum().clamp(min=1)
 
 
-# ---------------------------------------------------------------- alignment
-# The alignment that comes free: which unit every decoder step belongs to.
-#
-# De-duplicated units keep their run lengths, counted in frames of the upstream they
-# were clustered from; so the unit under every mel frame is known without training.
-# Not in paper.
-
-
 def true_unit_of_step(
     unit_durations: torch.Tensor,
     unit_lengths: torch.Tensor,
@@ -109,18 +95,17 @@ def true_unit_of_step(
 ) -> torch.Tensor:
     """Return (B, S) index of the unit spoken at the centre of each step, -1 past the end.
 
-    Upstream frame i is centred at ``unit_offset_samples + i * unit_stride_samples``; a
-    step takes the unit of the frame whose centre is nearest to its own.
+    Upstream frame i is centred at ``unit_offset_samples + i * unit_stride_samples``; a step
+    takes the unit of the frame with the nearest centre.
 
     Args:
-        unit_durations: (B, U) run lengths in upstream frames; ignored past unit_lengths.
+        unit_durations: (B, U) in upstream frames; ignored past unit_lengths.
         unit_lengths: (B,).
         step_lengths: (B,) decoder steps of each item.
-        num_steps: S, those of the padded batch.
-        samples_per_step: hop of the mel times the reduction factor; (B, 1) where items
-            are stretched in time.
-        first_step_centre_samples: centre of step 0; (r - 1) / 2 hops for a centred mel;
-            (B, 1) where items are stretched in time.
+        num_steps: S of the padded batch.
+        samples_per_step: hop of the mel times the reduction factor; (B, 1) where items are
+            stretched in time, as for the next.
+        first_step_centre_samples: centre of step 0; (r - 1) / 2 hops for a centred mel.
         unit_stride_samples: samples between upstream frames.
         unit_offset_samples: centre of upstream frame 0.
     """
@@ -131,7 +116,7 @@ def true_unit_of_step(
     centres = first_step_centre_samples + steps * samples_per_step
     frames = ((centres - unit_offset_samples) / unit_stride_samples).round().long().clamp(min=0)
     frames = frames.expand(len(ends), -1).contiguous()
-    # The first unit whose end lies beyond the frame holds it.
+    # A frame belongs to the first unit that ends after it.
     index = torch.searchsorted(ends, frames, right=True)
     index = torch.minimum(index, (unit_lengths - 1)[:, None])
     return index.masked_fill(steps[None, :] >= step_lengths[:, None], -1)

@@ -1,4 +1,4 @@
-"""The mel-spectrogram of the 16 kHz HiFi-GAN vocoder, identical in a batch and alone."""
+"""Mel spectrograms: the frontend and the augmentations, the same in a batch as alone."""
 
 import math
 
@@ -9,8 +9,6 @@ from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch import nn
 
 from espnet2_ext.prosody2vec.memory import length_mask
-
-# ---------------------------------------------------------------- features
 
 LOG_MEL_FLOOR = math.log(1.0e-5)
 
@@ -93,10 +91,6 @@ class HifiGanMel(torch.nn.Module):
         return speech.gather(1, position)
 
 
-# ---------------------------------------------------------------- mel input
-# What a model hears: normalised mels of the audio, or of mels that were kept.
-
-
 def normalised_mels(
     features: HifiGanMel,
     normalize: nn.Module | None,
@@ -112,7 +106,7 @@ def normalised_mels(
         normalize: ESPnet's GlobalMVN, or None.
         speech: (B, N); or None where feats are given.
         speech_lengths: (B,).
-        feats: (B, T, M) what ``features`` gave; or None.
+        feats: (B, T, M) precomputed by ``features``; or None.
         feats_lengths: (B,).
 
     Raises:
@@ -132,22 +126,18 @@ def normalised_mels(
     return mels, mel_lengths
 
 
-# ---------------------------------------------------------------- tempo
-# Stretch mels in time without changing their units, so that tempo must come from prosody.
-#
-# Fast speech has fewer frame-wise units than slow speech of the same words, so a decoder
-# can read the tempo off the units and need not ask the prosody vector; given the units of
-# a neutral sentence and the prosody of a fast one, it then speaks at the neutral tempo.
-# Not in paper: [P2V] IV-B perturbs the speed of the audio, units with it.
-
-
 def stretch_mels(
     mels: torch.Tensor, mel_lengths: torch.Tensor, factors: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return mels (B, T', M) that last ``factors`` times as long, and their lengths (B,).
 
-    Linear interpolation between frames, each item within its own frames: frame t of the
-    result stands where frame t / factor stood. Pitch and formants stay.
+    Time-stretch augmentation of the mels but not of their units; not in paper ([P2V] IV-B
+    perturbs the speed of the audio, units with it). Fast speech has fewer units than slow
+    speech of the same words, so that a decoder can read the tempo off the units and ignore the
+    prosody vector; it would then speak a neutral sentence in fast prosody at neutral tempo.
+
+    Frames are interpolated linearly, each item within its own frames: frame t of the result
+    stands where frame t / factor stood. Pitch and formants stay.
 
     Args:
         mels: (B, T, M).
@@ -172,25 +162,20 @@ def stretch_mels(
 
 
 def draw_factors(count: int, widest: float, device: torch.device) -> torch.Tensor:
-    """Return (count,) factors between 1 / widest and widest, even on a logarithmic scale."""
+    """Return (count,) factors between 1 / widest and widest, log-uniform."""
     exponent = 2.0 * torch.rand(count, device=device) - 1.0
     return torch.as_tensor(widest, device=device) ** exponent
-
-
-# ---------------------------------------------------------------- prosody crop
-# A random stretch of each mel for the prosody encoder, so that it cannot hear the whole.
-#
-# At conversion the prosody comes from another sentence, often of another length. A vector
-# of the whole utterance may tell its length and its words, which are then of no use; one
-# of a part can only tell what holds for the rest too. Not in paper.
 
 
 def crop_mels(
     mels: torch.Tensor, mel_lengths: torch.Tensor, frames: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mels (B, T', M), T' at most ``frames``, zero past the end, and lengths (B,).
+    """Return a random crop of each mel (B, T', M), T' at most ``frames``, and lengths (B,).
 
-    Each item's stretch starts anywhere within it; items that are shorter stay whole.
+    Items that are shorter stay whole. Not in paper: at conversion the prosody comes from
+    another sentence, often of another length. The vector of a whole utterance may encode its
+    length and its words, which are then of no use; that of a crop only what holds for the rest
+    too.
 
     Args:
         mels: (B, T, M).
@@ -207,47 +192,38 @@ def crop_mels(
     return mels.gather(1, chosen).masked_fill(~mask, 0.0), lengths
 
 
-# ---------------------------------------------------------------- specaugment
-# SpecAugment with a width and a position for each mask.
-#
-# Source: D. S. Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
-#     Recognition", Interspeech 2019, section 2; [P2V] IV-B: "two frequency masks (maximum width
-#     of 50)".
-
-
 class SpecAugment(SpecAug):
     """ESPnet's SpecAug (the same options, the same time warp) with masks drawn as in Park et al.
 
     ESPnet draws all positions of a batch below ``D - widest mask of the batch``: with widths up
-    to 50 of 80 bands the upper bands are hardly ever masked, the fewer the larger the batch.
+    to 50 of 80 bands the upper bands are hardly ever masked, the less the larger the batch.
     Here every mask has its own width f, uniform over the integers of its range, and its own
     position, uniform over all ``D - f + 1`` places where it fits.
 
-    Ranges are read as ESPnet reads them, the upper end left out: Park's F = 50 is
+    Ranges are read as ESPnet reads them, without the upper end: Park's F = 50 is
     ``freq_mask_width_range: [0, 51]``. An integer N stands for ``[0, N]``. D is the number of
     bands for frequency masks and the utterance's own number of frames for time masks;
-    ``time_mask_width_ratio_range`` counts in utterance lengths, rounded down. A mask that is
-    wider than D covers all of it.
+    ``time_mask_width_ratio_range`` counts in utterance lengths, rounded down. A mask wider than
+    D covers all of it. Masked places become 0, the mean of normalised mels; with
+    ``replace_with_zero: false`` the utterance's mean.
 
-    How many random numbers are drawn depends on the number of utterances and masks only, so
-    that under one seed an utterance's masks do not depend on how far the batch is padded (time
-    warp apart).
+    The number of random draws depends on the number of utterances and masks only, so that
+    under one seed an utterance's masks do not depend on the padding (time warp apart).
 
+    Source: D. S. Park et al., "SpecAugment", Interspeech 2019, section 2; [P2V] IV-B: "two
+    frequency masks (maximum width of 50)".
     Deviation: Park writes f0 in [0, D - f). Over integers that would never mask the topmost
-        band, which f0 = D - f does; that place is drawn too.
+    band, which f0 = D - f does; that place is drawn too.
     """
 
     def forward(
         self, x: torch.Tensor, x_lengths: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return (B, T, M) with masked places filled, not in place, and the lengths as given.
+        """Return masked mels (B, T, M), not in place, and the lengths as given.
 
         Args:
             x: mels (B, T, M).
-            x_lengths: (B,) frames; None: all are T long. Frames past the end are not touched.
-
-        Masked places become 0, which is the mean of normalised mels; with
-        ``replace_with_zero: false`` the utterance's mean.
+            x_lengths: (B,) frames; None: all are T long. Padding is not touched.
         """
         if self.time_warp is not None:
             x, x_lengths = self.time_warp(x, x_lengths)
@@ -257,42 +233,36 @@ class SpecAugment(SpecAug):
         else:
             lengths = x_lengths.to(x.device)
         inside = length_mask(lengths, frames)[:, :, None]
-        if self.freq_mask is not None:
-            widths = self.freq_mask.mask_width_range
-            low, high = (torch.full_like(lengths, width) for width in widths)
-            mask = drawn_mask(
-                low, high, torch.full_like(lengths, bands), bands, self.freq_mask.num_mask
-            )
-            value = _fill_value(x, inside, self.freq_mask.replace_with_zero)
-            x = torch.where(mask[:, None, :] & inside, value, x)
-        if self.time_mask is not None:
-            if isinstance(self.time_mask, MaskAlongAxisVariableMaxWidth):
-                ratios = self.time_mask.mask_width_ratio_range
+        for axis, masks in ((2, self.freq_mask), (1, self.time_mask)):
+            if masks is None:
+                continue
+            sizes = lengths if axis == 1 else torch.full_like(lengths, bands)
+            if isinstance(masks, MaskAlongAxisVariableMaxWidth):
+                ratios = masks.mask_width_ratio_range
                 low, high = ((lengths.double() * ratio).floor().long() for ratio in ratios)
             else:
-                widths = self.time_mask.mask_width_range
-                low, high = (torch.full_like(lengths, width) for width in widths)
-            mask = drawn_mask(low, high, lengths, frames, self.time_mask.num_mask)
-            value = _fill_value(x, inside, self.time_mask.replace_with_zero)
-            x = torch.where(mask[:, :, None] & inside, value, x)
+                low, high = (torch.full_like(lengths, w) for w in masks.mask_width_range)
+            mask = _draw_mask(low, high, sizes, x.size(axis), masks.num_mask)
+            value = _fill_value(x, inside, masks.replace_with_zero)
+            x = torch.where(mask.unsqueeze(3 - axis) & inside, value, x)
         return x, x_lengths
 
 
-def drawn_mask(
+def _draw_mask(
     low: torch.Tensor, high: torch.Tensor, sizes: torch.Tensor, max_size: int, num_mask: int
 ) -> torch.Tensor:
-    """Return (B, max_size) bool, True where at least one of an item's masks lies.
+    """Return (B, max_size) bool, True under at least one of an item's masks.
 
     Args:
         low: (B,) least width of a mask.
         high: (B,) widths lie below it; where it is not above low, the width is low.
-        sizes: (B,) places of the axis; masks lie inside of them.
-        max_size: width of the padded axis.
+        sizes: (B,) length of the axis; masks lie inside.
+        max_size: length of the padded axis.
         num_mask: masks an item, which may overlap.
     """
     low, high, sizes = low[:, None], high[:, None], sizes[:, None]
-    # torchaudio's mask_along_axis_iid draws real numbers and rounds width and position down
-    # separately: start D - width never comes, the one before it half as often as the others.
+    # torchaudio's mask_along_axis_iid rounds width and position down separately: start D - width
+    # never comes, the one before it half as often as the others.
     width = low + _uniform_below((high - low).clamp(min=1), num_mask)
     width = torch.minimum(width, sizes)
     start = _uniform_below(sizes - width + 1, num_mask)
@@ -304,7 +274,7 @@ def drawn_mask(
 def _uniform_below(bounds: torch.Tensor, num_mask: int) -> torch.Tensor:
     """Return (B, num_mask) integers from 0 to bounds - 1, bounds (B, 1) or (B, num_mask).
 
-    ``torch.randint`` takes one bound for all. The remainder favours no value by more than
+    ``torch.randint`` takes one bound for all. The bias of the remainder is below
     ``bounds / 2**62``.
     """
     draws = torch.randint(2**62, (bounds.size(0), num_mask), device=bounds.device)

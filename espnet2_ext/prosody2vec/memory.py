@@ -1,19 +1,27 @@
-"""What the decoder reads: a vector for every unit, and what is the same at all of them."""
+"""What goes into and comes out of the decoder: the memory, the state of a step, the outputs."""
 
 from dataclasses import dataclass, fields
 
 import torch
 
-# ---------------------------------------------------------------- memory
+
+def length_mask(lengths: torch.Tensor, max_length: int) -> torch.Tensor:
+    """Return (B, max_length) bool, True inside each item; never waits for a GPU.
+
+    Args:
+        lengths: (B,) valid positions of each item.
+        max_length: width of the padded batch.
+    """
+    return torch.arange(max_length, device=lengths.device)[None, :] < lengths[:, None]
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The memory of a batch, in the two parts that cost differently.
+    """The memory of a batch, in two parts.
 
-    Speaker and prosody vectors stand beside every unit ([P2V] Fig. 1), so any weighted
-    mean over units leaves them as they are: what a layer makes of them is computed once
-    an utterance instead of once a frame.
+    Speaker and prosody vectors stand beside every unit ([P2V] Fig. 1), so that any weighted
+    mean over units leaves them as they are: what a layer makes of them is computed once an
+    utterance instead of once a frame.
 
     Attributes:
         encoded: (B, U, E) of U2V, zero past each item's end.
@@ -27,34 +35,12 @@ class Memory:
 
     def expanded(self) -> torch.Tensor:
         """Return (B, U, E + G), the memory as the paper draws it."""
-        return torch.cat([self.encoded, self.beside(self.encoded)], dim=2)
-
-    def beside(self, sequence: torch.Tensor) -> torch.Tensor:
-        """Return (B, N, G): the shared part repeated along a sequence (B, N, *)."""
-        return self.shared[:, None].expand(-1, sequence.size(1), -1)
+        shared = self.shared[:, None].expand(-1, self.encoded.size(1), -1)
+        return torch.cat([self.encoded, shared], dim=2)
 
     def items(self, rows: torch.Tensor | list[int] | slice) -> "Memory":
         """Return the memory of some items of the batch."""
         return Memory(self.encoded[rows], self.shared[rows], self.mask[rows])
-
-
-# ---------------------------------------------------------------- masks
-# Length masks, made of tensors (no host synchronisation).
-
-
-def length_mask(lengths: torch.Tensor, max_length: int) -> torch.Tensor:
-    """Return (B, max_length) bool, True where a position lies inside its item.
-
-    Args:
-        lengths: (B,) number of valid positions of each item.
-        max_length: width of the padded batch.
-    """
-    positions = torch.arange(max_length, device=lengths.device)
-    return positions[None, :] < lengths[:, None]
-
-
-# ---------------------------------------------------------------- decoder state
-# What goes into and comes out of the decoder's passes and single steps.
 
 
 @dataclass(frozen=True)
@@ -64,10 +50,10 @@ class DecoderOutput:
     Attributes:
         mels: (B, S * r, M) normalised.
         stop_logits: (B, S).
-        attention: (B, S, U) weights of the free pass; None in the forced pass, where
-            they are what was given.
-        log_attention: (B, K, U) log of what the attention itself would have done, at
-            ``energy_steps`` only; None in the free pass.
+        attention: (B, S, U) weights of the free pass; None in the forced pass, where they are
+            given.
+        log_attention: (B, K, U) log weights that the attention itself would have had at
+            ``energy_steps``; None in the free pass.
         energy_steps: (K,) step indices; None in the free pass.
     """
 
@@ -83,9 +69,9 @@ class DecoderState:
     """Everything a step needs of the steps before it, for a batch of B items."""
 
     memory: Memory
-    mask: torch.Tensor  # (B, U) units the next step may look at
+    mask: torch.Tensor  # (B, U) units that the next step may attend to
     projected_memory: torch.Tensor  # (B, U, A)
-    attention_constant: torch.Tensor  # (B, 4H) gates' part that no step changes
+    attention_constant: torch.Tensor  # (B, 4H) the gates' part that is the same at all steps
     decoder_constant: torch.Tensor  # (B, 4H) the same of the decoder LSTM
     attention_hidden: torch.Tensor  # (B, H)
     attention_cell: torch.Tensor  # (B, H)

@@ -1,4 +1,4 @@
-"""Prosody2Vec as ESPnet's trainer sees it."""
+"""The Prosody2Vec model behind the interface of ESPnet's trainer."""
 
 import torch
 from espnet2.torch_utils.device_funcs import force_gatherable
@@ -24,38 +24,40 @@ from espnet2_ext.prosody2vec.memory import DecoderOutput, Memory, length_mask
 class Prosody2VecModel(AbsESPnetModel):
     """Reconstruct a mel from units, another utterance's speaker vector and a prosody vector.
 
-    Source: [P2V] III and Fig. 1. The HuBERT unit encoder and the speaker encoder are
-    frozen in the paper; here their outputs are data, computed once.
+    Source: [P2V] III and Fig. 1. HuBERT and the speaker encoder are frozen in the paper; here
+    their outputs are data, computed once.
 
     Args:
         features: waveform to mel.
-        normalize: mel to normalised mel and back (ESPnet's GlobalMVN); None for neither.
+        normalize: mel to normalised mel and back (ESPnet's GlobalMVN); or None.
         prosody_augmentation: SpecAugment on the prosody encoder's input only (what it is
             applied to is not in paper); or None.
         unit_encoder: U2V.
-        prosody_encoder: see there.
-        decoder: see there; its memory is units, speaker and prosody side by side.
-        unit_stride_samples: samples between the frames that the run lengths count.
+        prosody_encoder: normalised mels to the prosody vector.
+        decoder: of the memory of units, speaker and prosody vectors.
+        unit_stride_samples: samples between the upstream frames that unit durations count.
         unit_offset_samples: centre of the first of those frames.
-        forced_alignment_updates: training updates with the alignment given before the
-            attention is set free; 0 in the paper's configuration.
-        guided_attention_weight: of the penalty on attention far from the known unit in
-            the free pass; 0 in the paper's configuration.
-        energy_weight: of the attention's own cross-entropy in the forced pass.
-        energy_share: share of steps at which that is computed.
-        energy_steps_max: never at more, so that memory grows with the length and not with
-            its square.
+        forced_alignment_updates: training updates with a given alignment before soft
+            attention; 0 in the paper's configuration.
+        guided_attention_weight: of the penalty on soft attention far from the known unit; 0
+            in the paper's configuration.
+        energy_weight: of the attention's cross-entropy while the alignment is given.
+        energy_share: share of the steps at which that is computed.
+        energy_steps_max: and at most so many, so that memory is linear in the length.
         stop_weight: of the stop loss.
         stop_positive_weight: weight of the last step within the stop loss.
         scheduled_sampling: fields of SamplingSchedule.
-        tempo_stretch: while training, each mel is stretched in time by a factor between
-            1 over this and this, its units kept (see tempo.py); 1 in the paper's
-            configuration.
-        prosody_crop_frames: while training, the prosody encoder gets a random stretch
-            of so many mel frames (see prosody_crop.py); None for all, as in the paper.
-        frozen_batch_norm: batch normalisation keeps the statistics that it has, in
-            training too. For fine-tuning on little data, whose batches of like length
-            are of like emotion: what they have in common would be taken off.
+        tempo_stretch: time-stretch augmentation: while training, each mel is stretched by a
+            factor between 1 over this and this, its units kept (see ``stretch_mels``); 1 in
+            the paper's configuration.
+        prosody_crop_frames: while training, the prosody encoder gets a random crop of so many
+            mel frames (see ``crop_mels``); None for all, as in the paper.
+        frozen_batch_norm: batch normalisation keeps its statistics in training too. For
+            fine-tuning on little data: batches of like length hold like emotions, and their
+            common part would be normalised away.
+
+    Raises:
+        ValueError: a value is out of range.
     """
 
     def __init__(
@@ -104,10 +106,9 @@ class Prosody2VecModel(AbsESPnetModel):
         self.tempo_stretch = tempo_stretch
         self.frozen_batch_norm = frozen_batch_norm
         self.sampling = SamplingSchedule(**(scheduled_sampling or {}))
-        # Training passes so far: saved with the weights, so that a resumed run is in
-        # the same phase as an undisturbed one.
+        # Saved with the weights, so that a resumed run is in the same phase as an undisturbed
+        # one; counted twice, since reading the buffer would wait for the GPU at every step.
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
-        # Their number once more: reading the buffer would wait for the GPU at every step.
         self._updates = 0
         self.register_load_state_dict_post_hook(_count_from_buffer)
 
@@ -135,26 +136,26 @@ class Prosody2VecModel(AbsESPnetModel):
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
         """Return loss, statistics and weight (the batch size), as ESPnet's trainer asks.
 
-        In eval mode the attention is always free, so that validation losses compare
-        across the phases of training.
+        In eval mode the attention is always soft, so that validation losses compare across
+        the phases of training.
 
         Args:
             units: (B, U) ids.
             units_lengths: (B,).
-            unit_durations: (B, U) run lengths in upstream frames.
+            unit_durations: (B, U) in upstream frames.
             unit_durations_lengths: (B,) equal to units_lengths.
             speaker_embedding: (B, speaker_dim) of another utterance of the speaker.
             speech: (B, N); or None where feats are given.
             speech_lengths: (B,).
-            feats: (B, T, M) what collect_feats gave; or None.
+            feats: (B, T, M) of collect_feats; or None.
             feats_lengths: (B,).
 
         Raises:
             ValueError: neither speech nor feats, or both.
         """
         mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
-        # The part of a batch that DataParallel hands out need not hold the longest utterance;
-        # other batches do. Reading the length off a GPU waits for all that it has to do.
+        # A replica's part of a batch need not hold the longest utterance; whole batches do,
+        # and reading lengths from a GPU would wait for all its work.
         if getattr(self, "_is_replica", False) or mels.device.type == "cpu":
             mels = mels[:, : int(mel_lengths.max())]
         stretch = torch.ones(len(mels), device=mels.device)
@@ -188,7 +189,7 @@ class Prosody2VecModel(AbsESPnetModel):
         feats_lengths: torch.Tensor | None = None,
         **unused: object,
     ) -> torch.Tensor:
-        """Return (B,) the frames of a batch's mels, from its lengths alone."""
+        """Return (B,) the number of mel frames of each item, from the lengths alone."""
         if feats_lengths is not None:
             return feats_lengths
         if speech_lengths is None:
@@ -198,7 +199,7 @@ class Prosody2VecModel(AbsESPnetModel):
     def collect_feats(
         self, speech: torch.Tensor, speech_lengths: torch.Tensor, **unused: object
     ) -> dict[str, torch.Tensor]:
-        """Return the mels (B, T, M), not normalised, for the statistics and to be kept."""
+        """Return the mels (B, T, M), not normalised, for statistics and as precomputed features."""
         mels, mel_lengths = self.features(speech, speech_lengths)
         return {"feats": mels, "feats_lengths": mel_lengths}
 
@@ -226,7 +227,7 @@ class Prosody2VecModel(AbsESPnetModel):
             unit_durations, units_lengths, step_lengths, inputs.size(1), unstretched
         ).cpu()
         attention = self.decoder.free(memory, inputs).attention
-        assert attention is not None, "a free pass has one"
+        assert attention is not None
         attention = attention.float().cpu()
         sizes = list(zip(step_lengths.tolist(), units_lengths.tolist(), strict=True))
         return (
@@ -241,16 +242,13 @@ class Prosody2VecModel(AbsESPnetModel):
         feats: torch.Tensor | None = None,
         feats_lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return normalised mels (B, T, M), zero past the end, and mel_lengths (B,).
-
-        Args: see forward; of speech and feats one is None.
-        """
+        """Return normalised mels (B, T, M), zero past the end, and mel_lengths (B,)."""
         return normalised_mels(
             self.features, self.normalize, speech, speech_lengths, feats, feats_lengths
         )
 
     def prosody(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
-        """Return prosody_embedding (B, P) of normalised mels; a part of them while training."""
+        """Return prosody_embedding (B, P) of normalised mels, augmented while training."""
         if self.training and self.prosody_crop_frames is not None:
             mels, mel_lengths = crop_mels(mels, mel_lengths, self.prosody_crop_frames)
         if self.training and self.prosody_augmentation is not None:
@@ -265,7 +263,7 @@ class Prosody2VecModel(AbsESPnetModel):
         speaker_embedding: torch.Tensor,
         prosody_embedding: torch.Tensor,
     ) -> Memory:
-        """Return the memory: U2V at every unit, speaker and prosody beside it."""
+        """Return the memory: U2V at every unit, speaker and prosody vectors beside it."""
         return Memory(
             self.unit_encoder(units, unit_lengths),
             torch.cat([speaker_embedding, prosody_embedding], dim=1),
@@ -284,14 +282,9 @@ class Prosody2VecModel(AbsESPnetModel):
         num_steps: int,
         stretch: torch.Tensor,
     ) -> torch.Tensor:
-        """Return (B, S) the unit spoken at each step, -1 past the end; see alignment.py.
+        """Return (B, S) of ``true_unit_of_step``.
 
-        Args:
-            unit_durations: (B, U).
-            unit_lengths: (B,).
-            step_lengths: (B,).
-            num_steps: S, those of the padded batch.
-            stretch: (B,) how many times longer the mels are than the audio of the units.
+        ``stretch`` (B,) is how many times longer the mels are than the audio of the units.
         """
         hop = self.features.hop_length / stretch[:, None]  # samples of that audio
         group = self.decoder.reduction_factor
@@ -311,14 +304,11 @@ class Prosody2VecModel(AbsESPnetModel):
         return F.pad(mels, (0, 0, 0, -mels.size(1) % self.decoder.reduction_factor))
 
     def _decoder_pass(
-        self,
-        memory: Memory,
-        mels: torch.Tensor,
-        true_units: torch.Tensor,
+        self, memory: Memory, mels: torch.Tensor, true_units: torch.Tensor
     ) -> DecoderOutput:
-        """Return the pass that this phase of training asks for."""
+        """Return the pass of this phase of training."""
         inputs = self.decoder.step_inputs(mels)
-        # A copy that DataParallel makes for one step has no lasting count, only the buffer.
+        # A replica of DataParallel lives for one step: only the buffer counts there.
         updates = int(self.updates) if getattr(self, "_is_replica", False) else self._updates
         if self.training and updates < self.forced_alignment_updates:
             steps = inputs.size(1)
@@ -338,7 +328,7 @@ class Prosody2VecModel(AbsESPnetModel):
         step_lengths: torch.Tensor,
         true_units: torch.Tensor,
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Return the weighted loss and what it is made of."""
+        """Return the weighted loss and its terms."""
         reconstruction = losses.mel_loss(output.mels, mels, mel_lengths)
         stop = losses.stop_loss(output.stop_logits, step_lengths, self.stop_positive_weight)
         loss = reconstruction + self.stop_weight * stop
@@ -348,7 +338,7 @@ class Prosody2VecModel(AbsESPnetModel):
             near = losses.near_mass(output.log_attention.exp(), at_steps)
             loss = loss + self.energy_weight * attention_loss
         else:
-            assert output.attention is not None, "one of both passes was run"
+            assert output.attention is not None
             at_steps = true_units
             attention_loss = losses.guided_attention_loss(output.attention, true_units)
             near = losses.near_mass(output.attention, true_units)
@@ -365,6 +355,5 @@ class Prosody2VecModel(AbsESPnetModel):
 
 
 def _count_from_buffer(model: nn.Module, incompatible_keys: object) -> None:
-    """Take the number of updates over from a checkpoint just loaded."""
-    # torch calls the hook with a plain Module; it is registered on Prosody2VecModel only.
+    """Take over the number of updates of a checkpoint just loaded."""
     model._updates = int(model.updates)  # type: ignore[arg-type, assignment, operator]

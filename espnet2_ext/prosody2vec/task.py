@@ -1,4 +1,4 @@
-"""The ESPnet2 task that pretrains Prosody2Vec."""
+"""The ESPnet2 task that pretrains Prosody2Vec, and the preprocessor of its examples."""
 
 import argparse
 from collections.abc import Callable
@@ -27,23 +27,23 @@ from espnet2_ext.training.task import TrainedTask
 from espnet2_ext.training.trainer import Prosody2VecTrainer
 from espnet2_ext.units.centroids import Centroids
 
-# ---------------------------------------------------------------- preprocessor
-# Give every training example the speaker vector of another utterance.
+# ESPnet looks schedulers up by name in this mapping.
+scheduler_classes["warmupcosine"] = WarmupCosineLR
 
 
 class SpeakerVectorPreprocessor:
     """ESPnet preprocess function that adds ``speaker_embedding`` to an example.
 
     Source: [P2V] III-B: "we input a different audio belonging to the same speaker".
-    While training, the draw uses numpy's global generator, which ESPnet seeds by epoch
-    and worker: every epoch draws anew, and a resumed run draws as an undisturbed one. In
+    While training, the draw uses numpy's global generator, which ESPnet seeds by epoch and
+    worker: every epoch draws anew, and a resumed run draws as an undisturbed one. In
     validation an utterance has the same vector in every epoch.
 
     Args:
         directory: holds ``utt2spk`` and ``spk_embed.scp`` of the examples.
         is_deterministic: True in validation.
-        other_directory: the same tables of a set whose utterances speak for these speakers
-            too: in validation, the training set. None draws from ``directory`` alone.
+        other_directory: another set whose vectors are drawn for these speakers too; in
+            validation, the training set.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class SpeakerVectorPreprocessor:
 def shared_preprocessor(
     directory: str | Path, is_deterministic: bool, other_directory: str | Path | None = None
 ) -> SpeakerVectorPreprocessor:
-    """Return the preprocessor of a directory: the same one as long as its tables are the same.
+    """Return the preprocessor of a directory, the same one as long as its tables are the same.
 
     ESPnet asks for one at each split of the training tables in each epoch.
     """
@@ -89,12 +89,6 @@ def _built(
     return SpeakerVectorPreprocessor(directory, is_deterministic, other)
 
 
-# ---------------------------------------------------------------- prosody2vec
-
-# ESPnet looks schedulers up by name in this mapping; adding to it is its own way in.
-scheduler_classes["warmupcosine"] = WarmupCosineLR
-
-
 class Prosody2VecTask(TrainedTask):
     """Pretraining by reconstruction ([P2V] III, IV-B)."""
 
@@ -111,9 +105,20 @@ class Prosody2VecTask(TrainedTask):
 
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
-        """Add the options that only this task has."""
+        """Add the options of this task."""
         group = parser.add_argument_group("Prosody2Vec")
-        _add_unit_options(group)
+        group.add_argument(
+            "--centroids",
+            type=str_or_none,
+            default=None,
+            help="k-means file of the units; gives the three options below where they are not set",
+        )
+        for name, meaning in (
+            ("num_units", "vocabulary size"),
+            ("unit_stride_samples", "samples between the upstream frames that run lengths count"),
+            ("unit_offset_samples", "sample at the centre of the first upstream frame"),
+        ):
+            group.add_argument(f"--{name}", type=int_or_none, default=None, help=meaning)
         group.add_argument(
             "--speaker_dim", type=int, default=192, help="width of the speaker vectors"
         )
@@ -141,14 +146,14 @@ class Prosody2VecTask(TrainedTask):
 
     @classmethod
     def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
-        """Return ESPnet's collate function; padding of units is masked by the model."""
+        """Return ESPnet's collate function; the model masks the padding of units."""
         return CommonCollateFn(
             float_pad_value=0.0, int_pad_value=0, not_sequence=["speaker_embedding"]
         )
 
     @classmethod
     def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
-        """Return the drawing of speaker vectors; none where statistics are collected."""
+        """Return the draw of speaker vectors; None where statistics are collected."""
         if not args.use_preprocessor or args.collect_stats:
             return None
         directory, other = args.train_speaker_dir, None
@@ -163,7 +168,7 @@ class Prosody2VecTask(TrainedTask):
     def build_multiple_iter_factory(
         cls, args: argparse.Namespace, distributed_option, mode: str
     ) -> SplitIterFactory:
-        """Return what reads the training tables part by part (--multiple_iterator true).
+        """Return the reader of the training tables part by part (--multiple_iterator true).
 
         Raises:
             ValueError: --num_iters_per_epoch leaves no iteration for some parts.
@@ -194,7 +199,7 @@ class Prosody2VecTask(TrainedTask):
         """Check the names as ESPnet does, and that there is one kind of audio.
 
         Raises:
-            ValueError: neither speech nor feats (kept mels) is given, or both are.
+            ValueError: neither speech nor feats (precomputed mels) is given, or both are.
         """
         super().check_task_requirements(dataset, allow_variable_data_keys, train, inference)
         if dataset.has_name("speech") == dataset.has_name("feats"):
@@ -205,7 +210,7 @@ class Prosody2VecTask(TrainedTask):
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> Prosody2VecModel:
-        """Return the model; what came from the k-means file is written back into ``args``.
+        """Return the model; what the k-means file gives is written back into ``args``.
 
         The saved config.yaml then builds the same model without that file.
         """
@@ -217,50 +222,25 @@ class Prosody2VecTask(TrainedTask):
             args.unit_stride_samples = centroids.stride_samples
             args.unit_offset_samples = centroids.offset_samples
         features = build_part(features_choices, args)
-        mel_dim = features.mel_dim
         unit_encoder = build_part(unit_encoder_choices, args, num_units=args.num_units)
-        prosody_encoder = build_part(prosody_encoder_choices, args, mel_dim=mel_dim)
+        prosody_encoder = build_part(prosody_encoder_choices, args, mel_dim=features.mel_dim)
         decoder = build_part(
             decoder_choices,
             args,
             encoded_dim=unit_encoder.output_dim,
             shared_dim=args.speaker_dim + prosody_encoder.output_dim,
-            mel_dim=mel_dim,
+            mel_dim=features.mel_dim,
         )
-        normalize = None if args.collect_stats else build_part(normalize_choices, args)
         model_conf = dict(args.model_conf)
         for name in ("unit_stride_samples", "unit_offset_samples"):
             if getattr(args, name) is not None:
                 model_conf[name] = getattr(args, name)
         return Prosody2VecModel(
             features=features,
-            normalize=normalize,
+            normalize=None if args.collect_stats else build_part(normalize_choices, args),
             prosody_augmentation=build_part(specaug_choices, args),
             unit_encoder=unit_encoder,
             prosody_encoder=prosody_encoder,
             decoder=decoder,
             **model_conf,
         )
-
-
-def _add_unit_options(group: argparse._ArgumentGroup) -> None:
-    """Add the options that say which units these are."""
-    group.add_argument(
-        "--centroids",
-        type=str_or_none,
-        default=None,
-        help="k-means file of the units; gives the three options below where they are not set",
-    )
-    group.add_argument("--num_units", type=int_or_none, default=None, help="vocabulary size")
-    group.add_argument(
-        "--unit_stride_samples",
-        type=int_or_none,
-        default=None,
-        help="samples between the upstream frames that run lengths count",
-    )
-    group.add_argument(
-        "--unit_offset_samples",
-        type=int_or_none,
-        default=None,
-        help="sample at the centre of the first upstream frame",
-    )

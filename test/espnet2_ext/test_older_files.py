@@ -66,9 +66,7 @@ def test_a_training_goes_on(recipe: Path) -> None:
 def test_a_recogniser_says_what_it_said(recipe: Path) -> None:
     expected = json.loads(Path("expected.json").read_text())["emotion"]
     [files] = find_recognisers("ser/exp/ser_p2v")
-    probabilities = EmotionRecogniser(files.model_file)(
-        [read_audio("dump/raw/train/wav/a-0.flac")]
-    )
+    probabilities = EmotionRecogniser(files.model_file)([read_audio("dump/raw/train/wav/a-0.flac")])
     assert probabilities == [pytest.approx(expected, abs=1e-5)]
 
 

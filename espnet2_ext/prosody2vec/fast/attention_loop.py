@@ -1,12 +1,18 @@
 """The teacher-forced attention loop as one autograd function, exact and lean.
 
-The attention LSTM needs the last context and the attention needs the LSTM, so one loop
-over time remains. Everything else is outside it: input products before, decoder LSTM and
-projections after, and of the gradients all that is a sum over time.
+The attention LSTM needs the last context and the attention needs the LSTM, so that one loop
+over time remains. Everything else is outside it: input products before; decoder LSTM and
+projections after; and of the gradients, all that is a sum over time.
+
+``forward_steps`` and ``backward_steps`` never look at a value and allocate nothing that outlives
+the call except their result, so that the same code runs step by step and in a captured CUDA
+graph (cuda_graph.py).
+
+Letters: S steps, C steps of a chunk, B items, Bp rows allocated for them, U units, E width of
+the encoded units, H of the LSTM, A of the attention, W taps of the location convolution.
 """
 
 from dataclasses import dataclass, fields
-from typing import Protocol
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -20,14 +26,10 @@ from espnet2_ext.prosody2vec.fast.lstm import (
     times_rows,
 )
 
-# ---------------------------------------------------------------- attention steps
-# Some steps of the attention loop, forward and backward, in place on given tensors.
-#
-# Nothing here looks at a value, and of what is allocated only the result outlives the call, so
-# the same code runs step by step and inside a captured CUDA graph (see graph_steps.py).
-#
-# Letters: C steps of a chunk, B items, Bp rows allocated for them, U units, E width of the
-# encoded units, H of the LSTM, A of the attention, W taps of the location convolution.
+CHUNK_STEPS = 32
+"""Steps whose energies are held at once while going backward; memory grows with it."""
+
+# ---------------------------------------------------------------- steps
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class LoopWeights:
         location: (A, 2 * W) of location convolution and location layer in one.
         score: (1, A).
         encoded: (B, U, E).
-        projected: (B, A, U) what the memory layer makes of the whole memory.
+        projected: (B, A, U) output of the memory layer.
         penalty: (B, U) 0 at valid units, minus infinity elsewhere.
     """
 
@@ -63,11 +65,11 @@ class Steps:
     """States of C steps; row 0 of what has C + 1 rows is the state before the first.
 
     Attributes:
-        gates: (C, B, 4H) going in without their recurrent part, coming out activated.
+        gates: (C, B, 4H) without their recurrent part; activated in place.
         operands: (C + 1, Bp, E + H) context and hidden state side by side.
         cells: (C + 1, B, H).
         weights: (C + 1, B, U) attention.
-        history: (B, 2, U) last and accumulated attention, at the last step done.
+        history: (B, 2, U) last and accumulated attention after the last step done.
     """
 
     gates: torch.Tensor
@@ -85,7 +87,7 @@ class Steps:
 
 @torch.no_grad()
 def forward_steps(loop: LoopWeights, steps: Steps) -> None:
-    """Fill in all states after the first."""
+    """Fill in all states after the first, in place."""
     batch, _, width = loop.encoded.shape
     query, score = loop.query.t(), loop.score.expand(batch, -1, -1)
     location = loop.location.expand(batch, -1, -1)
@@ -105,16 +107,16 @@ def forward_steps(loop: LoopWeights, steps: Steps) -> None:
 
 @dataclass(frozen=True)
 class StepGradients:
-    """Gradients that the outputs of C steps received, and those that go on backward.
+    """Gradients that C steps receive from outside and from the step after, updated in place.
 
     Attributes:
-        contexts: (C, B, E) received; on return the whole gradient of each context.
-        hidden: (C, B, H) received.
-        weights: (C, B, U) received.
-        operand: (B, E + H) of the last operand, from the step after; updated.
-        cell: (B, H) of the last cell, from the step after; updated.
-        history: (B, 2, U) of the last history: through the step after for the weights,
-            through all of those for the accumulated ones; updated.
+        contexts: (C, B, E) from outside; on return the whole gradient of each context.
+        hidden: (C, B, H) from outside.
+        weights: (C, B, U) from outside.
+        operand: (B, E + H) of the last operand, from the step after.
+        cell: (B, H) of the last cell, from the step after.
+        history: (B, 2, U) of the last history: of the weights from the step after, of the
+            accumulated ones from all steps after.
     """
 
     contexts: torch.Tensor
@@ -127,7 +129,7 @@ class StepGradients:
 
 @dataclass(frozen=True)
 class LoopGradients:
-    """Gradients of ``LoopWeights``, summed up chunk by chunk, and of the chunk's gates."""
+    """Gradients of ``LoopWeights``, summed chunk by chunk."""
 
     recurrent: torch.Tensor
     query: torch.Tensor
@@ -138,7 +140,7 @@ class LoopGradients:
 
     @staticmethod
     def zeros(loop: LoopWeights, dtype: torch.dtype) -> "LoopGradients":
-        """Return sums to start from."""
+        """Return the sums to start from."""
         weights = (getattr(loop, field.name) for field in fields(LoopGradients))
         return LoopGradients(*(weight.new_zeros(weight.shape, dtype=dtype) for weight in weights))
 
@@ -154,17 +156,16 @@ def backward_steps(
 ) -> torch.Tensor:
     """Return the gates' gradients (C, B, 4H); add to ``sums``, update ``received``.
 
-    Only what the recurrence needs is computed step by step. Energies are computed anew
-    for all steps of the chunk at once, and weights get their gradients from one product
-    over all of them.
+    Only the recurrence runs step by step. Energies are recomputed for all steps of the chunk
+    at once, and weights get their gradients from one product over all of them.
 
     Args:
         loop: of the forward pass.
-        transposed: (E + H, 4H) ``loop.recurrent`` the other way round, contiguous.
+        transposed: (E + H, 4H) ``loop.recurrent`` transposed, contiguous.
         steps: of the forward pass.
-        histories: (C, B, 2, U) what each step saw of the weights before it.
-        received: see there.
-        sums: see there.
+        histories: (C, B, 2, U) last and accumulated attention before each step.
+        received: from outside and from the step after.
+        sums: of the gradients of ``loop``.
     """
     count, batch, _ = steps.gates.shape
     width = loop.encoded.size(2)
@@ -239,7 +240,7 @@ def _scores(loop: LoopWeights, patches: torch.Tensor, hidden: torch.Tensor) -> t
 
 
 def _patches(history: torch.Tensor, loop: LoopWeights) -> torch.Tensor:
-    """Return (B, 2 * W, U): what the location convolution sees around each unit."""
+    """Return (B, 2 * W, U): the location convolution's input around each unit."""
     history = history[:, :, None].to(loop.location.dtype)
     return F.unfold(history, (1, loop.taps), padding=(0, loop.taps // 2))
 
@@ -250,42 +251,32 @@ def _unpatched(gradients: torch.Tensor, taps: int) -> torch.Tensor:
     return F.fold(gradients, size, (1, taps), padding=(0, taps // 2))[:, :, 0]
 
 
-# ---------------------------------------------------------------- attention loop
-
-CHUNK_STEPS = 32
-"""Steps whose energies are held at once while going backward; memory grows with it."""
+# ---------------------------------------------------------------- loop
 
 
-class StepRunner(Protocol):
-    """Goes through steps: ``OneByOne`` here, ``GraphSteps`` in graph_steps.py.
+class StepRunner:
+    """Runs the steps one by one; ``GraphSteps`` in cuda_graph.py replays graphs.
 
-    Attributes:
-        count: steps of a chunk when going backward, the first chunk starting at step 0.
+    ``backward`` gets chunks of ``count`` steps, counted from step 0, the last one first.
     """
 
-    count: int
+    count = CHUNK_STEPS
 
     def forward(self, loop: LoopWeights, steps: Steps) -> None:
         """See ``forward_steps``."""
+        forward_steps(loop, steps)
 
     def backward(
         self,
         loop: LoopWeights,
         transposed: torch.Tensor,
-        chunk: Steps,
+        steps: Steps,
         histories: torch.Tensor,
         received: StepGradients,
         sums: LoopGradients,
     ) -> torch.Tensor:
-        """See ``backward_steps``; the last chunk comes first."""
-
-
-class OneByOne:
-    """Goes through the steps one by one."""
-
-    count = CHUNK_STEPS
-    forward = staticmethod(forward_steps)
-    backward = staticmethod(backward_steps)
+        """See ``backward_steps``."""
+        return backward_steps(loop, transposed, steps, histories, received, sums)
 
 
 def attention_loop(
@@ -299,21 +290,21 @@ def attention_loop(
     score: torch.Tensor,
     runner: StepRunner | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return states (S, B, E + H) and weights (S, B, U); see AttentionLoop, this minds autocast.
+    """Return contexts and hidden states (S, B, E + H), and attention weights (S, B, U).
 
-    Under autocast the products are in its precision; gates, cells, energies and weights
-    stay in that of the parameters.
+    Under autocast the products are in its precision; gates, cells, energies and weights stay
+    in that of the parameters.
 
     Args:
         gates: (S, B, 4H) input products and biases of the attention LSTM, time first.
         encoded: (B, U, E).
-        projected: (B, A, U) what the memory layer makes of the whole memory.
+        projected: (B, A, U) output of the memory layer.
         mask: (B, U) True at valid units.
-        recurrent: (4H, E + H).
+        recurrent: (4H, E + H), as the next three of ``LoopWeights``.
         query: (A, H).
         location: (A, 2 * W).
         score: (1, A).
-        runner: goes through the steps; None for one by one.
+        runner: runs the steps; None for one by one.
     """
     own, dtype = recurrent.dtype, product_dtype(recurrent)
     penalty = torch.zeros(mask.shape, dtype=own, device=mask.device)
@@ -326,20 +317,18 @@ def attention_loop(
             projected.to(dtype).contiguous(),
             penalty,
             *weights,
-            runner or OneByOne(),
+            runner or StepRunner(),
         )
 
 
-# Its methods name their arguments, where torch declares *args: hence "type: ignore" on both.
+# Its methods name their arguments, where torch declares *args: hence "type: ignore".
 class AttentionLoop(torch.autograd.Function):
-    """States and attention weights of all steps.
+    """``attention_loop`` without autocast, with a penalty in place of the mask.
 
     Kept for the gradient are gates, cells, contexts, hidden states and weights, about
-    6 H + E + U numbers a step and item; energies, of which there are A x U, are computed
-    again while going backward.
+    6 H + E + U numbers a step and item; the A x U energies are recomputed.
     """
 
-    # torch declares forward and backward with *args; these name theirs.
     @staticmethod
     def forward(  # type: ignore[override]
         ctx,
@@ -353,22 +342,9 @@ class AttentionLoop(torch.autograd.Function):
         score: torch.Tensor,
         runner: StepRunner,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return states (S, B, E + H), contexts and hidden states, and weights (S, B, U).
-
-        Args:
-            ctx: of autograd.
-            gates: (S, B, 4H) input products and biases of the attention LSTM, time first.
-            encoded: (B, U, E); its dtype is that of the products.
-            projected: (B, A, U).
-            penalty: (B, U) 0 at valid units, minus infinity elsewhere.
-            recurrent: (4H, E + H).
-            query: (A, H).
-            location: (A, 2 * W).
-            score: (1, A).
-            runner: goes through the steps.
-        """
+        """Return contexts and hidden states (S, B, E + H), and weights (S, B, U)."""
         loop = LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
-        steps = first_state(loop, gates)
+        steps = _first_state(loop, gates)
         runner.forward(loop, steps)
         ctx.runner = runner
         ctx.save_for_backward(
@@ -389,11 +365,11 @@ class AttentionLoop(torch.autograd.Function):
         loop = LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
         gates, operands, cells, attention = states_before
         steps = Steps(gates, operands, cells, attention, history=attention.new_empty(0))
-        return (*gradients_of_loop(loop, steps, states, weights, ctx.runner), None)
+        return (*_gradients_of_loop(loop, steps, states, weights, ctx.runner), None)
 
 
-def first_state(loop: LoopWeights, gates: torch.Tensor) -> Steps:
-    """Return states of all steps with the first filled in: all weight on unit 0."""
+def _first_state(loop: LoopWeights, gates: torch.Tensor) -> Steps:
+    """Return states of all steps, the first filled in: all attention on unit 0."""
     count, batch, _ = gates.shape
     _, units, width = loop.encoded.shape
     lstm_units = gates.size(2) // 4
@@ -408,21 +384,16 @@ def first_state(loop: LoopWeights, gates: torch.Tensor) -> Steps:
     return Steps(gates.clone(), operands, cells, weights, history)
 
 
-def gradients_of_loop(
+def _gradients_of_loop(
     loop: LoopWeights,
     steps: Steps,
     states: torch.Tensor,
     weights: torch.Tensor,
     runner: StepRunner,
 ) -> tuple[torch.Tensor | None, ...]:
-    """Return the gradients of the arguments of ``AttentionLoop``, in their order.
+    """Return the gradients of AttentionLoop's tensors in their order.
 
-    Args:
-        loop: of the forward pass.
-        steps: of the forward pass.
-        states: (S, B, E + H) gradients of the results.
-        weights: (S, B, U) gradients of the results.
-        runner: goes through the steps of a chunk.
+    ``states`` (S, B, E + H) and ``weights`` (S, B, U) are the gradients of its results.
     """
     count, batch, _ = steps.gates.shape
     _, units, width = loop.encoded.shape

@@ -1,8 +1,8 @@
 """The steps of the attention loop replayed from captured CUDA graphs.
 
-On a GPU a step is some forty small kernels, and starting them takes longer than running
-them. A graph of a chunk of steps is started once. It works on tensors of its own, of
-fixed shape: a chunk is copied in, replayed, and its results are copied out.
+On a GPU a step is some forty small kernels, which take longer to launch than to run. A graph of
+a chunk of steps is launched once. It works on tensors of its own, of fixed shape: a chunk is
+copied in, replayed, and its results are copied out.
 """
 
 import functools
@@ -18,6 +18,7 @@ from espnet2_ext.prosody2vec.fast.attention_loop import (
     LoopGradients,
     LoopWeights,
     StepGradients,
+    StepRunner,
     Steps,
     backward_steps,
     forward_steps,
@@ -28,17 +29,15 @@ logger = logging.getLogger(__name__)
 UNITS_MULTIPLE = 32
 """Units are padded to a multiple of this, so that few shapes are captured."""
 MAX_SHAPES = 48
-"""Shapes (batch sizes times buckets of units) whose graphs are kept; the one unused for
-longest goes first."""
-
+"""Shapes whose graphs are kept (batch size, padded units); the least recently used goes first."""
 WEIGHTS = ("recurrent", "query", "location", "score")
-"""What a shape of batch does not change, of LoopWeights and LoopGradients."""
+"""The fields of LoopWeights and LoopGradients that do not depend on the shape of the batch."""
 
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
 
 
 def capture_cuda(function: Callable[[], None]) -> Callable[[], None]:
-    """Return the replay of a CUDA graph of the function, which takes and returns nothing."""
+    """Return the replay of a CUDA graph of the function."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -46,8 +45,8 @@ def capture_cuda(function: Callable[[], None]) -> Callable[[], None]:
             function()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    # A loader's thread that pins memory meanwhile must not spoil the capture. Graphs run
-    # one after the other and leave nothing in the pool, so that all can have the same one.
+    # "thread_local": a loader's thread may pin memory meanwhile. Graphs run one after the
+    # other and leave nothing in the pool, so that all share one.
     with torch.cuda.graph(graph, pool=_pool(), capture_error_mode="thread_local"):
         function()
     return graph.replay
@@ -55,7 +54,7 @@ def capture_cuda(function: Callable[[], None]) -> Callable[[], None]:
 
 @functools.cache
 def _pool() -> Any:
-    """Return the memory pool that all graphs take their scratch memory from."""
+    """Return the memory pool of all graphs."""
     return torch.cuda.graph_pool_handle()
 
 
@@ -63,12 +62,11 @@ class ChunkGraphs:
     """The tensors and both graphs of one shape of chunk.
 
     Args:
-        loop: shapes and dtypes of the weights, not padded.
+        loop: gives shapes and dtypes of the weights, not padded.
         steps: the same of the states.
         count: steps in a chunk.
         capture: makes a replay of a function.
-        twin: graphs of another shape with weights of the same shape, whose tensors for
-            them are used; or None.
+        twin: graphs of another shape of batch, whose tensors for the weights are shared.
     """
 
     def __init__(
@@ -122,7 +120,7 @@ class ChunkGraphs:
         )
 
     def load(self, loop: LoopWeights) -> None:
-        """Copy the weights in; called once a pass."""
+        """Copy the weights in, once a pass."""
         units = loop.encoded.size(1)
         for name in WEIGHTS:
             getattr(self.loop, name).copy_(getattr(loop, name))
@@ -132,7 +130,7 @@ class ChunkGraphs:
         self.loop.penalty[:, :units] = loop.penalty
 
     def forward(self, steps: Steps, start: int, stop: int) -> None:
-        """Run steps start to stop of a pass; states before start lie in row 0 or in steps."""
+        """Fill in the states of steps start to stop of a pass."""
         count, units = stop - start, steps.weights.size(2)
         mine = self.steps
         mine.gates[:count] = steps.gates[start:stop]
@@ -150,10 +148,7 @@ class ChunkGraphs:
     def backward(
         self, chunk: Steps, histories: torch.Tensor, received: StepGradients, sums: LoopGradients
     ) -> torch.Tensor:
-        """Do what ``backward_steps`` does, of a chunk that may be short at its end.
-
-        Steps that a short chunk lacks have no gradient, and nothing comes from after them.
-        """
+        """Return the same as ``backward_steps``; the chunk may be short at its end."""
         count, units = len(chunk.gates), chunk.weights.size(2)
         mine = self.steps
         for tensor, rows, values in (
@@ -184,11 +179,10 @@ class ChunkGraphs:
         return self.gate_gradients[:count]
 
 
-class GraphSteps:
-    """Runs passes by replaying graphs, one pair for every shape it meets.
+class GraphSteps(StepRunner):
+    """Runs passes by replaying graphs, one pair for every shape.
 
-    Where a graph cannot be captured, the steps run one by one as they do without graphs;
-    the log says so once.
+    Where a graph cannot be captured, the steps run one by one, and the log says so once.
 
     Args:
         count: steps in a chunk.
@@ -206,11 +200,10 @@ class GraphSteps:
         return GraphSteps, (self.count, self.capture)
 
     def forward(self, loop: LoopWeights, steps: Steps) -> None:
-        """Fill in all states after the first, as ``forward_steps``."""
+        """See ``forward_steps``."""
         graphs = self._graphs_of(loop, steps)
         if graphs is None:
-            forward_steps(loop, steps)
-            return
+            return super().forward(loop, steps)
         graphs.load(loop)
         for start in range(0, len(steps.gates), self.count):
             graphs.forward(steps, start, min(start + self.count, len(steps.gates)))
@@ -219,22 +212,22 @@ class GraphSteps:
         self,
         loop: LoopWeights,
         transposed: torch.Tensor,
-        chunk: Steps,
+        steps: Steps,
         histories: torch.Tensor,
         received: StepGradients,
         sums: LoopGradients,
     ) -> torch.Tensor:
-        """Return the gates' gradients, as ``backward_steps``; the last chunk comes first."""
-        graphs = self._graphs_of(loop, chunk)
+        """See ``backward_steps``."""
+        graphs = self._graphs_of(loop, steps)
         if graphs is None:
-            return backward_steps(loop, transposed, chunk, histories, received, sums)
-        # Another pass may have used the graphs since this one went forward.
+            return super().backward(loop, transposed, steps, histories, received, sums)
+        # Another pass may have used the graphs since the forward pass.
         graphs.load(loop)
         graphs.transposed.copy_(transposed)
-        return graphs.backward(chunk, histories, received, sums)
+        return graphs.backward(steps, histories, received, sums)
 
     def _graphs_of(self, loop: LoopWeights, steps: Steps) -> ChunkGraphs | None:
-        """Return the graphs of this shape, captured now if need be; None where impossible."""
+        """Return the graphs of this shape, captured at first; None where that is impossible."""
         if self.is_broken or (self.capture is capture_cuda and not loop.encoded.is_cuda):
             self._give_up("the tensors are not on a GPU")
             return None
@@ -263,18 +256,18 @@ class GraphSteps:
 
 
 def _padded_loop(loop: LoopWeights, padded: int, twin: LoopWeights | None) -> LoopWeights:
-    """Return tensors for weights and memory of ``padded`` units, all masked but the first."""
+    """Return tensors for weights (those of ``twin``, if given) and memory of ``padded`` units."""
     batch, _, width = loop.encoded.shape
     new = loop.encoded.new_zeros
     penalty = loop.penalty.new_full((batch, padded), float("-inf"))
-    penalty[:, 0] = 0.0  # no row may be empty while capturing
-    source = loop if twin is None else twin
-    recurrent, query, location, score = (
-        getattr(source, name).clone(memory_format=torch.contiguous_format)
-        if twin is None
-        else getattr(source, name)
-        for name in WEIGHTS
-    )
+    penalty[:, 0] = 0.0  # no row may be fully masked while capturing
+    if twin is None:
+        weights = (
+            getattr(loop, name).clone(memory_format=torch.contiguous_format) for name in WEIGHTS
+        )
+    else:
+        weights = (getattr(twin, name) for name in WEIGHTS)
+    recurrent, query, location, score = weights
     encoded, projected = new(batch, padded, width), new(batch, len(query), padded)
     return LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
 

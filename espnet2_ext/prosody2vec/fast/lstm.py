@@ -1,8 +1,9 @@
-"""An LSTM over whole sequences whose input products were computed before, in any way.
+"""An LSTM over whole sequences whose input products the caller computes.
 
-``torch.nn.LSTM`` takes the input itself, so what is the same at many steps (a vector of
-the utterance, a unit's vector repeated over its frames) is multiplied again at each. Here
-the caller sums up the gates from products as small as they can be.
+``torch.nn.LSTM`` multiplies its whole input at each step, also what is the same at many steps (a
+vector of the utterance, a unit's vector repeated over its frames). Here the caller sums the
+gates from products as small as possible. Gates stand in PyTorch's order: input, forget, cell,
+output.
 """
 
 import torch
@@ -10,10 +11,10 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-# ---------------------------------------------------------------- lstm cell gradient
-# The LSTM cell and its gradient, many steps' worth of local derivatives at a time.
-#
-# Gates stand in PyTorch's order: input, forget, cell, output.
+CHUNK_STEPS = 32
+"""Steps whose derivatives are held at once while going backward."""
+
+# ---------------------------------------------------------------- cell
 
 
 def cell_forward(
@@ -38,15 +39,15 @@ def cell_forward(
 
 
 class CellDerivatives:
-    """What the gradient of some steps needs of their gates, computed for all at once.
+    """Local derivatives of C steps, computed at once.
 
-    With dc the gradient of a step's cell and dh that of its hidden state:
+    With dc the gradient of a step's cell and dh that of its hidden state,
     dc = dc_next * forget_next + dh * d hidden / d cell, and the gates' gradients are dc
-    (the output gate's: dh) times what stands in ``of_gates``.
+    (the output gate's: dh) times ``of_gates``.
 
     Args:
-        gates: (C, B, 4H) activated gates of C steps.
-        cells: (C + 1, B, H) cells, from the one before the first step.
+        gates: (C, B, 4H) activated.
+        cells: (C + 1, B, H) from the one before the first step.
     """
 
     def __init__(self, gates: torch.Tensor, cells: torch.Tensor):
@@ -67,12 +68,10 @@ class CellDerivatives:
     def backward(
         self, step: int, hidden_gradient: torch.Tensor, cell_gradient: torch.Tensor
     ) -> torch.Tensor:
-        """Return the gates' gradients (B, 4H), a view into ``of_gates``, written there.
+        """Return the gates' gradients (B, 4H) of a step, a view into ``of_gates``, written there.
 
-        Args:
-            step: of the chunk.
-            hidden_gradient: (B, H).
-            cell_gradient: (B, H) from the step after; updated to that of the step before.
+        ``hidden_gradient`` is (B, H); ``cell_gradient`` (B, H) comes from the step after and is
+        updated for the step before.
         """
         batch, width = cell_gradient.shape
         cell_gradient.addcmul_(hidden_gradient, self.of_cell[step])
@@ -84,15 +83,13 @@ class CellDerivatives:
 
 
 # ---------------------------------------------------------------- products
-# Matrix products of a few rows with a large matrix, the way round that is fast.
 
 
 def times_rows(matrix: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Return rows @ matrix.T, (B, N) of matrix (N, K) and rows (B, K).
 
-    With few rows the time goes into reading the matrix. On a CPU the BLAS reads it up
-    to three times as fast when it stands on the left; the result is then a view with
-    the strides of its transpose.
+    With few rows most time goes into reading the matrix, which on a CPU is up to three times
+    as fast when it is the left operand; the result is then a transposed view.
     """
     if rows.device.type == "cpu":
         return torch.mm(matrix, rows.t()).t()
@@ -100,10 +97,10 @@ def times_rows(matrix: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
 
 
 def rows_for_product(batch: int, device: torch.device) -> int:
-    """Return how many rows to allocate for a batch so that ``times_rows`` is at its best.
+    """Return how many rows to allocate for a batch so that ``times_rows`` is fastest.
 
-    On a CPU the kernels take 4, 8 or 16 rows; the rest goes through a slow one: thirty
-    rows take half as long again as 32, three as four.
+    CPU kernels take 4, 8 or 16 rows and a slow one the rest: 30 rows take half as long again
+    as 32.
     """
     if device.type != "cpu" or batch <= 2:
         return batch
@@ -111,26 +108,19 @@ def rows_for_product(batch: int, device: torch.device) -> int:
     return -(-batch // width) * width
 
 
-# ---------------------------------------------------------------- precision
-# Which precision matrix products have: the parameters' own, or autocast's.
-
-
 def product_dtype(parameter: torch.Tensor) -> torch.dtype:
-    """Return the dtype that autocast, where it is on, would multiply this parameter in."""
+    """Return the dtype of products with this parameter: its own, or autocast's where that is on."""
     device = parameter.device.type
     if torch.is_autocast_enabled(device) and parameter.dtype == torch.float32:
         return torch.get_autocast_dtype(device)
     return parameter.dtype
 
 
-# ---------------------------------------------------------------- lstm over gates
-
-CHUNK_STEPS = 32
-"""Steps whose derivatives are held at once while going backward."""
+# ---------------------------------------------------------------- sequence
 
 
 def lstm_over_gates(gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return hidden states (S, B, H); see LstmOverGates, this minds autocast.
+    """Return hidden states (S, B, H), from zero states; heeds autocast.
 
     Args:
         gates: (S, B, 4H) input products and biases, time first.
@@ -141,24 +131,17 @@ def lstm_over_gates(gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return LstmOverGates.apply(gates.to(weight.dtype), weight.to(dtype))
 
 
-# Its methods name their arguments, where torch declares *args: hence "type: ignore" on both.
+# Its methods name their arguments, where torch declares *args: hence "type: ignore".
 class LstmOverGates(torch.autograd.Function):
-    """Hidden states (S, B, H) of gates (S, B, 4H) without their recurrent part.
+    """``lstm_over_gates`` without autocast.
 
-    The recurrent weight's gradient is one product over all steps at the end instead of
-    a sum grown at each, which would read and write the whole matrix every time.
+    The recurrent weight's gradient is one product over all steps at the end instead of a sum
+    that reads and writes the whole matrix at each.
     """
 
-    # torch declares forward and backward with *args; these name theirs.
     @staticmethod
     def forward(ctx, gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        """Run the recurrence from zero states.
-
-        Args:
-            ctx: of autograd.
-            gates: (S, B, 4H) input products and biases, time first.
-            weight: (4H, H) recurrent.
-        """
+        """Return hidden states (S, B, H)."""
         steps, batch, _ = gates.shape
         width = weight.size(1)
         rows = rows_for_product(batch, gates.device)
@@ -197,15 +180,10 @@ class LstmOverGates(torch.autograd.Function):
 
 
 # ---------------------------------------------------------------- split products
-# Layers over inputs of which a part is the same all along the sequence.
 
 
 def lstm_weights(lstm: nn.LSTM) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return input weight (4H, I), recurrent weight (4H, H) and the sum of both biases (4H,).
-
-    Args:
-        lstm: one layer, one direction.
-    """
+    """Return input weight (4H, I), recurrent weight (4H, H) and summed bias (4H,) of one layer."""
     [[inputs, recurrent, bias, other_bias]] = lstm.all_weights
     return inputs, recurrent, bias + other_bias
 
@@ -213,14 +191,7 @@ def lstm_weights(lstm: nn.LSTM) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
 def over_sequence(
     weight: torch.Tensor, bias: torch.Tensor | None, sequence: torch.Tensor, shared: torch.Tensor
 ) -> torch.Tensor:
-    """Return (S, B, N): the layer over [sequence ; shared], shared multiplied once an item.
-
-    Args:
-        weight: (N, I + G).
-        bias: (N,).
-        sequence: (S, B, I).
-        shared: (B, G).
-    """
+    """Return (S, B, N): the layer over [sequence (S, B, I) ; shared (B, G)], weight (N, I + G)."""
     width = sequence.size(2)
     constant = F.linear(shared, weight[:, width:], bias)
     return F.linear(sequence, weight[:, :width]) + constant
@@ -229,13 +200,8 @@ def over_sequence(
 def at_units(weight: torch.Tensor, encoded: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
     """Return (S, B, N): a bias-free layer over the encoded unit of each step.
 
-    The layer runs once a unit, of which there are fewer than steps; the sum over a
-    unit's steps in the gradient is one as well.
-
-    Args:
-        weight: (N, E).
-        encoded: (B, U, E).
-        units: (S, B) indices.
+    The layer, with weight (N, E), runs once a unit of (B, U, E), of which there are fewer than
+    steps (S, B).
     """
     batch, num_units, _ = encoded.shape
     first = torch.arange(batch, device=units.device) * num_units

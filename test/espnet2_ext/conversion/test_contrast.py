@@ -6,8 +6,13 @@ import soundfile
 import torch
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.conversion.contrast import lost_level_db, model_contrast
-from espnet2_ext.conversion.converter import Contrast, ConversionRequest, Prosody2VecConverter
+from espnet2_ext.conversion.contrast import model_contrast
+from espnet2_ext.conversion.converter import (
+    Contrast,
+    ConversionRequest,
+    Prosody2VecConverter,
+    file_hash,
+)
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
 from espnet2_ext.prosody2vec.mels import LOG_MEL_FLOOR
@@ -64,10 +69,23 @@ class Quiet:
         return np.full(4000, 0.05, np.float32)
 
 
-def test_golden_level():
-    loud, soft = np.full(4000, 0.1), np.full(800, 0.05)
-    # 20 log10(2) = 6.0206 and 0 dB: the median of the three.
-    assert lost_level_db([None] * 3, [loud, soft, loud], Quiet()) == pytest.approx(6.0206, abs=1e-3)
+def test_of_other_weights_is_refused(data_dir):
+    contrast = Contrast(np.zeros(2), np.ones(2), np.ones(2), {"quiet": 1.0})
+    weights, path = data_dir / "best.pth", data_dir / "best.contrast.json"
+    contrast.save(path, "key", file_hash(weights))
+    for model_file in (None, weights):
+        loaded = Contrast.load(path, model_file)
+        assert loaded.lost_level_db == {"quiet": 1.0} and loaded.true_mean.tolist() == [1, 1]
+    (data_dir / "other.pth").write_bytes(b"other weights")
+    with pytest.raises(ValueError, match=r"best.contrast.json: .*other.pth"):
+        Contrast.load(path, data_dir / "other.pth")
+    weights.write_bytes(b"other weights")
+    with pytest.raises(ValueError, match=r"best.contrast.json: .*best.pth"):
+        Contrast.load(path)
+    contrast.save(path, "key")  # as before the weights were recorded
+    assert Contrast.load(path, weights).gain.tolist() == [1, 1]
+    path.write_text(path.read_text().replace('"key": "key", ', ""))
+    assert "key" not in path.read_text() and Contrast.load(path, weights)
 
 
 def test_is_measured_once_for_a_model_and_vocoder(converter, data_dir, monkeypatch):

@@ -1,7 +1,7 @@
-"""Any recording through a trained model of random weights."""
-
+import logging
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,110 @@ import torch
 from reference.tiny_trained import write_trained_model
 
 from espnet2_ext.conversion.converter import Contrast, ConversionRequest
-from espnet2_ext.conversion.recordings import AnyConverter, read_speech
+from espnet2_ext.conversion.recordings import (
+    AnyConversion,
+    AnyConverter,
+    ConvertedFile,
+    Segment,
+    convert_file,
+    frame_powers,
+    quiet_frames,
+    read_speech,
+    split_at_pauses,
+)
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
 from espnet2_ext.units.centroids import Centroids
+
+# ---------------------------------------------------------------- pause splitting
+
+
+def speech(*parts: float) -> np.ndarray:
+    """Return noise and, for negative numbers of seconds, silence."""
+    generator = np.random.default_rng(0)
+    return np.concatenate(
+        [generator.normal(0, 0.1 * (part > 0), round(16000 * abs(part))) for part in parts]
+    ).astype(np.float32)
+
+
+def assert_whole(segments: list[Segment], num_samples: int) -> None:
+    """Check that the segments lie side by side and are all."""
+    assert segments[0].start == 0
+    assert segments[-1].stop == num_samples
+    assert all(left.stop == right.start for left, right in pairwise(segments))
+    assert all(segment.num_samples > 0 for segment in segments)
+
+
+def test_short_speech_with_short_pauses_stays_whole() -> None:
+    waveform = speech(1.0, -0.5, 1.5)
+    assert split_at_pauses(waveform, 10.0) == [Segment(0, 48000, False)]
+
+
+def test_long_pauses_are_taken_out_but_for_margins() -> None:
+    # 0.5 s speech, 1.2 s pause, 0.5 s speech, 2 s pause to the end.
+    segments = split_at_pauses(speech(0.5, -1.2, 0.5, -2.0), 10.0)
+    assert segments == [
+        Segment(0, 8000 + 1600, False),
+        Segment(9600, 27200 - 1600, True),
+        Segment(25600, 35200 + 1600, False),
+        Segment(36800, 67200, True),
+    ]
+
+
+def test_long_speech_is_cut_in_the_pause_of_the_second_half() -> None:
+    # At most 4 s: cuts may lie at 2 to 4 s; the pause at 1 s is too early, that at 3 s fits.
+    segments = split_at_pauses(speech(1.0, -0.4, 1.6, -0.4, 2.0), 4.0)
+    assert segments == [
+        Segment(0, 48000 + 1600, False),
+        Segment(49600, 54400 - 1600, True),
+        Segment(52800, 86400, False),
+    ]
+
+
+def test_of_two_weak_places_the_weaker_is_taken() -> None:
+    waveform = speech(6.0)
+    waveform[16000 * 5 // 2 :][:4000] *= 0.5
+    waveform[16000 * 7 // 2 :][:4000] *= 0.3
+    [first, second] = split_at_pauses(waveform, 4.0)
+    assert 56000 <= first.stop <= 60000
+    assert second == Segment(first.stop, 96000, False)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_is_lost_or_repeated_and_no_piece_is_too_long(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    parts = generator.exponential(1.2, 30) * generator.choice([1, 1, -1], 30)
+    waveform = speech(0.3, *np.clip(parts, -3, 12))[: 16000 * 40]
+    segments = split_at_pauses(waveform, 3.0)
+    assert_whole(segments, len(waveform))
+    for segment in segments:
+        if segment.is_pause:
+            # Clear of speech: neither side cuts into it.
+            assert not waveform[segment.start : segment.stop].any()
+        else:
+            assert 1024 < segment.num_samples <= 3.0 * 16000
+
+
+def test_powers_are_those_of_a_plain_loop() -> None:
+    waveform = np.random.default_rng(1).normal(0, 1, 1000)
+    expected = [np.mean(waveform[start : start + 320] ** 2) for start in range(0, 1000, 160)]
+    np.testing.assert_allclose(frame_powers(waveform), expected, rtol=1e-9)
+
+
+def test_frames_are_quiet_40_db_down_or_below_minus_70() -> None:
+    decibels = np.array([-20.0, -59.0, -61.0, -90.0])
+    assert quiet_frames(10 ** (decibels / 10)).tolist() == [False, False, True, True]
+    assert quiet_frames(np.array([1e-8, 0.0])).all()
+
+
+def test_refuses_silence_and_a_limit_without_room_for_phrases() -> None:
+    with pytest.raises(ValueError, match="no sound above -70 dB in 32000 samples"):
+        split_at_pauses(np.zeros(32000), 10.0)
+    for limit in (2.0, -1.0, 61.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"max_segment_s {limit:g}: must lie in 3 to 60"):
+            split_at_pauses(speech(1.0), limit)
+
+
+# ---------------------------------------------------------------- recordings
 
 LIMITS = GenerationLimits(stop_threshold=0.999, max_frames_per_unit=3.0)
 
@@ -27,14 +128,6 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def converter(model_file: Path) -> AnyConverter:
     return AnyConverter.from_file(model_file, limits=LIMITS, max_segment_s=3.0)
-
-
-def speech(*parts: float) -> np.ndarray:
-    """Return noise and, for negative numbers of seconds, silence."""
-    generator = np.random.default_rng(0)
-    return np.concatenate(
-        [generator.normal(0, 0.1 * (part > 0), round(16000 * abs(part))) for part in parts]
-    ).astype(np.float32)
 
 
 def test_vectors_are_those_of_the_parts(
@@ -167,3 +260,108 @@ def test_contrast_is_restored_as_asked(
     }
     assert [asked for asked, contrast in restored.items() if contrast is not None] == [None, True]
     assert caplog.text.count("does not know what level griffin_lim loses") == 2
+
+
+# ---------------------------------------------------------------- file conversion
+
+
+class FakeConverter:
+    """Prosody is the seconds of the files, the voice too; speech is as loud as prosody."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[float, float]] = []
+
+    def prosody(self, files: list[Path]) -> np.ndarray:
+        return np.array([np.mean([soundfile.info(path).duration for path in files])])
+
+    def speaker(self, file: Path) -> np.ndarray:
+        return np.array([soundfile.info(file).duration])
+
+    def convert(self, source: np.ndarray, prosody: np.ndarray, voice: np.ndarray) -> AnyConversion:
+        if len(source) == 3200:
+            raise ValueError("too short for a unit")
+        self.heard.append((round(float(prosody[0]), 6), float(voice[0])))
+        speech = Segment(0, len(source), False)
+        return AnyConversion(np.full(1600, 2.0 * prosody[0], np.float32), [speech], [speech])
+
+
+@pytest.fixture
+def files(make_wav: Callable[..., Path], tmp_path: Path) -> dict[str, Path]:
+    """Return recordings of 0.3 (source), 0.5, 0.7 and 0.9 s, and where to write."""
+    seconds = {"source": 0.3, "angry": 0.5, "sad": 0.7, "voice": 0.9, "short": 0.2}
+    wavs = {name: make_wav(f"{name}.wav", duration_s=each) for name, each in seconds.items()}
+    return {**wavs, "out": tmp_path / "out" / "result.wav"}
+
+
+def test_who_gives_what(files: dict[str, Path]) -> None:
+    converter = FakeConverter()
+    source, angry, sad, out = files["source"], files["angry"], files["sad"], files["out"]
+    for options in (
+        {"prosody": [angry]},
+        {"prosody": [angry, sad], "speaker": files["voice"]},
+        {"prosody": [angry], "intensity": 2.0},
+        {"prosody": [angry], "intensity": 0.25, "interpolate_from": files["voice"]},
+    ):
+        result = convert_file(converter, source=source, out=out, **options)
+    assert converter.heard == [(0.5, 0.3), (0.6, 0.9), (0.7, 0.3), (0.8, 0.3)]
+    assert [len(each) for each in (result.source, *result.references)] == [4800, 8000]
+    written, rate_hz = soundfile.read(out)
+    assert (rate_hz, len(written)) == (16000, 1600)
+
+
+def test_what_went_wrong_is_said(files: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        convert_file(
+            FakeConverter(), source=files["source"], prosody=[files["sad"]], out=files["out"]
+        )
+    assert "source.wav: 0.0 to 0.3 s: the model found no end" in caplog.text
+    assert "result.wav: samples above full scale were clipped" in caplog.text
+
+
+def test_refuses_what_makes_no_sense(files: dict[str, Path]) -> None:
+    given = {"source": files["source"], "prosody": [files["sad"]], "out": files["out"]}
+    with pytest.raises(ValueError, match=r"angry\.wav: .* matters only with an intensity"):
+        convert_file(FakeConverter(), **given, interpolate_from=files["angry"])
+    with pytest.raises(ValueError, match=r"result\.mp3: only \.wav and \.flac"):
+        convert_file(FakeConverter(), **{**given, "out": files["out"].with_suffix(".mp3")})
+    with pytest.raises(ValueError, match=r"short\.wav: too short for a unit"):
+        convert_file(FakeConverter(), **{**given, "source": files["short"]})
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.05, "0.050 s is too short"), (2.0, "silent")])
+def test_a_source_without_speech_gets_one_line_and_nothing_is_written(
+    files: dict[str, Path], seconds: float, said: str
+) -> None:
+    soundfile.write(files["source"], np.zeros(int(16000 * seconds)), 16000)
+    with pytest.raises(ValueError, match=rf"source\.wav: {said}.* source; give "):
+        convert_file(
+            FakeConverter(), source=files["source"], prosody=[files["sad"]], out=files["out"]
+        )
+    assert not files["out"].exists()
+
+
+def test_summary_gives_seconds_and_pitch(make_pulses: Callable[..., np.ndarray]) -> None:
+    heard = ConvertedFile(make_pulses(150, 1.0), [make_pulses(200, 0.5)], np.zeros(8000))
+    lines = [line.split("\t") for line in heard.summary().splitlines()]
+    assert lines[0] == ["recording", "seconds", "mean_f0_hz"]
+    assert [line[:2] for line in lines[1:]] == [
+        ["source", "1.00"], ["prosody", "0.50"], ["converted", "0.50"]
+    ]  # fmt: skip
+    assert float(lines[1][2]) == pytest.approx(150, rel=0.01)
+    assert float(lines[2][2]) == pytest.approx(200, rel=0.01)
+    assert lines[3][2] == "unvoiced"
+
+
+@pytest.mark.parametrize("lost", ["source", "angry", "voice"])
+def test_a_recording_is_not_overwritten(files: dict[str, Path], lost: str) -> None:
+    out = files[lost].parent / "." / files[lost].name
+    before = files[lost].read_bytes()
+    with pytest.raises(ValueError, match="is one of the recordings"):
+        convert_file(
+            FakeConverter(),
+            source=files["source"],
+            prosody=[files["angry"]],
+            speaker=files["voice"],
+            out=out,
+        )
+    assert files[lost].read_bytes() == before

@@ -1,5 +1,3 @@
-"""Every way through the decoder against the loop of test/reference, outputs and gradients."""
-
 from dataclasses import replace
 
 import pytest
@@ -9,6 +7,27 @@ from reference.naive_decoder import naive_free
 from espnet2_ext.prosody2vec.fast.attention_loop import CHUNK_STEPS
 from espnet2_ext.prosody2vec.fast.cuda_graph import GraphSteps
 from espnet2_ext.prosody2vec.memory import Memory
+
+# ---------------------------------------------------------------- memory
+
+
+def test_expanded_repeats_the_shared_part_at_every_unit():
+    memory = Memory(
+        torch.tensor([[[1.0], [2.0]]]), torch.tensor([[8.0, 9.0]]), torch.ones(1, 2).bool()
+    )
+    assert memory.expanded().tolist() == [[[1.0, 8.0, 9.0], [2.0, 8.0, 9.0]]]
+
+
+def test_items_are_rows_of_all_parts():
+    memory = Memory(
+        torch.arange(6.0).view(3, 2, 1), torch.arange(3.0)[:, None], torch.ones(3, 2).bool()
+    )
+    chosen = memory.items([2, 0])
+    assert chosen.encoded.flatten().tolist() == [4.0, 5.0, 0.0, 1.0]
+    assert chosen.shared.flatten().tolist() == [2.0, 0.0] and chosen.mask.shape == (2, 2)
+
+
+# ---------------------------------------------------------------- decoder
 
 # Sums of some hundred terms in another order.
 TOLERANCE = {torch.float64: 1.0e-9, torch.float32: 1.0e-5}
@@ -209,3 +228,16 @@ def test_step_inputs_are_the_last_frames_of_groups(make_decoder):
 def test_unknown_implementation_is_an_error(make_decoder):
     with pytest.raises(ValueError, match="implementation 'quick' is none of auto, reference"):
         make_decoder(implementation="quick")
+
+
+def test_graphs_are_chosen_on_a_single_gpu_only(make_decoder):
+    for implementation, device_type, expected in (
+        ("auto", "cpu", False),
+        ("auto", "cuda", True),
+        ("fast", "cuda", False),
+        ("cuda_graph", "cuda", True),
+    ):
+        decoder = make_decoder(implementation=implementation)
+        assert (decoder._runner(device_type) is not None) == expected
+    replica = make_decoder()._replicate_for_data_parallel()
+    assert replica._runner("cuda") is None

@@ -1,8 +1,22 @@
+import math
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
 from speechbrain.lobes.models.HifiGAN import mel_spectrogram
 
-from espnet2_ext.prosody2vec.mels import LOG_MEL_FLOOR, HifiGanMel
+from espnet2_ext.prosody2vec.mels import (
+    LOG_MEL_FLOOR,
+    HifiGanMel,
+    SpecAugment,
+    crop_mels,
+    draw_factors,
+    stretch_mels,
+)
+from espnet2_ext.training.options import specaug_choices
+
+# ---------------------------------------------------------------- mels
 
 # float32 transforms of different libraries, on values around 1 to 10.
 TOLERANCE = 5.0e-5
@@ -44,3 +58,245 @@ def test_silence_is_the_floor():
 def test_too_short_is_an_error():
     with pytest.raises(ValueError, match="512 samples is too short"):
         HifiGanMel()(torch.zeros(1, 512), torch.tensor([512]))
+
+
+# ---------------------------------------------------------------- tempo
+
+
+def test_worked_by_hand():
+    mels = torch.tensor([[[0.0], [2.0], [4.0]], [[1.0], [3.0], [9.0]]])
+    stretched, lengths = stretch_mels(mels, torch.tensor([3, 2]), torch.tensor([2.0, 0.5]))
+    assert lengths.tolist() == [6, 1]
+    # Frame t stands at t / 2: 0, 0.5, ... 2.5, the last held at frame 2.
+    assert stretched[0, :, 0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 4.0]
+    assert stretched[1, :, 0].tolist() == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_factor_one_changes_nothing_and_padding_is_never_seen():
+    torch.manual_seed(0)
+    mels, lengths = torch.randn(2, 7, 3), torch.tensor([7, 4])
+    mels[1, 4:] = 1.0e6
+    same, kept = stretch_mels(mels, lengths, torch.ones(2))
+    assert kept.tolist() == [7, 4]
+    torch.testing.assert_close(same[0], mels[0])
+    torch.testing.assert_close(same[1, :4], mels[1, :4])
+    longer, _ = stretch_mels(mels, lengths, torch.full((2,), 1.3))
+    assert longer.abs().max() < 1.0e3
+
+
+def test_batch_equals_alone():
+    torch.manual_seed(0)
+    mels, lengths, factors = torch.randn(2, 9, 3), torch.tensor([9, 5]), torch.tensor([0.8, 1.25])
+    together, long = stretch_mels(mels, lengths, factors)
+    for item in range(2):
+        alone, length = stretch_mels(
+            mels[item : item + 1], lengths[item : item + 1], factors[item : item + 1]
+        )
+        torch.testing.assert_close(together[item, : int(long[item])], alone[0])
+        assert length.tolist() == [int(long[item])]
+
+
+def test_factors_lie_in_their_range():
+    torch.manual_seed(0)
+    factors = draw_factors(1000, 1.25, torch.device("cpu"))
+    assert 0.8 <= factors.min() < 0.82
+    assert 1.22 < factors.max() <= 1.25
+    assert abs(float(factors.log().mean())) < 0.02
+
+
+# ---------------------------------------------------------------- prosody crop
+
+
+def _counting_mels(lengths: list[int]) -> torch.Tensor:
+    """Return (B, T, 1): frame t of item b is 1000 b + t + 1, zero past the end."""
+    mels = torch.zeros(len(lengths), max(lengths), 1)
+    for item, length in enumerate(lengths):
+        mels[item, :length, 0] = 1000.0 * item + torch.arange(length) + 1
+    return mels
+
+
+def test_each_item_gives_a_whole_stretch_of_its_own():
+    lengths = torch.tensor([9, 4, 2])
+    starts = set()
+    for _ in range(200):
+        cropped, cropped_lengths = crop_mels(_counting_mels([9, 4, 2]), lengths, 4)
+        assert cropped.shape == (3, 4, 1)
+        assert cropped_lengths.tolist() == [4, 4, 2]
+        assert (cropped[0, :, 0].diff() == 1.0).all()
+        assert cropped[1, :, 0].tolist() == [1001.0, 1002.0, 1003.0, 1004.0]
+        assert cropped[2, :, 0].tolist() == [2001.0, 2002.0, 0.0, 0.0]
+        starts.add(int(cropped[0, 0, 0]))
+    assert starts == {1, 2, 3, 4, 5, 6}
+
+
+def test_shorter_mels_stay_whole():
+    mels, lengths = _counting_mels([3, 2]), torch.tensor([3, 2])
+    cropped, cropped_lengths = crop_mels(mels, lengths, 5)
+    assert torch.equal(cropped, mels)
+    assert torch.equal(cropped_lengths, lengths)
+
+
+# ---------------------------------------------------------------- specaugment
+
+ROOT = Path(__file__).parents[3]
+CONFIGS = sorted(  # without links
+    path
+    for path in ROOT.glob("egs2/*/*/conf/**/*.yaml")
+    if not path.is_symlink() and "freq_mask_width_range" in path.read_text(encoding="utf-8")
+)
+BANDS, MAX_WIDTH = 80, 50
+ITEMS = 21_000
+
+
+def augmentation(**options: object) -> SpecAugment:
+    """Return the class that ``specaug: specaug`` chooses; the paper's frequency masks."""
+    defaults = {
+        "apply_time_warp": False,
+        "apply_time_mask": False,
+        "freq_mask_width_range": [0, MAX_WIDTH + 1],
+        "num_freq_mask": 2,
+    }
+    return specaug_choices.get_class("specaug")(**{**defaults, **options})
+
+
+def spared_probability(*places: int, size: int = BANDS, max_width: int = MAX_WIDTH) -> float:
+    """Return the probability that one mask hides none of the places, by enumeration."""
+    spared = 0.0
+    for width in range(max_width + 1):
+        starts = range(size - width + 1)
+        free = sum(not any(s <= p < s + width for p in places) for s in starts)
+        spared += free / len(starts)
+    return spared / (max_width + 1)
+
+
+def masked_bands(augment: SpecAugment, batch_size: int, items: int = ITEMS) -> torch.Tensor:
+    """Return (items, BANDS) bool of items that were drawn in batches of the size."""
+    torch.manual_seed(0)
+    mels, lengths = torch.ones(batch_size, 2, BANDS), torch.full((batch_size,), 2)
+    batches = [augment(mels.clone(), lengths)[0][:, 0] == 0 for _ in range(items // batch_size)]
+    return torch.cat(batches)
+
+
+def assert_frequency(hidden: torch.Tensor, expected: float) -> None:
+    """Assert that the share of hidden (N,) is within five binomial deviations."""
+    deviation = math.sqrt(expected * (1 - expected) / hidden.numel())
+    assert abs(hidden.double().mean().item() - expected) <= 5 * deviation
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 30, 300])
+def test_each_band_is_masked_as_often_as_the_closed_form_says(batch_size):
+    hidden = masked_bands(augmentation(), batch_size)
+    for band in range(BANDS):
+        assert_frequency(hidden[:, band], 1 - spared_probability(band) ** 2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 30])
+def test_two_masks_of_an_item_are_independent(batch_size):
+    hidden = masked_bands(augmentation(), batch_size)
+    for first, second in [(5, 75), (20, 60), (39, 40)]:
+        either = 1 - spared_probability(first, second) ** 2
+        assert_frequency(hidden[:, first] | hidden[:, second], either)
+
+
+def test_items_of_a_batch_are_independent():
+    hidden = masked_bands(augmentation(), 30).view(-1, 30, BANDS)
+    for band in (10, 30, 70):
+        expected = (1 - spared_probability(band) ** 2) ** 2
+        assert_frequency(hidden[:, 0::2, band] & hidden[:, 1::2, band], expected)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT / "egs2")))
+def test_configurations_mask_as_wide_as_they_say(path):
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    widest = 12 if "mini_emo" in path.parts else MAX_WIDTH
+    augment = augmentation(**{**config["specaug_conf"], "num_freq_mask": 1})
+    widths = masked_bands(augment, 3000, 3000).sum(dim=1)
+    assert (widths.min(), widths.max()) == (0, widest)
+    assert f"widths 0 to {widest} (the upper end is left out" in path.read_text(encoding="utf-8")
+
+
+def test_there_are_configurations():
+    assert any("mini_emo" not in path.parts for path in CONFIGS)
+
+
+def test_time_masks_are_drawn_over_the_frames_of_each_item():
+    augment = augmentation(
+        apply_freq_mask=False, apply_time_mask=True, time_mask_width_range=[0, 11], num_time_mask=2
+    )
+    torch.manual_seed(0)
+    lengths = torch.tensor([60, 25]).repeat(10_000)
+    out, out_lengths = augment(torch.ones(lengths.numel(), 60, 1), lengths)
+    assert torch.equal(out_lengths, lengths)
+    for item, length in enumerate([60, 25]):
+        hidden = out[item::2, :, 0] == 0
+        assert not hidden[:, length:].any()
+        for frame in range(length):
+            spared = spared_probability(frame, size=length, max_width=10)
+            assert_frequency(hidden[:, frame], 1 - spared**2)
+
+
+@pytest.mark.parametrize(
+    "time_widths",
+    [{"time_mask_width_range": [0, 20]}, {"time_mask_width_ratio_range": [0.0, 0.6]}],
+    ids=["range", "ratio"],
+)
+def test_masks_do_not_depend_on_the_padding_and_leave_it_alone(time_widths):
+    augment = augmentation(apply_time_mask=True, replace_with_zero=False, **time_widths)
+    lengths = torch.tensor([40, 25, 9])
+    inputs = torch.randn(3, 40, BANDS)
+    for item, length in enumerate(lengths.tolist()):
+        inputs[item, length:] = 0.0
+    longer = torch.nn.functional.pad(inputs, (0, 0, 0, 300))
+    torch.manual_seed(3)
+    short, _ = augment(inputs, lengths)
+    torch.manual_seed(3)
+    long, _ = augment(longer, lengths)
+    torch.testing.assert_close(long[:, :40], short)
+    assert not long[:, 40:].any()
+    for item, length in enumerate(lengths.tolist()):
+        assert not short[item, length:].any()
+        assert not torch.equal(short[item, :length], inputs[item, :length])
+
+
+def test_ratio_counts_in_lengths_of_the_utterance():
+    augment = augmentation(
+        apply_freq_mask=False,
+        apply_time_mask=True,
+        time_mask_width_ratio_range=[0.1, 0.3],
+        num_time_mask=1,
+    )
+    lengths = torch.tensor([100, 20, 5]).repeat(500)
+    widths = (augment(torch.ones(1500, 100, 1), lengths)[0] == 0).sum(dim=(1, 2)).view(500, 3)
+    assert widths.min(dim=0).values.tolist() == [10, 2, 0]
+    assert widths.max(dim=0).values.tolist() == [29, 5, 0]
+
+
+def test_masked_places_get_zero_or_the_mean_of_the_utterance():
+    mels = torch.arange(1.0, 25.0).view(2, 3, 4)
+    lengths = torch.tensor([3, 2])
+    whole = {"freq_mask_width_range": [4, 5], "num_freq_mask": 1}
+    kept = mels.clone()
+    zero, _ = augmentation(**whole)(mels, lengths)
+    assert torch.equal(mels, kept), "in place"
+    assert not zero[0].any() and not zero[1, :2].any()
+    assert torch.equal(zero[1, 2], mels[1, 2])
+    mean, _ = augmentation(**whole, replace_with_zero=False)(mels, lengths)
+    assert torch.equal(mean[0], torch.full((3, 4), 6.5))
+    assert torch.equal(mean[1, :2], torch.full((2, 4), 16.5))
+
+
+def test_a_mask_wider_than_the_axis_covers_it():
+    out, lengths = augmentation(freq_mask_width_range=[90, 95])(torch.ones(4, 3, BANDS))
+    assert not out.any()
+    assert lengths is None
+
+
+def test_the_seed_decides():
+    augment = augmentation()
+    drawn = [masked_bands(augment, 30, 300) for _ in range(2)]
+    assert torch.equal(*drawn)
+
+
+def test_espnets_own_masks_are_still_to_be_had():
+    chosen = specaug_choices.get_class("espnet_specaug")
+    assert chosen.__module__ == "espnet2.asr.specaug.specaug"
