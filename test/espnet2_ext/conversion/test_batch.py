@@ -1,6 +1,5 @@
 import csv
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,21 +94,34 @@ def test_rerun_keeps_what_is_complete_and_redoes_what_is_not(options):
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-def test_another_model_starts_anew(options):
+@pytest.mark.parametrize("changed", ["weights", "units", "mix"])
+def test_a_change_starts_anew(options, tmp_path, changed):
     convert_pairs(**options)
-    kept = (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns
-    options["model_file"].write_bytes(b"other weights")
+    attention = options["output_dir"] / "attention/p1.npy"
+    written, num_units = attention.stat().st_mtime_ns, np.load(attention).shape[1]
+    if changed == "weights":
+        options["model_file"].write_bytes(b"other weights")
+    elif changed == "units":
+        units = read_table(options["data_dir"] / "units_x")
+        write_table(options["data_dir"] / "units_x", {**units, "a-1": "1 2 3 4"})
+    else:
+        write_table(tmp_path / "prosody_mix", {"p1": "a-2 1.0", "p2": "a-1 1.0"})
     convert_pairs(**options)
-    assert (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns != kept
+    assert attention.stat().st_mtime_ns != written
+    assert np.load(attention).shape[1] == num_units + (changed == "units")
 
 
-def test_other_units_start_anew(options):
-    convert_pairs(**options)
-    before = np.load(options["output_dir"] / "attention/p1.npy").shape[1]
-    units = read_table(options["data_dir"] / "units_x")
-    write_table(options["data_dir"] / "units_x", {**units, "a-1": "1 2 3 4"})
-    convert_pairs(**options)
-    assert np.load(options["output_dir"] / "attention/p1.npy").shape[1] == before + 1
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        ("pairs", {"p1": "a-1 nobody"}),
+        ("prosody_mix", {"p1": "b-1 0.5 nobody 0.5", "p2": "a-1 1.0"}),
+    ],
+)
+def test_a_missing_utterance_is_named(options, tmp_path, table, rows):
+    write_table(tmp_path / table, rows)
+    with pytest.raises(ValueError, match="p1 needs nobody"):
+        convert_pairs(**options)
 
 
 def write_vocoder(tmp_path, rate_hz):
@@ -142,12 +154,6 @@ def test_a_missing_model_or_configuration_is_named(options, tmp_path):
         convert_pairs(**options)
 
 
-def test_missing_utterance_is_an_error_that_names_it(options, tmp_path):
-    write_table(tmp_path / "pairs", {"p1": "a-1 nobody"})
-    with pytest.raises(ValueError, match="p1 needs nobody"):
-        convert_pairs(**options)
-
-
 def test_mixed_prosody_is_the_weighted_sum_of_vectors(options, tmp_path, make_model):
     """Oracle: the vectors of single utterances, summed by hand and given to the converter."""
     write_table(tmp_path / "pairs", {"p1": "a-1 b-1", "p2": "a-2 b-1"})
@@ -170,37 +176,23 @@ def test_mixed_prosody_is_the_weighted_sum_of_vectors(options, tmp_path, make_mo
     assert [row["mix"] for row in rows] == ["b-1 0.25 a-2 0.75", "b-1 1.0"]
 
 
-def test_another_mix_starts_anew(options, tmp_path):
-    convert_pairs(**options)
-    kept = (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns
-    write_table(tmp_path / "prosody_mix", {"p1": "a-2 1.0", "p2": "a-1 1.0"})
-    convert_pairs(**options)
-    assert (options["output_dir"] / "mel/p1.npy").stat().st_mtime_ns != kept
-
-
-def test_missing_utterance_of_a_mix_is_an_error_that_names_it(options, tmp_path):
-    write_table(tmp_path / "prosody_mix", {"p1": "b-1 0.5 nobody 0.5", "p2": "a-1 1.0"})
-    with pytest.raises(ValueError, match="p1 needs nobody"):
-        convert_pairs(**options)
-
-
 # ---------------------------------------------------------------- list conversion
 
 
 class FakeConverter:
     """Vectors are file names; speech whose source is loud finds no end."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.heard: list[tuple[str, str]] = []
         self.fails_on = ""
 
-    def prosody(self, files: list[Path]) -> str:
+    def prosody(self, files):
         return Path(files[0]).stem
 
-    def speaker(self, file: Path) -> str:
+    def speaker(self, file):
         return Path(file).stem
 
-    def convert(self, source: np.ndarray, prosody: str, voice: str) -> AnyConversion:
+    def convert(self, source, prosody, voice):
         if prosody == self.fails_on:
             raise KeyboardInterrupt
         self.heard.append((prosody, voice))
@@ -209,17 +201,17 @@ class FakeConverter:
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> ModelChoice:
+def model(tmp_path):
     return ModelChoice(str(write_trained_model(tmp_path / "recipe")))
 
 
 @pytest.fixture
-def converter(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
+def converter(monkeypatch):
     """Return the converter that every model is loaded as; ``loads`` counts them."""
     fake = FakeConverter()
     fake.loads = 0
 
-    def load(*arguments: object, **options: object) -> FakeConverter:
+    def load(*arguments, **options):
         fake.loads += 1
         return fake
 
@@ -228,7 +220,7 @@ def converter(monkeypatch: pytest.MonkeyPatch) -> FakeConverter:
 
 
 @pytest.fixture
-def listed(make_wav: Callable[..., Path], tmp_path: Path) -> list[ListedConversion]:
+def listed(make_wav, tmp_path):
     """Return two conversions; the list stands in ``list.tsv``."""
     wavs = {
         name: str(make_wav(f"{name}.wav", seed=seed))
@@ -242,9 +234,7 @@ def listed(make_wav: Callable[..., Path], tmp_path: Path) -> list[ListedConversi
     return conversions
 
 
-def test_every_line_becomes_a_file_once(
-    tmp_path: Path, model, converter, listed, caplog: pytest.LogCaptureFixture
-):
+def test_every_line_becomes_a_file_once(tmp_path, model, converter, listed, caplog):
     with caplog.at_level(logging.WARNING):
         lines = convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
     assert "1 of 2 found no end, as two" in caplog.text
@@ -258,7 +248,7 @@ def test_every_line_becomes_a_file_once(
     assert (converter.loads, len(converter.heard)) == (1, 2), "nothing was to be done"
 
 
-def test_only_what_changed_is_done_again(tmp_path: Path, make_wav, model, converter, listed):
+def test_only_what_changed_is_done_again(tmp_path, make_wav, model, converter, listed):
     convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
     make_wav("angry.wav", seed=9)
     convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
@@ -274,7 +264,7 @@ def test_only_what_changed_is_done_again(tmp_path: Path, make_wav, model, conver
 
 
 @pytest.mark.parametrize("change", ["vocoder", "weights", "contrast"])
-def test_another_model_or_setting_starts_anew(tmp_path: Path, model, converter, listed, change):
+def test_another_model_or_setting_starts_anew(tmp_path, model, converter, listed, change):
     convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
     weights = Path(model.model_file)
     if change == "vocoder":
@@ -287,7 +277,7 @@ def test_another_model_or_setting_starts_anew(tmp_path: Path, model, converter, 
     assert len(converter.heard) == 4
 
 
-def test_contrast_that_is_not_restored_changes_nothing(tmp_path: Path, model, converter, listed):
+def test_contrast_that_is_not_restored_changes_nothing(tmp_path, model, converter, listed):
     model = replace(model, restore_contrast=False)
     convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
     Path(model.model_file).with_suffix(".contrast.json").write_text("{}")
@@ -297,7 +287,7 @@ def test_contrast_that_is_not_restored_changes_nothing(tmp_path: Path, model, co
     assert len(converter.heard) == 4
 
 
-def test_a_killed_run_keeps_what_it_has(tmp_path: Path, model, converter, listed):
+def test_a_killed_run_keeps_what_it_has(tmp_path, model, converter, listed):
     converter.fails_on = "sad"
     with pytest.raises(KeyboardInterrupt):
         convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
@@ -306,7 +296,7 @@ def test_a_killed_run_keeps_what_it_has(tmp_path: Path, model, converter, listed
     assert converter.heard == [("angry", "voice"), ("sad", "source")]
 
 
-def test_a_strange_or_missing_table_is_refused(tmp_path: Path):
+def test_a_strange_or_missing_table_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"conversions\.tsv: missing; run the conversion"):
         read_conversions(tmp_path)
     (tmp_path / CONVERSIONS).write_text("a\tb\n")
@@ -314,7 +304,7 @@ def test_a_strange_or_missing_table_is_refused(tmp_path: Path):
         read_conversions(tmp_path)
 
 
-def test_the_command_on_a_model_of_random_weights(tmp_path: Path, model, listed):
+def test_the_command_on_a_model_of_random_weights(tmp_path, model, listed):
     """What the list's command writes is what bin/convert's function gives for each line."""
     command = f"--list {tmp_path}/list.tsv --out_dir {tmp_path}/out"
     convert_list_bin.main(f"{command} --model_file {model.model_file}".split())

@@ -58,14 +58,14 @@ def test_refuses_two_prosodies_none_and_a_vector_of_another_model(converter):
 START, END = np.array([1.0, -2.0], np.float32), np.array([3.0, 0.1], np.float32)
 
 
-def test_golden_values() -> None:
+def test_golden_values():
     np.testing.assert_allclose(average_prosody([START, END, START]), [5 / 3, -1.3], rtol=1e-6)
     np.testing.assert_allclose(interpolate_prosody(START, END, 0.25), [1.5, -1.475], rtol=1e-6)
     np.testing.assert_allclose(scale_intensity(START, END, 2.0), [5.0, 2.2], rtol=1e-6)
     np.testing.assert_allclose(scale_intensity(START, END, -1.0), [-1.0, -4.1], rtol=1e-6)
 
 
-def test_ends_are_the_vectors_to_the_bit_and_results_are_single_precision() -> None:
+def test_ends_are_the_vectors_to_the_bit_and_results_are_single_precision():
     for mix in (interpolate_prosody, scale_intensity):
         assert mix(START, END, 0.0).tobytes() == START.tobytes()
         assert mix(START, END, 1.0).tobytes() == END.tobytes()
@@ -73,12 +73,12 @@ def test_ends_are_the_vectors_to_the_bit_and_results_are_single_precision() -> N
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
+def test_a_share_outside_0_to_1_is_refused(share):
     with pytest.raises(ValueError, match="must lie in 0 to 1; scale_intensity"):
         interpolate_prosody(START, END, share)
 
 
-def test_refuses_what_cannot_be_mixed() -> None:
+def test_refuses_what_cannot_be_mixed():
     with pytest.raises(ValueError, match="no prosody vectors"):
         average_prosody([])
     with pytest.raises(ValueError, match=r"\(2,\) and \(3,\) cannot be mixed"):
@@ -90,7 +90,7 @@ def test_refuses_what_cannot_be_mixed() -> None:
             scale_intensity(START, END, intensity)
 
 
-def test_weights_give_the_average_and_the_intensity() -> None:
+def test_weights_give_the_average_and_the_intensity():
     average = weighted_prosody([START, END, START], [1 / 3] * 3)
     np.testing.assert_allclose(average, average_prosody([START, END, START]), rtol=1e-6)
     scaled = weighted_prosody([START, END], [-0.5, 1.5])
@@ -107,7 +107,7 @@ def test_weights_give_the_average_and_the_intensity() -> None:
         ([START, np.ones(3)], [0.5, 0.5], "cannot be mixed"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(vectors, weights, said) -> None:
+def test_weights_that_do_not_fit_are_refused(vectors, weights, said):
     with pytest.raises(ValueError, match=said):
         weighted_prosody(vectors, weights)
 

@@ -13,29 +13,24 @@ from reference.tiny_trained import TINY, write_trained_model
 
 from espnet2_ext.bin import prepare_fine_tuning
 from espnet2_ext.conversion.trained_model import find_trained_files
-from espnet2_ext.prosody2vec.model import Prosody2VecModel
 from espnet2_ext.prosody2vec.task import Prosody2VecTask
 
 # ---------------------------------------------------------------- trained model
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a recipe directory that no test changes."""
-    root = tmp_path_factory.mktemp("original")
-    write_trained_model(root)
-    return root
+def model_file(tmp_path_factory):
+    """Return the weights of a recipe; no test changes them."""
+    return write_trained_model(tmp_path_factory.mktemp("p2v1"))
 
 
 @pytest.fixture
-def recipe(original: Path, tmp_path: Path) -> Path:
+def recipe(model_file, tmp_path):
     """Return a copy of it to break."""
-    return shutil.copytree(original, tmp_path / "recipe")
+    return shutil.copytree(model_file.parents[2], tmp_path / "recipe")
 
 
-def test_paths_of_the_recipe_hold_from_any_directory(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_of_the_recipe_hold_from_any_directory(recipe, tmp_path, monkeypatch):
     expected = recipe / "exp/kmeans/centroids.npz", str(recipe / "exp/speaker_encoder")
     for directory, model in (
         (tmp_path, "recipe/exp/p2v/best.pth"),
@@ -52,7 +47,7 @@ def test_paths_of_the_recipe_hold_from_any_directory(
         assert files.contrast is None
 
 
-def test_files_beside_the_weights_go_before_those_of_the_recipe(recipe: Path) -> None:
+def test_files_beside_the_weights_go_before_those_of_the_recipe(recipe):
     own = recipe / "exp/p2v"
     shutil.copy(recipe / "exp/kmeans/centroids.npz", own)
     shutil.move(recipe / "exp/stats/feats_stats.npz", own)
@@ -65,7 +60,7 @@ def test_files_beside_the_weights_go_before_those_of_the_recipe(recipe: Path) ->
     assert files.contrast == own / "best.contrast.json"
 
 
-def test_what_is_given_goes_before_all(recipe: Path) -> None:
+def test_what_is_given_goes_before_all(recipe):
     shutil.rmtree(recipe / "dump")
     (recipe / "exp/kmeans/centroids.npz").unlink()
     files = find_trained_files(
@@ -74,7 +69,11 @@ def test_what_is_given_goes_before_all(recipe: Path) -> None:
     assert (files.centroids, files.speaker_encoder) == (Path("mine.npz"), "owner/name")
 
 
-def test_a_speaker_encoder_of_the_hub_keeps_its_name(recipe: Path) -> None:
+def test_a_speaker_encoder_of_the_hub_keeps_its_name_and_a_changed_one_is_refused(recipe):
+    with open(recipe / "exp/speaker_encoder/hyperparams.yaml", "a") as stream:
+        stream.write("# another\n")
+    with pytest.raises(ValueError, match="not the speaker encoder whose vectors"):
+        find_trained_files(recipe / "exp/p2v/best.pth")
     record = recipe / "dump/org/train/spk_embed.json"
     record.write_text(json.dumps({"source": "owner/name", "model": "owner/name"}))
     assert find_trained_files(recipe / "exp/p2v/best.pth").speaker_encoder == "owner/name"
@@ -91,31 +90,23 @@ def test_a_speaker_encoder_of_the_hub_keeps_its_name(recipe: Path) -> None:
         ("dump/org/train/spk_embed.json", r"no spk_embed\.json says .* give --speaker_encoder"),
     ],
 )
-def test_each_missing_file_is_named_with_its_remedy(recipe: Path, missing: str, said: str) -> None:
+def test_each_missing_file_is_named_with_its_remedy(recipe, missing, said):
     shutil.move(recipe / missing, recipe / "elsewhere")
     with pytest.raises(FileNotFoundError, match=said):
         find_trained_files(recipe / "exp/p2v/best.pth")
 
 
-def test_a_speaker_encoder_trained_anew_is_refused(recipe: Path) -> None:
-    with open(recipe / "exp/speaker_encoder/hyperparams.yaml", "a") as stream:
-        stream.write("# another\n")
-    with pytest.raises(ValueError, match="not the speaker encoder whose vectors"):
-        find_trained_files(recipe / "exp/p2v/best.pth")
-
-
-def test_a_config_of_something_else_is_refused(recipe: Path) -> None:
+def test_a_config_of_something_else_is_refused(recipe):
     config = recipe / "exp/p2v/config.yaml"
     settings = yaml.safe_load(config.read_text())
-    config.write_text(yaml.safe_dump({**settings, "centroids": None}))
-    with pytest.raises(FileNotFoundError, match="names no centroids; give --centroids"):
-        find_trained_files(recipe / "exp/p2v/best.pth")
-    config.write_text("encoder: conformer\n")
-    with pytest.raises(ValueError, match="not the config.yaml of a Prosody2Vec training"):
-        find_trained_files(recipe / "exp/p2v/best.pth")
-    config.write_text("a: [1")
-    with pytest.raises(ValueError, match="not readable as yaml"):
-        find_trained_files(recipe / "exp/p2v/best.pth")
+    for content, error, message in (
+        (yaml.safe_dump({**settings, "centroids": None}), FileNotFoundError, "--centroids"),
+        ("encoder: conformer\n", ValueError, "not the config.yaml of a Prosody2Vec training"),
+        ("a: [1", ValueError, "not readable as yaml"),
+    ):
+        config.write_text(content)
+        with pytest.raises(error, match=message):
+            find_trained_files(recipe / "exp/p2v/best.pth")
 
 
 # ---------------------------------------------------------------- fine tuning
@@ -125,13 +116,7 @@ PAPER, OURS = "conf/train_evc.yaml", "conf/tuning/train_evc_given_alignment.yaml
 CONFIG = {"optim": "adam", "optim_conf": {"lr": 1.0e-5}, "model_conf": {"stop_weight": 0.5}}
 
 
-@pytest.fixture(scope="module")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the weights of a recipe; no test changes them."""
-    return write_trained_model(tmp_path_factory.mktemp("p2v1"))
-
-
-def prepare(model_file: Path, folder: Path, config: dict = CONFIG) -> Path:
+def prepare(model_file, folder, config=CONFIG):
     """Return the folder that was written for a configuration."""
     (folder / "evc.yaml").write_text(yaml.safe_dump(config))
     command = {"model_file": model_file, "config": folder / "evc.yaml", "out_dir": folder / "out"}
@@ -139,9 +124,7 @@ def prepare(model_file: Path, folder: Path, config: dict = CONFIG) -> Path:
     return folder / "out"
 
 
-def test_the_model_is_the_pretrained_one_and_the_training_the_new_one(
-    model_file: Path, tmp_path: Path
-) -> None:
+def test_the_model_is_the_pretrained_one_and_the_training_the_new_one(model_file, tmp_path):
     trained = yaml.safe_load((model_file.parent / "config.yaml").read_text())
     merged = yaml.safe_load((prepare(model_file, tmp_path) / "train.yaml").read_text())
     assert (merged["optim"], merged["optim_conf"]) == ("adam", {"lr": 1.0e-5})
@@ -153,10 +136,12 @@ def test_the_model_is_the_pretrained_one_and_the_training_the_new_one(
     assert "output_dir" not in merged and "init_param" not in merged
 
 
-def test_p2v_sh_is_told_of_the_pretrained_models_own_files(
-    model_file: Path, tmp_path: Path
-) -> None:
+def test_p2v_sh_is_told_of_the_pretrained_models_own_files(model_file, tmp_path):
     out, recipe = prepare(model_file, tmp_path), model_file.parents[2]
+    files = out / "train.yaml", out / "p2v_options.sh"
+    before = [path.read_text() for path in files]
+    prepare(model_file, tmp_path)
+    assert [path.read_text() for path in files] == before, "the second time"
     statistics = os.path.relpath(recipe / "exp/stats/feats_stats.npz")
     names = ["kmeans_feature", "nclusters", "kmeans_path_or_url", "kmeans_centroids"]
     names += ["speaker_encoder", "p2v_config", "pretrained_model", "p2v_args"]
@@ -175,8 +160,8 @@ def test_p2v_sh_is_told_of_the_pretrained_models_own_files(
 
 
 def test_fine_tuning_starts_from_the_weights_and_the_statistics_of_pretraining(
-    model_file: Path, tmp_path: Path
-) -> None:
+    model_file, tmp_path
+):
     """As ESPnet builds it, with p2v.sh's own statistics named before: the last ones count."""
     out = prepare(model_file, tmp_path)
     np.savez(tmp_path / "own.npz", count=2, sum=np.zeros(80), sum_square=np.ones(80))
@@ -193,9 +178,7 @@ def test_fine_tuning_starts_from_the_weights_and_the_statistics_of_pretraining(
     model.load_state_dict(torch.load(out / "model.pth", weights_only=True))
 
 
-def test_the_pretrained_model_converts_from_the_folder(
-    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pretrained_model_converts_from_the_folder(model_file, tmp_path, monkeypatch):
     out = prepare(model_file, tmp_path)
     monkeypatch.chdir(tmp_path)
     model, args = Prosody2VecTask.build_model_from_file(out / "config.yaml", out / "model.pth")
@@ -203,24 +186,13 @@ def test_the_pretrained_model_converts_from_the_folder(
     torch.testing.assert_close(model.normalize.mean.float(), torch.full((80,), -5.0))
 
 
-def test_a_second_time_gives_the_same_files(model_file: Path, tmp_path: Path) -> None:
-    files = [prepare(model_file, tmp_path) / name for name in ("train.yaml", "p2v_options.sh")]
-    before = [path.read_text() for path in files]
-    prepare(model_file, tmp_path)
-    assert [path.read_text() for path in files] == before
-
-
 @pytest.mark.parametrize("key", ["features_conf", "normalize", "normalize_conf", "speaker_dim"])
-def test_what_weights_depend_on_cannot_be_changed(
-    model_file: Path, tmp_path: Path, key: str
-) -> None:
+def test_what_weights_depend_on_cannot_be_changed(model_file, tmp_path, key):
     with pytest.raises(SystemExit, match=f"{key} is the pretrained model's; leave it out"):
         prepare(model_file, tmp_path, {key: {}})
 
 
-def test_a_path_with_blanks_and_a_missing_model_are_one_line(
-    model_file: Path, tmp_path: Path
-) -> None:
+def test_a_path_with_blanks_and_a_missing_model_are_one_line(model_file, tmp_path):
     blank = shutil.copytree(model_file.parents[2], tmp_path / "my model") / "exp/p2v/best.pth"
     with pytest.raises(SystemExit, match="move the pretrained model to a path without blanks"):
         prepare(blank, tmp_path)
@@ -228,7 +200,7 @@ def test_a_path_with_blanks_and_a_missing_model_are_one_line(
         prepare(tmp_path / "none.pth", tmp_path)
 
 
-def fine_tuned(model_file: Path, folder: Path, config: Path) -> tuple[dict, Prosody2VecModel]:
+def fine_tuned(model_file, folder, config):
     """Return options and model of a recipe's fine-tuning, its weights those of pretraining.
 
     What pretraining had on of ours is on in the pretrained model's configuration.
@@ -251,7 +223,7 @@ def fine_tuned(model_file: Path, folder: Path, config: Path) -> tuple[dict, Pros
     return vars(args), model
 
 
-def after_an_update(model: Prosody2VecModel) -> tuple[set[str], set[str]]:
+def after_an_update(model):
     """Return which parameters one pass in train mode gave a gradient, and which buffers changed."""
     torch.manual_seed(0)
     model.train()
@@ -270,8 +242,8 @@ def after_an_update(model: Prosody2VecModel) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize("corpus", ["esd", "emov_db"])
 def test_the_papers_fine_tuning_has_nothing_of_ours_whatever_pretraining_had(
-    model_file: Path, tmp_path: Path, corpus: str
-) -> None:
+    model_file, tmp_path, corpus
+):
     args, model = fine_tuned(model_file, tmp_path, EGS2 / corpus / "evc1" / PAPER)
     assert (args["optim"], args["optim_conf"]["lr"], args["scheduler"]) == ("adam", 1.0e-5, None)
     assert args["batch_type"] == "sorted"
@@ -285,8 +257,8 @@ def test_the_papers_fine_tuning_has_nothing_of_ours_whatever_pretraining_had(
 
 @pytest.mark.parametrize("corpus", ["esd", "emov_db"])
 def test_our_fine_tuning_gives_the_alignment_and_leaves_statistics_and_stop_token(
-    model_file: Path, tmp_path: Path, corpus: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    model_file, tmp_path, corpus, monkeypatch
+):
     args, model = fine_tuned(model_file, tmp_path, EGS2 / corpus / "evc1" / OURS)
     assert args["batch_type"] == "unsorted"
     monkeypatch.setattr(model.decoder, "free", None)  # which is not to be called
@@ -296,7 +268,7 @@ def test_our_fine_tuning_gives_the_alignment_and_leaves_statistics_and_stop_toke
 
 
 @pytest.mark.parametrize("corpus", ["esd", "emov_db"])
-def test_our_fine_tuning_is_the_papers_but_for_four_settings(corpus: str) -> None:
+def test_our_fine_tuning_is_the_papers_but_for_four_settings(corpus):
     paper, ours = (
         yaml.safe_load((EGS2 / corpus / "evc1" / name).read_text()) for name in (PAPER, OURS)
     )

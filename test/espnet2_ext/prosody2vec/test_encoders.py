@@ -27,7 +27,7 @@ CHANNELS = 5
 LENGTHS = torch.tensor([9, 4, 1])
 
 
-def frames_and_mask(dtype=torch.float64, padding: int = 2):
+def frames_and_mask(dtype=torch.float64, padding=2):
     """Return frames (3, 5, 9 + padding), not small at the padding, and the mask (3, 1, T)."""
     torch.manual_seed(0)
     width = int(LENGTHS.max()) + padding
@@ -36,7 +36,7 @@ def frames_and_mask(dtype=torch.float64, padding: int = 2):
     return torch.where(mask > 0, frames, 50.0), mask
 
 
-def packed(frames: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def packed(frames, mask):
     """Return the real frames (N, C)."""
     return frames.transpose(1, 2)[mask[:, 0] > 0]
 
@@ -82,7 +82,7 @@ def test_equals_batch_norm_of_the_real_frames(padded, options, dtype, tolerance)
             close(ours.state_dict()[name], value, tolerance * float(value.abs().max().clamp(min=1)))
 
 
-def close(got: torch.Tensor, expected: torch.Tensor, tolerance: float) -> None:
+def close(got, expected, tolerance):
     """Raise where two tensors differ by more, or in dtype."""
     torch.testing.assert_close(got, expected, atol=tolerance, rtol=0)
 
@@ -204,7 +204,7 @@ def test_eval_mode_waits_for_no_other_process(monkeypatch):
 CONF = Path(__file__).resolve().parents[3] / "egs2/TEMPLATE/p2v1/conf"
 
 
-def tiny_encoder(**options: str) -> ProsodyEncoder:
+def tiny_encoder(**options):
     torch.manual_seed(0)
     encoder = ProsodyEncoder(
         6,

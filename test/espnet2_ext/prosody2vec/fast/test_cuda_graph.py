@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from espnet2_ext.prosody2vec.fast import cuda_graph as graph_steps
-from espnet2_ext.prosody2vec.fast.cuda_graph import GraphSteps, padded_units
+from espnet2_ext.prosody2vec.fast.cuda_graph import GraphSteps
 
 
 def passes(decoder, memory, steps=5):
@@ -82,11 +82,6 @@ def test_a_copy_starts_without_graphs(make_decoder, make_memory):
     passes(decoder, make_memory(2, 3))
     twin = copy.deepcopy(decoder)
     assert twin.graphs.count == 4 and not twin.graphs._graphs
-
-
-@pytest.mark.parametrize(("units", "expected"), [(1, 32), (32, 32), (33, 64)])
-def test_units_are_padded_to_buckets(units, expected):
-    assert padded_units(units) == expected
 
 
 @pytest.mark.gpu
