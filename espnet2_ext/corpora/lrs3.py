@@ -57,7 +57,7 @@ from espnet2_ext.corpora.pretraining import (
     draw_validation,
     split_for_pretraining,
     with_another_voice,
-    write_with_union,
+    write_pretraining_sets,
 )
 from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
@@ -241,7 +241,9 @@ def prepare(
         test, alone = with_another_voice(by_split["test"])
         sets = {"train": train, "valid": valid, "test": test}
     left_out_of_test = {each.utterance_id: ALONE for each in alone}
-    return write_with_union(data, "lrs3", sets, union, words, rejected, left_out_of_test)
+    return write_pretraining_sets(
+        *(data, "lrs3", sets, words, rejected), union=union, left_out_of_test=left_out_of_test
+    )
 
 
 def read_release(root: Path) -> Release:

@@ -52,7 +52,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet2_ext.corpora.copies import find_release_folder, log_left_out, self_check, visible
-from espnet2_ext.corpora.pretraining import with_another_voice, write_with_union
+from espnet2_ext.corpora.pretraining import with_another_voice, write_pretraining_sets
 from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 from espnet2_ext.data.parallel import atomic_open
@@ -241,7 +241,9 @@ def prepare(
     union = sets["train"] + sets["valid"] + (sets["test"] if tests == "in" else [])
     sets["test"], alone = with_another_voice(sets["test"])
     left_out_of_test = {utterance.utterance_id: ALONE for utterance in alone}
-    return write_with_union(data, "omg", sets, union, words, rejected, left_out_of_test)
+    return write_pretraining_sets(
+        *(data, "omg", sets, words, rejected), union=union, left_out_of_test=left_out_of_test
+    )
 
 
 def _has_tables(path: Path) -> bool:
