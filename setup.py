@@ -42,7 +42,11 @@ setup(
     description="Prosody2Vec on ESPnet2: pretraining, emotion recognition and conversion",
     license="Apache-2.0",
     packages=find_packages(include=["espnet2_ext", "espnet2_ext.*"]),
-    package_data={"espnet2_ext.listening": ["page/*"], "espnet2_ext.report": ["*.yaml"]},
+    package_data={
+        "espnet2_ext.listening": ["page/*"],
+        "espnet2_ext.corpora": ["*.yaml"],
+        "espnet2_ext.report": ["*.yaml"],
+    },
     python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

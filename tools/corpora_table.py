@@ -1,6 +1,6 @@
 """Write tools/corpora.md, one row a corpus: ``python -m tools.corpora_table``.
 
-The facts are those of ``espnet2_ext/corpora/catalogue.py``; which recipe uses a corpus is found
+The facts are those of ``espnet2_ext/corpora/catalogue.yaml``; which recipe uses a corpus is found
 in the shell scripts below ``egs2``.
 """
 

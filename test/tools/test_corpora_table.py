@@ -62,7 +62,7 @@ def test_recipes_are_found_by_the_parsers_they_call(tmp_path: Path):
     ("script", "message"),
     [
         ("echo nothing\n", "new/ser1/local: no script calls bin.prepare CORPUS"),
-        ("bin.prepare unheard_of\n", "unheard_of: not in espnet2_ext/corpora/catalogue.py; add"),
+        ("bin.prepare unheard_of\n", "unheard_of: not in espnet2_ext/corpora/catalogue.yaml; add"),
     ],
 )
 def test_recipe_of_no_known_corpus_is_refused(tmp_path: Path, script: str, message: str):

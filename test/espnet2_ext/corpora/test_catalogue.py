@@ -39,7 +39,7 @@ def test_the_longest_name_is_taken(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("module", ["no_such", "emodbs", ""])
 def test_unknown_parser(module: str):
-    with pytest.raises(ValueError, match="not in espnet2_ext/corpora/catalogue.py; add an entry"):
+    with pytest.raises(ValueError, match="not in espnet2_ext/corpora/catalogue.yaml; add an entry"):
         corpus_of(module)
 
 
