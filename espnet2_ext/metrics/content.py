@@ -1,4 +1,4 @@
-"""Unit error rate: how much of the content, as units, was not said as it should be."""
+"""How much of the content of speech is right: units, words, and the path of the attention."""
 
 import importlib
 import re
@@ -9,48 +9,34 @@ from dataclasses import dataclass
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-# ---------------------------------------------------------------- unit error rate
+Transcriber = Callable[[np.ndarray], str]
+"""Text of a waveform (N,) at 16 kHz."""
+
+LOOP_UNITS = 3
+"""Falling back by more units than this is a loop: something is said again."""
+
+_NO_WORD = re.compile(r"[^\w\s]|_")
 
 
 def unit_error_rate(reference: Sequence[int], hypothesis: Sequence[int]) -> float:
     """Return (substitutions + deletions + insertions) / reference units; may exceed 1.
 
-    Both are de-duplicated units, so that speaking slower or faster is no error.
-
-    Args:
-        reference: (U,) units of the source.
-        hypothesis: units of what was said.
+    Both are de-duplicated units, so that speaking rate is no error.
 
     Raises:
         ValueError: the reference is empty.
     """
     if len(reference) == 0:
         raise ValueError("the unit error rate needs a reference with at least one unit")
-    distance = Levenshtein.distance(
-        [int(unit) for unit in reference], [int(unit) for unit in hypothesis]
-    )
-    return distance / len(reference)
-
-
-# ---------------------------------------------------------------- word error rate
-# Word error rate: how many words a speech recogniser hears otherwise than they are written.
-
-Transcriber = Callable[[np.ndarray], str]
-"""Text of a waveform (N,) at 16 kHz."""
-
-_NO_WORD = re.compile(r"[^\w\s]|_")
+    sequences = ([int(unit) for unit in units] for units in (reference, hypothesis))
+    return Levenshtein.distance(*sequences) / len(reference)
 
 
 def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
     """Return edits of words over words of the references, all texts together; may exceed 1.
 
-    Case and punctuation do not count, apostrophes do not split a word. Chinese and
-    Japanese characters each count as a word, so that for these this is the character
-    error rate.
-
-    Args:
-        references: (n,) what should be said.
-        hypotheses: (n,) what was heard.
+    Case and punctuation do not count, apostrophes do not split a word. Each Chinese or
+    Japanese character is a word, which makes this their character error rate.
 
     Raises:
         ValueError: the lists differ in length, or the references hold no words.
@@ -100,8 +86,8 @@ def whisper_transcriber(
 ) -> Transcriber:
     """Return a transcriber by faster-whisper or else by openai-whisper.
 
-    Greedy and without fallback to higher temperatures or text of earlier audio, so that
-    the same audio has the same text.
+    Greedy, without fallback to higher temperatures or text of earlier audio, so that the
+    same audio has the same text.
 
     Args:
         model: name such as ``base`` or ``large-v3``, or a local directory or file.
@@ -111,61 +97,34 @@ def whisper_transcriber(
     Raises:
         ValueError: neither package is installed.
     """
-    build = _faster_whisper if installed_whisper() == "faster_whisper" else _openai_whisper
-    return build(model, language, device)
+    options = {"language": language, "temperature": 0.0, "condition_on_previous_text": False}
+    if installed_whisper() == "faster_whisper":
+        from faster_whisper import WhisperModel
 
+        faster = WhisperModel(model, device=device)
 
-def _faster_whisper(model: str, language: str | None, device: str) -> Transcriber:
-    from faster_whisper import WhisperModel
+        def transcribe(waveform: np.ndarray) -> str:
+            segments, _ = faster.transcribe(waveform, beam_size=1, **options)
+            return " ".join(segment.text.strip() for segment in segments)
+    else:
+        import whisper
 
-    recogniser = WhisperModel(model, device=device)
+        openai = whisper.load_model(model, device=device)
 
-    def transcribe(waveform: np.ndarray) -> str:
-        segments, _ = recogniser.transcribe(
-            np.asarray(waveform, dtype=np.float32),
-            language=language,
-            beam_size=1,
-            temperature=0.0,
-            condition_on_previous_text=False,
-        )
-        return " ".join(segment.text.strip() for segment in segments)
+        def transcribe(waveform: np.ndarray) -> str:
+            return openai.transcribe(waveform, fp16=device != "cpu", **options)["text"].strip()
 
-    return transcribe
-
-
-def _openai_whisper(model: str, language: str | None, device: str) -> Transcriber:
-    import whisper
-
-    recogniser = whisper.load_model(model, device=device)
-
-    def transcribe(waveform: np.ndarray) -> str:
-        result = recogniser.transcribe(
-            np.asarray(waveform, dtype=np.float32),
-            language=language,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            fp16=device != "cpu",
-        )
-        return result["text"].strip()
-
-    return transcribe
-
-
-# ---------------------------------------------------------------- attention path
-# Whether the attention read the units once, in order and to the end.
-
-LOOP_UNITS = 3
-"""Falling back by more units than this is a loop: something is said again."""
+    return lambda waveform: transcribe(np.asarray(waveform, dtype=np.float32))
 
 
 @dataclass(frozen=True)
 class AttentionPath:
-    """What the unit attended most, step by step, says about a conversion.
+    """The path of the most attended unit over the decoder's steps.
 
     Attributes:
         forward_share: share of steps, from the second on, that do not move back.
         consumed_share: furthest unit reached, 0 the first and 1 the last.
-        looped: whether a step lies more than 3 units behind the furthest so far.
+        looped: whether a step lies more than `LOOP_UNITS` behind the furthest so far.
     """
 
     forward_share: float
@@ -174,12 +133,9 @@ class AttentionPath:
 
 
 def attention_path(attention: np.ndarray) -> AttentionPath:
-    """Return the figures of an attention map.
+    """Return the path of attention weights (S, U); of equal weights the first counts.
 
-    One step cannot move back (forward share 1), one unit is consumed at once.
-
-    Args:
-        attention: (S, U) weights; of equal ones the first counts.
+    A single step has a forward share of 1; a single unit is consumed at once.
 
     Raises:
         ValueError: no steps, no units, or values that are not finite.

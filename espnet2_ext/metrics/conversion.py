@@ -1,8 +1,13 @@
-"""Score conversions against the true target and the source's units."""
+"""Score conversions against the ground-truth target and the source's units.
+
+Each audio file is measured once, in processes; each conversion is then compared with its
+target, and ``scores.tsv`` gets a line for every pair and row, from which every table can be
+rebuilt.
+"""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol
@@ -13,22 +18,26 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import atomic_open, parallel_map
 from espnet2_ext.data.tables import normalise_sentence, read_int_table, read_table
 from espnet2_ext.metrics.content import unit_error_rate
-from espnet2_ext.metrics.models import Heard, Listen, hearing_fields, own_fields
-from espnet2_ext.metrics.pitch import f0_contour
-from espnet2_ext.metrics.prosody import duration_s, percent_error, speech_level_db
-from espnet2_ext.metrics.spectrum import (
-    CepstralTrack,
-    SpectralErrors,
-    compare_tracks,
-    espnet_track,
-    paper_track,
-)
-from espnet2_ext.metrics.statistics import Crossing
+from espnet2_ext.metrics.models import Heard, Listen, hearing_fields
+from espnet2_ext.metrics.prosody import ProsodyMeasures, percent_error, prosody_measures
+from espnet2_ext.metrics.spectrum import Tracks, compare_tracks, espnet_track, paper_track
+from espnet2_ext.metrics.statistics import Crossing, crossing_of
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
 
-# ---------------------------------------------------------------- conversion pairs
-# What scoring needs to know of each conversion, gathered and checked before any work.
+ZERO_EFFORT = "zero effort"
+RESYNTHESIS = "resynthesis"
+TRUE_TARGET = "true target"
+WRONG_SENTENCE = "wrong sentence"
+REFERENCE_ROWS = (ZERO_EFFORT, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
+SCORES = "scores.tsv"
+ATTENTION_COLUMNS = ("forward_share", "consumed_share", "stopped", "looped")
+REMEDY = "run the inference stage again"
+MIN_UNIT_SAMPLES = 800
+"""Speech shorter than 50 ms has no units; the encoders refuse it or pad it."""
+
+
+# ---------------------------------------------------------------- what is scored
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,8 @@ class ConversionPair:
         emotion: of the target; None where the data have no emotions.
         converted_wav: path of the result.
         speaker: of the source; "" where the data do not say.
-        sentence: words that the source says, see ``normalise_sentence``; the same.
-        attention: ``forward_share consumed_share stopped looped`` of the result.
+        sentence: words of the source, see ``normalise_sentence``; the same.
+        attention: `ATTENTION_COLUMNS` of the result.
     """
 
     pair_id: str
@@ -68,17 +77,11 @@ class ConversionSet:
         pairs: sorted by id.
         wavs: source and target utterances to audio files.
         units: source, target and wrong utterances to their de-duplicated units.
-        texts: source and target utterances to what they say, where that is asked for.
     """
 
     pairs: list[ConversionPair]
     wavs: dict[str, str]
     units: dict[str, list[int]]
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-
-REMEDY = "run the inference stage again"
-ATTENTION_COLUMNS = ("forward_share", "consumed_share", "stopped", "looped")
 
 
 def read_conversion_set(
@@ -98,75 +101,69 @@ def read_conversion_set(
         ValueError: tables disagree on pairs or utterances; the message says which.
     """
     inference_dir, data_dir, pairs_dir = Path(inference_dir), Path(data_dir), Path(pairs_dir)
-    sources = {pair: value.split()[0] for pair, value in read_table(pairs_dir / "pairs").items()}
+    listed = pairs_dir / "pairs"
+    sources = {pair: value.split()[0] for pair, value in read_table(listed).items()}
     if not sources:
-        raise ValueError(f"{pairs_dir / 'pairs'}: holds no pairs")
+        raise ValueError(f"{listed}: holds no pairs")
     paths = (pairs_dir / "targets", pairs_dir / "conditions", inference_dir / "wav.scp")
     targets, conditions, converted = tables = [read_table(path) for path in paths]
     for path, table in zip(paths, tables, strict=True):
-        _check_same_keys(path, table, pairs_dir / "pairs", sources)
-    generation = _read_generation(inference_dir / "generation.tsv")
-    _check_same_keys(inference_dir / "generation.tsv", generation, pairs_dir / "pairs", sources)
-    _check_sources(inference_dir / "generation.tsv", generation, sources)
-    wrong = _read_where_known(pairs_dir / "wrong_sentence")
+        _check_same_keys(path, table, listed, sources)
+    generation = _read_generation(inference_dir / "generation.tsv", listed, sources)
+    wrong, emotions, speakers, texts = (
+        read_table(path) if path.is_file() else {}
+        for path in (pairs_dir / "wrong_sentence", *map(data_dir.joinpath, _OPTIONAL_TABLES))
+    )
     if wrong:
         _check_has(pairs_dir / "wrong_sentence", wrong, sources.values())
     spoken = [*sources.values(), *targets.values()]
     units = read_int_table(data_dir / f"units_{unit_tag}")
     _check_has(data_dir / f"units_{unit_tag}", units, [*spoken, *wrong.values()])
-    emotions = _read_where_known(data_dir / "utt2emo")
-    speakers = _read_where_known(data_dir / "utt2spk")
-    texts = _read_where_known(data_dir / "text")
     wavs = read_table(data_dir / "wav.scp")
     _check_has(data_dir / "wav.scp", wavs, spoken)
     pairs = [
         ConversionPair(
             pair,
             conditions[pair],
-            sources[pair],
+            source,
             targets[pair],
-            wrong.get(sources[pair]),
+            wrong.get(source),
             emotions.get(targets[pair]),
             converted[pair],
-            speakers.get(sources[pair], ""),
-            normalise_sentence(texts.get(sources[pair], "")) or "",
+            speakers.get(source, ""),
+            normalise_sentence(texts.get(source, "")) or "",
             {name: float(generation[pair][name]) for name in ATTENTION_COLUMNS},
         )
-        for pair in sorted(sources)
+        for pair, source in sorted(sources.items())
     ]
     return ConversionSet(pairs, wavs, units)
 
 
-def _read_where_known(path: Path) -> dict[str, str]:
-    """Return a table, empty where it is not there."""
-    return read_table(path) if path.is_file() else {}
+_OPTIONAL_TABLES = ("utt2emo", "utt2spk", "text")
 
 
-def _read_generation(path: Path) -> dict[str, dict[str, str]]:
-    """Return ``{pair: {column: text}}`` of generation.tsv."""
+def _read_generation(
+    path: Path, listed: Path, sources: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Return ``{pair: {column: text}}`` of generation.tsv, made from the sources of the list."""
     with open(path, encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
     for row in rows:
         lacking = {"pair_id", "source", *ATTENTION_COLUMNS} - row.keys()
         if lacking or None in row.values():
-            raise ValueError(f"{path}: lacks {sorted(lacking) or 'fields'}; run inference again")
-    return {row["pair_id"]: row for row in rows}
-
-
-def _check_sources(
-    path: Path, generation: Mapping[str, Mapping[str, str]], sources: Mapping[str, str]
-) -> None:
-    """Raise ValueError unless every conversion was made from the source that the list names."""
+            raise ValueError(f"{path}: lacks {sorted(lacking) or 'fields'}; {REMEDY}")
+    generation = {row["pair_id"]: row for row in rows}
+    _check_same_keys(path, generation, listed, sources)
     for pair, source in sources.items():
         made_from = generation[pair]["source"]
         if made_from != source:
             raise ValueError(
                 f"{path}: {pair} was made from {made_from}, the list says {source}; {REMEDY}"
             )
+    return generation
 
 
 def _check_same_keys(path: Path, table: Mapping, reference_path: Path, reference: Mapping) -> None:
-    """Raise ValueError unless both tables have the same keys."""
     for lacks, has, keys in (
         (path, reference_path, reference.keys() - table.keys()),
         (reference_path, path, table.keys() - reference.keys()),
@@ -178,7 +175,6 @@ def _check_same_keys(path: Path, table: Mapping, reference_path: Path, reference
 
 
 def _check_has(path: Path, table: Mapping, utterances: Iterable[str]) -> None:
-    """Raise ValueError unless every utterance is a key of the table."""
     lacking = set(utterances) - table.keys()
     if lacking:
         raise ValueError(
@@ -187,8 +183,157 @@ def _check_has(path: Path, table: Mapping, utterances: Iterable[str]) -> None:
         )
 
 
-# ---------------------------------------------------------------- pair score
-# The scores of one conversion, and ``scores.tsv``, from which every table can be rebuilt.
+# ---------------------------------------------------------------- measures of audio files
+
+
+class UnitEncoder(Protocol):
+    """What ``units.centroids.UnitEncoderPipeline`` offers."""
+
+    def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return units (U,) and durations (U,) of a waveform (N,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Measures(ProsodyMeasures):
+    """What is measured of one utterance, whatever it is then compared with.
+
+    Attributes:
+        units: de-duplicated; none where it is too short for any.
+        tracks: what is compared frame by frame, by definition of MCD.
+        heard: model predictions; nothing where none were asked for.
+    """
+
+    units: tuple[int, ...] = ()
+    tracks: Tracks = field(default_factory=dict)
+    heard: Heard = Heard()
+
+    @property
+    def unit_s(self) -> float:
+        """Return seconds a unit; the whole length where there is none."""
+        return self.duration_s / max(len(self.units), 1)
+
+
+def measure(
+    waveform: np.ndarray,
+    encoder: UnitEncoder,
+    f0_method: str = "dio",
+    listen: Listen | None = None,
+    *,
+    with_tracks: bool = True,
+) -> Measures:
+    """Return the measures of a waveform (N,) at 16 kHz.
+
+    Args:
+        waveform: not empty.
+        encoder: makes the units.
+        f0_method: see ``f0_contour``.
+        listen: asks models; None asks none, and nor is one asked about speech without units.
+        with_tracks: False leaves out what is compared frame by frame.
+
+    Raises:
+        ValueError: the waveform is empty.
+    """
+    is_long_enough = len(waveform) >= MIN_UNIT_SAMPLES
+    units = tuple(encoder.encode(waveform)[0].tolist()) if is_long_enough else ()
+    prosody = prosody_measures(waveform, f0_method)
+    tracks = {}
+    if with_tracks:
+        known = prosody.contour if f0_method == "dio" else None
+        tracks = {"paper": paper_track(waveform, known), "espnet": espnet_track(waveform)}
+    heard = listen(waveform) if listen is not None and is_long_enough else Heard()
+    return Measures(**vars(prosody), units=units, tracks=tracks, heard=heard)
+
+
+@dataclass(frozen=True, order=True)
+class MeasureJob:
+    """One file to measure.
+
+    Attributes:
+        wav: path of the audio.
+        resynthesised: measure what the vocoder makes of its mel, not the file itself.
+    """
+
+    wav: str
+    resynthesised: bool = False
+
+
+def measure_files(
+    jobs: Iterable[MeasureJob],
+    *,
+    centroids_path: str | Path,
+    vocoder: str = "griffin_lim",
+    f0_method: str = "dio",
+    listen: Listen | None = None,
+    with_tracks: bool = True,
+    num_workers: int = 1,
+    device: str = "cpu",
+) -> dict[MeasureJob, Measures]:
+    """Return the measures of every job; a job given twice is done once.
+
+    Args:
+        jobs: what to measure.
+        centroids_path: of the units.
+        vocoder: of resynthesis, see ``build_vocoder``.
+        f0_method: see `measure`.
+        listen: see `measure`; asks in every process.
+        with_tracks: see `measure`.
+        num_workers: processes; use 1 with a GPU.
+        device: of the upstream and of a HiFi-GAN.
+
+    Raises:
+        ValueError: a file cannot be measured; the message names it.
+    """
+    unique = sorted(set(jobs))
+    results = parallel_map(
+        partial(
+            _measure_job,
+            centroids_path=str(centroids_path),
+            vocoder=vocoder,
+            device=device,
+            options={"f0_method": f0_method, "listen": listen, "with_tracks": with_tracks},
+        ),
+        unique,
+        description="measure",
+        num_workers=num_workers,
+        initializer=_use_one_thread if num_workers > 1 else None,
+        start_method="spawn",  # the caller's torch threads do not survive a fork
+    )
+    return dict(zip(unique, results, strict=True))
+
+
+@lru_cache(maxsize=1)
+def load_unit_encoder(centroids_path: str, device: str) -> UnitEncoder:
+    """Return the encoder of a centroids file, loaded once a process."""
+    from espnet2_ext.units.centroids import UnitEncoderPipeline
+
+    return UnitEncoderPipeline.from_file(centroids_path, device=device)
+
+
+def _use_one_thread() -> None:
+    """Give a process of many one CPU thread."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
+def _measure_job(
+    job: MeasureJob, centroids_path: str, vocoder: str, device: str, options: dict
+) -> Measures:
+    # Loaded here and not by an initializer, whose errors would only break the pool.
+    encoder = load_unit_encoder(centroids_path, device)
+    waveform = read_audio(job.wav)  # Its errors name the file.
+    try:
+        if job.resynthesised:
+            waveform = build_vocoder(vocoder, device)(log_mel(waveform))
+        return measure(waveform, encoder, **options)
+    except ValueError as error:
+        raise ValueError(f"{job.wav}: {error}") from error
+
+
+# ---------------------------------------------------------------- scores
 
 
 @dataclass(frozen=True)
@@ -200,46 +345,34 @@ class PairScore:
         pair_id: the conversion.
         condition: for instance ``neutral-angry``.
         source: utterance whose units are said.
-        target: what a perfect conversion would be.
+        target: what a perfect conversion would be; the fields ``target_...`` are its.
         speaker: of the source.
-        sentence: what the source says; like ``speaker`` only to tell which scores have it in
-            common.
-        f0_hz: mean F0; None when nothing is voiced.
-        target_f0_hz: of the target.
-        f0_error_percent: |difference| in percent of the target, 100 when nothing is voiced.
+        sentence: of the source; like ``speaker`` only to tell which scores have it in common.
+        f0_hz: mean F0, see ``ProsodyMeasures``.
+        f0_error_percent: |difference| in percent of the target. Where nothing is voiced 100,
+            as if F0 were 0: leaving it out would reward a conversion that is not voiced.
         duration_s: seconds.
-        target_duration_s: of the target.
         duration_error_percent: |difference| in percent of the target.
         level_db: level of active frames.
-        target_level_db: of the target.
         level_error_db: |difference|.
-        f0_std_hz: standard deviation of F0 over voiced frames; None when nothing is voiced.
-        target_f0_std_hz: of the target.
+        f0_std_hz: standard deviation of F0 over voiced frames.
         f0_std_error_hz: |difference|, as if it were 0 when nothing is voiced.
-        mcd_db: see ``SpectralErrors``, and there for the nine that follow.
-        mcd_truncated_db: frame by frame.
-        mcd_espnet_db: by ESPnet's definition.
-        f0_rmse_paper_hz: over all frames of the shorter, frame by frame.
-        f0_rmse_padded_hz: over all frames of the longer, frame by frame.
-        f0_rmse_dtw_hz: over all frames of MCD's path.
-        f0_rmse_voiced_hz: over frames of that path voiced in both.
-        log_f0_rmse: over frames of that path voiced in both.
-        num_frames_paper: frames of ``f0_rmse_paper_hz``.
-        num_frames_padded: frames of ``f0_rmse_padded_hz``.
+        mcd_db: MCD by definition ``paper`` along the DTW path.
+        mcd_truncated_db: the same frame by frame to the end of the shorter.
+        mcd_espnet_db: MCD by definition ``espnet`` along the DTW path.
+        f0_rmse_paper_hz: F0-RMSE by the definitions of ``metrics/pitch.py``; ``dtw`` and
+            ``voiced`` along the path of ``mcd_db``.
+        num_frames_paper: frames of 5 ms that ``f0_rmse_paper_hz`` is over.
+        num_frames_padded: frames that ``f0_rmse_padded_hz`` is over.
         unit_error_rate: against the source's units.
-        forward_share: see ``AttentionPath``.
-        consumed_share: see ``AttentionPath``.
+        forward_share: see ``AttentionPath``, as for ``consumed_share`` and ``looped``.
         stopped: 1 if the stop token ended it, else 0.
-        looped: 1 if the attention went back to say something again, else 0.
-        emotion_right: 1 if the target's emotion is heard, else 0.
+        emotion_right: 1 if the recogniser's best emotion is the target's, else 0.
         emotion_probability: of the target's emotion, by the same recogniser.
         speaker_cosine: of the speaker vectors of this and the target.
-        word_error_rate: of what a speech recogniser hears, against the text.
+        word_error_rate: of the recognised words, against the text.
         num_words: of that text.
-        dnsmos: see ``Dnsmos.overall``, and there for the three that follow.
-        dnsmos_signal: of the speech.
-        dnsmos_background: of the noise.
-        dnsmos_p808: by the older network.
+        dnsmos: see ``Dnsmos``, as for the three that follow.
     """
 
     row: str
@@ -292,24 +425,30 @@ NUM_TEXT_COLUMNS = 7
 
 
 def crossing(scores: Iterable[PairScore]) -> Crossing:
-    """Return which scores share a speaker and which a sentence; see ``speakers_and_sentences``."""
+    """Return which scores share a speaker and which a sentence; see ``crossing_of``."""
     scores = list(scores)
-    return Crossing(
-        [score.speaker or score.source for score in scores],
-        # No sentence is called like an utterance: normalised words hold no line break.
-        [score.sentence or f"\n{score.source}" for score in scores],
-        "speakers" if any(score.speaker for score in scores) else "sources",
-        "sentences" if any(score.sentence for score in scores) else "sources",
+    return crossing_of(
+        [score.source for score in scores],
+        [score.speaker for score in scores],
+        [score.sentence for score in scores],
+        "sources",
     )
 
 
 def write_scores(path: str | Path, scores: Iterable[PairScore]) -> None:
     """Write a header and a line a score, in the order given; None is an empty field."""
+    write_rows(path, COLUMNS, ([getattr(score, name) for name in COLUMNS] for score in scores))
+
+
+def write_rows(
+    path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]
+) -> None:
+    """Write a tab-separated table with numbers of six digits; None is an empty field."""
     with atomic_open(path) as stream:
-        stream.write("\t".join(COLUMNS) + "\n")
-        for score in scores:
-            values = (getattr(score, name) for name in COLUMNS)
-            stream.write("\t".join(_format(value) for value in values) + "\n")
+        stream.write("\t".join(columns) + "\n")
+        for row in rows:
+            cells = ("" if x is None else x if isinstance(x, str) else f"{x:.6g}" for x in row)
+            stream.write("\t".join(cells) + "\n")
 
 
 def read_scores(path: str | Path) -> list[PairScore]:
@@ -332,200 +471,6 @@ def read_scores(path: str | Path) -> list[PairScore]:
     return scores
 
 
-def _format(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else f"{value:.6g}"
-
-
-# ---------------------------------------------------------------- measures
-# What is measured of one utterance, whatever it is then compared with.
-
-MIN_UNIT_SAMPLES = 800
-"""Speech shorter than 50 ms has no units; the encoders refuse it or pad it."""
-
-
-class UnitEncoder(Protocol):
-    """What ``units.encode.UnitEncoderPipeline`` offers."""
-
-    def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return units (U,) and run lengths (U,) of a waveform (N,)."""
-        ...
-
-
-@dataclass(frozen=True)
-class Measures:
-    """Figures of one utterance.
-
-    Attributes:
-        f0_hz: mean F0 over voiced frames; None when nothing is voiced.
-        f0_std_hz: standard deviation of F0 over voiced frames; None when nothing is voiced.
-        duration_s: whole length.
-        level_db: level of the active frames.
-        units: de-duplicated units; None when not asked for.
-        tracks: what is compared frame by frame, by definition of MCD.
-        heard: what models heard; nothing where none were asked.
-    """
-
-    f0_hz: float | None
-    f0_std_hz: float | None
-    duration_s: float
-    level_db: float
-    units: tuple[int, ...] | None
-    tracks: dict[str, CepstralTrack]
-    heard: Heard = Heard()
-
-
-def measure(
-    waveform: np.ndarray,
-    encoder: UnitEncoder | None,
-    f0_method: str = "dio",
-    listen: Listen | None = None,
-) -> Measures:
-    """Return the figures of a waveform (N,) at 16 kHz.
-
-    Args:
-        waveform: not empty.
-        encoder: makes the units; None leaves them out.
-        f0_method: see ``f0_contour``.
-        listen: asks models; None asks none, and nor is one asked about speech without units.
-
-    Raises:
-        ValueError: the waveform is empty.
-    """
-    is_long_enough = len(waveform) >= MIN_UNIT_SAMPLES
-    units: tuple[int, ...] | None = None
-    if encoder is not None:
-        units = tuple(encoder.encode(waveform)[0].tolist()) if is_long_enough else ()
-    contour = f0_contour(waveform, f0_method)
-    voiced_hz = contour.f0_hz[contour.f0_hz > 0.0]
-    return Measures(
-        f0_hz=contour.mean_hz,
-        f0_std_hz=float(voiced_hz.std()) if len(voiced_hz) else None,
-        duration_s=duration_s(waveform),
-        level_db=speech_level_db(waveform),
-        units=units,
-        tracks={
-            "paper": paper_track(waveform, contour if f0_method == "dio" else None),
-            "espnet": espnet_track(waveform),
-        },
-        heard=listen(waveform) if listen is not None and is_long_enough else Heard(),
-    )
-
-
-# ---------------------------------------------------------------- measure files
-# Measure many audio files at once, each once, in processes.
-
-
-@dataclass(frozen=True, order=True)
-class MeasureJob:
-    """One file to measure.
-
-    Attributes:
-        wav: path of the audio.
-        resynthesised: measure what the vocoder makes of its mel, not the file itself.
-    """
-
-    wav: str
-    resynthesised: bool = False
-
-
-def measure_files(
-    jobs: Sequence[MeasureJob],
-    *,
-    centroids_path: str | Path,
-    vocoder: str = "griffin_lim",
-    f0_method: str = "dio",
-    listen: Listen | None = None,
-    num_workers: int = 1,
-    device: str = "cpu",
-) -> dict[MeasureJob, Measures]:
-    """Return the measures of every job; a job given twice is done once.
-
-    Args:
-        jobs: what to measure.
-        centroids_path: of the units.
-        vocoder: of resynthesis, see ``build_vocoder``.
-        f0_method: see ``f0_contour``.
-        listen: asks models, in every process; None asks none.
-        num_workers: processes; use 1 with a GPU.
-        device: of the upstream and of a HiFi-GAN.
-
-    Raises:
-        ValueError: a file cannot be measured; the message names it.
-    """
-    unique = sorted(set(jobs))
-    results = parallel_map(
-        partial(
-            _measure_job,
-            centroids_path=str(centroids_path),
-            vocoder=vocoder,
-            f0_method=f0_method,
-            listen=listen,
-            device=device,
-        ),
-        unique,
-        description="measure",
-        num_workers=num_workers,
-        initializer=_use_one_thread if num_workers > 1 else None,
-        # Torch's threads do not survive a fork.
-        start_method="spawn",
-    )
-    return dict(zip(unique, results, strict=True))
-
-
-@lru_cache(maxsize=1)
-def load_unit_encoder(centroids_path: str, device: str) -> UnitEncoder:
-    """Return the encoder of a centroids file, loaded once a process."""
-    from espnet2_ext.units.centroids import UnitEncoderPipeline
-
-    return UnitEncoderPipeline.from_file(centroids_path, device=device)
-
-
-def _use_one_thread() -> None:
-    """Give a process of many one CPU thread."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)
-
-
-def _measure_job(
-    job: MeasureJob,
-    centroids_path: str,
-    vocoder: str,
-    f0_method: str,
-    listen: Listen | None,
-    device: str,
-) -> Measures:
-    # Loaded here and not by an initializer, whose errors would only break the pool.
-    encoder = load_unit_encoder(centroids_path, device)
-    waveform = read_audio(job.wav)  # Its errors name the file.
-    try:
-        if job.resynthesised:
-            waveform = build_vocoder(vocoder, device)(log_mel(waveform))
-        return measure(waveform, encoder, f0_method, listen)
-    except ValueError as error:
-        raise ValueError(f"{job.wav}: {error}") from error
-
-
-# ---------------------------------------------------------------- conversion
-
-ZERO_EFFORT = "zero effort"
-RESYNTHESIS = "resynthesis"
-TRUE_TARGET = "true target"
-WRONG_SENTENCE = "wrong sentence"
-Comparison = tuple[MeasureJob, MeasureJob]
-"""What is compared, and the target."""
-
-RowFields = tuple[MeasureJob | None, Sequence[int] | None, Mapping[str, float | None]]
-"""What is compared to the target, the units compared to the source's, further fields."""
-
-REFERENCE_ROWS = (ZERO_EFFORT, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
-SCORES = "scores.tsv"
-
-
 def score_conversions(
     inference_dir: str | Path,
     data_dir: str | Path,
@@ -546,7 +491,7 @@ def score_conversions(
 
     Rows, each over all pairs:
 
-    * ``zero effort``: the source left as it is. Its unit error rate, units of its audio
+    * ``zero effort``: the unconverted source. Its unit error rate, units of its audio
       against the table of units, is 0 unless the two were made differently.
     * ``resynthesis``: what analysis and vocoder alone cost. Units: the source through
       the vocoder; everything else: the target through the vocoder.
@@ -578,9 +523,13 @@ def score_conversions(
     if row_name in REFERENCE_ROWS:
         raise ValueError(f"row_name {row_name!r} is taken; call the conversions something else")
     conversions = read_conversion_set(inference_dir, data_dir, pairs_dir, unit_tag)
-    conversions = replace(conversions, texts=texts or {})
+    rows = [_rows(pair, conversions, row_name, with_reference_rows) for pair in conversions.pairs]
+    targets = [MeasureJob(conversions.wavs[pair.target]) for pair in conversions.pairs]
+    jobs = [*targets, *(job for of_pair in rows for job in of_pair.values())]
+    if with_reference_rows:
+        jobs += [MeasureJob(conversions.wavs[pair.source], True) for pair in conversions.pairs]
     measures = measure_files(
-        _jobs(conversions, with_reference_rows),
+        jobs,
         centroids_path=centroids_path,
         vocoder=vocoder,
         f0_method=f0_method,
@@ -588,16 +537,16 @@ def score_conversions(
         num_workers=num_workers,
         device=device,
     )
-    _refuse_unvoiced_targets(conversions, measures)
-    comparisons = _comparisons(conversions, with_reference_rows)
-    tracks = [(measures[job].tracks, measures[target].tracks) for job, target in comparisons]
-    spectral = dict(zip(comparisons, compare_tracks(tracks, num_workers), strict=True))
+    for pair, target in zip(conversions.pairs, targets, strict=True):
+        _refuse_unvoiced_target(pair, target, measures[target])
+    compared = [(job, t) for r, t in zip(rows, targets, strict=True) for job in r.values()]
+    unique = list(dict.fromkeys(compared))
+    tracks = [(measures[job].tracks, measures[target].tracks) for job, target in unique]
+    spectral = dict(zip(unique, compare_tracks(tracks, num_workers), strict=True))
     scores = [
         score
-        for pair in conversions.pairs
-        for score in _score_pair(
-            pair, conversions, measures, spectral, row_name, with_reference_rows
-        )
+        for pair, of_pair in zip(conversions.pairs, rows, strict=True)
+        for score in _score_pair(pair, of_pair, conversions, measures, spectral, texts or {})
     ]
     order = (ZERO_EFFORT, row_name, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
     scores.sort(key=lambda score: order.index(score.row))
@@ -605,73 +554,55 @@ def score_conversions(
     return scores
 
 
-def _jobs(conversions: ConversionSet, with_reference_rows: bool) -> list[MeasureJob]:
-    """Return every file to measure; those that pairs share stand there repeatedly."""
-    jobs = []
-    for pair in conversions.pairs:
-        source, target = (conversions.wavs[key] for key in (pair.source, pair.target))
-        jobs += [MeasureJob(pair.converted_wav), MeasureJob(target)]
-        if with_reference_rows:
-            jobs += [MeasureJob(source), MeasureJob(source, True), MeasureJob(target, True)]
-    return jobs
+def _rows(
+    pair: ConversionPair, conversions: ConversionSet, row_name: str, with_reference_rows: bool
+) -> dict[str, MeasureJob]:
+    """Return what each row compares with the target."""
+    rows = {row_name: MeasureJob(pair.converted_wav)}
+    if with_reference_rows:
+        rows[ZERO_EFFORT] = MeasureJob(conversions.wavs[pair.source])
+        rows[RESYNTHESIS] = MeasureJob(conversions.wavs[pair.target], True)
+    return rows
 
 
-def _comparisons(conversions: ConversionSet, with_reference_rows: bool) -> list[Comparison]:
-    """Return what is compared with which target, each once."""
-    comparisons: dict[Comparison, None] = {}
-    for pair in conversions.pairs:
-        source, target = (conversions.wavs[key] for key in (pair.source, pair.target))
-        jobs = [MeasureJob(pair.converted_wav)]
-        if with_reference_rows:
-            jobs += [MeasureJob(source), MeasureJob(target, True)]
-        comparisons.update(((job, MeasureJob(target)), None) for job in jobs)
-    return list(comparisons)
-
-
-def _refuse_unvoiced_targets(
-    conversions: ConversionSet, measures: dict[MeasureJob, Measures]
-) -> None:
+def _refuse_unvoiced_target(pair: ConversionPair, job: MeasureJob, target: Measures) -> None:
     """Raise ValueError for a target that no F0 can be compared with."""
-    for pair in conversions.pairs:
-        target = conversions.wavs[pair.target]
-        true = measures[MeasureJob(target)]
-        track = true.tracks["paper"]
-        assert track.f0_hz is not None
-        if true.f0_hz is None or not (track.f0_hz[track.is_speech] > 0.0).any():
-            raise ValueError(
-                f"{target}: nothing is voiced in the target of {pair.pair_id}; "
-                "take the pair out of the list"
-            )
+    track = target.tracks["paper"]
+    assert track.f0_hz is not None
+    if target.f0_mean_hz is None or not (track.f0_hz[track.is_speech] > 0.0).any():
+        raise ValueError(
+            f"{job.wav}: nothing is voiced in the target of {pair.pair_id}; "
+            "take the pair out of the list"
+        )
 
 
 def _score_pair(
     pair: ConversionPair,
+    rows: Mapping[str, MeasureJob],
     conversions: ConversionSet,
-    measures: dict[MeasureJob, Measures],
-    spectral: dict[Comparison, SpectralErrors],
-    row_name: str,
-    with_reference_rows: bool,
+    measures: Mapping[MeasureJob, Measures],
+    spectral: Mapping[tuple[MeasureJob, MeasureJob], dict[str, float | None]],
+    texts: Mapping[str, str],
 ) -> list[PairScore]:
-    """Return the scores of one pair, a row each."""
-    source, target = (conversions.wavs[key] for key in (pair.source, pair.target))
-    converted, as_it_is = MeasureJob(pair.converted_wav), MeasureJob(source)
-    rows: dict[str, RowFields] = {row_name: (converted, measures[converted].units, pair.attention)}
-    if with_reference_rows:
-        source_again = measures[MeasureJob(source, True)]
-        rows[ZERO_EFFORT] = (as_it_is, measures[as_it_is].units, {})
-        rows[RESYNTHESIS] = (MeasureJob(target, True), source_again.units, {})
-        itself = measures[MeasureJob(target)].heard
-        is_heard = own_fields(itself, itself, pair.emotion, conversions.texts.get(pair.target))
-        rows[TRUE_TARGET] = (None, conversions.units[pair.target], is_heard)
+    """Return the scores of one pair, a row each; the first one is the conversion's."""
+    target_job = MeasureJob(conversions.wavs[pair.target])
+    target, target_text = measures[target_job], texts.get(pair.target)
+    units: dict[str, Sequence[int]] = {}
+    others: dict[str, dict[str, float | None]] = {}
+    for row, job in rows.items():
+        text = target_text if job.wav == target_job.wav else texts.get(pair.source)
+        heard = hearing_fields(measures[job].heard, target.heard, pair.emotion, text)
+        units[row] = measures[job].units
+        others[row] = _errors(measures[job], target) | spectral[job, target_job] | heard
+    others[next(iter(rows))] |= pair.attention
+    if RESYNTHESIS in rows:
+        units[RESYNTHESIS] = measures[MeasureJob(conversions.wavs[pair.source], True)].units
+        units[TRUE_TARGET] = conversions.units[pair.target]
+        others[TRUE_TARGET] = hearing_fields(
+            target.heard, target.heard, pair.emotion, target_text, with_speaker=False
+        )
         if pair.wrong is not None:
-            rows[WRONG_SENTENCE] = (None, conversions.units[pair.wrong], {})
-
-    def errors(job: MeasureJob) -> dict[str, float | None]:
-        true = MeasureJob(target)
-        text = conversions.texts.get(pair.target if job.wav == target else pair.source)
-        heard = hearing_fields(measures[job].heard, measures[true].heard, pair.emotion, text)
-        return _errors(measures[job], measures[true]) | asdict(spectral[job, true]) | heard
-
+            units[WRONG_SENTENCE] = conversions.units[pair.wrong]
     return [
         PairScore(
             row,
@@ -681,25 +612,19 @@ def _score_pair(
             pair.target,
             pair.speaker,
             pair.sentence,
-            unit_error_rate=unit_error_rate(conversions.units[pair.source], units or ()),
-            **(errors(job) if job is not None else {}),
-            **others,
+            unit_error_rate=unit_error_rate(conversions.units[pair.source], said),
+            **others.get(row, {}),
         )
-        for row, (job, units, others) in rows.items()
+        for row, said in units.items()
     ]
 
 
 def _errors(measured: Measures, target: Measures) -> dict[str, float | None]:
-    """Return the fields of a ``PairScore`` that compare an utterance with the target.
-
-    Speech without a voiced frame has an F0 error of 100 %, as if its F0 were 0: leaving
-    it out would reward a conversion that is not voiced.
-    """
-    true_f0_hz = target.f0_hz or 0.0
+    """Return the fields of a `PairScore` that compare the prosody with the target's."""
     return {
-        "f0_hz": measured.f0_hz,
-        "target_f0_hz": target.f0_hz,
-        "f0_error_percent": percent_error(measured.f0_hz or 0.0, true_f0_hz),
+        "f0_hz": measured.f0_mean_hz,
+        "target_f0_hz": target.f0_mean_hz,
+        "f0_error_percent": percent_error(measured.f0_mean_hz or 0.0, target.f0_mean_hz or 0.0),
         "duration_s": measured.duration_s,
         "target_duration_s": target.duration_s,
         "duration_error_percent": percent_error(measured.duration_s, target.duration_s),

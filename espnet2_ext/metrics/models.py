@@ -1,4 +1,4 @@
-"""What models hear in an utterance: emotion, voice, words and quality."""
+"""What evaluation models say of an utterance: emotion, voice, words and quality."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,16 +10,10 @@ from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 from espnet2_ext.metrics.content import spoken_words, word_error_rate
 from espnet2_ext.metrics.speaker import speaker_similarity
 
-# ---------------------------------------------------------------- dnsmos
-# DNSMOS: what listeners would think of the quality of speech, guessed by a network.
-
-LOWEST = 1.0
-"""The worst score there is."""
-
 
 @dataclass(frozen=True)
 class Dnsmos:
-    """Mean opinion scores from 1 (bad) to 5 (excellent).
+    """DNSMOS: predicted mean opinion scores from 1 (bad) to 5 (excellent).
 
     Attributes:
         overall: of everything.
@@ -34,6 +28,9 @@ class Dnsmos:
     p808: float
 
 
+WORST_QUALITY = Dnsmos(1.0, 1.0, 1.0, 1.0)
+
+
 def load_dnsmos() -> ModuleType:
     """Return the package's module of the score.
 
@@ -43,18 +40,17 @@ def load_dnsmos() -> ModuleType:
     try:
         from speechmos import dnsmos as package
     except ModuleNotFoundError as error:
-        raise ValueError("DNSMOS needs another package; pip install speechmos onnxruntime") from (
-            error
-        )
+        message = "DNSMOS needs another package; pip install speechmos onnxruntime"
+        raise ValueError(message) from error
     return package
 
 
 def dnsmos(waveform: np.ndarray) -> Dnsmos:
     """Return the scores of a waveform (N,) at 16 kHz by the package speechmos.
 
-    The package brings its networks along; nothing is downloaded. They were trained on
-    noisy calls: compare conversions of one vocoder with each other and with its
-    resynthesis, not with other papers. Louder than full scale is scaled down to it.
+    Its networks come with the package and were trained on noisy calls: compare conversions
+    of one vocoder with each other and with its resynthesis, not with other papers. Waveforms
+    above full scale, which the package refuses, are scaled down to it.
 
     Raises:
         ValueError: the package is not installed, or the waveform is empty or not finite.
@@ -62,23 +58,14 @@ def dnsmos(waveform: np.ndarray) -> Dnsmos:
     waveform = np.asarray(waveform, dtype=np.float32)
     if waveform.ndim != 1 or len(waveform) == 0 or not np.isfinite(waveform).all():
         raise ValueError(f"DNSMOS needs a waveform of finite samples, got shape {waveform.shape}")
-    # The package refuses what exceeds full scale.
     loudest = max(1.0, float(np.abs(waveform).max()))
     scores = load_dnsmos().run(waveform / loudest, SAMPLE_RATE_HZ)
-    return Dnsmos(
-        overall=float(scores["ovrl_mos"]),
-        signal=float(scores["sig_mos"]),
-        background=float(scores["bak_mos"]),
-        p808=float(scores["p808_mos"]),
-    )
-
-
-# ---------------------------------------------------------------- heard
+    return Dnsmos(*(float(scores[f"{name}_mos"]) for name in ("ovrl", "sig", "bak", "p808")))
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Answers of models; None where not asked.
+    """Model predictions for an utterance; None where a model was not asked.
 
     Attributes:
         emotions: probability by emotion, of a recogniser.
@@ -94,83 +81,63 @@ class Heard:
 
 
 Listen = Callable[[np.ndarray], Heard]
-"""Of a waveform (N,) at 16 kHz; ``tasks.hearing`` has one that can be sent to processes."""
+"""Of a waveform (N,) at 16 kHz; see ``Judges.listener``."""
 
 
-def emotion_fields(heard: Heard, emotion: str | None) -> dict[str, float | None]:
-    """Return the fields of a ``PairScore`` that say whether an emotion is heard.
-
-    Args:
-        heard: of an utterance; one without answers gives nothing.
-        emotion: that it should have.
-
-    Raises:
-        ValueError: the emotion is not known, or none of the recogniser's.
-    """
-    if heard.emotions is None:
-        return {}
-    if emotion is None or emotion not in heard.emotions:
-        raise ValueError(
-            f"emotion {emotion or 'not known (no utt2emo)'}: the recogniser knows "
-            f"{', '.join(sorted(heard.emotions))}; take one that was trained with it"
-        )
-    probabilities = heard.emotions
-    # Of equally probable ones the first in the alphabet.
-    best = max(sorted(probabilities), key=lambda name: probabilities[name])
-    return {
-        "emotion_right": float(best == emotion),
-        "emotion_probability": heard.emotions[emotion],
-    }
-
-
-def own_fields(
-    heard: Heard, target: Heard, emotion: str | None, text: str | None = None
+def hearing_fields(
+    heard: Heard,
+    target: Heard,
+    emotion: str | None,
+    text: str | None = None,
+    *,
+    with_speaker: bool = True,
 ) -> dict[str, float | None]:
-    """Return the fields of a ``PairScore`` that models heard of an utterance alone.
+    """Return the fields of a ``PairScore`` that come from models.
 
-    Speech too short to be heard counts as wrong, without words and of the worst quality:
-    leaving it out would reward conversions that are hardly there.
+    Speech too short for the models has the wrong emotion, no words, the worst quality and a
+    voice like nobody's: leaving it out would reward conversions that are hardly there.
 
     Args:
         heard: of the utterance.
-        target: of the true target, which tells what was asked.
-        emotion: that it should have.
+        target: of the ground-truth target, which tells which models were asked.
+        emotion: that the utterance should have.
         text: what it should say; needed where words were asked for.
+        with_speaker: compare the voice with the target's.
 
     Raises:
-        ValueError: see ``emotion_fields`` and ``word_error_rate``.
+        ValueError: the emotion is not known, or none of the recogniser's; see also
+            ``word_error_rate`` and ``speaker_similarity``.
     """
-    fields = emotion_fields(heard, emotion)
-    if target.emotions is not None and not fields:
-        fields = {"emotion_right": 0.0, "emotion_probability": 0.0}
+    fields: dict[str, float | None] = {}
+    if target.emotions is not None or heard.emotions is not None:
+        fields |= _emotion_fields(heard.emotions, emotion)
     if target.words is not None:
         fields["word_error_rate"] = word_error_rate([text or ""], [heard.words or ""])
         fields["num_words"] = float(len(spoken_words(text or "")))
     if target.quality is not None:
-        quality = heard.quality or Dnsmos(LOWEST, LOWEST, LOWEST, LOWEST)
-        fields |= {
-            "dnsmos": quality.overall,
-            "dnsmos_signal": quality.signal,
-            "dnsmos_background": quality.background,
-            "dnsmos_p808": quality.p808,
-        }
+        quality = heard.quality or WORST_QUALITY
+        fields["dnsmos"] = quality.overall
+        fields["dnsmos_signal"] = quality.signal
+        fields["dnsmos_background"] = quality.background
+        fields["dnsmos_p808"] = quality.p808
+    if with_speaker and target.speaker_vector is not None:
+        vector = heard.speaker_vector
+        fields["speaker_cosine"] = (
+            0.0 if vector is None else speaker_similarity(vector, target.speaker_vector)
+        )
     return fields
 
 
-def hearing_fields(
-    heard: Heard, target: Heard, emotion: str | None, text: str | None = None
+def _emotion_fields(
+    probabilities: Mapping[str, float] | None, emotion: str | None
 ) -> dict[str, float | None]:
-    """Return the fields of a ``PairScore`` that models heard of an utterance and its target.
-
-    Beside ``own_fields`` the likeness of the voices; speech too short is like nobody's.
-
-    Raises:
-        ValueError: see ``own_fields`` and ``speaker_similarity``.
-    """
-    fields = own_fields(heard, target, emotion, text)
-    if target.speaker_vector is not None:
-        cosine = 0.0
-        if heard.speaker_vector is not None:
-            cosine = speaker_similarity(heard.speaker_vector, target.speaker_vector)
-        fields["speaker_cosine"] = cosine
-    return fields
+    if probabilities is None:
+        return {"emotion_right": 0.0, "emotion_probability": 0.0}
+    if emotion is None or emotion not in probabilities:
+        raise ValueError(
+            f"emotion {emotion or 'not known (no utt2emo)'}: the recogniser knows "
+            f"{', '.join(sorted(probabilities))}; take one that was trained with it"
+        )
+    # Of equally probable ones the first in the alphabet.
+    best = max(sorted(probabilities), key=lambda name: probabilities[name])
+    return {"emotion_right": float(best == emotion), "emotion_probability": probabilities[emotion]}

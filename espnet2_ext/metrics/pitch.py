@@ -1,4 +1,19 @@
-"""Fundamental frequency: the contour, and its mean over voiced frames."""
+"""Fundamental frequency: the contour, its error against another one, and how alike two are.
+
+An F0-RMSE depends on which frames count, so each definition has a name (an unvoiced frame
+is 0 Hz; each gives one number a pair of utterances, and tables print their mean):
+
+* ``paper``: [P2V] Eq. 6 over the entire utterance, voiced and unvoiced, frame by frame from
+  the start without alignment, cut at the end of the shorter utterance.
+* ``padded``: the same to the end of the longer one, the shorter being unvoiced there.
+* ``dtw``: voiced and unvoiced frames along the path of MCD, which leads through the frames of
+  speech of both and so leaves out most pauses and some unvoiced consonants.
+* ``voiced``: the frames of that path that are voiced in both; in Hz, and as ESPnet has it of
+  the natural logarithm.
+
+Deviation: [P2V] gives neither F0 tracker nor frame period, nor what is done about unequal
+lengths, nor whether frames are pooled over utterances.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,19 +23,27 @@ import numpy as np
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 
-# ---------------------------------------------------------------- f0
-
 FLOOR_HZ = 60.0
 CEILING_HZ = 500.0
 FRAME_PERIOD_S = 0.005
 FLOOR_FACTOR = 0.6
 CEILING_FACTOR = 1.75
-"""Limits of the second pass, times the median of the first: nine semitones each way."""
+"""Limits of Praat's second pass, times the median of the first: nine semitones each way."""
 MIN_DURATION_S = 3.0 / (FLOOR_FACTOR * FLOOR_HZ)
 """Praat needs three periods of the lowest floor there can be."""
 DIO_CHANNELS_IN_OCTAVE = 2.0
 DIO_ALLOWED_RANGE = 0.1
 """Both are pyworld's defaults; given all the same, because definitions of metrics name them."""
+
+WORST_LOG_ERROR = float(np.log(CEILING_HZ / FLOOR_HZ))
+"""F0 at one limit of the search and the target at the other: ln(500 / 60) = 2.12."""
+
+GRID_POINTS = 200
+"""Places at which two contours are compared."""
+OCTAVE_ERROR_SEMITONES = 9.0
+"""Frames further than this from the median are taken as errors of the tracker."""
+SMOOTHING_FRAMES = 11
+"""Voiced frames whose median replaces each; 55 ms, which no melody is faster than."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +59,18 @@ class F0Contour:
     f0_hz: np.ndarray
 
     @property
+    def voiced_hz(self) -> np.ndarray:
+        """Return F0 of the voiced frames."""
+        return self.f0_hz[self.f0_hz > 0.0]
+
+    @property
     def mean_hz(self) -> float | None:
         """Return the mean over voiced frames; None when no frame is voiced."""
-        voiced = self.f0_hz[self.f0_hz > 0.0]
-        return float(voiced.mean()) if len(voiced) else None
+        return float(self.voiced_hz.mean()) if len(self.voiced_hz) else None
 
 
 def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
-    """Return F0 every 5 ms, first looked for between 60 and 500 Hz.
+    """Return F0 every 5 ms, looked for between 60 and 500 Hz, of a waveform (N,) at 16 kHz.
 
     * ``praat``: Praat's autocorrelation, the tool of [P2V] Figs. 7-10, in two passes: the
       second looks between 0.6 x and 1.75 x the median of the first. A single pass takes
@@ -61,11 +88,7 @@ def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
     Scores use DIO all the same: of conversions, which are noisier, Praat finds a tenth to
     be unvoiced and others twice too high, so that its median error of 2 % has a mean of 18.
 
-    Waveforms shorter than 83 ms have no voiced frame.
-
-    Args:
-        waveform: (N,) at 16 kHz.
-        method: one of these.
+    Waveforms shorter than 83 ms have no frames.
 
     Raises:
         ValueError: the method is none of these.
@@ -86,28 +109,27 @@ def describe_f0(method: str) -> str:
 
 
 def _method(name: str) -> tuple[Callable[[np.ndarray], F0Contour], str]:
-    """Return tracker and description."""
     if name not in _METHODS:
         raise ValueError(f"F0 method {name!r}: expected one of {', '.join(_METHODS)}")
     return _METHODS[name]
 
 
 def _praat(waveform: np.ndarray) -> F0Contour:
-    first = _praat_pass(waveform, FLOOR_HZ, CEILING_HZ)
-    voiced = first.f0_hz[first.f0_hz > 0.0]
-    if len(voiced) == 0:
-        return first
-    median_hz = float(np.median(voiced))
-    return _praat_pass(waveform, FLOOR_FACTOR * median_hz, CEILING_FACTOR * median_hz)
-
-
-def _praat_pass(waveform: np.ndarray, floor_hz: float, ceiling_hz: float) -> F0Contour:
     import parselmouth
 
-    pitch = parselmouth.Sound(waveform, SAMPLE_RATE_HZ).to_pitch(
-        time_step=FRAME_PERIOD_S, pitch_floor=floor_hz, pitch_ceiling=ceiling_hz
-    )
-    return F0Contour(pitch.xs(), pitch.selected_array["frequency"])
+    sound = parselmouth.Sound(waveform, SAMPLE_RATE_HZ)
+
+    def search(floor_hz: float, ceiling_hz: float) -> F0Contour:
+        pitch = sound.to_pitch(
+            time_step=FRAME_PERIOD_S, pitch_floor=floor_hz, pitch_ceiling=ceiling_hz
+        )
+        return F0Contour(pitch.xs(), pitch.selected_array["frequency"])
+
+    first = search(FLOOR_HZ, CEILING_HZ)
+    if len(first.voiced_hz) == 0:
+        return first
+    median_hz = float(np.median(first.voiced_hz))
+    return search(FLOOR_FACTOR * median_hz, CEILING_FACTOR * median_hz)
 
 
 def _dio(waveform: np.ndarray) -> F0Contour:
@@ -151,36 +173,13 @@ _METHODS: dict[str, tuple[Callable[[np.ndarray], F0Contour], str]] = {
 """Name: tracker, and what definitions of metrics say of it."""
 
 
-# ---------------------------------------------------------------- f0 rmse
-# Root mean square errors of F0 in named definitions, which differ in the frames that count.
-#
-# * ``paper``: [P2V] Eq. 6 over the entire utterance, voiced and unvoiced, frame by frame from
-#   the start; nothing is aligned and nothing left out as silence. Cut at the end of the shorter.
-# * ``padded``: the same to the end of the longer, the shorter being unvoiced there.
-# * ``dtw``: voiced and unvoiced frames along the path of MCD, which leads through the frames of
-#   speech of both and so leaves out most pauses and some unvoiced consonants.
-# * ``voiced``: those frames of that path that are voiced in both; in Hz and, as ESPnet has it,
-#   of the natural logarithm.
-#
-# An unvoiced frame is 0 Hz. Each gives one number a pair of utterances, and tables print the
-# mean of these. [P2V] says "entire utterance", "both voiced and unvoiced regions" and "frame by
-# frame"; it gives neither F0 tracker nor frame period, nor what is done about unequal lengths,
-# nor whether frames are pooled over utterances.
-
-WORST_LOG_ERROR = float(np.log(CEILING_HZ / FLOOR_HZ))
-"""As wrong as F0 can be between the limits it is looked for: ln(500 / 60) = 2.12."""
-
-
 def pair_frame_by_frame(
     f0_hz: np.ndarray, target_f0_hz: np.ndarray, end: Literal["shorter", "longer"] = "shorter"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return both contours (N,) from their first frames to the same last one.
+    """Return F0 of speech (T,) and target (T',) from the first frames to the same last one.
 
-    Args:
-        f0_hz: (T,) of the converted speech, 0 where unvoiced.
-        target_f0_hz: (T',) of the target.
-        end: ``shorter``, N = min(T, T'), cuts the longer one (definition ``paper``);
-            ``longer``, N = max(T, T'), goes on with unvoiced frames (``padded``).
+    ``shorter`` cuts the longer contour (definition ``paper``), ``longer`` pads the shorter
+    one with unvoiced frames (``padded``).
     """
     if end == "shorter":
         num_frames = min(len(f0_hz), len(target_f0_hz))
@@ -191,16 +190,12 @@ def pair_frame_by_frame(
 
 
 def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
-    """Return the error over all pairs of frames, unvoiced ones as 0 Hz.
+    """Return the error over all pairs of frames (P,), unvoiced ones as 0 Hz.
 
     One frame voiced in one utterance only weighs more than any wrong pitch, so this
     measures voicing more than pitch.
 
     Source: [P2V] Eq. 6; its sum runs to N and is divided by n, which are taken as the same.
-
-    Args:
-        f0_hz: (P,) of the converted speech, 0 where unvoiced.
-        target_f0_hz: (P,) of the target's frames paired with these.
 
     Raises:
         ValueError: no frames, or not as many of one as of the other.
@@ -210,15 +205,11 @@ def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
 
 
 def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
-    """Return the error over pairs of frames that are both voiced.
+    """Return the error over the pairs of frames (P,) that are both voiced.
 
     Where there is no such pair, the speech counts as if its F0 were 0 on the target's
     voiced frames: leaving it out would reward a conversion that is not voiced. None
     when the target is not voiced either.
-
-    Args:
-        f0_hz: (P,) of the converted speech, 0 where unvoiced.
-        target_f0_hz: (P,) of the target's frames paired with these.
 
     Raises:
         ValueError: no frames, or not as many of one as of the other.
@@ -230,19 +221,15 @@ def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | No
 
 
 def log_f0_rmse(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
-    """Return the error of the natural logarithm over pairs of frames that are both voiced.
+    """Return the error of the natural logarithm over pairs of frames (P,) both voiced.
 
-    0.058 is a semitone. Where there is no such pair, 2.12: as if F0 lay at one limit of
-    the search and the target at the other. None when the target is not voiced either.
+    0.058 is a semitone. Where there is no such pair, `WORST_LOG_ERROR`; None when the target
+    is not voiced either.
 
     Source: the formula is that of ESPnet's ``evaluate_f0.py``. Its figures are others: F0 is
     Harvest's between 40 and 800 Hz every 16 ms, frames are paired by FastDTW over WORLD's
     mel-cepstra with c0 and without regard to silence, and a pair of utterances that share no
     voiced frame has no number.
-
-    Args:
-        f0_hz: (P,) of the converted speech, 0 where unvoiced.
-        target_f0_hz: (P,) of the target's frames paired with these.
 
     Raises:
         ValueError: no frames, or not as many of one as of the other.
@@ -268,8 +255,7 @@ def _checked(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> tuple[np.ndarray, n
     if f0_hz.ndim != 1 or f0_hz.shape != target_f0_hz.shape or len(f0_hz) == 0:
         raise ValueError(
             f"an F0 error needs frames in pairs, got shapes {f0_hz.shape} and "
-            f"{target_f0_hz.shape}; pair them first (pair_frame_by_frame, or along the path of "
-            "mel_cepstral_distortion.aligned_frames)"
+            f"{target_f0_hz.shape}; pair them first (pair_frame_by_frame or aligned_frames)"
         )
     return f0_hz, target_f0_hz
 
@@ -278,33 +264,15 @@ def _root_mean_square(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-# ---------------------------------------------------------------- contour correlation
-# How alike the melodies of two utterances are, whatever their pitch and length.
-
-GRID_POINTS = 200
-"""Places on which two contours are compared."""
-OCTAVE_ERROR_SEMITONES = 9.0
-"""Frames further than this from the median are taken as errors of the tracker."""
-SMOOTHING_FRAMES = 11
-"""Voiced frames whose median replaces each; 55 ms, which no melody is faster than."""
-
-
 def contour_correlation(first: F0Contour, second: F0Contour) -> float:
-    """Return Pearson's correlation of two F0 contours in semitones, time-normalised.
+    """Return Pearson's correlation (-1 to 1) of two F0 contours in semitones, time-normalised.
 
     Frames more than 9 semitones off the median are left out and the rest is smoothed by
     a running median: both are for vocoded speech, in which trackers err. Each contour is
     then taken from its first to its last voiced frame, bridged in a straight line where
     unvoiced, and stretched linearly to the same length; nothing is aligned. Pitch and pitch
-    range do not matter, only the shape does.
-
-    Args:
-        first: any length.
-        second: any length.
-
-    Returns:
-        -1 to 1; 0 if one of them is flat, has no voiced frame, or lies in two halves that are
-        more than 18 semitones apart.
+    range do not matter, only the shape does. 0 if a contour is flat, has no voiced frame, or
+    lies in two halves that are more than 18 semitones apart.
     """
     one, other = _shape(first), _shape(second)
     if one is None or other is None:
@@ -314,10 +282,9 @@ def contour_correlation(first: F0Contour, second: F0Contour) -> float:
 
 def _shape(contour: F0Contour) -> np.ndarray | None:
     """Return the contour (GRID_POINTS,) with mean 0 and deviation 1; None if it has none."""
-    voiced = contour.f0_hz > 0.0
-    if not voiced.any():
+    if len(contour.voiced_hz) == 0:
         return None
-    times_s, semitones = contour.times_s[voiced], 12.0 * np.log2(contour.f0_hz[voiced])
+    times_s, semitones = contour.times_s[contour.f0_hz > 0.0], 12.0 * np.log2(contour.voiced_hz)
     is_right = np.abs(semitones - np.median(semitones)) <= OCTAVE_ERROR_SEMITONES
     if not is_right.any():  # two halves, octaves apart
         return None

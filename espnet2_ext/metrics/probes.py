@@ -14,15 +14,65 @@ import numpy as np
 from espnet2_ext.data.parallel import one_thread
 from espnet2_ext.metrics.statistics import Crossing
 
-# ---------------------------------------------------------------- held out
-# Splits for probes: whole groups held out in turn, by one or by two groupings at once.
-
 Names = Sequence[str] | np.ndarray
 """(n,) a name for each utterance."""
+
+MAX_FOLDS = 5
+INVERSE_PENALTY = 0.1
+"""C of the logistic regression on standardised vectors; not in paper. It is fixed, so that rows
+compare; on the two test sets of mini_emo, C between 0.01 and 1 moved no score by over 7 points."""
+RIDGE_PENALTY = 100.0
+"""Alpha of the ridge regression on standardised vectors; not in paper."""
+MAX_ITERATIONS = 500
 
 
 class NotMeasurable(ValueError):
     """Labels or groups that allow no probe, whatever the vectors are."""
+
+
+@dataclass(frozen=True)
+class ProbeScore:
+    """How well labels are read from vectors.
+
+    Attributes:
+        accuracy: unweighted (class-mean) accuracy, 0..1.
+        low: lower end of its 95 % interval, see ``crossed_interval``.
+        high: upper end.
+        drawn: what the interval is drawn over, in words.
+        chance: 1 / classes, what guessing gives.
+        n: utterances scored.
+        left_out: further ones, whose label was not in the training part of their fold.
+        classes: labels among those scored.
+        folds: models trained.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    drawn: str
+    chance: float
+    n: int
+    left_out: int
+    classes: int
+    folds: int
+
+
+@dataclass(frozen=True)
+class CorrelationScore:
+    """How well a scalar is read from vectors.
+
+    Attributes:
+        pearson_r: between the scalar and what is read, each less the mean of the training
+            part; -1..1, and 0 where nothing but that mean is read.
+        n: utterances scored.
+        left_out: further ones, whose fold had nothing to train on.
+        folds: models trained.
+    """
+
+    pearson_r: float
+    n: int
+    left_out: int
+    folds: int
 
 
 def held_out_splits(
@@ -30,7 +80,7 @@ def held_out_splits(
     groups: Names,
     other_groups: Names | None = None,
     *,
-    max_folds: int = 5,
+    max_folds: int = MAX_FOLDS,
     seed: int = 0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield masks (n,) of training and test; every utterance is in one test.
@@ -80,62 +130,6 @@ def _assign_folds(codes: np.ndarray, groups: Names, max_folds: int, seed: int) -
     return fold_of[group]
 
 
-# ---------------------------------------------------------------- probes
-
-MAX_FOLDS = 5
-INVERSE_PENALTY = 0.1
-"""C of the logistic regression on standardised vectors; not in paper. It is fixed, so that rows
-compare; on the two test sets of mini_emo, C between 0.01 and 1 moved no score by over 7 points."""
-RIDGE_PENALTY = 100.0
-"""Alpha of the ridge regression on standardised vectors; not in paper."""
-MAX_ITERATIONS = 500
-
-
-@dataclass(frozen=True)
-class ProbeScore:
-    """How well labels are read from vectors.
-
-    Attributes:
-        accuracy: mean over classes of the share that is read right, 0..1.
-        low: lower end of its 95 % interval, see ``crossed_interval``.
-        high: upper end.
-        drawn: what the interval is drawn over, in words.
-        chance: 1 / classes, what guessing gives.
-        n: utterances scored.
-        left_out: further ones, whose label was not in the training part of their fold.
-        classes: labels among those scored.
-        folds: models trained.
-    """
-
-    accuracy: float
-    low: float
-    high: float
-    drawn: str
-    chance: float
-    n: int
-    left_out: int
-    classes: int
-    folds: int
-
-
-@dataclass(frozen=True)
-class CorrelationScore:
-    """How well a scalar is read from vectors.
-
-    Attributes:
-        pearson_r: between the scalar and what is read, each less the mean of the training
-            part; -1..1, and 0 where nothing but that mean is read.
-        n: utterances scored.
-        left_out: further ones, whose fold had nothing to train on.
-        folds: models trained.
-    """
-
-    pearson_r: float
-    n: int
-    left_out: int
-    folds: int
-
-
 def linear_probe(
     vectors: np.ndarray,
     labels: Names,
@@ -143,7 +137,6 @@ def linear_probe(
     other_groups: Names | None = None,
     *,
     crossing: Crossing | None = None,
-    max_folds: int = MAX_FOLDS,
     seed: int = 0,
 ) -> ProbeScore:
     """Return how well logistic regression reads labels, groups held out in turn.
@@ -159,7 +152,6 @@ def linear_probe(
         groups: (n,) for instance speakers.
         other_groups: (n,) for instance sentences; None for one grouping.
         crossing: what the interval is drawn over; None for the groups held out.
-        max_folds: of each grouping.
         seed: of the draw of folds.
 
     Raises:
@@ -168,8 +160,6 @@ def linear_probe(
         ValueError: lengths differ, or a vector is not finite.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     vectors = _checked(vectors, labels, groups, other_groups)
     names, codes = np.unique(np.asarray(labels), return_inverse=True)
@@ -178,20 +168,15 @@ def linear_probe(
     predicted = np.full(len(codes), -1)
     folds = 0
     with one_thread():
-        for train, test in held_out_splits(
-            codes, groups, other_groups, max_folds=max_folds, seed=seed
-        ):
+        for train, test in held_out_splits(codes, groups, other_groups, seed=seed):
             known = np.unique(codes[train])
             test &= np.isin(codes, known)
             if len(known) < 2 or not test.any():
                 continue
-            model = make_pipeline(
-                StandardScaler(),
-                LogisticRegression(
-                    C=INVERSE_PENALTY, class_weight="balanced", max_iter=MAX_ITERATIONS
-                ),
+            model = LogisticRegression(
+                C=INVERSE_PENALTY, class_weight="balanced", max_iter=MAX_ITERATIONS
             )
-            predicted[test] = model.fit(vectors[train], codes[train]).predict(vectors[test])
+            predicted[test] = _read(model, vectors, codes, train, test)
             folds += 1
     if crossing is None:
         others = groups if other_groups is None else other_groups
@@ -200,28 +185,45 @@ def linear_probe(
     return _probe_score(codes, predicted, folds, crossing)
 
 
+def _probe_score(
+    codes: np.ndarray, predicted: np.ndarray, folds: int, crossing: Crossing
+) -> ProbeScore:
+    """Return the score of the utterances with a prediction, which is -1 where there is none."""
+    scored = predicted >= 0
+    classes, positions, sizes = np.unique(codes[scored], return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        raise NotMeasurable("fewer than two labels are on both sides of a fold; all stay together")
+    right = predicted[scored] == codes[scored]
+    # Weights make the mean over utterances the mean over classes.
+    weights = 1.0 / (len(classes) * sizes[positions])
+    shared = crossing.at(scored)
+    low, high = shared.interval(right, weights)
+    return ProbeScore(
+        accuracy=float(np.average(right, weights=weights)),
+        low=low,
+        high=high,
+        drawn=shared.text(),
+        chance=1.0 / len(classes),
+        n=int(scored.sum()),
+        left_out=int((~scored).sum()),
+        classes=len(classes),
+        folds=folds,
+    )
+
+
 def ridge_correlation(
     vectors: np.ndarray,
     target: Sequence[float] | np.ndarray,
     groups: Names,
     other_groups: Names | None = None,
     *,
-    max_folds: int = MAX_FOLDS,
     seed: int = 0,
 ) -> CorrelationScore:
-    """Return how well ridge regression reads a scalar, groups held out in turn.
+    """Return how well ridge regression reads a scalar (n,); see `linear_probe` for the rest.
 
     The mean of its training part is taken off the truth and what is read in each fold.
     Otherwise vectors that say nothing would seem to say the contrary: where a high voice is
     held out, the others' mean is low.
-
-    Args:
-        vectors: (n, dim), standardised inside by the training part.
-        target: (n,) what to read.
-        groups: see `linear_probe`.
-        other_groups: see there.
-        max_folds: see there.
-        seed: see there.
 
     Raises:
         NotMeasurable: fewer than two groups, a target that does not vary, or no fold with
@@ -229,8 +231,6 @@ def ridge_correlation(
         ValueError: lengths differ, or a vector or target is not finite.
     """
     from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     vectors = _checked(vectors, target, groups, other_groups)
     target = np.asarray(target, dtype=np.float64)
@@ -242,14 +242,11 @@ def ridge_correlation(
     folds = 0
     same = np.zeros(len(target), dtype=np.int64)  # Folds are balanced in size alone.
     with one_thread():
-        for train, test in held_out_splits(
-            same, groups, other_groups, max_folds=max_folds, seed=seed
-        ):
+        for train, test in held_out_splits(same, groups, other_groups, seed=seed):
             if train.sum() < 2:
                 continue
-            model = make_pipeline(StandardScaler(), Ridge(alpha=RIDGE_PENALTY))
             mean = target[train].mean()
-            read[test] = model.fit(vectors[train], target[train]).predict(vectors[test]) - mean
+            read[test] = _read(Ridge(alpha=RIDGE_PENALTY), vectors, target, train, test) - mean
             true[test] = target[test] - mean
             folds += 1
     scored = np.isfinite(read)
@@ -267,6 +264,17 @@ def _pearson_r(read: np.ndarray, true: np.ndarray) -> float:
     return float(np.corrcoef(read, true)[0, 1])
 
 
+def _read(
+    model, vectors: np.ndarray, values: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    """Return what a model of standardised vectors reads of the test part."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    pipeline = make_pipeline(StandardScaler(), model)
+    return pipeline.fit(vectors[train], values[train]).predict(vectors[test])
+
+
 def _checked(
     vectors: np.ndarray,
     values: Names | Sequence[float],
@@ -281,30 +289,3 @@ def _checked(
     if not np.isfinite(vectors).all():
         raise ValueError("a vector holds values that are not finite")
     return vectors
-
-
-def _probe_score(
-    codes: np.ndarray, predicted: np.ndarray, folds: int, crossing: Crossing
-) -> ProbeScore:
-    """Return the score of the utterances with a prediction, which is -1 where there is none."""
-    scored = predicted >= 0
-    classes, positions, sizes = np.unique(codes[scored], return_inverse=True, return_counts=True)
-    if len(classes) < 2:
-        raise NotMeasurable("fewer than two labels are on both sides of a fold; all stay together")
-    n = int(scored.sum())
-    right = predicted[scored] == codes[scored]
-    # Weights make the mean over utterances the mean over classes.
-    weights = 1.0 / (len(classes) * sizes[positions])
-    shared = crossing.at(scored)
-    low, high = shared.interval(right, weights)
-    return ProbeScore(
-        accuracy=float(np.average(right, weights=weights)),
-        low=low,
-        high=high,
-        drawn=shared.text(),
-        chance=1.0 / len(classes),
-        n=n,
-        left_out=int((~scored).sum()),
-        classes=len(classes),
-        folds=folds,
-    )

@@ -1,4 +1,4 @@
-"""Pitch, pitch range, level and length of utterances: what prosody is made of."""
+"""Pitch, pitch range, level and length of utterances, and whether they follow an intensity."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,7 @@ import numpy as np
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
 from espnet2_ext.data.parallel import parallel_map
-from espnet2_ext.metrics.pitch import f0_contour
-
-# ---------------------------------------------------------------- energy
-# Level of speech in dB, pauses left out.
+from espnet2_ext.metrics.pitch import F0Contour, f0_contour
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ * 20 // 1000
 HOP_SAMPLES = SAMPLE_RATE_HZ * 10 // 1000
@@ -18,6 +15,8 @@ ACTIVE_RANGE_DB = 30.0
 """Frames weaker than the strongest one by more than this are pauses."""
 FLOOR_DB = -100.0
 """Level of digital silence."""
+RANGE_PERCENTILES = (5.0, 95.0)
+"""Not the extremes, which are errors of the pitch tracker more often than speech."""
 
 
 def speech_level_db(waveform: np.ndarray) -> float:
@@ -42,13 +41,9 @@ def speech_level_db(waveform: np.ndarray) -> float:
     return max(FLOOR_DB, 10.0 * float(np.log10(max(active.mean(), 1.0e-30))))
 
 
-# ---------------------------------------------------------------- duration
-# Duration of an utterance, and errors relative to a true value.
-
-
-def duration_s(waveform: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> float:
-    """Return the length in seconds, silence at either end and pauses included."""
-    return len(waveform) / sample_rate_hz
+def duration_s(waveform: np.ndarray) -> float:
+    """Return the length in seconds of a waveform (N,) at 16 kHz, silence included."""
+    return len(waveform) / SAMPLE_RATE_HZ
 
 
 def percent_error(value: float, true_value: float) -> float:
@@ -62,56 +57,53 @@ def percent_error(value: float, true_value: float) -> float:
     return 100.0 * (abs(value - true_value) / true_value)
 
 
-# ---------------------------------------------------------------- prosody measures
-
-RANGE_PERCENTILES = (5.0, 95.0)
-"""Not the extremes, which are errors of the pitch tracker more often than speech."""
-
-
 @dataclass(frozen=True)
 class ProsodyMeasures:
-    """Figures of one utterance.
+    """Prosody of one utterance.
 
     Attributes:
-        f0_mean_hz: over voiced frames; None when nothing is voiced.
-        f0_range_semitones: from the 5th to the 95th percentile of voiced frames; None when
-            nothing is voiced.
+        contour: F0 over time.
         level_db: of the active frames, see ``speech_level_db``.
         duration_s: whole length.
     """
 
-    f0_mean_hz: float | None
-    f0_range_semitones: float | None
+    contour: F0Contour
     level_db: float
     duration_s: float
 
+    @property
+    def f0_mean_hz(self) -> float | None:
+        """Return mean F0 over voiced frames; None when nothing is voiced."""
+        return self.contour.mean_hz
 
-def prosody_measures(waveform: np.ndarray) -> ProsodyMeasures:
-    """Return the figures of a waveform (N,) at 16 kHz; F0 by DIO, which scores use too.
+    @property
+    def f0_std_hz(self) -> float | None:
+        """Return the standard deviation of F0 over voiced frames; None when nothing is voiced."""
+        voiced_hz = self.contour.voiced_hz
+        return float(voiced_hz.std()) if len(voiced_hz) else None
+
+    @property
+    def f0_range_semitones(self) -> float | None:
+        """Return the 5th to the 95th percentile of voiced frames; None when nothing is voiced."""
+        voiced_hz = self.contour.voiced_hz
+        if len(voiced_hz) == 0:
+            return None
+        low_hz, high_hz = np.percentile(voiced_hz, RANGE_PERCENTILES)
+        return 12.0 * float(np.log2(high_hz / low_hz))
+
+
+def prosody_measures(waveform: np.ndarray, f0_method: str = "dio") -> ProsodyMeasures:
+    """Return the prosody of a waveform (N,) at 16 kHz; see ``f0_contour`` for the method.
 
     Raises:
         ValueError: the waveform is empty.
     """
-    contour = f0_contour(waveform, method="dio")
-    voiced_hz = contour.f0_hz[contour.f0_hz > 0.0]
-    range_semitones = None
-    if len(voiced_hz):
-        low_hz, high_hz = np.percentile(voiced_hz, RANGE_PERCENTILES)
-        range_semitones = 12.0 * float(np.log2(high_hz / low_hz))
-    return ProsodyMeasures(
-        f0_mean_hz=contour.mean_hz,
-        f0_range_semitones=range_semitones,
-        level_db=speech_level_db(waveform),
-        duration_s=duration_s(waveform),
-    )
+    contour = f0_contour(waveform, f0_method)
+    return ProsodyMeasures(contour, speech_level_db(waveform), duration_s(waveform))
 
 
 def measure_prosody(wavs: Sequence[str], num_workers: int = 1) -> list[ProsodyMeasures]:
-    """Return the figures of audio files, in their order.
-
-    Args:
-        wavs: paths.
-        num_workers: processes.
+    """Return the prosody of audio files, in their order.
 
     Raises:
         AudioError: a file is missing or broken; the message names it.
@@ -123,8 +115,7 @@ def measure_prosody(wavs: Sequence[str], num_workers: int = 1) -> list[ProsodyMe
             description="prosody measures",
             num_workers=num_workers,
             chunk_size=8,
-            # The caller may have run torch, whose threads do not survive a fork.
-            start_method="spawn",
+            start_method="spawn",  # the caller's torch threads do not survive a fork
         )
     )
 
@@ -133,17 +124,9 @@ def _measure_file(wav: str) -> ProsodyMeasures:
     return prosody_measures(read_audio(wav))
 
 
-# ---------------------------------------------------------------- intensity
-# Whether speech follows an intensity: pitch, level and length step by step along the scale.
-#
-# A scale is worth its name if a larger intensity moves the prosody further towards the
-# target emotion's. Which way that is, the true target says, against the source: angry and
-# happy speech is mostly higher and sad speech lower, but not in every voice.
-
-
 @dataclass(frozen=True)
 class Trend:
-    """How one measure of one pair goes along its scale.
+    """How one measure of one pair goes along its intensity scale.
 
     Attributes:
         correlation: Spearman's, of intensity and measure, positive where the measure goes
@@ -158,14 +141,20 @@ class Trend:
 def trend(values: Mapping[float, float], source: float, target: float) -> Trend:
     """Return how a measure goes with the intensity.
 
+    A larger intensity should move the prosody further towards the target emotion's. Which
+    way that is, the ground-truth target says against the source: angry and happy speech is
+    mostly higher and sad speech lower, but not in every voice.
+
     Args:
         values: measure by intensity.
         source: measure of the source.
-        target: of the true target.
+        target: of the ground-truth target.
 
     Raises:
         ValueError: fewer than two intensities, or a value is not finite.
     """
+    from scipy.stats import spearmanr
+
     if len(values) < 2:
         raise ValueError(f"a scale of {len(values)} intensities has no steps; give two or more")
     intensities = sorted(values)
@@ -173,17 +162,7 @@ def trend(values: Mapping[float, float], source: float, target: float) -> Trend:
     if not np.isfinite([*measures, source, target]).all():
         raise ValueError("a trend needs finite values; count what has none as 0")
     direction = 1.0 if target >= source else -1.0
-    steps = direction * np.diff(measures)
-    return Trend(
-        correlation=direction * spearman(intensities, measures),
-        right_steps=float((steps > 0.0).mean()),
-    )
-
-
-def spearman(values: Sequence[float], others: Sequence[float] | np.ndarray) -> float:
-    """Return Spearman's rank correlation; 0 where either does not vary."""
-    from scipy.stats import spearmanr
-
-    if np.ptp(values) == 0.0 or np.ptp(others) == 0.0:
-        return 0.0
-    return float(spearmanr(values, others).statistic)
+    is_flat = np.ptp(measures) == 0.0
+    correlation = 0.0 if is_flat else float(spearmanr(intensities, measures).statistic)
+    right_steps = float((direction * np.diff(measures) > 0.0).mean())
+    return Trend(direction * correlation, right_steps)

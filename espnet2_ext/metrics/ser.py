@@ -1,7 +1,9 @@
-"""Scores of emotion recognition, each from a matrix of confusions and nothing else.
+"""Emotion recognition: predictions on disk, and the scores of a confusion matrix.
 
-All are shares from 0 to 1. Matrices may be stacked, (..., K, K); a score then has the
-shape (...,), which is what makes thousands of resamples cheap.
+All scores are shares from 0 to 1. Confusion matrices have references in rows and may be
+stacked, (..., K, K); a score then has the shape (...,), which is what makes thousands of
+resamples cheap. ``predictions.tsv`` holds what a recogniser said of each test utterance, and
+how surely: every score, interval, test and figure of a system can be rebuilt from it.
 """
 
 import math
@@ -13,18 +15,17 @@ import numpy as np
 
 from espnet2_ext.data.parallel import atomic_open
 
-# ---------------------------------------------------------------- ser
+COLUMNS = ("utterance", "emotion", "predicted")
+"""Columns of ``predictions.tsv`` before the posteriors."""
+POSTERIOR_PREFIX = "p_"
+TOLERANCE = 1.0e-3
+"""Of the posteriors and their sum, for half precision and six written digits."""
+_REMEDY = "test the fold again"
 
 
 @dataclass(frozen=True)
 class EmotionScores:
-    """The scores of one test list.
-
-    Attributes:
-        weighted_accuracy: see `weighted_accuracy`.
-        unweighted_accuracy: see `unweighted_accuracy`.
-        macro_f1: see `macro_f1`.
-    """
+    """The scores of one test list, see the functions of these names."""
 
     weighted_accuracy: float
     unweighted_accuracy: float
@@ -34,12 +35,7 @@ class EmotionScores:
 def score_emotions(
     labels: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
 ) -> EmotionScores:
-    """Return the scores of predictions.
-
-    Args:
-        labels: (n,) reference emotions.
-        predicted: (n,) recognised emotions.
-        classes: (K,) emotions the recogniser chooses from.
+    """Return the scores of recognised emotions (n,) against reference emotions (n,).
 
     Raises:
         ValueError: see `confusion_matrix`; or there is no utterance.
@@ -89,10 +85,7 @@ def class_indices(emotions: Sequence[str], classes: Sequence[str]) -> np.ndarray
 
 
 def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Return the share of utterances with the right emotion, (...,).
-
-    Args:
-        confusion: (..., K, K), rows are references.
+    """Return the share of utterances with the right emotion (...,) of (..., K, K) counts.
 
     Raises:
         ValueError: no matrix of counts, or one without any utterance.
@@ -106,12 +99,9 @@ def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
 def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Return the mean recall over the classes that the reference holds, (...,).
 
-    A class that no utterance of the test list belongs to has no recall; it is left out
-    of the mean, while an utterance wrongly given that class still counts against its
-    own. So does ``balanced_accuracy_score`` of scikit-learn.
-
-    Args:
-        confusion: (..., K, K), rows are references.
+    A class without a reference has no recall and is left out of the mean, while an utterance
+    wrongly given that class still counts against its own. So does ``balanced_accuracy_score``
+    of scikit-learn.
 
     Raises:
         ValueError: no matrix of counts, or one without any utterance.
@@ -120,17 +110,8 @@ def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
     Deviation: the equation divides by the number of all classes, also absent ones; the
         two agree on every fold that holds all classes.
     """
-    return np.nanmean(class_recalls(confusion), axis=-1)
-
-
-def class_recalls(confusion: np.ndarray) -> np.ndarray:
-    """Return the recall of each class, (..., K); NaN for a class without a reference.
-
-    Raises:
-        ValueError: no matrix of counts, or one without any utterance.
-    """
     counts = _counts(confusion)
-    return _divide(_diagonal(counts), counts.sum(axis=-1))
+    return np.nanmean(_divide(_diagonal(counts), counts.sum(axis=-1)), axis=-1)
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
@@ -139,9 +120,6 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
     F1 = 2 TP / (2 TP + FP + FN). A class that is predicted but has no reference counts
     as 0; a class that is in neither is left out. So does ``f1_score`` of scikit-learn
     with ``average="macro"`` and without ``labels``.
-
-    Args:
-        confusion: (..., K, K), rows are references.
 
     Raises:
         ValueError: no matrix of counts, or one without any utterance.
@@ -172,19 +150,6 @@ def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
 
 
-# ---------------------------------------------------------------- ser predictions
-# ``predictions.tsv``: what a recogniser said of each test utterance, and how surely.
-#
-# Every score, interval, test and figure of a system can be rebuilt from these files.
-
-COLUMNS = ("utterance", "emotion", "predicted")
-"""Columns before the posteriors."""
-POSTERIOR_PREFIX = "p_"
-TOLERANCE = 1.0e-3
-"""Of the posteriors and their sum, for half precision and six written digits."""
-_REMEDY = "test the fold again"
-
-
 @dataclass(frozen=True)
 class Prediction:
     """One line of ``predictions.tsv``.
@@ -194,6 +159,10 @@ class Prediction:
         emotion: reference.
         predicted: a class of the highest posterior.
         posteriors: ``{class: probability}``; its keys are the classes, in their order.
+
+    Raises:
+        ValueError: a name would not survive in a table, an emotion is no class, or the
+            posteriors are no distribution whose maximum is the predicted class.
     """
 
     utterance: str
@@ -202,33 +171,27 @@ class Prediction:
     posteriors: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        """Check the line.
+        fault = self._fault()
+        if fault:
+            raise ValueError(f"{self.utterance}: {fault}")
 
-        Raises:
-            ValueError: a name would not survive in a table, an emotion is no class, or
-                the posteriors are no distribution whose maximum is the predicted class.
-        """
+    def _fault(self) -> str | None:
+        """Return what is wrong with the line."""
         for name in (self.utterance, self.emotion, self.predicted, *self.posteriors):
             if "\t" in name or name.strip() != name or len(name.splitlines()) != 1:
-                raise ValueError(
-                    f"{self.utterance}: name {name!r} is empty, has a tab or a line end, or blanks "
-                    "around it"
-                )
+                return f"name {name!r} is empty, has a tab or a line end, or blanks around it"
         for name in (self.emotion, self.predicted):
             if name not in self.posteriors:
-                classes = ", ".join(self.posteriors)
-                raise ValueError(f"{self.utterance}: {name} is none of the classes {classes}")
+                return f"{name} is none of the classes {', '.join(self.posteriors)}"
         values = list(self.posteriors.values())
         if not all(0.0 <= value <= 1.0 + TOLERANCE for value in values):  # NaN is not, either.
-            raise ValueError(f"{self.utterance}: a posterior lies outside 0 to 1: {values}")
+            return f"a posterior lies outside 0 to 1: {values}"
         if not math.isclose(sum(values), 1.0, abs_tol=TOLERANCE):
-            raise ValueError(f"{self.utterance}: posteriors sum to {sum(values):.6g}, not to 1")
+            return f"posteriors sum to {sum(values):.6g}, not to 1"
         # Columns in another order than the classes would show here and nowhere else.
         if self.posteriors[self.predicted] < max(values):
-            raise ValueError(
-                f"{self.utterance}: predicted {self.predicted}, which is not the class of the "
-                "highest posterior"
-            )
+            return f"predicted {self.predicted}, which is not the class of the highest posterior"
+        return None
 
 
 def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> None:
@@ -271,45 +234,32 @@ def read_predictions(path: str | Path) -> list[Prediction]:
         raise FileNotFoundError(f"{path}: no predictions yet; {_REMEDY}")
     with open(path, encoding="utf-8") as stream:
         header, *lines = [line.rstrip("\n").split("\t") for line in stream] or [[]]
-    classes = _classes(path, header)
-    predictions: list[Prediction] = []
-    seen: set[str] = set()
-    for number, cells in enumerate(lines, start=2):
-        if len(cells) != len(header):
-            raise ValueError(
-                f"{path}:{number}: {len(cells)} fields instead of {len(header)}; {_REMEDY}"
-            )
-        try:
-            prediction = _prediction(cells, classes)
-        except ValueError as error:
-            raise ValueError(f"{path}:{number}: {error}; {_REMEDY}") from error
-        if prediction.utterance in seen:
-            raise ValueError(f"{path}:{number}: {prediction.utterance} stands twice; {_REMEDY}")
-        seen.add(prediction.utterance)
-        predictions.append(prediction)
-    if not predictions:
-        raise ValueError(f"{path}: a header and no predictions; {_REMEDY}")
-    return predictions
-
-
-def _classes(path: str | Path, header: Sequence[str]) -> list[str]:
-    """Return the classes that the header names, each once."""
-    columns = header[len(COLUMNS) :]
-    classes = [name.removeprefix(POSTERIOR_PREFIX) for name in columns]
-    if (
-        tuple(header[: len(COLUMNS)]) != COLUMNS
-        or not all(name.startswith(POSTERIOR_PREFIX) for name in columns)
-        or not 0 < len(set(classes)) == len(classes)
-    ):
+    classes = [name.removeprefix(POSTERIOR_PREFIX) for name in header[len(COLUMNS) :]]
+    expected = [*COLUMNS, *(POSTERIOR_PREFIX + name for name in classes)]
+    if header != expected or not 0 < len(set(classes)) == len(classes):
         raise ValueError(
             f"{path}:1: not a table of predictions: expected {' '.join(COLUMNS)} and a column "
             f"{POSTERIOR_PREFIX}<class> for each class; {_REMEDY}"
         )
-    return classes
+    predictions: dict[str, Prediction] = {}
+    for number, cells in enumerate(lines, start=2):
+        try:
+            prediction = _parse(cells, classes)
+            if prediction.utterance in predictions:
+                raise ValueError(f"{prediction.utterance} stands twice")
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}; {_REMEDY}") from error
+        predictions[prediction.utterance] = prediction
+    if not predictions:
+        raise ValueError(f"{path}: a header and no predictions; {_REMEDY}")
+    return list(predictions.values())
 
 
-def _prediction(cells: Sequence[str], classes: Sequence[str]) -> Prediction:
+def _parse(cells: Sequence[str], classes: Sequence[str]) -> Prediction:
     """Return the prediction of a line; raises ValueError for a wrong value."""
+    num_fields = len(COLUMNS) + len(classes)
+    if len(cells) != num_fields:
+        raise ValueError(f"{len(cells)} fields instead of {num_fields}")
     utterance, emotion, predicted, *values = cells
     try:
         posteriors = {name: float(value) for name, value in zip(classes, values, strict=True)}

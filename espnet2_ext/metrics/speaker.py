@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +10,20 @@ import numpy as np
 from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.data.tables import read_table
 
-# ---------------------------------------------------------------- evaluate
-
 logger = logging.getLogger(__name__)
 
 MAX_UTTERANCES = 2000
-"""More than this many are thinned by a seeded draw: trials grow with the square."""
+"""Larger sets are thinned by a seeded draw: pairs grow with the square."""
 
 
 @dataclass(frozen=True)
 class SpeakerVectorScores:
-    """What `score_speaker_vectors` finds; None where the labels do not allow it.
+    """Verification and emotion scores; None where the labels do not allow one.
 
     Attributes:
-        utterances: scored, of `listed` ones that have both a vector and a speaker.
-        listed: see `utterances`.
-        speakers: different ones among them.
+        utterances: scored, of `listed` ones.
+        listed: utterances with a speaker.
+        speakers: different ones among those scored.
         trials: pairs of utterances in `equal_error_rate`.
         equal_error_rate: over all pairs of two utterances, 0..1.
         cross_emotion_trials: pairs in `cross_emotion_equal_error_rate`.
@@ -34,8 +32,7 @@ class SpeakerVectorScores:
         same_voice_same_emotion: mean cosine over pairs of different texts.
         same_voice_other_emotion: mean cosine over pairs of different texts.
         other_voice: mean cosine over pairs of different voices.
-        emotion_accuracy: unweighted (class-mean) accuracy of a linear probe that
-            reads emotion from the vectors of speakers it was not trained on.
+        emotion_accuracy: see `probe_accuracy`.
         emotion_chance: 1 / number of emotions.
     """
 
@@ -51,10 +48,6 @@ class SpeakerVectorScores:
     other_voice: float | None = None
     emotion_accuracy: float | None = None
     emotion_chance: float | None = None
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """Return the scores by name."""
-        return asdict(self)
 
 
 def equal_error_rate(scores: np.ndarray, is_target: np.ndarray) -> float:
@@ -136,12 +129,26 @@ def score_speaker_vectors(
         "speakers": len(set(speakers.tolist())),
         "trials": len(cosine),
         "equal_error_rate": equal_error_rate(cosine, same_voice),
-        "other_voice": float(cosine[~same_voice].mean()),
+        "other_voice": _mean(cosine[~same_voice]),
     }
     if utt2emo is not None:
+        emotions = _labels(utt2emo, chosen)
         words = _labels(text, chosen) if text is not None else np.array(chosen)
         other_text = words[first] != words[second]
-        scores |= _emotion_scores(matrix, speakers, _labels(utt2emo, chosen), cosine, other_text)
+        same_emotion = emotions[first] == emotions[second]
+        crossed = ~same_emotion & other_text
+        labels, voices = emotions.tolist(), speakers.tolist()
+        scores |= {
+            "cross_emotion_trials": int(crossed.sum()),
+            "same_voice_same_emotion": _mean(cosine[same_voice & same_emotion & other_text]),
+            "same_voice_other_emotion": _mean(cosine[same_voice & crossed]),
+            "emotion_chance": 1.0 / len(set(labels)),
+        }
+        if 0 < same_voice[crossed].sum() < crossed.sum():
+            rate = equal_error_rate(cosine[crossed], same_voice[crossed])
+            scores["cross_emotion_equal_error_rate"] = rate
+        if min(len(set(labels)), len(set(voices))) > 1:
+            scores["emotion_accuracy"] = probe_accuracy(matrix, labels, voices)
     # The fields differ in type, the dictionary's values cannot.
     return SpeakerVectorScores(**scores)  # type: ignore[arg-type]
 
@@ -160,29 +167,18 @@ def _choose(vectors: Mapping[str, np.ndarray], utt2spk: Mapping[str, str], seed:
     return sorted(rng.choice(present, MAX_UTTERANCES, replace=False).tolist())
 
 
-def _emotion_scores(
-    matrix: np.ndarray,
-    speakers: np.ndarray,
-    emotions: np.ndarray,
-    cosine: np.ndarray,
-    other_text: np.ndarray,
-) -> dict[str, float | int | None]:
-    """Return the scores that need emotion labels; ``cosine`` and ``other_text`` are over pairs."""
-    first, second = np.triu_indices(len(matrix), k=1)
-    same_voice = speakers[first] == speakers[second]
-    same_emotion = emotions[first] == emotions[second]
-    crossing = ~same_emotion & other_text
-    return {
-        "cross_emotion_trials": int(crossing.sum()),
-        "cross_emotion_equal_error_rate": _rate(cosine[crossing], same_voice[crossing]),
-        "same_voice_same_emotion": _mean(cosine[same_voice & same_emotion & other_text]),
-        "same_voice_other_emotion": _mean(cosine[same_voice & crossing]),
-        "emotion_accuracy": _probe(matrix, emotions, speakers),
-        "emotion_chance": 1.0 / len(set(emotions.tolist())),
-    }
+def _labels(table: Mapping[str, str], utterances: list[str]) -> np.ndarray:
+    missing = [utterance for utterance in utterances if utterance not in table]
+    if missing:
+        raise ValueError(f"{missing[0]}: has a speaker but no emotion or text, as others have")
+    return np.array([table[utterance] for utterance in utterances])
 
 
-def score_data_directory(data_dir: str | Path, *, seed: int = 0) -> SpeakerVectorScores:
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def score_data_directory(data_dir: str | Path) -> SpeakerVectorScores:
     """Return the scores of a data directory's ``spk_embed.scp``.
 
     Raises:
@@ -191,44 +187,13 @@ def score_data_directory(data_dir: str | Path, *, seed: int = 0) -> SpeakerVecto
     data_dir = Path(data_dir)
     if not (data_dir / "spk_embed.scp").is_file():
         raise ValueError(f"{data_dir}: has no spk_embed.scp; run extract_speaker_vectors first")
-    tables = {
-        name: read_table(data_dir / name) if (data_dir / name).is_file() else None
+    utt2spk, utt2emo, text = (
+        read_table(data_dir / name) if (data_dir / name).is_file() else None
         for name in ("utt2spk", "utt2emo", "text")
-    }
-    if tables["utt2spk"] is None:
-        raise ValueError(f"{data_dir}: has no utt2spk; prepare the data directory first")
-    return score_speaker_vectors(
-        load_ark_scp(data_dir / "spk_embed.scp"),
-        tables["utt2spk"],
-        tables["utt2emo"],
-        tables["text"],
-        seed=seed,
     )
-
-
-def _labels(table: Mapping[str, str], utterances: list[str]) -> np.ndarray:
-    missing = [utterance for utterance in utterances if utterance not in table]
-    if missing:
-        raise ValueError(f"{missing[0]}: has a speaker but no emotion or text, as others have")
-    return np.array([table[utterance] for utterance in utterances])
-
-
-def _rate(scores: np.ndarray, is_target: np.ndarray) -> float | None:
-    return equal_error_rate(scores, is_target) if 0 < is_target.sum() < len(is_target) else None
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _probe(matrix: np.ndarray, emotions: np.ndarray, speakers: np.ndarray) -> float | None:
-    if len(set(emotions.tolist())) < 2 or len(set(speakers.tolist())) < 2:
-        return None
-    return probe_accuracy(matrix, emotions.tolist(), speakers.tolist())
-
-
-# ---------------------------------------------------------------- speaker similarity
-# How much two utterances sound like one speaker, for a frozen speaker encoder.
+    if utt2spk is None:
+        raise ValueError(f"{data_dir}: has no utt2spk; prepare the data directory first")
+    return score_speaker_vectors(load_ark_scp(data_dir / "spk_embed.scp"), utt2spk, utt2emo, text)
 
 
 def speaker_similarity(vector: np.ndarray, other: np.ndarray) -> float:

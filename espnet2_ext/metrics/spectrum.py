@@ -1,4 +1,7 @@
-"""Mel-cepstral distortion (MCD) in named definitions, which differ by a factor of two.
+"""Mel-cepstral distortion (MCD), and what else is compared with a target frame by frame.
+
+MCD has named definitions, which differ by a factor of two; compare numbers of one definition
+and one table only:
 
 * ``paper``: [P2V] Eq. 5 over what sprocket calls static coefficients: WORLD every 5 ms,
   24 mel-cepstral coefficients (alpha 0.41) without c0.
@@ -9,8 +12,6 @@
 
 Deviation: ESPnet and sprocket warp with FastDTW, whose path need not be the best one. Here
 warping is exact; for the sounds of the test that lowers sprocket's number by 9 %.
-
-Compare numbers of one definition and one table only.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,12 +34,44 @@ from espnet2_ext.metrics.pitch import (
 )
 from espnet2_ext.vocoder.mel import log_mel
 
-# ---------------------------------------------------------------- mel cepstrum
-# Mel-cepstra of smooth power spectra, such as the envelopes of WORLD.
+MIN_STEPS = 2
+MAX_STEPS = 30
+THRESHOLD = 1.0e-3
+"""Relative change of the residual's power at which a frame is done; SPTK's defaults."""
+
+ORDER = 24
+ALPHA = 0.41
+ENVELOPE_FFT_SIZE = 1024
+INT16_SCALE = 32768.0
+
+PAPER_RANGE_DB = 20.0
+SPROCKET_RANGE_DB = 15.0
+"""Frames weaker than the mean power of the utterance by more than this are silence."""
+
+SPROCKET_FLOOR_HZ = 40.0
+SPROCKET_CEILING_HZ = 700.0
+SPROCKET_HIGH_PASS_HZ = 70.0
+SPROCKET_HIGH_PASS_TAPS = 255
+
+ESPNET_ORDER = 23
+ESPNET_ALPHA = 0.42
+ESPNET_WINDOW_SAMPLES = 1024
+ESPNET_HOP_SAMPLES = 256
+
+DB_PER_DISTANCE = 10.0 * np.sqrt(2.0) / np.log(10.0)
+"""From the Euclidean distance of two mel-cepstra to dB."""
+DTW_STEPS = np.array([[1, 1], [1, 0], [0, 1]])
+"""In the order in which they are preferred where sums are equal."""
+
+PAIRS_PER_PROCESS = 500
+"""A pair of 3 s takes 15 ms; starting a process, some seconds."""
+
+
+# ---------------------------------------------------------------- mel-cepstra
 
 
 def mel_cepstrum(power: np.ndarray, order: int, alpha: float) -> np.ndarray:
-    """Return the mel-cepstrum (T, order + 1) of power spectra, c0 first.
+    """Return the mel-cepstrum (T, order + 1) of smooth power spectra, c0 first.
 
     The cepstrum of the minimum-phase spectrum |X|, its frequency axis bent by an all-pass
     of the first order: ln |X(w)| is about the sum of c[m] cos(m w'), where
@@ -62,13 +95,6 @@ def mel_cepstrum(power: np.ndarray, order: int, alpha: float) -> np.ndarray:
     return np.log(power) @ _analysis_matrix(power.shape[1], order, alpha)
 
 
-def warped_frequencies(num_bins: int, alpha: float) -> np.ndarray:
-    """Return where the all-pass puts the bins (num_bins,) of a spectrum, in [0, pi]."""
-    frequencies = np.linspace(0.0, np.pi, num_bins)
-    shift = np.arctan2(alpha * np.sin(frequencies), 1.0 - alpha * np.cos(frequencies))
-    return frequencies + 2.0 * shift
-
-
 @cache
 def _analysis_matrix(num_bins: int, order: int, alpha: float) -> np.ndarray:
     """Return (num_bins, order + 1): from the logarithm of power to the mel-cepstrum."""
@@ -76,34 +102,26 @@ def _analysis_matrix(num_bins: int, order: int, alpha: float) -> np.ndarray:
     # minimum-phase cepstrum has behind its first value; that one is halved.
     cepstra = np.fft.irfft(np.eye(num_bins), axis=1)[:, :num_bins]
     cepstra[:, 0] *= 0.5
-    return cepstra @ _warping_matrix(num_bins, order, alpha)
-
-
-def _warping_matrix(num_coefficients: int, order: int, alpha: float) -> np.ndarray:
-    """Return (num_coefficients, order + 1): row n is z^-n as a series in the warped z^-1.
-
-    z^-1 = (v + alpha) / (1 + alpha v) with v the warped z^-1, and each further power is a
-    product with that series. Being causal, products of truncated series are exact.
-    """
+    # Row n of the warping is z^-n as a series in the warped z^-1: z^-1 = (v + alpha) /
+    # (1 + alpha v) with v the warped z^-1, and each further power is a product with that
+    # series. Being causal, products of truncated series are exact.
     lags = np.arange(order)
     series = np.concatenate([[alpha], (1.0 - alpha**2) * (-alpha) ** lags])  # (order + 1,)
     product = np.zeros((order + 1, order + 1))  # x @ product is x times the series.
     for lag in range(order + 1):
         product[lag, lag:] = series[: order + 1 - lag]
-    rows = np.zeros((num_coefficients, order + 1))
-    rows[0, 0] = 1.0
-    for power in range(1, num_coefficients):
-        rows[power] = rows[power - 1] @ product
-    return rows
+    warping = np.zeros((num_bins, order + 1))
+    warping[0, 0] = 1.0
+    for power in range(1, num_bins):
+        warping[power] = warping[power - 1] @ product
+    return cepstra @ warping
 
 
-# ---------------------------------------------------------------- mel cepstral analysis
-# Mel-cepstra straight from frames of a waveform, by the analysis of SPTK.
-
-MIN_STEPS = 2
-MAX_STEPS = 30
-THRESHOLD = 1.0e-3
-"""Relative change of the residual's power at which a frame is done; SPTK's defaults."""
+def warped_frequencies(num_bins: int, alpha: float) -> np.ndarray:
+    """Return where the all-pass puts the bins (num_bins,) of a spectrum, in [0, pi]."""
+    frequencies = np.linspace(0.0, np.pi, num_bins)
+    shift = np.arctan2(alpha * np.sin(frequencies), 1.0 - alpha * np.cos(frequencies))
+    return frequencies + 2.0 * shift
 
 
 def analyse_mel_cepstra(
@@ -161,32 +179,12 @@ def analyse_mel_cepstra(
     return cepstra
 
 
-# ---------------------------------------------------------------- cepstral track
-# Mel-cepstra and F0 of an utterance, frame by frame, as each definition of MCD takes them.
-
-ORDER = 24
-ALPHA = 0.41
-ENVELOPE_FFT_SIZE = 1024
-INT16_SCALE = 32768.0
-
-PAPER_RANGE_DB = 20.0
-SPROCKET_RANGE_DB = 15.0
-"""Frames weaker than the mean power of the utterance by more than this are silence."""
-
-SPROCKET_FLOOR_HZ = 40.0
-SPROCKET_CEILING_HZ = 700.0
-SPROCKET_HIGH_PASS_HZ = 70.0
-SPROCKET_HIGH_PASS_TAPS = 255
-
-ESPNET_ORDER = 23
-ESPNET_ALPHA = 0.42
-ESPNET_WINDOW_SAMPLES = 1024
-ESPNET_HOP_SAMPLES = 256
+# ---------------------------------------------------------------- tracks of the definitions
 
 
 @dataclass(frozen=True)
 class CepstralTrack:
-    """What is compared of an utterance.
+    """What a definition of MCD compares of an utterance, frame by frame.
 
     Attributes:
         cepstra: (T, D) float32, the coefficients that are compared and no others.
@@ -198,20 +196,13 @@ class CepstralTrack:
     is_speech: np.ndarray
     f0_hz: np.ndarray | None = None
 
-    def __eq__(self, other: object) -> bool:
-        """Return whether all frames are equal."""
-        if not isinstance(other, CepstralTrack):
-            return NotImplemented
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        # array_equal takes None too, which its types do not say.
-        return all(np.array_equal(*pair) for pair in pairs)  # type: ignore[arg-type]
 
-    # Python's way to say "not hashable", which the checker takes for a wrong type of method.
-    __hash__ = None  # type: ignore[assignment]
+Tracks = dict[str, CepstralTrack]
+"""Of one utterance by definition."""
 
 
 def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> CepstralTrack:
-    """Return the track of a waveform (N,) at 16 kHz as the definition ``paper`` takes it.
+    """Return the track of a waveform (N,) at 16 kHz by the definition ``paper``.
 
     WORLD every 5 ms: F0 by DIO and StoneMask between 60 and 500 Hz, envelope by
     CheapTrick with 1024 bins; mel-cepstrum of order 24, alpha 0.41, without c0.
@@ -229,14 +220,17 @@ def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> Cepst
         ValueError: the waveform is empty.
     """
     wave = _checked(waveform)
-    times_s, f0_hz = _full_contour(wave, contour or f0_contour(wave, "dio"))
-    envelope = _envelope(wave, f0_hz, times_s)
-    cepstra = mel_cepstrum(envelope, ORDER, ALPHA)[:, 1:]
-    return _track(cepstra, _power_db(envelope) > -PAPER_RANGE_DB, f0_hz)
+    contour = contour or f0_contour(wave, "dio")
+    times_s, f0_hz = contour.times_s, contour.f0_hz
+    if len(f0_hz) == 0:  # too short for a contour
+        num_frames = int(len(wave) / SAMPLE_RATE_HZ / FRAME_PERIOD_S) + 1
+        times_s, f0_hz = FRAME_PERIOD_S * np.arange(num_frames), np.zeros(num_frames)
+    cepstra, is_speech = _world_cepstra(wave, f0_hz, times_s, PAPER_RANGE_DB)
+    return CepstralTrack(cepstra.astype(np.float32), is_speech, f0_hz.astype(np.float32))
 
 
 def sprocket_track(waveform: np.ndarray) -> CepstralTrack:
-    """Return the track of a waveform (N,) at 16 kHz as the definition ``sprocket`` takes it.
+    """Return the track of a waveform (N,) at 16 kHz by the definition ``sprocket``.
 
     As its 16 kHz configuration: 16-bit scale, a high-pass at 70 Hz, F0 by Harvest
     between 40 and 700 Hz (twenty times the cost of DIO), the same mel-cepstrum, and
@@ -259,16 +253,15 @@ def sprocket_track(waveform: np.ndarray) -> CepstralTrack:
         SPROCKET_CEILING_HZ,
         frame_period=1000.0 * FRAME_PERIOD_S,
     )
-    envelope = _envelope(wave, f0_hz, times_s)
-    cepstra = mel_cepstrum(envelope, ORDER, ALPHA)[:, 1:]
+    cepstra, is_speech = _world_cepstra(wave, f0_hz, times_s, SPROCKET_RANGE_DB)
     # The first frame has none before it: sprocket takes the difference to the second.
     deltas = np.diff(cepstra, axis=0, prepend=2.0 * cepstra[:1] - cepstra[1:2])
-    is_speech = _power_db(envelope) > -SPROCKET_RANGE_DB
-    return _track(np.hstack([cepstra, deltas]), is_speech, f0_hz)
+    cepstra = np.hstack([cepstra, deltas])
+    return CepstralTrack(cepstra.astype(np.float32), is_speech, f0_hz.astype(np.float32))
 
 
 def espnet_track(waveform: np.ndarray) -> CepstralTrack:
-    """Return the track of a waveform (N,) at 16 kHz as the definition ``espnet`` takes it.
+    """Return the track of a waveform (N,) at 16 kHz by the definition ``espnet``.
 
     As ESPnet's evaluate_mcd.py: 16-bit scale, Hamming windows of 64 ms every 16 ms,
     SPTK's analysis of order 23, alpha 0.42, with c0; nothing counts as silence.
@@ -285,7 +278,7 @@ def espnet_track(waveform: np.ndarray) -> CepstralTrack:
     frames = np.lib.stride_tricks.sliding_window_view(wave, ESPNET_WINDOW_SAMPLES)
     frames = frames[::ESPNET_HOP_SAMPLES] * window
     cepstra = analyse_mel_cepstra(frames, ESPNET_ORDER, ESPNET_ALPHA)
-    return _track(cepstra, np.ones(len(cepstra), dtype=bool), None)
+    return CepstralTrack(cepstra.astype(np.float32), np.ones(len(cepstra), dtype=bool))
 
 
 TRACKS: dict[str, Callable[[np.ndarray], CepstralTrack]] = {
@@ -302,112 +295,43 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(waveform, dtype=np.float64)
 
 
-def _full_contour(wave: np.ndarray, contour: F0Contour) -> tuple[np.ndarray, np.ndarray]:
-    """Return times (T,) and F0 (T,) every 5 ms also of what is too short for a contour."""
-    if len(contour.f0_hz):
-        return contour.times_s, contour.f0_hz
-    num_frames = int(len(wave) / SAMPLE_RATE_HZ / FRAME_PERIOD_S) + 1
-    return FRAME_PERIOD_S * np.arange(num_frames), np.zeros(num_frames)
-
-
-def _envelope(wave: np.ndarray, f0_hz: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """Return the power (T, 513) of WORLD's envelope."""
+def _world_cepstra(
+    wave: np.ndarray, f0_hz: np.ndarray, times_s: np.ndarray, range_db: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mel-cepstra (T, 24) without c0 of WORLD's envelope, and what is speech (T,)."""
     import pyworld
 
-    return pyworld.cheaptrick(wave, f0_hz, times_s, SAMPLE_RATE_HZ, fft_size=ENVELOPE_FFT_SIZE)
-
-
-def _power_db(envelope: np.ndarray) -> np.ndarray:
-    """Return the power (T,) of each frame relative to the mean of all."""
+    envelope = pyworld.cheaptrick(wave, f0_hz, times_s, SAMPLE_RATE_HZ, fft_size=ENVELOPE_FFT_SIZE)
     power = envelope[:, 0] + 2.0 * envelope[:, 1:-1].sum(axis=1) + envelope[:, -1]
-    return 10.0 * np.log10(power / power.mean())
+    is_speech = 10.0 * np.log10(power / power.mean()) > -range_db
+    return mel_cepstrum(envelope, ORDER, ALPHA)[:, 1:], is_speech
 
 
-def _track(cepstra: np.ndarray, is_speech: np.ndarray, f0_hz: np.ndarray | None) -> CepstralTrack:
-    f0_hz = None if f0_hz is None else f0_hz.astype(np.float32)
-    return CepstralTrack(cepstra.astype(np.float32), is_speech, f0_hz)
-
-
-# ---------------------------------------------------------------- dynamic time warping
-# Dynamic time warping: the cheapest way to walk through two sequences at once.
+# ---------------------------------------------------------------- alignment and distortion
 
 
 def dynamic_time_warping(costs: np.ndarray) -> np.ndarray:
-    """Return the path (P, 2) of pairs of frames whose costs have the least sum.
+    """Return the path (P, 2) of pairs of frames whose costs (rows, columns) have the least sum.
 
     It leads from the first frames of both to the last of both; a step goes one frame on
     in either or in both, and no step is weighted. Exact: nothing outside a band is left
     out, as FastDTW and Sakoe-Chiba bands do. Of equal ways back from the end, the one
     through both sequences is taken, then the one through the first.
 
-    Cells of one anti-diagonal do not depend on each other, so each is one operation:
-    700 by 700 frames take about 20 ms. Memory: 16 bytes for each of the
-    rows x (rows + columns) cells of the slanted table.
-
-    Source: Sakoe & Chiba (1978), without slope constraint.
-
-    Args:
-        costs: (rows, columns) cost of each pair of frames, finite.
+    Source: Sakoe & Chiba (1978), without slope constraint; librosa's implementation.
 
     Raises:
         ValueError: no frames, or costs that are not finite.
     """
+    from librosa.sequence import dtw
+
     costs = np.asarray(costs, dtype=np.float64)
     if costs.ndim != 2 or 0 in costs.shape:
         raise ValueError(f"expected costs of shape (frames, frames), got {costs.shape}")
     if not np.isfinite(costs).all():
         raise ValueError("the costs hold values that are not finite")
-    totals = _slant(costs)  # (rows + columns - 1, rows + 1)
-    for diagonal in range(1, len(totals)):
-        before = totals[diagonal - 1]
-        best = np.minimum(before[1:], before[:-1])
-        if diagonal > 1:
-            np.minimum(best, totals[diagonal - 2, :-1], out=best)
-        totals[diagonal, 1:] += best
-    return _walk_back(totals, costs.shape)
-
-
-def _slant(costs: np.ndarray) -> np.ndarray:
-    """Return the table whose row k holds the anti-diagonal k: [k, i + 1] is costs[i, k - i].
-
-    Cells outside the costs, and the column 0, are infinite, so that no path enters them.
-    """
-    rows, columns = costs.shape
-    diagonals = rows + columns - 1
-    # A row of the wide table is one longer than a row of the view: each slides by one more.
-    wide = np.full((rows, diagonals + 1), np.inf)
-    wide[:, :columns] = costs
-    slanted = wide.ravel()[: rows * diagonals].reshape(rows, diagonals)
-    table = np.full((diagonals, rows + 1), np.inf)
-    table[:, 1:] = slanted.T
-    return table
-
-
-def _walk_back(totals: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return the path that led to the last cell."""
-    row, column = shape[0] - 1, shape[1] - 1
-    path = [(row, column)]
-    while row or column:
-        diagonal = row + column
-        both = totals[diagonal - 2, row] if row and column else np.inf
-        first = totals[diagonal - 1, row]
-        second = totals[diagonal - 1, row + 1] if column else np.inf
-        if both <= first and both <= second:
-            row, column = row - 1, column - 1
-        elif first <= second:
-            row -= 1
-        else:
-            column -= 1
-        path.append((row, column))
-    return np.array(path[::-1])
-
-
-# ---------------------------------------------------------------- mel cepstral distortion
-
-DB_PER_DISTANCE = 10.0 * np.sqrt(2.0) / np.log(10.0)
-"""From the Euclidean distance of two mel-cepstra to dB."""
-
-ALIGNMENTS = ("dtw", "truncated")
+    _, path = dtw(C=costs, step_sizes_sigma=DTW_STEPS)
+    return path[::-1]
 
 
 def mel_cepstral_distortion(
@@ -450,16 +374,11 @@ def track_distortion_db(track: CepstralTrack, target: CepstralTrack, path: np.nd
 def aligned_frames(
     track: CepstralTrack, target: CepstralTrack, alignment: str = "dtw"
 ) -> np.ndarray:
-    """Return pairs of frames (P, 2), of the track and of the target.
+    """Return pairs of frames (P, 2), of the track and of the target by the same definition.
 
     * ``dtw``: the path of least summed distance through the frames of speech of both.
     * ``truncated``: frame by frame from the start to the end of the shorter, silence
       included. Speech of another tempo is then compared with other sounds.
-
-    Args:
-        track: of the converted speech.
-        target: of the target, by the same definition.
-        alignment: one of these.
 
     Raises:
         ValueError: the alignment is none of these.
@@ -468,7 +387,7 @@ def aligned_frames(
         frames = np.arange(min(len(track.cepstra), len(target.cepstra)))
         return np.stack([frames, frames], axis=1)
     if alignment != "dtw":
-        raise ValueError(f"alignment {alignment!r}: expected one of {', '.join(ALIGNMENTS)}")
+        raise ValueError(f"alignment {alignment!r}: expected one of dtw, truncated")
     from scipy.spatial.distance import cdist
 
     speech, target_speech = np.flatnonzero(track.is_speech), np.flatnonzero(target.is_speech)
@@ -476,56 +395,13 @@ def aligned_frames(
     return np.stack([speech[path[:, 0]], target_speech[path[:, 1]]], axis=1)
 
 
-# ---------------------------------------------------------------- spectral errors
-# Everything that is compared frame by frame, of one pair of utterances.
+def spectral_errors(pair: tuple[Tracks, Tracks]) -> dict[str, float | None]:
+    """Return the fields of a ``PairScore`` that compare frames, of an utterance and its target.
 
-Tracks = dict[str, CepstralTrack]
-"""Of one utterance by definition; ``paper`` must be among them."""
-
-
-PAIRS_PER_PROCESS = 500
-"""A pair of 3 s takes 15 ms; starting a process, some seconds."""
-
-
-@dataclass(frozen=True)
-class SpectralErrors:
-    """Figures of one utterance against its target; the fields of ``PairScore``.
-
-    Attributes:
-        mcd_db: definition ``paper``, warped.
-        mcd_truncated_db: definition ``paper``, frame by frame to the shorter's end.
-        mcd_espnet_db: definition ``espnet``, warped.
-        f0_rmse_paper_hz: definition ``paper`` of ``f0_rmse.py``: frame by frame to the
-            shorter's end, unvoiced ones as 0 Hz.
-        f0_rmse_padded_hz: the same to the longer's end.
-        f0_rmse_dtw_hz: over all frames of the path of ``mcd_db``, unvoiced ones as 0 Hz.
-        f0_rmse_voiced_hz: over frames of that path voiced in both.
-        log_f0_rmse: over frames of that path voiced in both, natural logarithm.
-        num_frames_paper: frames of 5 ms that ``f0_rmse_paper_hz`` is over.
-        num_frames_padded: frames that ``f0_rmse_padded_hz`` is over.
+    Both need their tracks by ``paper`` and ``espnet``.
     """
-
-    mcd_db: float
-    mcd_truncated_db: float
-    mcd_espnet_db: float
-    f0_rmse_paper_hz: float
-    f0_rmse_padded_hz: float
-    f0_rmse_dtw_hz: float
-    f0_rmse_voiced_hz: float | None
-    log_f0_rmse: float | None
-    num_frames_paper: int
-    num_frames_padded: int
-
-
-def spectral_errors(tracks: Tracks, target: Tracks) -> SpectralErrors:
-    """Return the figures of an utterance against its target.
-
-    Args:
-        tracks: ``paper`` and ``espnet`` of the utterance.
-        target: the same of the target.
-    """
-    paper, target_paper = tracks["paper"], target["paper"]
-    espnet, target_espnet = tracks["espnet"], target["espnet"]
+    paper, target_paper = (tracks["paper"] for tracks in pair)
+    espnet, target_espnet = (tracks["espnet"] for tracks in pair)
     path = aligned_frames(paper, target_paper)
     shorter = aligned_frames(paper, target_paper, "truncated")
     espnet_path = aligned_frames(espnet, target_espnet)
@@ -533,53 +409,42 @@ def spectral_errors(tracks: Tracks, target: Tracks) -> SpectralErrors:
     cut = pair_frame_by_frame(paper.f0_hz, target_paper.f0_hz)
     padded = pair_frame_by_frame(paper.f0_hz, target_paper.f0_hz, end="longer")
     warped = paper.f0_hz[path[:, 0]], target_paper.f0_hz[path[:, 1]]
-    return SpectralErrors(
-        mcd_db=track_distortion_db(paper, target_paper, path),
-        mcd_truncated_db=track_distortion_db(paper, target_paper, shorter),
-        mcd_espnet_db=track_distortion_db(espnet, target_espnet, espnet_path),
-        f0_rmse_paper_hz=f0_rmse_all_frames_hz(*cut),
-        f0_rmse_padded_hz=f0_rmse_all_frames_hz(*padded),
-        f0_rmse_dtw_hz=f0_rmse_all_frames_hz(*warped),
-        f0_rmse_voiced_hz=f0_rmse_voiced_hz(*warped),
-        log_f0_rmse=log_f0_rmse(*warped),
-        num_frames_paper=len(cut[0]),
-        num_frames_padded=len(padded[0]),
-    )
+    return {
+        "mcd_db": track_distortion_db(paper, target_paper, path),
+        "mcd_truncated_db": track_distortion_db(paper, target_paper, shorter),
+        "mcd_espnet_db": track_distortion_db(espnet, target_espnet, espnet_path),
+        "f0_rmse_paper_hz": f0_rmse_all_frames_hz(*cut),
+        "f0_rmse_padded_hz": f0_rmse_all_frames_hz(*padded),
+        "f0_rmse_dtw_hz": f0_rmse_all_frames_hz(*warped),
+        "f0_rmse_voiced_hz": f0_rmse_voiced_hz(*warped),
+        "log_f0_rmse": log_f0_rmse(*warped),
+        "num_frames_paper": len(cut[0]),
+        "num_frames_padded": len(padded[0]),
+    }
 
 
 def compare_tracks(
     pairs: Sequence[tuple[Tracks, Tracks]], num_workers: int = 1
-) -> list[SpectralErrors]:
-    """Return the figures of many pairs, in their order.
-
-    Args:
-        pairs: of an utterance and of its target.
-        num_workers: processes at most; few pairs are done in this one.
-    """
+) -> list[dict[str, float | None]]:
+    """Return the `spectral_errors` of many pairs, in their order; few are done in this process."""
     return list(
         parallel_map(
-            _compare,
+            spectral_errors,
             pairs,
             description="compare",
             num_workers=min(num_workers, len(pairs) // PAIRS_PER_PROCESS),
             chunk_size=8,
-            # The caller may have run torch, whose threads do not survive a fork.
-            start_method="spawn",
+            start_method="spawn",  # the caller's torch threads do not survive a fork
         )
     )
 
 
-def _compare(pair: tuple[Tracks, Tracks]) -> SpectralErrors:
-    return spectral_errors(*pair)
-
-
 # ---------------------------------------------------------------- resynthesis
-# What a vocoder loses of speech whose true mel it is given.
 
 
 @dataclass(frozen=True)
 class ResynthesisScore:
-    """Of one utterance.
+    """What a vocoder loses of speech whose true mel it is given, of one utterance.
 
     Attributes:
         mcd_db: definition ``paper``, warped.
@@ -615,10 +480,6 @@ def score_resynthesis_files(
 ) -> list[ResynthesisScore]:
     """Return the scores of files of resynthesis and original, in their order.
 
-    Args:
-        pairs: paths.
-        num_workers: processes.
-
     Raises:
         ValueError: a file cannot be scored; the message names it.
     """
@@ -630,8 +491,7 @@ def score_resynthesis_files(
             num_workers=num_workers,
             initializer=torch.set_num_threads if num_workers > 1 else None,
             initializer_arguments=(1,) if num_workers > 1 else (),
-            # Torch's threads do not survive a fork.
-            start_method="spawn",
+            start_method="spawn",  # the caller's torch threads do not survive a fork
         )
     )
 

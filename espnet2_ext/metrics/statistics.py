@@ -1,11 +1,13 @@
-"""Spread over folds and seeds, and tests whether one system is better than another.
+"""How certain a score is, and whether one system is better than another.
 
-Folds share most of their training data, so their scores depend on each other, and the
-sign-flip test over folds and seeds finds differences too easily. The corrected t-test
-widens the variance for that and is the one to believe; McNemar's test and
+Scores of folds: folds share most of their training data, so their scores depend on each
+other, and the sign-flip test over folds and seeds finds differences too easily. The
+corrected t-test widens the variance for that and is the one to believe; McNemar's test and
 ``paired_bootstrap`` ask about the utterances instead, with the recognisers as they are.
 
-Student's and the binomial distribution come from scipy, which scikit-learn brings.
+Scores of utterances that share speakers and sentences: ``crossed_interval`` of a mean, and
+``bootstrap_score`` of what is no mean over utterances, such as UA and macro-F1. They speak of
+other speakers and sentences for the models at hand, not of models trained anew.
 """
 
 import math
@@ -23,17 +25,21 @@ from scipy.stats import binomtest
 from espnet2_ext.data.tables import normalise_sentence, read_table
 from espnet2_ext.metrics.ser import class_indices
 
-# ---------------------------------------------------------------- ser statistics
-
 MAX_EXACT = 16
 """Up to so many differences all 2^n patterns of signs are tried."""
+NUM_RESAMPLES = 2000
+MOST_KEPT = 1_000_000
+"""Numbers in a table of draws in memory, 8 MB; what is larger is drawn in parts."""
+
+Score = Callable[[np.ndarray], np.ndarray]
+"""From confusions (R, K, K) to scores (R,), see ``metrics/ser.py``."""
+
+
+# ---------------------------------------------------------------- scores of folds and seeds
 
 
 def mean_and_std(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
     """Return the mean and the sample standard deviation (n - 1); None for a single value.
-
-    Args:
-        values: (n,), one a fold and seed.
 
     Raises:
         ValueError: no values, or values that are not finite.
@@ -51,6 +57,7 @@ def sign_flip_test(
     the share of sign patterns whose |mean| is at least the observed one: of all
     patterns up to `MAX_EXACT` differences, else of drawn ones (the observed one counts
     among them). n differences can reach no p below 2 / 2^n: five folds, no less than 0.0625.
+    Unlike scipy's ``permutation_test``, patterns that tie but for rounding count as ties.
 
     Differences of one fold under several seeds share the test utterances, those of two
     folds share training data; both make p too small. See `corrected_t_test`.
@@ -64,7 +71,6 @@ def sign_flip_test(
         ValueError: no differences, or differences that are not finite.
     """
     numbers = _finite(differences)
-    # Patterns that should tie must not fall apart by the last bit of a sum.
     observed = abs(numbers.sum()) - 1.0e-9 * np.abs(numbers).sum()
     if len(numbers) <= MAX_EXACT:
         bits = np.arange(2 ** len(numbers))[:, None] >> np.arange(len(numbers)) & 1
@@ -81,15 +87,12 @@ def corrected_t_test(
     """Return t and the two-sided p value of the corrected resampled t-test.
 
     t = mean / sqrt((1 / n + test_to_train) * variance), n - 1 degrees of freedom. The
-    second summand stands for what overlapping training data make scores share.
+    second summand stands for what overlapping training data make scores share. Equal
+    differences leave no doubt: infinite t and p = 0, unless they are all 0 (t = 0, p = 1).
 
     Args:
         differences: (n,) score of A less score of B, one a fold and seed; n > 1.
         test_to_train: test utterances over training utterances of a fold.
-
-    Returns:
-        t and p; equal differences leave no doubt: infinite t and p = 0, unless they
-        are all 0, which gives t = 0 and p = 1.
 
     Raises:
         ValueError: fewer than two differences, one that is not finite, or a ratio that
@@ -120,8 +123,7 @@ def mcnemar_test(
     """Return the exact two-sided p value of McNemar's test of two accuracies (WA).
 
     Only utterances that exactly one system gets right count; if the systems are alike,
-    each is as likely the right one. p = 2 P(X <= the smaller count), X binomial with
-    probability 1/2, at most 1.
+    each is as likely the right one.
 
     Args:
         right_a: (n,) whether A is right, one an utterance: predictions of several seeds
@@ -148,12 +150,7 @@ def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
     return numbers
 
 
-# ---------------------------------------------------------------- statistics
-# How certain is a mean over utterances that share speakers and sentences?
-
-NUM_RESAMPLES = 2000
-MOST_KEPT = 1_000_000
-"""Numbers in a table of draws in memory, 8 MB; what is larger is drawn in parts."""
+# ---------------------------------------------------------------- what values have in common
 
 
 @dataclass(frozen=True)
@@ -165,6 +162,9 @@ class Crossing:
         columns: (n,), for instance its sentence.
         row_name: what the rows are, plural.
         column_name: what the columns are.
+
+    Raises:
+        ValueError: lists of different length.
     """
 
     rows: Sequence[Hashable]
@@ -173,7 +173,6 @@ class Crossing:
     column_name: str = "sentences"
 
     def __post_init__(self) -> None:
-        """Raises: ValueError for lists of different length."""
         if len(self.rows) != len(self.columns):
             raise ValueError(
                 f"{len(self.rows)} {self.row_name}, {len(self.columns)} {self.column_name}"
@@ -206,11 +205,8 @@ class Crossing:
 
     def at(self, chosen: np.ndarray) -> "Crossing":
         """Return the same of some values; ``chosen`` (n,) is a mask."""
-        return replace(
-            self,
-            rows=list(compress(self.rows, chosen)),
-            columns=list(compress(self.columns, chosen)),
-        )
+        rows, columns = (list(compress(names, chosen)) for names in (self.rows, self.columns))
+        return replace(self, rows=rows, columns=columns)
 
     def interval(
         self, values: Sequence[float] | np.ndarray, weights: np.ndarray | None = None
@@ -219,28 +215,37 @@ class Crossing:
         return crossed_interval(values, self.rows, self.columns, weights=weights)
 
 
+def crossing_of(
+    names: Sequence[str], speakers: Sequence[str], sentences: Sequence[str], kind: str
+) -> Crossing:
+    """Return speakers by sentences; what has no speaker or sentence ("") is one of its own.
+
+    Args:
+        names: (n,) of the values, of which several may be equal.
+        speakers: (n,) of each.
+        sentences: (n,) normalised, of each.
+        kind: what the names are, plural; stands for speakers or sentences if there are none.
+    """
+    return Crossing(
+        [speaker or name for speaker, name in zip(speakers, names, strict=True)],
+        # No sentence is called like a value: normalised words hold no line break.
+        [sentence or f"\n{name}" for sentence, name in zip(sentences, names, strict=True)],
+        "speakers" if any(speakers) else kind,
+        "sentences" if any(sentences) else kind,
+    )
+
+
 def speakers_and_sentences(
     utterances: Iterable[str], utt2spk: Mapping[str, str], texts: Mapping[str, str]
 ) -> Crossing:
-    """Return who says each utterance, and what.
+    """Return who says each utterance, and what; see `crossing_of`.
 
-    Where the speaker or the words of an utterance are not known, it is one of its own: of
-    utterances without any text, speakers are drawn and utterances within each.
-
-    Args:
-        utterances: names, of which several may be equal.
-        utt2spk: speaker of an utterance.
-        texts: text of an utterance; what is one sentence is for ``normalise_sentence`` to say.
+    Of utterances without any text, speakers are drawn and utterances within each.
     """
     names = list(utterances)
-    sentences = {name: normalise_sentence(texts.get(name, "")) for name in set(names)}
-    return Crossing(
-        [utt2spk.get(name, name) for name in names],
-        # No sentence is called like an utterance: normalised words hold no line break.
-        [sentences[name] or f"\n{name}" for name in names],
-        "speakers" if any(name in utt2spk for name in names) else "utterances",
-        "sentences" if any(sentences.values()) else "utterances",
-    )
+    sentences = {name: normalise_sentence(texts.get(name, "")) or "" for name in set(names)}
+    speakers = [utt2spk.get(name, "") for name in names]
+    return crossing_of(names, speakers, [sentences[name] for name in names], "utterances")
 
 
 def read_speakers_and_sentences(data_dir: str | Path, utterances: Iterable[str]) -> Crossing:
@@ -248,6 +253,9 @@ def read_speakers_and_sentences(data_dir: str | Path, utterances: Iterable[str])
     tables = (Path(data_dir) / name for name in ("utt2spk", "text"))
     utt2spk, texts = (read_table(path) if path.is_file() else {} for path in tables)
     return speakers_and_sentences(utterances, utt2spk, texts)
+
+
+# ---------------------------------------------------------------- bootstrap
 
 
 def crossed_interval(
@@ -260,7 +268,7 @@ def crossed_interval(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return the percentile interval (low, high) of the mean over resamples, see there.
+    """Return the percentile interval (low, high) of the mean over `resampled_sums`.
 
     Values of one speaker, or of one sentence, are not independent: an interval over values
     alone would be too narrow, and would shrink with every further sentence that the same few
@@ -292,9 +300,7 @@ def crossed_interval(
         ValueError: no values, values or weights that are not finite, weights below 0 or
             all 0, lists of different length, or a confidence outside (0, 1).
     """
-    values = np.asarray(values, dtype=np.float64)
-    if len(values) == 0 or not np.isfinite(values).all():
-        raise ValueError(f"an interval needs finite values, got {values.tolist()[:5]}")
+    values = _finite(values)
     shares = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     if not len(values) == len(rows) == len(columns) == len(shares):
         raise ValueError(
@@ -302,13 +308,10 @@ def crossed_interval(
         )
     if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
         raise ValueError("weights must be finite, at least 0 and not all 0")
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
+    _check_confidence(confidence)
     summed = np.stack([values * shares, shares], axis=1)
     totals, mass = resampled_sums(summed, rows, columns, num_resamples=num_resamples, seed=seed).T
-    means = totals[mass > 0] / mass[mass > 0]
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    return _interval(totals[mass > 0] / mass[mass > 0], confidence)
 
 
 def resampled_sums(
@@ -319,7 +322,7 @@ def resampled_sums(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return the sums of ``num_resamples`` resamples, (num_resamples, k).
+    """Return the sums of ``num_resamples`` resamples, (num_resamples, k), of values (n, k).
 
     Rows and columns (speakers and sentences; listeners and items) are drawn with
     replacement, each for itself, and a value counts as often as its row times as its column
@@ -330,13 +333,6 @@ def resampled_sums(
     that row, anew each time the row is drawn: for such columns the product would give the
     noise three times its variance. Where it is each row that one column alone has, the two
     change places. Where all rows and all columns are of one value each, values are drawn.
-
-    Args:
-        values: (n, k), k of them summed alike.
-        rows: (n,), where each stands.
-        columns: (n,), and where in the other direction.
-        num_resamples: how often both are drawn.
-        seed: the same input and seed give the same sums.
 
     Source: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007, for crossed
         rows and columns: its variance is on average not too small, and somewhat too large
@@ -377,11 +373,7 @@ def _multiplicities(
 ) -> Iterator[np.ndarray]:
     """Yield how often each cell is drawn, (part of the resamples, cells), see `resampled_sums`.
 
-    Args:
-        rows: (cells,) from 0, none skipped.
-        columns: (cells,), likewise; no two cells have row and column in common.
-        num_resamples: in all parts together.
-        seed: of the draws.
+    Rows and columns (cells,) are numbered from 0; no two cells have both in common.
     """
     generator = np.random.default_rng(seed)
     num_rows = rows.max() + 1
@@ -415,36 +407,14 @@ def _kept_multiplicities(
     return list(_multiplicities(np.array(rows), np.array(columns), num_resamples, seed))
 
 
-# ---------------------------------------------------------------- ser bootstrap
-# Bootstrap intervals of scores that are no means over utterances, such as UA and macro-F1.
-#
-# What is drawn is a group: an utterance with the predictions of all its training seeds,
-# or a speaker with all utterances. Groups are drawn, not predictions, because two seeds
-# on one utterance, or two utterances of one speaker, are not two independent trials. Where
-# speakers say the same sentences, as in acted corpora, both are drawn, see ``statistics.py``.
-#
-# The intervals speak of other test utterances (or speakers and sentences) for the recognisers
-# at hand, not of recognisers trained anew.
-
-Score = Callable[[np.ndarray], np.ndarray]
-"""From confusions (R, K, K) to scores (R,), see ``metrics/ser.py``."""
+def _check_confidence(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
 
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """How much better A is than B on the same utterances.
-
-    Attributes:
-        difference: score of A less score of B.
-        low: lower end of its interval.
-        high: upper end.
-        p_value: two-sided; twice the share of resamples on the rarer side of 0.
-    """
-
-    difference: float
-    low: float
-    high: float
-    p_value: float
+def _interval(scores: np.ndarray, confidence: float) -> tuple[float, float]:
+    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 def grouped_confusions(
@@ -454,6 +424,10 @@ def grouped_confusions(
     groups: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Return (G, K, K) counts, one matrix a group, groups sorted; rows are references.
+
+    A group is what the bootstrap draws: an utterance with the predictions of all training
+    seeds, or a speaker with all utterances. Two seeds on one utterance, or two utterances of
+    one speaker, are not two independent trials.
 
     Args:
         labels: (n,) reference emotions.
@@ -504,9 +478,25 @@ def bootstrap_score(
     Raises:
         ValueError: a confidence outside (0, 1), a group without any prediction.
     """
-    _check(confusions, confidence)
-    scores = score(_resampled(confusions, crossing, num_resamples, seed))
-    return _interval(scores, confidence)
+    drawn = _resampled(confusions[:, None], crossing, confidence, num_resamples, seed)
+    return _interval(score(drawn[:, 0]), confidence)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much better A is than B on the same utterances.
+
+    Attributes:
+        difference: score of A less score of B.
+        low: lower end of its interval.
+        high: upper end.
+        p_value: two-sided; twice the share of resamples on the rarer side of 0.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
 
 
 def paired_bootstrap(
@@ -521,20 +511,12 @@ def paired_bootstrap(
 ) -> PairedDifference:
     """Return the difference of two systems' scores, with every group drawn for both at once.
 
-    Args:
-        confusions_a: (G, K, K) of A, see `grouped_confusions`.
-        confusions_b: (G, K, K) of B over the same groups.
-        score: see `bootstrap_score`.
-        crossing: see there.
-        confidence: see there.
-        num_resamples: see there.
-        seed: see there.
+    See `bootstrap_score` for the arguments.
 
     Raises:
         ValueError: the systems were not scored on the same utterances; see also
             `bootstrap_score`.
     """
-    _check(confusions_a, confidence)
     references = [confusions.sum(axis=-1) for confusions in (confusions_a, confusions_b)]
     if not np.array_equal(*references):
         raise ValueError(
@@ -542,7 +524,7 @@ def paired_bootstrap(
             "test both on the same utterances"
         )
     both = np.stack([confusions_a, confusions_b], axis=1)
-    drawn = _resampled(both, crossing, num_resamples, seed)
+    drawn = _resampled(both, crossing, confidence, num_resamples, seed)
     differences = score(drawn[:, 0]) - score(drawn[:, 1])
     rarer = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = _interval(differences, confidence)
@@ -555,36 +537,29 @@ def paired_bootstrap(
     )
 
 
-def _check(confusions: np.ndarray, confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
-    if len(confusions) == 0 or (confusions.sum(axis=(-2, -1)) == 0).any():
-        raise ValueError("an interval needs groups of at least one prediction each")
-
-
 def _resampled(
-    counts: np.ndarray, crossing: Crossing | None, num_resamples: int, seed: int
+    counts: np.ndarray,
+    crossing: Crossing | None,
+    confidence: float,
+    num_resamples: int,
+    seed: int,
 ) -> np.ndarray:
-    """Return the sums of G groups drawn with replacement, (R, ...) from (G, ...).
+    """Return the sums of G groups drawn with replacement, (R, systems, K, K) from (G, ...).
 
     Without a crossing, groups with the same counts are drawn as one kind, by how many there
     are: thousands of utterances are few kinds. With one, R is less where draws hold nothing.
     """
-    if crossing is not None:
+    _check_confidence(confidence)
+    if len(counts) == 0 or (counts.sum(axis=(-2, -1)) == 0).any():
+        raise ValueError("an interval needs groups of at least one prediction each")
+    flat = counts.reshape(len(counts), -1)
+    if crossing is None:
+        kinds, how_many = np.unique(flat, axis=0, return_counts=True)
+        generator = np.random.default_rng(seed)
+        sums = generator.multinomial(len(flat), how_many / len(flat), size=num_resamples) @ kinds
+    else:
         sums = resampled_sums(
-            counts.reshape(len(counts), -1),
-            crossing.rows,
-            crossing.columns,
-            num_resamples=num_resamples,
-            seed=seed,
+            flat, crossing.rows, crossing.columns, num_resamples=num_resamples, seed=seed
         )
-        return sums[sums.any(axis=1)].reshape(-1, *counts.shape[1:])
-    kinds, how_many = np.unique(counts.reshape(len(counts), -1), axis=0, return_counts=True)
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(len(counts), how_many / len(counts), size=num_resamples)
-    return (drawn @ kinds).reshape(num_resamples, *counts.shape[1:])
-
-
-def _interval(scores: np.ndarray, confidence: float) -> tuple[float, float]:
-    low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+        sums = sums[sums.any(axis=1)]
+    return sums.reshape(-1, *counts.shape[1:])

@@ -1,55 +1,24 @@
 """Score transfers of style, which have no true target: against the reference and the source."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-import numpy as np
-
-from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.conversion_list import ListedConversion
-from espnet2_ext.data.parallel import atomic_open, parallel_map
 from espnet2_ext.metrics.content import unit_error_rate
-from espnet2_ext.metrics.conversion import MIN_UNIT_SAMPLES, MeasureJob, load_unit_encoder
-from espnet2_ext.metrics.pitch import F0Contour, contour_correlation, f0_contour
-from espnet2_ext.metrics.prosody import duration_s, percent_error, speech_level_db
+from espnet2_ext.metrics.conversion import (
+    RESYNTHESIS,
+    ZERO_EFFORT,
+    MeasureJob,
+    Measures,
+    write_rows,
+)
+from espnet2_ext.metrics.pitch import contour_correlation
+from espnet2_ext.metrics.prosody import percent_error
 
-# ---------------------------------------------------------------- style measures
-# What is measured of a recording whose style is transferred, and how far two are apart.
-
-
-@dataclass(frozen=True)
-class StyleMeasures:
-    """What is measured of one recording.
-
-    Attributes:
-        contour: F0 over time.
-        duration_s: whole length.
-        level_db: of the active frames.
-        units: de-duplicated; none where it is too short for any.
-    """
-
-    contour: F0Contour
-    duration_s: float
-    level_db: float
-    units: tuple[int, ...]
-
-    @property
-    def f0_hz(self) -> float | None:
-        """Return mean F0 over voiced frames; None when nothing is voiced."""
-        return self.contour.mean_hz
-
-    @property
-    def f0_std_hz(self) -> float:
-        """Return the deviation of F0 over voiced frames, 0 when nothing is voiced."""
-        voiced_hz = self.contour.f0_hz[self.contour.f0_hz > 0.0]
-        return float(voiced_hz.std()) if len(voiced_hz) else 0.0
-
-    @property
-    def unit_s(self) -> float:
-        """Return seconds a unit of its own; the whole length where it has none."""
-        return self.duration_s / max(len(self.units), 1)
+CONVERTED = "converted"
+OTHER_REFERENCE = "other reference"
+ROWS = (ZERO_EFFORT, CONVERTED, OTHER_REFERENCE, RESYNTHESIS)
 
 
 @dataclass(frozen=True)
@@ -58,7 +27,7 @@ class Difference:
 
     Attributes:
         f0_percent: mean F0, in percent of the other's; 100 when nothing is voiced.
-        f0_std_hz: deviation of F0.
+        f0_std_hz: deviation of F0, which is 0 when nothing is voiced.
         unit_s_percent: seconds a unit, in percent of the other's.
         length_percent: seconds, in percent of the other's.
         level_db: level.
@@ -71,102 +40,21 @@ class Difference:
     level_db: float
 
     @classmethod
-    def between(cls, recording: StyleMeasures, other: StyleMeasures) -> "Difference":
+    def between(cls, recording: Measures, other: Measures) -> "Difference":
         """Return the difference.
 
         Raises:
             ValueError: the other has no voiced frame.
         """
-        if other.f0_hz is None:
+        if other.f0_mean_hz is None:
             raise ValueError("nothing can be compared with a recording without a voiced frame")
-        f0_hz = recording.f0_hz
         return cls(
-            100.0 if f0_hz is None else percent_error(f0_hz, other.f0_hz),
-            abs(recording.f0_std_hz - other.f0_std_hz),
+            percent_error(recording.f0_mean_hz or 0.0, other.f0_mean_hz),
+            abs((recording.f0_std_hz or 0.0) - (other.f0_std_hz or 0.0)),
             percent_error(recording.unit_s, other.unit_s),
             percent_error(recording.duration_s, other.duration_s),
             abs(recording.level_db - other.level_db),
         )
-
-
-def measure_waveform(
-    waveform: np.ndarray,
-    encode_units: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    f0_method: str = "dio",
-) -> StyleMeasures:
-    """Return the measures of a waveform (N,) at 16 kHz.
-
-    Args:
-        waveform: not empty.
-        encode_units: from a waveform to units (U,) and run lengths.
-        f0_method: see ``f0_contour``.
-    """
-    is_long_enough = len(waveform) >= MIN_UNIT_SAMPLES
-    return StyleMeasures(
-        f0_contour(waveform, f0_method),
-        duration_s(waveform),
-        speech_level_db(waveform),
-        tuple(encode_units(waveform)[0].tolist()) if is_long_enough else (),
-    )
-
-
-def measure_recordings(
-    jobs: Sequence[MeasureJob],
-    *,
-    centroids_path: str | Path,
-    vocoder: str = "griffin_lim",
-    f0_method: str = "dio",
-    num_workers: int = 1,
-    device: str = "cpu",
-) -> dict[MeasureJob, StyleMeasures]:
-    """Return the measures of audio files, each measured once.
-
-    Args: see ``measure_files``.
-
-    Raises:
-        ValueError: a file cannot be measured; the message names it.
-    """
-    unique = sorted(set(jobs))
-    measured = parallel_map(
-        partial(
-            _measure_job,
-            centroids_path=str(centroids_path),
-            vocoder=vocoder,
-            f0_method=f0_method,
-            device=device,
-        ),
-        unique,
-        description="measure",
-        num_workers=num_workers,
-        # Torch's threads do not survive a fork.
-        start_method="spawn",
-    )
-    return dict(zip(unique, measured, strict=True))
-
-
-def _measure_job(
-    job: MeasureJob, centroids_path: str, vocoder: str, f0_method: str, device: str
-) -> StyleMeasures:
-    from espnet2_ext.vocoder import build_vocoder
-    from espnet2_ext.vocoder.mel import log_mel
-
-    encoder = load_unit_encoder(centroids_path, device)
-    waveform = read_audio(job.wav)  # Its errors name the file.
-    try:
-        if job.resynthesised:
-            waveform = build_vocoder(vocoder, device)(log_mel(waveform))
-        return measure_waveform(waveform, encoder.encode, f0_method)
-    except ValueError as error:
-        raise ValueError(f"{job.wav}: {error}") from error
-
-
-# ---------------------------------------------------------------- style scores
-
-ZERO_EFFORT = "zero effort"
-CONVERTED = "converted"
-OTHER_REFERENCE = "other reference"
-RESYNTHESIS = "resynthesis"
-ROWS = (ZERO_EFFORT, CONVERTED, OTHER_REFERENCE, RESYNTHESIS)
 
 
 @dataclass(frozen=True)
@@ -201,12 +89,7 @@ class StyleScore:
 
 
 def jobs_of(conversions: Sequence[ListedConversion], wavs: Mapping[str, str]) -> list[MeasureJob]:
-    """Return every file that ``score_style`` needs measured.
-
-    Args:
-        conversions: the list.
-        wavs: of the conversions by name.
-    """
+    """Return every file that ``score_style`` needs measured; ``wavs`` by name of conversion."""
     jobs = [MeasureJob(wavs[each.name]) for each in conversions]
     for each in conversions:
         for wav in (each.source, each.prosody):
@@ -218,11 +101,11 @@ def score_style(
     conversions: Sequence[ListedConversion],
     wavs: Mapping[str, str],
     cut: Mapping[str, bool],
-    measures: Mapping[MeasureJob, StyleMeasures],
+    measures: Mapping[MeasureJob, Measures],
 ) -> list[StyleScore]:
     """Return the scores of every conversion and row, row by row.
 
-    * ``zero effort``: the source left as it is.
+    * ``zero effort``: the unconverted source.
     * ``converted``: the conversion.
     * ``other reference``: the conversion beside the reference of the next conversion of its
       condition that has another one; only its contour is compared, which says what two
@@ -242,7 +125,7 @@ def score_style(
     for each in conversions:
         for role, wav in (("source", each.source), ("reference", each.prosody)):
             measured = measures[MeasureJob(wav)]
-            if measured.f0_hz is None or not measured.units:
+            if measured.f0_mean_hz is None or not measured.units:
                 raise ValueError(
                     f"{wav}: the {role} of {each.name} has no voiced frame or no units, so "
                     "nothing can be compared with it; take another recording"
@@ -251,70 +134,42 @@ def score_style(
     for each in conversions:
         source, reference = (measures[MeasureJob(w)] for w in (each.source, each.prosody))
         converted = measures[MeasureJob(wavs[each.name])]
-        scores.append(_compare(ZERO_EFFORT, each, source, source, reference))
-        scores.append(
-            _compare(CONVERTED, each, converted, source, reference, float(cut[each.name]))
-        )
-        other = _other_reference(each, conversions)
-        if other is not None:
-            correlation = contour_correlation(
-                converted.contour, measures[MeasureJob(other)].contour
-            )
+        for row, recording in ((ZERO_EFFORT, source), (CONVERTED, converted)):
             scores.append(
-                StyleScore(
-                    OTHER_REFERENCE,
-                    each.name,
-                    each.condition,
-                    contour_correlation=correlation,
-                    source=each.source,
-                    reference=each.prosody,
+                _score(
+                    row,
+                    each,
+                    Difference.between(recording, reference),
+                    Difference.between(recording, source),
+                    contour_correlation(recording.contour, reference.contour),
+                    unit_error_rate(source.units, recording.units),
+                    float(recording.f0_mean_hz is None),
+                    float(cut[each.name]) if row == CONVERTED else None,
                 )
             )
-        scores.append(_resynthesis(each, measures))
+        other = _other_reference(each, conversions)
+        if other is not None:
+            contour = measures[MeasureJob(other)].contour
+            correlation = contour_correlation(converted.contour, contour)
+            scores.append(_score(OTHER_REFERENCE, each, None, None, correlation))
+        spoken = measures[MeasureJob(each.prosody, True)]
+        scores.append(
+            _score(
+                RESYNTHESIS,
+                each,
+                Difference.between(spoken, reference),
+                None,
+                contour_correlation(spoken.contour, reference.contour),
+                unit_error_rate(source.units, measures[MeasureJob(each.source, True)].units),
+                float(spoken.f0_mean_hz is None),
+            )
+        )
     return sorted(scores, key=lambda score: ROWS.index(score.row))
 
 
-def _compare(
-    row: str,
-    conversion: ListedConversion,
-    recording: StyleMeasures,
-    source: StyleMeasures,
-    reference: StyleMeasures,
-    cut: float | None = None,
-) -> StyleScore:
-    return StyleScore(
-        row,
-        conversion.name,
-        conversion.condition,
-        Difference.between(recording, reference),
-        Difference.between(recording, source),
-        contour_correlation(recording.contour, reference.contour),
-        unit_error_rate(source.units, recording.units),
-        float(recording.f0_hz is None),
-        cut,
-        conversion.source,
-        conversion.prosody,
-    )
-
-
-def _resynthesis(
-    conversion: ListedConversion, measures: Mapping[MeasureJob, StyleMeasures]
-) -> StyleScore:
-    reference = measures[MeasureJob(conversion.prosody)]
-    spoken = measures[MeasureJob(conversion.prosody, True)]
-    source_units = measures[MeasureJob(conversion.source)].units
-    return StyleScore(
-        RESYNTHESIS,
-        conversion.name,
-        conversion.condition,
-        Difference.between(spoken, reference),
-        None,
-        contour_correlation(spoken.contour, reference.contour),
-        unit_error_rate(source_units, measures[MeasureJob(conversion.source, True)].units),
-        float(spoken.f0_hz is None),
-        source=conversion.source,
-        reference=conversion.prosody,
-    )
+def _score(row: str, conversion: ListedConversion, *values) -> StyleScore:
+    score = StyleScore(row, conversion.name, conversion.condition, *values)
+    return replace(score, source=conversion.source, reference=conversion.prosody)
 
 
 def _other_reference(
@@ -327,22 +182,22 @@ def _other_reference(
     return next((prosody for prosody in after if prosody != conversion.prosody), None)
 
 
+_GROUPS = ("to_reference", "from_source")
 _DIFFERENCES = [field.name for field in fields(Difference)]
+_FIRST = ["row", "name", "condition"]
 _LAST = ["contour_correlation", "unit_error_rate", "unvoiced", "cut"]
 
 
 def write_style_scores(path: str | Path, scores: Sequence[StyleScore]) -> None:
     """Write a header and a line a score; None is an empty field."""
-    groups = ("to_reference", "from_source")
-    columns = [f"{group}_{name}" for group in groups for name in _DIFFERENCES]
-    with atomic_open(path) as stream:
-        stream.write("\t".join(["row", "name", "condition", *columns, *_LAST]) + "\n")
-        for score in scores:
-            values = [
-                getattr(getattr(score, group), name, None)
-                for group in groups
-                for name in _DIFFERENCES
-            ]
-            values += [getattr(score, name) for name in _LAST]
-            cells = ["" if value is None else f"{value:.6g}" for value in values]
-            stream.write("\t".join([score.row, score.name, score.condition, *cells]) + "\n")
+    differences = [f"{group}_{name}" for group in _GROUPS for name in _DIFFERENCES]
+
+    def cells(score: StyleScore) -> list[str | float | None]:
+        groups = [getattr(score, group) for group in _GROUPS]
+        return [
+            *(getattr(score, name) for name in _FIRST),
+            *(getattr(group, name, None) for group in groups for name in _DIFFERENCES),
+            *(getattr(score, name) for name in _LAST),
+        ]
+
+    write_rows(path, [*_FIRST, *differences, *_LAST], map(cells, scores))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.conversion_list import ListedConversion, read_conversion_list
+from espnet2_ext.metrics.conversion import SCORES, measure_files
 from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.metrics.style import (
     ROWS,
     StyleScore,
     jobs_of,
-    measure_recordings,
     score_style,
     write_style_scores,
 )
@@ -26,7 +26,6 @@ from espnet2_ext.report.records import (
     relative_path,
 )
 
-SCORES = "scores.tsv"
 PAPER_FIGURES = {
     "cross_lingual": "Fig. 7",
     "speaking_style": "Fig. 8",
@@ -70,11 +69,12 @@ def report_style_scores(
     """
     conversions = read_conversion_list(list_file)
     _check_converted(list_file, conversions, wavs)
-    measures = measure_recordings(
+    measures = measure_files(
         jobs_of(conversions, dict(wavs)),
         centroids_path=centroids_path,
         vocoder=vocoder,
         f0_method=f0_method,
+        with_tracks=False,
         num_workers=num_workers,
         device=device,
     )

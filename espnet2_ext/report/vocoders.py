@@ -165,7 +165,7 @@ def report_speaker_vectors(
         source = relative_path(Path(data_dir) / "spk_embed.scp", results_path)
         cells = {
             name: Estimate((100 if name.endswith(PERCENT) else 1) * float(value), scores.utterances)
-            for name, value in scores.as_dict().items()
+            for name, value in vars(scores).items()
             if value is not None
         }
         row = Row(Path(data_dir).name, [cells], settings, source=source)

@@ -1,4 +1,9 @@
-"""Speaker vectors of a data directory ([P2V] III-B): ``spk_embed.scp``, ``spk_embed.ark``."""
+"""Speaker vectors of a data directory ([P2V] III-B): extracted, left on disk, and drawn.
+
+``extract_speaker_vectors`` writes ``spk_embed.scp`` and ``spk_embed.ark``; `VectorTable`
+reads them when they are asked for; `SpeakerVectorSampler` says which utterance speaks for
+the speaker: a different one of the same voice.
+"""
 
 import hashlib
 import json
@@ -9,7 +14,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import pairwise
+from itertools import compress, pairwise, tee
 from operator import itemgetter
 from pathlib import Path
 
@@ -29,12 +34,10 @@ from espnet2_ext.data.tables import (
 )
 from espnet2_ext.speaker.encoder import (
     SpeakerEncoder,
-    SpeechBrainSpeakerEncoder,
     find_model_directory,
+    inputs_digest,
     model_fingerprint,
 )
-
-# ---------------------------------------------------------------- extract
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,9 @@ _REASON_PREFIX = "spk_embed.scp: "
 
 _encoder: SpeakerEncoder | None = None
 """The encoder of this process, loaded once by `_load_encoder`."""
+
+
+# ---------------------------------------------------------------- extraction
 
 
 def extract_speaker_vectors(
@@ -86,82 +92,69 @@ def extract_speaker_vectors(
             return done["vectors"]
     record.unlink(missing_ok=True)  # from here to the end the scp is not to be trusted
     scp.unlink(missing_ok=True)
-    parts = _parts_directory(data_dir, origin)
+    directory = _parts_directory(data_dir, origin)
     wavs = sorted(read_table(data_dir / "wav.scp").items())
-    paths = [parts / f"{index:06d}.npz" for index in range(-(-len(wavs) // CHUNK_UTTERANCES))]
-    _compute_parts(paths, wavs, source, num_workers, device, share)
+    parts = {
+        directory / f"{index:06d}.npz": wavs[first : first + CHUNK_UTTERANCES]
+        for index, first in enumerate(range(0, len(wavs), CHUNK_UTTERANCES))
+    }
+    own = {p: c for i, (p, c) in enumerate(parts.items()) if share is None or share.has(i)}
+    waiting = [(path, chunk) for path, chunk in own.items() if not path.is_file()]
+    if waiting:
+        _compute_parts(waiting, source, num_workers, device)
     if share is not None:
-        return sum(len(_chunk(wavs, i)) for i in range(len(paths)) if share.has(i))
-    rejected = _reasons(paths, wavs)
+        return sum(map(len, own.values()))
+    rejected = {utterance: reason for utterance, _, reason in _results(parts) if reason}
     _list_rejected(data_dir, rejected, len(wavs))
     if len(rejected) == len(wavs):
-        shutil.rmtree(parts, ignore_errors=True)  # a rerun reads the audio again
+        shutil.rmtree(directory, ignore_errors=True)  # a rerun reads the audio again
         reason = next(iter(rejected.values()), "wav.scp is empty")
         raise ValueError(f"{data_dir}: no utterance could be embedded ({reason})")
-    write_ark_scp_rows(scp, _vectors(paths, wavs))
-    with np.load(paths[0]) as part, atomic_open(record) as stream:
+    write_ark_scp_rows(
+        scp, ((key, vector) for key, vector, reason in _results(parts) if not reason)
+    )
+    with np.load(next(iter(parts))) as part, atomic_open(record) as stream:
         number, dim = len(wavs) - len(rejected), part["vectors"].shape[1]
         json.dump({**origin, "vectors": number, "dim": dim}, stream, indent=2)
-    shutil.rmtree(parts)
+    shutil.rmtree(directory)
     return number
 
 
 def _origin(data_dir: Path, source: str) -> dict[str, str]:
     """Return what the vectors depend on; a hub name stands for its content, read offline."""
-    inputs = hashlib.sha256()
-    for table in (data_dir / "wav.scp", data_dir / "utt2num_samples"):
-        if table.is_file():
-            with open(table, "rb") as stream:
-                hashlib.file_digest(stream, lambda: inputs)
     is_local = Path(source).is_dir()
     return {
         "source": str(source),
         "model": model_fingerprint(find_model_directory(source)) if is_local else str(source),
-        "inputs": inputs.hexdigest()[:16],
+        "inputs": inputs_digest(data_dir, "wav.scp", "utt2num_samples"),
         "scale": "length sqrt(dim)",
     }
 
 
 def _parts_directory(data_dir: Path, origin: dict[str, str]) -> Path:
     """Return where the parts of this encoder and audio lie; remove those of any other."""
-    parts = data_dir / f".spk_embed_parts_{_digest(json.dumps(origin, sort_keys=True))}"
+    digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
+    parts = data_dir / f".spk_embed_parts_{digest}"
     for other in data_dir.glob(".spk_embed_parts_*"):
         if other != parts:
             shutil.rmtree(other, ignore_errors=True)  # another share may be at it
     return parts
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _chunk(wavs: Sequence[tuple[str, str]], index: int) -> Sequence[tuple[str, str]]:
-    """Return the utterances of a part."""
-    return wavs[index * CHUNK_UTTERANCES : (index + 1) * CHUNK_UTTERANCES]
+_Chunk = Sequence[tuple[str, str]]
+"""``(utterance, wav)`` of the utterances of a part."""
 
 
 def _compute_parts(
-    paths: list[Path],
-    wavs: Sequence[tuple[str, str]],
-    source: str,
-    num_workers: int,
-    device: str,
-    share: Share | None,
+    waiting: Sequence[tuple[Path, _Chunk]], source: str, num_workers: int, device: str
 ) -> None:
-    """Write the parts of the share that are not there."""
-    waiting = [
-        index
-        for index, path in enumerate(paths)
-        if (share is None or share.has(index)) and not path.is_file()
-    ]
-    if not waiting:
-        return
+    """Write part files."""
+    name = waiting[0][0].parents[1].name
     with one_thread():
         for _ in parallel_map(
             _embed_chunk,
-            ((paths[index], _chunk(wavs, index)) for index in waiting),
-            total=len(waiting),
-            description=f"speaker vectors of {paths[0].parents[1].name} (x{CHUNK_UTTERANCES})",
+            waiting,
+            description=f"speaker vectors of {name} (x{CHUNK_UTTERANCES})",
             num_workers=num_workers,
             initializer=_load_encoder,
             initializer_arguments=(find_model_directory(source), source, device),
@@ -174,14 +167,13 @@ def _load_encoder(directory: Path, name: str, device: str) -> None:
     """Load the encoder of this process, which computes with one thread."""
     global _encoder
     torch.set_num_threads(1)
-    _encoder = SpeechBrainSpeakerEncoder(directory, name, device)
+    _encoder = SpeakerEncoder(directory, name, device)
 
 
-def _embed_chunk(job: tuple[Path, Sequence[tuple[str, str]]]) -> None:
+def _embed_chunk(job: tuple[Path, _Chunk]) -> None:
     """Write one part: vectors (n, dim), and per utterance the reason it has none, or ""."""
     path, chunk = job
-    if _encoder is None:
-        raise RuntimeError("_load_encoder has not run in this process")
+    assert _encoder is not None
     vectors = np.zeros((len(chunk), _encoder.dim), dtype=np.float32)
     reasons = [""] * len(chunk)
     for row, (_, wav) in enumerate(chunk):
@@ -193,27 +185,14 @@ def _embed_chunk(job: tuple[Path, Sequence[tuple[str, str]]]) -> None:
         np.savez(temporary, vectors=vectors, reasons=np.array(reasons))
 
 
-def _reasons(paths: list[Path], wavs: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return ``{utterance: why it has no vector}`` over all parts."""
-    rejected = {}
-    for index, path in enumerate(paths):
+def _results(parts: Mapping[Path, _Chunk]) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Yield ``(utterance, vector, why it has none or "")``, a part in memory at a time."""
+    for path, chunk in parts.items():
         with np.load(path, allow_pickle=False) as part:
-            for (utterance, _), reason in zip(_chunk(wavs, index), part["reasons"], strict=True):
-                if reason:
-                    rejected[utterance] = str(reason)
-    return rejected
-
-
-def _vectors(
-    paths: list[Path], wavs: Sequence[tuple[str, str]]
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield ``(utterance, vector)`` of those that have one, a part in memory at a time."""
-    for index, path in enumerate(paths):
-        with np.load(path, allow_pickle=False) as part:
-            rows = zip(_chunk(wavs, index), part["vectors"], part["reasons"], strict=True)
-            for (utterance, _), vector, reason in rows:
-                if not reason:
-                    yield utterance, vector
+            for (key, _), vector, reason in zip(
+                chunk, part["vectors"], part["reasons"], strict=True
+            ):
+                yield key, vector, str(reason)
 
 
 def _list_rejected(data_dir: Path, rejected: dict[str, str], total: int) -> None:
@@ -228,8 +207,7 @@ def _list_rejected(data_dir: Path, rejected: dict[str, str], total: int) -> None
     report_rejected(data_dir, own, total)
 
 
-# ---------------------------------------------------------------- sorted names
-# Names by the hundred thousand, as one block of bytes.
+# ---------------------------------------------------------------- tables on disk
 
 
 class SortedNames(Sequence[str]):
@@ -245,11 +223,6 @@ class SortedNames(Sequence[str]):
 
     Raises:
         ValueError: a name is not greater than the one before it.
-
-    Example:
-        >>> names = SortedNames(["a-1", "a-2", "b-1"])
-        >>> names.find("a-2"), names.find("a-3"), names[2]
-        (1, None, 'b-1')
     """
 
     def __init__(self, names: Iterable[str], source: str = "names") -> None:
@@ -291,10 +264,6 @@ class SortedNames(Sequence[str]):
         return self._text[self._ends[number] : self._ends[number + 1]]
 
 
-# ---------------------------------------------------------------- vector table
-# The speaker vectors of a set, left on disk until they are asked for.
-
-
 class VectorTable(Mapping[str, np.ndarray]):
     """``{utterance: (dim,)}`` over tables ``spk_embed.scp``; iterates in sorted order.
 
@@ -319,9 +288,12 @@ class VectorTable(Mapping[str, np.ndarray]):
     def _read(self, paths: Iterable[str | Path], among: Iterable[str] | None) -> Iterator[str]:
         """Yield the utterances and note where their vectors are."""
         numbers: dict[str, int] = {}
-        rows = merge(*map(_places, paths), key=itemgetter(0))
+        rows: Iterator[tuple[str, str, int]] = merge(*map(_places, paths), key=itemgetter(0))
+        if among is not None:
+            rows, again = tee(rows)
+            rows = compress(rows, _are_among(map(itemgetter(0), again), among))
         previous = ""
-        for utterance, ark, offset in rows if among is None else _only(rows, among):
+        for utterance, ark, offset in rows:
             if utterance == previous:
                 continue
             self._ark_numbers.append(numbers.setdefault(ark, len(numbers)))
@@ -360,21 +332,17 @@ def _places(path: str | Path) -> Iterator[tuple[str, str, int]]:
         yield utterance, ark, int(offset)
 
 
-def _only(
-    rows: Iterable[tuple[str, str, int]], among: Iterable[str]
-) -> Iterator[tuple[str, str, int]]:
-    """Yield the rows of the utterances that are among these; both are sorted."""
-    wanted = iter(among)
-    name = next(wanted, None)
-    for row in rows:
-        while name is not None and name < row[0]:
-            name = next(wanted, None)
-        if name == row[0]:
-            yield row
+def _are_among(names: Iterable[str], others: Iterable[str]) -> Iterator[bool]:
+    """Yield for each name whether it is among the others; both are sorted."""
+    rest = iter(others)
+    other = next(rest, None)
+    for name in names:
+        while other is not None and other < name:
+            other = next(rest, None)
+        yield other == name
 
 
 # ---------------------------------------------------------------- sampling
-# Which utterance speaks for the speaker: a different one of the same voice.
 
 
 class SpeakerVectorSampler:
@@ -385,19 +353,23 @@ class SpeakerVectorSampler:
     its pitch is. An utterance whose speaker has no other one gets its own vector; such
     speakers are counted in `single_utterance_speakers` and logged once.
 
-    Vectors are read when drawn (the mapping may be a `VectorTable`), and what is kept of an
-    utterance is its name and 20 bytes, which loader processes share, see `SortedNames`.
+    Vectors are read when drawn, and what is kept of an utterance is its name and 20 bytes,
+    which loader processes share, see `SortedNames`.
+
+    Args:
+        utt2spk: (utterance, speaker) of all that may be asked for, sorted.
+        vectors: ``{utterance: (dim,)}``, which iterates in sorted order, as `VectorTable`.
+        deterministic: for validation: which other utterance it is depends on the name
+            of the utterance alone, by a checksum, so that it is the same in every epoch
+            and run. The next one in sorted order would not do: in many corpora, as in
+            ESD, it is of the same emotion, which an utterance drawn in training is not.
+
+    Raises:
+        ValueError: ``utt2spk`` is not sorted.
 
     Source: [P2V] III-B, "we input a different audio belonging to the same speaker".
     Deviation: uniform over the speaker's other utterances, and the own vector for a speaker
-    of one utterance (not in paper).
-
-    Example:
-        >>> vectors = {"a-1": np.zeros(2), "a-2": np.ones(2)}
-        >>> pairs = [("a-1", "a"), ("a-2", "a")]
-        >>> sampler = SpeakerVectorSampler(pairs, vectors, deterministic=True)
-        >>> sampler.draw("a-1")
-        array([1., 1.], dtype=float32)
+        of one utterance (not in paper).
     """
 
     def __init__(
@@ -407,19 +379,6 @@ class SpeakerVectorSampler:
         *,
         deterministic: bool,
     ) -> None:
-        """Index the utterances that have a vector by speaker.
-
-        Args:
-            utt2spk: (utterance, speaker) of all that may be asked for, sorted.
-            vectors: ``{utterance: (dim,)}``, which iterates in sorted order.
-            deterministic: for validation: which other utterance it is depends on the name
-                of the utterance alone, by a checksum, so that it is the same in every epoch
-                and run. The next one in sorted order would not do: in many corpora, as in
-                ESD, it is of the same emotion, which an utterance drawn in training is not.
-
-        Raises:
-            ValueError: ``utt2spk`` is not sorted.
-        """
         self.vectors = vectors
         self.deterministic = deterministic
         self._speakers: list[str] = []
@@ -435,7 +394,17 @@ class SpeakerVectorSampler:
         self._first = np.searchsorted(speakers, np.arange(len(self._speakers) + 1))
         self._own = np.full(len(self._names), -1, dtype=np.int32)
         self._own[self._members] = np.arange(len(members)) - self._first[speakers]
-        self.single_utterance_speakers = self._find_single_utterance_speakers()
+        sizes = np.diff(self._first)
+        self.single_utterance_speakers = sorted(
+            self._speakers[number] for number in np.flatnonzero(sizes == 1)
+        )
+        if self.single_utterance_speakers:
+            logger.warning(
+                "%d of %d speakers have one utterance with a speaker vector and get their own: %s",
+                len(self.single_utterance_speakers),
+                np.count_nonzero(sizes),
+                " ".join(self.single_utterance_speakers[:10]),
+            )
 
     @classmethod
     def from_directory(
@@ -474,19 +443,6 @@ class SpeakerVectorSampler:
             yield utterance
         self._speakers = list(numbers)
 
-    def _find_single_utterance_speakers(self) -> list[str]:
-        """Return them sorted, and log how many there are."""
-        sizes = np.diff(self._first)
-        found = sorted(self._speakers[number] for number in np.flatnonzero(sizes == 1))
-        if found:
-            logger.warning(
-                "%d of %d speakers have one utterance with a speaker vector and get their own: %s",
-                len(found),
-                np.count_nonzero(sizes),
-                " ".join(found[:10]),
-            )
-        return found
-
     def choose(self, utterance_id: str, rng: np.random.Generator | None = None) -> str:
         """Return the id of the utterance that speaks for this one's speaker.
 
@@ -524,16 +480,6 @@ class SpeakerVectorSampler:
     def draw(self, utterance_id: str, rng: np.random.Generator | None = None) -> np.ndarray:
         """Return the vector (dim,) float32 of the utterance that `choose` gives."""
         return np.asarray(self.vectors[self.choose(utterance_id, rng)], dtype=np.float32)
-
-
-def _are_among(names: Iterable[str], others: Iterable[str]) -> Iterator[bool]:
-    """Say of each name whether it is among the others; both are sorted."""
-    rest = iter(others)
-    other = next(rest, None)
-    for name in names:
-        while other is not None and other < name:
-            other = next(rest, None)
-        yield other == name
 
 
 def _utt2spk(directory: Path, other: Path | None) -> Iterator[tuple[str, str]]:

@@ -1,16 +1,16 @@
-"""One interface to a frozen speaker encoder, and the SpeechBrain encoder behind it."""
+"""The frozen speaker encoder: a SpeechBrain model, found, checked and loaded.
+
+A foreign model directory is checked before SpeechBrain reads it: its yaml may only build
+neural networks, its weights may only hold tensors.
+"""
 
 import hashlib
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-
-# ---------------------------------------------------------------- model files
-# Find, check and identify the files of a SpeechBrain speaker encoder before any is loaded.
 
 MODEL_FILES = (
     "hyperparams.yaml",
@@ -20,6 +20,9 @@ MODEL_FILES = (
     "label_encoder.txt",
 )
 """What SpeechBrain's ``EncoderClassifier`` reads, under the published names."""
+
+MIN_SAMPLES = 800
+"""Shortest waveform (0.05 s): ECAPA-TDNN pads by reflection and needs 5 feature frames."""
 
 _ALLOWED_OBJECTS = (
     "speechbrain.dataio.encoder.",
@@ -70,12 +73,12 @@ def _download(source: str) -> Path:
     import huggingface_hub
 
     name, _, revision = source.partition("@")
+    files = list(MODEL_FILES)
     try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                name, revision=revision or None, allow_patterns=list(MODEL_FILES)
-            )
+        snapshot = huggingface_hub.snapshot_download(
+            name, revision=revision or None, allow_patterns=files
         )
+        return Path(snapshot)
     except Exception as error:  # the hub client raises errors of three unrelated families
         reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
         raise SpeakerModelError(
@@ -90,6 +93,14 @@ def model_fingerprint(directory: str | Path) -> str:
     digest = hashlib.sha256()
     for name in ("hyperparams.yaml", "embedding_model.ckpt"):
         digest.update((Path(directory) / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def inputs_digest(data_dir: Path, *tables: str) -> str:
+    """Return 16 hex digits that change with tables of a data directory, where it has them."""
+    digest = hashlib.sha256()
+    for path in map(data_dir.joinpath, tables):
+        digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()[:16]
 
 
@@ -140,51 +151,35 @@ def _tags(root) -> set[str]:
     return tags
 
 
-# ---------------------------------------------------------------- encoder
-
-MIN_SAMPLES = 800
-"""Shortest waveform (0.05 s): ECAPA-TDNN pads by reflection and needs 5 feature frames."""
-
-
-class SpeakerEncoder(Protocol):
-    """A waveform in, one vector out.
-
-    The vector has length sqrt(dim), that is a root mean square of 1: encoders differ
-    by orders of magnitude in scale, and the decoder's memory holds the vector beside
-    parts of that size. Cosines are unchanged. Deviation: [P2V] does not say.
-    """
-
-    name: str
-    dim: int
-
-    def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Return (dim,) float32 for a 16 kHz waveform (N,)."""
-        ...
-
-
-class SpeechBrainSpeakerEncoder:
+class SpeakerEncoder:
     """A frozen SpeechBrain ``EncoderClassifier`` (ECAPA-TDNN or any of that format).
 
     Utterances go through one at a time: its convolutions do not mask padding, so a
     batch would make a vector depend on its neighbours.
 
+    Args:
+        directory: see `find_model_directory`; nothing is fetched, linked or written.
+        name: of the encoder, for messages.
+        device: ``cpu``, ``cuda`` or ``cuda:<index>``.
+
+    Raises:
+        SpeakerModelError: the files are damaged, or would run code on loading.
+
     Source: [P2V] III-B, the 192-d output of the last layer of a pretrained ECAPA-TDNN.
     Deviation: the paper does not say whose. SpeechBrain's published one was trained on
-    VoxCeleb 1 and 2, the paper's on VoxCeleb2; see ProsodyEncoder for its width.
+        VoxCeleb 1 and 2, the paper's on VoxCeleb2; see ProsodyEncoder for its width.
+        Vectors are scaled to length sqrt(dim), a root mean square of 1: encoders differ by
+        orders of magnitude in scale, and the decoder's memory holds the vector beside parts
+        of that size. Cosines are unchanged.
     """
 
     def __init__(self, directory: str | Path, name: str, device: str = "cpu") -> None:
-        """Load the directory's model; nothing is fetched, linked or written.
-
-        Raises:
-            SpeakerModelError: the files are damaged, or would run code on loading.
-        """
         self.name = name
         self.classifier = _load_classifier(Path(directory), device)
         self.dim = len(self._embed(np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)))
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Return the speaker vector (dim,) float32 of length sqrt(dim).
+        """Return the speaker vector (dim,) float32 of a 16 kHz waveform (N,).
 
         Raises:
             ValueError: the waveform is not one-dimensional, is shorter than 0.05 s, or
@@ -217,9 +212,9 @@ def build_speaker_encoder(source: str, device: str = "cpu") -> SpeakerEncoder:
         device: ``cpu``, ``cuda`` or ``cuda:<index>``.
 
     Raises:
-        SpeakerModelError: see `find_model_directory` and `SpeechBrainSpeakerEncoder`.
+        SpeakerModelError: see `find_model_directory` and `SpeakerEncoder`.
     """
-    return SpeechBrainSpeakerEncoder(find_model_directory(source), source, device)
+    return SpeakerEncoder(find_model_directory(source), source, device)
 
 
 def _load_classifier(directory: Path, device: str):

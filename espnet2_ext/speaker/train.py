@@ -1,6 +1,9 @@
-"""Train the small speaker encoder of corpora that have no published one at hand."""
+"""Train the small speaker encoder of corpora that have no published one at hand.
 
-import hashlib
+A narrow ECAPA-TDNN learns to name the speaker of random crops of log-mel features; it is
+written as a SpeechBrain model directory, which the loader of the published one reads.
+"""
+
 import json
 import logging
 import math
@@ -18,14 +21,87 @@ from tqdm import tqdm
 from espnet2_ext.data.audio import AudioError, read_audio
 from espnet2_ext.data.parallel import atomic_open, one_thread, parallel_map
 from espnet2_ext.data.tables import read_table, report_rejected
-from espnet2_ext.speaker.encoder import MIN_SAMPLES, MODEL_FILES
+from espnet2_ext.speaker.encoder import MIN_SAMPLES, MODEL_FILES, inputs_digest
 
-# ---------------------------------------------------------------- mini model
-# A small ECAPA-TDNN as a SpeechBrain model directory, read by the same loader as the large.
+logger = logging.getLogger(__name__)
 
 FBANK_BANDS = 80
 VECTOR_DIM = 192
 """As the published encoder's, so that model configs fit both."""
+HOP_S = 0.01
+"""Hop of SpeechBrain's Fbank."""
+
+
+@dataclass(frozen=True)
+class SpeakerEncoderSettings:
+    """What the training depends on besides the data; `# not in paper` throughout.
+
+    Attributes:
+        channels: width of the ECAPA-TDNN, a multiple of 8 (the paper's frozen one has 1024).
+        steps: optimizer steps.
+        batch_size: crops a step, of different speakers as far as there are enough.
+        crop_s: length of a crop in seconds; shorter utterances are repeated. Short crops
+            give vectors that depend less on emotion: 2 s to 1 s took the mean cosine of
+            a voice across emotions from 0.83 to 0.87 on mini_emo, and halved the time.
+        learning_rate: peak of Adam's rate, after a warm-up of a tenth of the steps,
+            falling to zero along a cosine.
+        weight_decay: of AdamW.
+        margin: of the additive angular margin, in radians.
+        scale: of the cosines before the softmax.
+        frequency_mask_bands: widest band set to the mean in a crop.
+        time_mask_s: longest segment set to the mean in a crop, in seconds.
+        seed: of weights, crops and masks.
+
+    Raises:
+        ValueError: a width that ECAPA-TDNN cannot have, or no training.
+    """
+
+    channels: int = 64
+    steps: int = 200
+    batch_size: int = 32
+    crop_s: float = 1.0
+    learning_rate: float = 3.0e-3
+    weight_decay: float = 1.0e-4
+    margin: float = 0.2
+    scale: float = 30.0
+    frequency_mask_bands: int = 10
+    time_mask_s: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.channels < 8 or self.channels % 8:
+            raise ValueError(f"channels: {self.channels}; give a multiple of 8")
+        if self.steps < 1 or self.batch_size < 2:
+            raise ValueError(
+                f"steps {self.steps}, batch_size {self.batch_size}; give at least 1 and 2"
+            )
+
+    @classmethod
+    def load(cls, path: str | Path | None) -> "SpeakerEncoderSettings":
+        """Return the settings of a yaml file, the defaults where it is silent or None.
+
+        Raises:
+            ValueError: the file is no mapping, or names a setting that does not exist or
+                has a value that is not a number.
+        """
+        if path is None:
+            return cls()
+        with open(path, encoding="utf-8") as stream:
+            values = yaml.safe_load(stream) or {}
+        defaults = asdict(cls())
+        if not isinstance(values, dict):
+            raise ValueError(f"{path}: expected 'setting: number' lines")
+        for name, value in values.items():
+            if name not in defaults:
+                raise ValueError(
+                    f"{path}: unknown setting {name!r}; there are {' '.join(defaults)}"
+                )
+            kind = type(defaults[name])
+            if isinstance(value, bool) or not isinstance(value, (int, kind)):
+                raise ValueError(
+                    f"{path}: {name}: {value!r} is not {kind.__name__}; write numbers as 1.0e-3"
+                )
+        return cls(**values)
 
 
 @dataclass
@@ -89,7 +165,7 @@ def save_mini_speaker_model(
 
     Args:
         model: trained.
-        out_dir: the directory, created if needed; an earlier model in it is replaced.
+        out_dir: created if needed; an earlier model in it is replaced.
         vectors: (n, 192) of the training utterances: their mean and deviation are part
             of the format (used by SpeechBrain's ``normalize=True`` only).
     """
@@ -104,11 +180,8 @@ def save_mini_speaker_model(
     for name in ("embedding_model", "classifier"):
         weights = {k: v.detach().cpu() for k, v in getattr(model, name).state_dict().items()}
         torch.save(weights, temporary / f"{name}.ckpt")
-    statistics = {
-        "count": len(vectors),
-        "glob_mean": vectors.mean(dim=0),
-        "glob_std": vectors.std(dim=0),
-    }
+    mean, deviation = vectors.mean(dim=0), vectors.std(dim=0)
+    statistics = {"count": len(vectors), "glob_mean": mean, "glob_std": deviation}
     torch.save(statistics, temporary / "mean_var_norm_emb.ckpt")
     labels = CategoricalEncoder()
     labels.expect_len(len(model.speakers))
@@ -118,27 +191,25 @@ def save_mini_speaker_model(
     for path in sorted(temporary.iterdir()):
         os.replace(path, out_dir / path.name)
     temporary.rmdir()
+    architecture = _architecture(model.channels).items()
     with atomic_open(out_dir / "hyperparams.yaml") as stream:
-        stream.write(_hyperparams(model))
+        stream.write(
+            _HYPERPARAMS.format(
+                bands=FBANK_BANDS,
+                dim=VECTOR_DIM,
+                architecture="".join(f"    {name}: {value}\n" for name, value in architecture),
+                speakers=len(model.speakers),
+            )
+        )
 
 
-def _hyperparams(model: MiniSpeakerModel) -> str:
-    """Return the yaml that SpeechBrain builds the model from, in the published layout."""
-    architecture = "".join(
-        f"    {name}: {value}\n" for name, value in _architecture(model.channels).items()
-    )
-    names = ("embedding_model", "mean_var_norm_emb", "classifier", "label_encoder")
-    loadables = "".join(f"        {name}: !ref <{name}>\n" for name in names)
-    modules = "".join(
-        f"    {name}: !ref <{name}>\n" for name in ("compute_features", "mean_var_norm", *names[:3])
-    )
-    # No paths: SpeechBrain then takes `<name>.ckpt` from wherever the yaml lies, so the
-    # directory can be moved; only the labels are named otherwise.
-    return f"""\
+# No paths: SpeechBrain then takes `<name>.ckpt` from wherever the yaml lies, so the
+# directory can be moved; only the labels are named otherwise.
+_HYPERPARAMS = """\
 # Small ECAPA-TDNN speaker encoder, written by espnet2_ext.bin.train_speaker_encoder.
 # Load with speechbrain.inference.classifiers.EncoderClassifier.
 pretrained_path: .
-n_mels: {FBANK_BANDS}
+n_mels: {bands}
 compute_features: !new:speechbrain.lobes.features.Fbank
     n_mels: !ref <n_mels>
 mean_var_norm: !new:speechbrain.processing.features.InputNormalization
@@ -147,25 +218,27 @@ mean_var_norm: !new:speechbrain.processing.features.InputNormalization
 embedding_model: !new:speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
     input_size: !ref <n_mels>
 {architecture}classifier: !new:speechbrain.lobes.models.ECAPA_TDNN.Classifier
-    input_size: {VECTOR_DIM}
-    out_neurons: {len(model.speakers)}
+    input_size: {dim}
+    out_neurons: {speakers}
 mean_var_norm_emb: !new:speechbrain.processing.features.InputNormalization
     norm_type: global
     std_norm: False
 label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
 modules:
-{modules}pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
+    compute_features: !ref <compute_features>
+    mean_var_norm: !ref <mean_var_norm>
+    embedding_model: !ref <embedding_model>
+    mean_var_norm_emb: !ref <mean_var_norm_emb>
+    classifier: !ref <classifier>
+pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
     loadables:
-{loadables}    paths:
+        embedding_model: !ref <embedding_model>
+        mean_var_norm_emb: !ref <mean_var_norm_emb>
+        classifier: !ref <classifier>
+        label_encoder: !ref <label_encoder>
+    paths:
         label_encoder: !ref <pretrained_path>/label_encoder.txt
 """
-
-
-# ---------------------------------------------------------------- crops
-# Random crops of log-mel features, one speaker each, for training a speaker encoder.
-
-HOP_S = 0.01
-"""Hop of SpeechBrain's Fbank."""
 
 
 def read_features(
@@ -177,7 +250,6 @@ def read_features(
         data_dir: its ``wav.scp`` is read.
         compute_features: SpeechBrain's Fbank, on the CPU.
     """
-    features, rejected = {}, {}
     wavs = sorted(read_table(Path(data_dir) / "wav.scp").items())
 
     def compute(item: tuple[str, str]) -> torch.Tensor | str:
@@ -190,55 +262,48 @@ def read_features(
         return compute_features(torch.from_numpy(waveform).unsqueeze(0)).squeeze(0)
 
     with torch.no_grad():
-        results = parallel_map(compute, wavs, description="log-mel features")
-        for (utterance, _), result in zip(wavs, results, strict=True):
-            if isinstance(result, str):
-                rejected[utterance] = result
-            else:
-                features[utterance] = result
+        results = list(parallel_map(compute, wavs, description="log-mel features"))
+    of_utterance = {key: result for (key, _), result in zip(wavs, results, strict=True)}
+    rejected = {key: result for key, result in of_utterance.items() if isinstance(result, str)}
     report_rejected(data_dir, rejected, len(wavs))
-    return features
+    return {key: r for key, r in of_utterance.items() if isinstance(r, torch.Tensor)}
 
 
 class CropSampler:
-    """Batches of masked crops, every speaker equally often.
+    """Batches of masked random crops, every speaker equally often.
 
     A crop has its own mean taken away, as the encoder does with a whole utterance, so
     that masks and short utterances do not shift it.
+
+    Args:
+        features: ``{utterance: (F, bands)}``.
+        utt2spk: their speakers; the sorted ones are numbered from 0.
+        settings: crop length, masks and seed.
     """
 
     def __init__(
         self,
         features: Mapping[str, torch.Tensor],
         utt2spk: Mapping[str, str],
-        *,
-        crop_s: float,
-        frequency_mask_bands: int,
-        time_mask_s: float,
-        seed: int,
+        settings: SpeakerEncoderSettings,
     ) -> None:
-        """See `SpeakerEncoderSettings` for the settings.
-
-        Args:
-            features: ``{utterance: (F, bands)}``.
-            utt2spk: their speakers; the sorted ones are numbered from 0.
-        """
         self.features = features
-        self.crop_frames = max(round(crop_s / HOP_S), 5)
-        self.frequency_mask_bands = frequency_mask_bands
-        self.time_mask_frames = round(time_mask_s / HOP_S)
-        self.rng = np.random.default_rng(seed)
-        self.speakers = sorted({utt2spk[utterance] for utterance in features})
-        self._utterances: list[list[str]] = [[] for _ in self.speakers]
-        number = {speaker: index for index, speaker in enumerate(self.speakers)}
+        self.crop_frames = max(round(settings.crop_s / HOP_S), 5)
+        self.widest_masks = (
+            (1, settings.frequency_mask_bands),
+            (0, round(settings.time_mask_s / HOP_S)),
+        )
+        self.rng = np.random.default_rng(settings.seed)
+        members: dict[str, list[str]] = {}
         for utterance in sorted(features):
-            self._utterances[number[utt2spk[utterance]]].append(utterance)
+            members.setdefault(utt2spk[utterance], []).append(utterance)
+        self._utterances = [members[speaker] for speaker in sorted(members)]
         self._queue: list[int] = []
 
     def draw(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return crops (B, frames, bands) and speaker numbers (B,)."""
         while len(self._queue) < batch_size:
-            self._queue.extend(self.rng.permutation(len(self.speakers)).tolist())
+            self._queue.extend(self.rng.permutation(len(self._utterances)).tolist())
         numbers, self._queue = self._queue[:batch_size], self._queue[batch_size:]
         return torch.stack([self._crop(number) for number in numbers]), torch.tensor(numbers)
 
@@ -251,87 +316,12 @@ class CropSampler:
         start = self.rng.integers(len(frames) - self.crop_frames + 1)
         crop = frames[start : start + self.crop_frames]
         crop = crop - crop.mean(dim=0, keepdim=True)
-        for axis, widest in ((1, self.frequency_mask_bands), (0, self.time_mask_frames)):
+        for axis, widest in self.widest_masks:
             width = int(self.rng.integers(widest + 1))
             if width:
                 first = int(self.rng.integers(max(crop.shape[axis] - width, 0) + 1))
                 crop.narrow(axis, first, min(width, crop.shape[axis])).zero_()
         return crop
-
-
-# ---------------------------------------------------------------- train
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SpeakerEncoderSettings:
-    """What the training depends on besides the data; `# not in paper` throughout.
-
-    Attributes:
-        channels: width of the ECAPA-TDNN, a multiple of 8 (the paper's frozen one has 1024).
-        steps: optimizer steps.
-        batch_size: crops a step, of different speakers as far as there are enough.
-        crop_s: length of a crop in seconds; shorter utterances are repeated. Short crops
-            give vectors that depend less on emotion: 2 s to 1 s took the mean cosine of
-            a voice across emotions from 0.83 to 0.87 on mini_emo, and halved the time.
-        learning_rate: peak of Adam's rate, after a warm-up of a tenth of the steps,
-            falling to zero along a cosine.
-        weight_decay: of AdamW.
-        margin: of the additive angular margin, in radians.
-        scale: of the cosines before the softmax.
-        frequency_mask_bands: widest band set to the mean in a crop.
-        time_mask_s: longest stretch set to the mean in a crop, in seconds.
-        seed: of weights, crops and masks.
-    """
-
-    channels: int = 64
-    steps: int = 200
-    batch_size: int = 32
-    crop_s: float = 1.0
-    learning_rate: float = 3.0e-3
-    weight_decay: float = 1.0e-4
-    margin: float = 0.2
-    scale: float = 30.0
-    frequency_mask_bands: int = 10
-    time_mask_s: float = 0.2
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raises: ValueError for a width that ECAPA-TDNN cannot have, or no training."""
-        if self.channels < 8 or self.channels % 8:
-            raise ValueError(f"channels: {self.channels}; give a multiple of 8")
-        if self.steps < 1 or self.batch_size < 2:
-            raise ValueError(
-                f"steps {self.steps}, batch_size {self.batch_size}; give at least 1 and 2"
-            )
-
-    @classmethod
-    def load(cls, path: str | Path | None) -> "SpeakerEncoderSettings":
-        """Return the settings of a yaml file, the defaults where it is silent or None.
-
-        Raises:
-            ValueError: the file is no mapping, or names a setting that does not exist or
-                has a value that is not a number.
-        """
-        if path is None:
-            return cls()
-        with open(path, encoding="utf-8") as stream:
-            values = yaml.safe_load(stream) or {}
-        defaults = asdict(cls())
-        if not isinstance(values, dict):
-            raise ValueError(f"{path}: expected 'setting: number' lines")
-        for name, value in values.items():
-            if name not in defaults:
-                raise ValueError(
-                    f"{path}: unknown setting {name!r}; there are {' '.join(defaults)}"
-                )
-            if isinstance(value, bool) or not isinstance(value, (int, type(defaults[name]))):
-                raise ValueError(
-                    f"{path}: {name}: {value!r} is not {type(defaults[name]).__name__}; write "
-                    "numbers as 1.0e-3"
-                )
-        return cls(**values)
 
 
 def train_speaker_encoder(
@@ -357,14 +347,18 @@ def train_speaker_encoder(
     Raises:
         ValueError: a table is missing, or fewer than two speakers have usable audio.
 
-    Source: [P2V] III-B names the architecture. Deviation: trained here, on generated
-    voices, where the paper takes one trained on VoxCeleb.
+    Source: [P2V] III-B names the architecture.
+    Deviation: trained here, on generated voices, where the paper takes one trained on
+        VoxCeleb.
     """
+    from speechbrain.lobes.features import Fbank
+
     data_dir, out_dir = Path(data_dir), Path(out_dir)
     for name in ("wav.scp", "utt2spk"):
         if not (data_dir / name).is_file():
             raise ValueError(f"{data_dir}: has no {name}; prepare the data directory first")
-    origin = {"settings": asdict(settings), "inputs": _inputs_digest(data_dir)}
+    inputs = inputs_digest(data_dir, "wav.scp", "utt2spk", "utt2num_samples")
+    origin = {"settings": asdict(settings), "inputs": inputs}
     record = out_dir / "training.json"
     if record.is_file() and all((out_dir / name).is_file() for name in MODEL_FILES):
         done = json.loads(record.read_text(encoding="utf-8"))
@@ -375,59 +369,30 @@ def train_speaker_encoder(
     utt2spk = read_table(data_dir / "utt2spk")
     torch.manual_seed(settings.seed)
     with one_thread():
-        model, features = _prepare(data_dir, utt2spk, settings, device)
-        loss, accuracy = _train(model, features, utt2spk, settings, device)
+        features = read_features(data_dir, Fbank(n_mels=FBANK_BANDS))
+        for utterance in features:
+            if utterance not in utt2spk:
+                raise ValueError(f"{data_dir}/utt2spk: lacks {utterance}, which wav.scp has")
+        speakers = sorted({utt2spk[utterance] for utterance in features})
+        if len(speakers) < 2:
+            raise ValueError(f"{data_dir}: a speaker encoder needs two speakers with usable audio")
+        model = build_mini_speaker_model(speakers, settings.channels, device)
+        crops = CropSampler(features, utt2spk, settings)
+        loss, accuracy = _train(model, crops, settings, device)
         save_mini_speaker_model(model, out_dir, _vectors(model, features, device))
-    summary = {"speakers": len(model.speakers), "utterances": len(features)}
+    summary = {"speakers": len(speakers), "utterances": len(features)}
     with atomic_open(record) as stream:
         json.dump({**origin, **summary, "loss": loss, "accuracy": accuracy}, stream, indent=2)
     logger.info("%s: loss %.3f, %.1f %% of crops named", out_dir, loss, 100 * accuracy)
     return out_dir
 
 
-def _inputs_digest(data_dir: Path) -> str:
-    """Return a digest of what the data directory says of its audio and speakers."""
-    tables = [data_dir / name for name in ("wav.scp", "utt2spk", "utt2num_samples")]
-    digest = hashlib.sha256()
-    for table in tables:
-        digest.update(table.read_bytes() if table.is_file() else b"")
-    return digest.hexdigest()[:16]
-
-
-def _prepare(
-    data_dir: Path, utt2spk: dict[str, str], settings: SpeakerEncoderSettings, device: str
-) -> tuple[MiniSpeakerModel, dict[str, torch.Tensor]]:
-    """Return the untrained model and ``{utterance: features (F, 80)}``."""
-    from speechbrain.lobes.features import Fbank
-
-    features = read_features(data_dir, Fbank(n_mels=FBANK_BANDS))
-    for utterance in features:
-        if utterance not in utt2spk:
-            raise ValueError(f"{data_dir}/utt2spk: lacks {utterance}, which wav.scp has")
-    speakers = sorted({utt2spk[utterance] for utterance in features})
-    if len(speakers) < 2:
-        raise ValueError(f"{data_dir}: a speaker encoder needs two speakers with usable audio")
-    return build_mini_speaker_model(speakers, settings.channels, device), features
-
-
 def _train(
-    model: MiniSpeakerModel,
-    features: dict[str, torch.Tensor],
-    utt2spk: dict[str, str],
-    settings: SpeakerEncoderSettings,
-    device: str,
+    model: MiniSpeakerModel, crops: CropSampler, settings: SpeakerEncoderSettings, device: str
 ) -> tuple[float, float]:
     """Train in place; return loss and share of crops named right over the last tenth."""
     from speechbrain.nnet.losses import AdditiveAngularMargin, LogSoftmaxWrapper
 
-    crops = CropSampler(
-        features,
-        utt2spk,
-        crop_s=settings.crop_s,
-        frequency_mask_bands=settings.frequency_mask_bands,
-        time_mask_s=settings.time_mask_s,
-        seed=settings.seed,
-    )
     trained = torch.nn.ModuleList([model.embedding_model, model.classifier]).train()
     criterion = LogSoftmaxWrapper(AdditiveAngularMargin(settings.margin, settings.scale))
     optimizer = torch.optim.AdamW(
@@ -469,10 +434,5 @@ def _vectors(
     model.embedding_model.eval()
     chosen = sorted(features)[:: max(len(features) // 200, 1)]
     with torch.no_grad():
-        rows = [
-            model.embedding_model(
-                model.mean_var_norm(features[utterance].unsqueeze(0)).to(device)
-            ).reshape(1, -1)
-            for utterance in chosen
-        ]
-    return torch.cat(rows).cpu()
+        normed = (model.mean_var_norm(features[key].unsqueeze(0)).to(device) for key in chosen)
+        return torch.cat([model.embedding_model(one).reshape(1, -1) for one in normed]).cpu()

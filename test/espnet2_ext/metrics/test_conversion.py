@@ -1,5 +1,7 @@
-"""Scores of the two conversions in miniature, by hand arithmetic."""
+"""What scoring knows of conversions, measures of an utterance, and scores by hand arithmetic."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +9,202 @@ import pytest
 import soundfile
 
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.metrics.conversion import PairScore, read_scores, score_conversions
-from espnet2_ext.metrics.spectrum import mel_cepstral_distortion
+from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.metrics import conversion as module
+from espnet2_ext.metrics.conversion import (
+    ConversionSet,
+    MeasureJob,
+    PairScore,
+    crossing,
+    measure,
+    measure_files,
+    read_conversion_set,
+    read_scores,
+    score_conversions,
+    write_scores,
+)
+from espnet2_ext.metrics.spectrum import espnet_track, mel_cepstral_distortion, paper_track
+from espnet2_ext.units.centroids import Centroids, UnitEncoderPipeline
+from espnet2_ext.units.features import MfccFeatures
 from espnet2_ext.vocoder.griffin_lim import GriffinLim
 from espnet2_ext.vocoder.mel import log_mel
 
 F0_TOLERANCE = 0.5
-"""Percent, of Praat on pulses."""
+"""Percent, of a tracker on pulses."""
+
+
+def read(files) -> ConversionSet:
+    return read_conversion_set(files.inference_dir, files.data_dir, files.pairs_dir, "tiny")
+
+
+def test_gathers_everything_of_a_pair(conversion_files) -> None:
+    conversions = read(conversion_files)
+    assert [pair.pair_id for pair in conversions.pairs] == ["a", "b"]
+    pair = conversions.pairs[1]
+    assert (pair.condition, pair.source, pair.target) == ("neutral-sad", "spk-s2", "spk-t2")
+    assert pair.wrong == "spk-s1"
+    assert pair.converted_wav.endswith("inference/wav/b.wav")
+    expected = {"forward_share": 0.9, "consumed_share": 0.75, "stopped": 0.0, "looped": 1.0}
+    assert pair.attention == expected
+    assert conversions.units["spk-s1"] == [1, 2, 3, 4]
+    assert conversions.wavs["spk-t1"].endswith("spk-t1.wav")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "key"),
+    [
+        ("pairs_dir", "targets", "a"),
+        ("pairs_dir", "conditions", "b"),
+        ("inference_dir", "wav.scp", "b"),
+        ("pairs_dir", "wrong_sentence", "spk-s1"),
+        ("data_dir", "units_tiny", "spk-t2"),
+        ("data_dir", "wav.scp", "spk-s2"),
+    ],
+)
+def test_names_what_is_lacking(conversion_files, folder: str, name: str, key: str) -> None:
+    path = getattr(conversion_files, folder) / name
+    write_table(path, {k: v for k, v in read_table(path).items() if k != key})
+    with pytest.raises(ValueError, match=rf"{name}: lacks 1 .*for example {key};"):
+        read(conversion_files)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "lines", "message"),
+    [
+        # A conversion that is not on the list, another list, an empty one.
+        ("inference_dir", "wav.scp", {"c": "c.wav"}, "pairs: lacks 1 .*wav.scp, for example c"),
+        ("pairs_dir", "pairs", {"a": "spk-s2 spk-t2 spk-s2"}, "made from spk-s1, .* says spk-s2"),
+        ("pairs_dir", "pairs", None, "holds no pairs"),
+    ],
+)
+def test_refuses_conversions_of_another_list(
+    conversion_files, folder: str, name: str, lines: dict[str, str] | None, message: str
+) -> None:
+    path = getattr(conversion_files, folder) / name
+    write_table(path, {} if lines is None else read_table(path) | lines)
+    with pytest.raises(ValueError, match=message):
+        read(conversion_files)
+
+
+@pytest.mark.parametrize("text", ["pair_id\tsource\na\tspk-s1\n", None])
+def test_refuses_a_generation_table_without_its_columns(conversion_files, text) -> None:
+    path = conversion_files.inference_dir / "generation.tsv"
+    path.write_text(text or path.read_text().replace("\t0\nb", "\nb"))
+    with pytest.raises(ValueError, match="generation.tsv: lacks"):
+        read(conversion_files)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="generation.tsv"):
+        read(conversion_files)
+
+
+class Encoder:
+    """Says the same units of anything."""
+
+    def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.array([3, 1]), np.array([1, 1])
+
+
+@pytest.mark.parametrize("f0_method", ["dio", "praat"])
+def test_measures_pulses(f0_method: str, make_pulses: Callable[..., np.ndarray]) -> None:
+    wave = make_pulses(200.0, 0.5)
+    measures = measure(wave, Encoder(), f0_method)
+    assert measures.f0_mean_hz == pytest.approx(200.0, rel=0.01)
+    assert (measures.duration_s, measures.units) == (0.5, (3, 1))
+    # Tracks do not depend on the method of the mean.
+    expected = {"paper": paper_track(wave), "espnet": espnet_track(wave)}
+    assert measures.tracks.keys() == expected.keys()
+    for name, track in expected.items():
+        found = vars(measures.tracks[name]).values()
+        assert all(map(np.array_equal, found, vars(track).values()))
+
+
+def test_what_is_too_short_says_nothing() -> None:
+    measures = measure(np.full(799, 0.1), Encoder())
+    assert (measures.units, measures.f0_mean_hz) == ((), None)
+    with pytest.raises(ValueError, match="empty"):
+        measure(np.zeros(0), Encoder())
+
+
+def test_a_file_given_twice_is_measured_once(
+    make_wav: Callable[..., Path], fake_units: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wav = str(make_wav("a.wav"))
+    read = []
+    monkeypatch.setattr(module, "read_audio", lambda path: read.append(path) or read_audio(path))
+    job, again = MeasureJob(wav), MeasureJob(wav, resynthesised=True)
+    measures = measure_files([job, again, job], centroids_path="any")
+    assert read == [wav, wav]
+    assert set(measures) == {job, again}
+    assert measures[job].duration_s == 0.3
+    # 4800 samples are 19 frames, of which the vocoder makes 256 samples each.
+    assert measures[again].duration_s == 19 * 256 / 16000
+
+
+def test_units_are_those_of_the_pipeline_and_processes_agree(
+    make_wav: Callable[..., Path], tmp_path: Path
+) -> None:
+    features, path = MfccFeatures(), tmp_path / "centroids.npz"
+    centers = np.random.default_rng(0).normal(size=(8, features.dim)).astype(np.float32)
+    Centroids(centers, "mfcc", 320, 0, float("nan")).save(path)
+    jobs = [MeasureJob(str(make_wav(f"{seed}.wav", seed=seed))) for seed in range(2)]
+    alone = measure_files(jobs, centroids_path=path)
+    together = measure_files(jobs, centroids_path=path, num_workers=2)
+    pipeline = UnitEncoderPipeline.from_file(path)
+    for job in jobs:
+        units, _ = pipeline.encode(read_audio(job.wav))
+        assert alone[job].units == together[job].units == tuple(units)
+        assert alone[job].level_db == together[job].level_db
+        tracks = (found[job].tracks["paper"].cepstra for found in (alone, together))
+        assert np.array_equal(*tracks)
+
+
+def test_names_the_file_that_cannot_be_measured(
+    make_wav: Callable[..., Path], fake_units: None
+) -> None:
+    short = str(make_wav("short.wav", duration_s=0.02))
+    with pytest.raises(ValueError, match="short.wav: a mel needs"):
+        measure_files([MeasureJob(short, resynthesised=True)], centroids_path="any")
+    with pytest.raises(ValueError, match="none.wav: no such file"):
+        measure_files([MeasureJob("none.wav")], centroids_path="any")
+
+
+def test_missing_centroids_are_named(make_wav: Callable[..., Path]) -> None:
+    with pytest.raises(FileNotFoundError, match="none.npz: no such centroids"):
+        measure_files([MeasureJob(str(make_wav("a.wav")))], centroids_path="none.npz")
+
+
+SCORES = [
+    PairScore(
+        "converted", "a", "neutral-sad", "s", "t", "him", "so it is", f0_hz=150.5, stopped=1.0
+    ),
+    PairScore("wrong sentence", "a", "neutral-sad", "s", "t", unit_error_rate=0.125),
+]
+
+
+def test_scores_survive_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "scores.tsv"
+    write_scores(path, SCORES)
+    assert read_scores(path) == SCORES
+    assert read_scores(path)[1].f0_hz is None, "an empty field, not zero"
+    lines = path.read_text().splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("converted\ta\tneutral-sad\ts\tt\thim\tso it is\t150.5\t\t")
+    path.write_text(path.read_text() + "converted\tb\n")
+    with pytest.raises(ValueError, match="scores.tsv:4: 2 fields"):
+        read_scores(path)
+    for text in ("", "row\tpair_id\n"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="not a table of scores"):
+            read_scores(path)
+
+
+def test_which_scores_share_speaker_and_sentence() -> None:
+    known = crossing(SCORES[:1] * 2)
+    assert (known.rows, known.columns) == (["him"] * 2, ["so it is"] * 2)
+    other = replace(SCORES[1], source="t")
+    assert crossing([*SCORES[1:], other]).text() == "2 sources"
+    of_one = [replace(score, speaker="him") for score in (SCORES[1], other)]
+    assert crossing(of_one).text() == "1 speaker (not drawn) and 2 sources"
 
 
 def score(files, **options) -> dict[tuple[str, str], PairScore]:
@@ -35,18 +226,19 @@ def test_converted_against_target_and_source(conversion_files, fake_units: None)
     assert (angry.forward_share, angry.consumed_share, angry.stopped) == (1.0, 1.0, 1.0)
     assert (sad.forward_share, sad.stopped, sad.looped) == (0.9, 0.0, 1.0)
     assert angry.level_error_db == pytest.approx(abs(angry.level_db - angry.target_level_db))
+    # 180 for 200 Hz wherever both are voiced; 0.3 and 0.4 s, a frame every 5 ms from 0 on.
+    assert angry.f0_rmse_voiced_hz == pytest.approx(20.0, abs=2.0)
+    assert angry.log_f0_rmse == pytest.approx(np.log(200 / 180), abs=0.01)
+    assert (angry.num_frames_paper, angry.num_frames_padded) == (61, 81)
 
 
 def test_frames_are_compared_with_the_targets(conversion_files, fake_units: None) -> None:
     scores = score(conversion_files)
-
-    def wave(folder: Path, name: str) -> np.ndarray:
-        return read_audio(folder / "wav" / f"{name}.wav")
-
-    target = wave(conversion_files.data_dir, "spk-t1")
+    data, converted = conversion_files.data_dir / "wav", conversion_files.inference_dir / "wav"
+    target = read_audio(data / "spk-t1.wav")
     for row, other in {
-        "converted": wave(conversion_files.inference_dir, "a"),
-        "zero effort": wave(conversion_files.data_dir, "spk-s1"),
+        "converted": read_audio(converted / "a.wav"),
+        "zero effort": read_audio(data / "spk-s1.wav"),
         "resynthesis": GriffinLim()(log_mel(target)),
     }.items():
         found = scores[row, "a"]
@@ -55,45 +247,28 @@ def test_frames_are_compared_with_the_targets(conversion_files, fake_units: None
         assert found.mcd_truncated_db == pytest.approx(truncated)
         espnet = mel_cepstral_distortion(other, target, "espnet")
         assert found.mcd_espnet_db == pytest.approx(espnet)
-    # 180 for 200 Hz wherever both are voiced.
-    assert scores["converted", "a"].f0_rmse_voiced_hz == pytest.approx(20.0, abs=2.0)
-    assert scores["converted", "a"].log_f0_rmse == pytest.approx(np.log(200 / 180), abs=0.01)
-    assert scores["wrong sentence", "a"].mcd_db is None
-    # 0.3 and 0.4 s, a frame every 5 ms from 0 on.
-    assert scores["converted", "a"].num_frames_paper == 61
-    assert scores["converted", "a"].num_frames_padded == 81
 
 
-def test_spread_of_f0_is_compared(conversion_files, fake_units: None) -> None:
-    row = score(conversion_files)["zero effort", "b"]
-    assert row.f0_std_error_hz == pytest.approx(abs(row.f0_std_hz - row.target_f0_std_hz))
-
-
-def test_zero_effort_is_the_source_against_the_target(conversion_files, fake_units: None) -> None:
+def test_reference_rows(conversion_files, fake_units: None) -> None:
     scores = score(conversion_files)
     angry, sad = scores["zero effort", "a"], scores["zero effort", "b"]
     assert angry.f0_error_percent == pytest.approx(25.0, abs=F0_TOLERANCE)  # 150 for 200 Hz.
     assert sad.f0_error_percent == pytest.approx(50.0, abs=F0_TOLERANCE)  # 150 for 100 Hz.
+    assert sad.f0_std_error_hz == pytest.approx(abs(sad.f0_std_hz - sad.target_f0_std_hz))
     assert angry.duration_error_percent == pytest.approx(25.0)  # 0.5 for 0.4 s.
     assert sad.duration_error_percent == pytest.approx(20.0)  # 0.6 for 0.75 s.
     assert angry.unit_error_rate == sad.unit_error_rate == 0.0
     assert angry.stopped is None
-
-
-def test_content_rows(conversion_files, fake_units: None) -> None:
-    scores = score(conversion_files)
     assert scores["true target", "a"].unit_error_rate == 0.25  # 1 2 3 for 1 2 3 4.
     assert scores["true target", "b"].unit_error_rate == 0.0
     assert scores["wrong sentence", "a"].unit_error_rate == 1.25  # 5 6 7 8 9 for 1 2 3 4.
     assert scores["wrong sentence", "b"].unit_error_rate == 1.0
     assert scores["wrong sentence", "a"].f0_error_percent is None
-
-
-def test_resynthesis_goes_through_the_vocoder(conversion_files, fake_units: None) -> None:
-    row = score(conversion_files)["resynthesis", "a"]
-    assert row.duration_s == 26 * 256 / 16000  # 0.4 s are 26 frames.
-    assert row.f0_error_percent == pytest.approx(0.0, abs=1.0)
-    assert row.unit_error_rate == 0.5  # 0.5 s become 32 frames: the fake encoder says 1 2.
+    assert scores["wrong sentence", "a"].mcd_db is None
+    resynthesis = scores["resynthesis", "a"]
+    assert resynthesis.duration_s == 26 * 256 / 16000  # 0.4 s are 26 frames.
+    assert resynthesis.f0_error_percent == pytest.approx(0.0, abs=1.0)
+    assert resynthesis.unit_error_rate == 0.5  # 0.5 s become 32 frames: the fake says 1 2.
 
 
 def test_scores_are_kept_row_by_row(conversion_files, fake_units: None) -> None:
@@ -101,15 +276,15 @@ def test_scores_are_kept_row_by_row(conversion_files, fake_units: None) -> None:
     scores = read_scores(conversion_files.inference_dir / "scores.tsv")
     rows = ["zero effort", "other voice", "resynthesis", "true target", "wrong sentence"]
     assert [(s.row, s.pair_id) for s in scores] == [(row, pair) for row in rows for pair in "ab"]
+    with pytest.raises(ValueError, match="row_name 'zero effort' is taken"):
+        score(conversion_files, row_name="zero effort")
 
 
-def test_conversions_alone(conversion_files, fake_units: None) -> None:
-    scores = score(conversion_files, with_reference_rows=False)
-    assert set(scores) == {("converted", "a"), ("converted", "b")}
-
-
-def test_without_wrong_sentences_that_row_is_not_there(conversion_files, fake_units: None) -> None:
+def test_rows_may_be_absent(conversion_files, fake_units: None) -> None:
+    alone = score(conversion_files, with_reference_rows=False)
+    assert set(alone) == {("converted", "a"), ("converted", "b")}
     (conversion_files.pairs_dir / "wrong_sentence").unlink()
+    assert read(conversion_files).pairs[0].wrong is None
     assert "wrong sentence" not in {row for row, _ in score(conversion_files)}
 
 
@@ -126,14 +301,6 @@ def test_a_conversion_without_voice_is_wrong_and_not_left_out(
     assert row.log_f0_rmse == pytest.approx(np.log(500 / 60))
     assert row.f0_std_error_hz == row.target_f0_std_hz
     assert row.level_db == -100.0
-
-
-def test_refuses_a_target_without_voice(conversion_files, fake_units: None) -> None:
     soundfile.write(conversion_files.data_dir / "wav/spk-t1.wav", np.zeros(8000), 16000)
     with pytest.raises(ValueError, match="spk-t1.wav: nothing is voiced in the target of a"):
         score(conversion_files)
-
-
-def test_refuses_the_name_of_another_row(conversion_files) -> None:
-    with pytest.raises(ValueError, match="row_name 'zero effort' is taken"):
-        score(conversion_files, row_name="zero effort")

@@ -1,35 +1,40 @@
-"""What models hear, as fields of a score."""
+"""Model predictions as fields of a score, and DNSMOS by a package that need not be there."""
+
+import sys
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.models import Dnsmos, Heard, emotion_fields, hearing_fields, own_fields
+from espnet2_ext.metrics.models import Dnsmos, Heard, dnsmos, hearing_fields
 
 SAD = Heard({"sad": 0.6, "angry": 0.4}, np.array([3.0, 4.0]))
+EMOTIONS = replace(SAD, speaker_vector=None)
 
 
-def test_emotion_is_right_or_wrong_and_as_probable_as_heard() -> None:
-    assert emotion_fields(SAD, "sad") == {"emotion_right": 1.0, "emotion_probability": 0.6}
-    assert emotion_fields(SAD, "angry") == {"emotion_right": 0.0, "emotion_probability": 0.4}
+def test_emotion_is_right_or_wrong_and_as_probable_as_predicted() -> None:
+    right = {"emotion_right": 1.0, "emotion_probability": 0.6}
+    assert hearing_fields(EMOTIONS, EMOTIONS, "sad") == right
+    wrong = {"emotion_right": 0.0, "emotion_probability": 0.4}
+    assert hearing_fields(EMOTIONS, EMOTIONS, "angry") == wrong
     even = Heard({"sad": 0.5, "angry": 0.5})
-    assert emotion_fields(even, "angry")["emotion_right"] == 1.0, "first in the alphabet"
-    assert emotion_fields(Heard(), "sad") == {}
+    assert hearing_fields(even, even, "angry")["emotion_right"] == 1.0, "first in the alphabet"
+    assert hearing_fields(Heard(), Heard(), "sad") == {}
 
 
 def test_voice_is_compared_with_the_target() -> None:
     target = Heard(None, np.array([4.0, 3.0]))
-    assert hearing_fields(Heard(None, SAD.speaker_vector), target, None) == {
-        "speaker_cosine": pytest.approx(24 / 25)
-    }
-    assert hearing_fields(SAD, SAD, "sad").keys() == {
-        "emotion_right", "emotion_probability", "speaker_cosine"
-    }  # fmt: skip
+    voice = replace(SAD, emotions=None)
+    cosine = {"speaker_cosine": pytest.approx(24 / 25)}
+    assert hearing_fields(voice, target, None) == cosine
+    assert hearing_fields(voice, target, None, with_speaker=False) == {}
 
 
 def test_words_and_quality_are_of_the_utterance_alone() -> None:
     asked = Heard(words="one two", quality=Dnsmos(1.5, 1.5, 1.5, 1.5))
     heard = Heard(words="One, three four", quality=Dnsmos(3.0, 3.5, 4.0, 3.25))
-    expected = {
+    assert hearing_fields(heard, asked, None, "one two") == {
         "num_words": 2.0,
         "word_error_rate": 1.0,  # One of two words otherwise, one too many.
         "dnsmos": 3.0,
@@ -37,32 +42,47 @@ def test_words_and_quality_are_of_the_utterance_alone() -> None:
         "dnsmos_background": 4.0,
         "dnsmos_p808": 3.25,
     }
-    assert own_fields(heard, asked, None, "one two") == expected
-    assert hearing_fields(heard, asked, None, "one two") == expected
     with pytest.raises(ValueError, match="at least one word"):
-        own_fields(heard, asked, None)
+        hearing_fields(heard, asked, None)
 
 
-def test_speech_too_short_has_no_words_and_the_worst_quality() -> None:
-    asked = Heard(words="", quality=Dnsmos(3.0, 3.0, 3.0, 3.0))
-    fields = own_fields(Heard(), asked, None, "one two")
-    assert fields["word_error_rate"] == 1.0
-    assert fields["dnsmos"] == fields["dnsmos_p808"] == 1.0
+def test_speech_too_short_for_the_models_is_wrong_and_not_left_out() -> None:
+    asked = replace(SAD, words="", quality=Dnsmos(3.0, 3.0, 3.0, 3.0))
+    assert hearing_fields(Heard(), asked, "sad", "one two") == {
+        "emotion_right": 0.0,
+        "emotion_probability": 0.0,
+        "speaker_cosine": 0.0,
+        "word_error_rate": 1.0,
+        "num_words": 2.0,
+        **dict.fromkeys(("dnsmos", "dnsmos_signal", "dnsmos_background", "dnsmos_p808"), 1.0),
+    }
 
 
-def test_nothing_asked_gives_nothing() -> None:
-    assert hearing_fields(Heard(), Heard(), None) == {}
+@pytest.mark.parametrize(("emotion", "word"), [("fear", "knows angry"), (None, "utt2emo")])
+def test_an_emotion_that_the_recogniser_does_not_know_is_an_error(emotion, word) -> None:
+    with pytest.raises(ValueError, match=word):
+        hearing_fields(SAD, SAD, emotion)
 
 
-def test_speech_too_short_to_be_heard_is_wrong_and_not_left_out() -> None:
-    assert hearing_fields(Heard(), SAD, "sad") == {
-        "emotion_right": 0.0, "emotion_probability": 0.0, "speaker_cosine": 0.0
-    }  # fmt: skip
+def test_dnsmos_scales_down_to_full_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def run(waveform: np.ndarray, rate_hz: int) -> dict[str, float]:
+        given.append((float(np.abs(waveform).max()), rate_hz))
+        return {"ovrl_mos": 3.0, "sig_mos": 3.5, "bak_mos": 4.0, "p808_mos": 3.25}
+
+    package = ModuleType("speechmos")
+    package.dnsmos = SimpleNamespace(run=run)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "speechmos", package)
+    assert dnsmos(np.full(100, 0.5)) == Dnsmos(3.0, 3.5, 4.0, 3.25)
+    dnsmos(np.full(100, -2.0))
+    assert given == [(0.5, 16000), (1.0, 16000)]
 
 
-@pytest.mark.parametrize(
-    ("emotion", "said"), [("fear", "emotion fear: the recogniser knows angry"), (None, "utt2emo")]
-)
-def test_an_emotion_that_the_recogniser_does_not_know_is_an_error(emotion, said) -> None:
-    with pytest.raises(ValueError, match=said):
-        emotion_fields(SAD, emotion)
+def test_dnsmos_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    for waveform in (np.zeros(0), np.ones((2, 10)), np.full(10, np.nan)):
+        with pytest.raises(ValueError, match="finite samples"):
+            dnsmos(waveform)
+    monkeypatch.setitem(sys.modules, "speechmos", None)
+    with pytest.raises(ValueError, match="pip install speechmos"):
+        dnsmos(np.ones(100))

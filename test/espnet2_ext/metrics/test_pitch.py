@@ -1,4 +1,4 @@
-"""F0 against sounds whose F0 is known."""
+"""F0 against sounds whose F0 is known, its errors by hand, and shapes of contours."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 import pyworld
 
-from espnet2_ext.metrics.pitch import F0Contour, describe_f0, f0_contour
+from espnet2_ext.metrics.pitch import (
+    F0Contour,
+    contour_correlation,
+    describe_f0,
+    f0_contour,
+    f0_rmse_all_frames_hz,
+    f0_rmse_voiced_hz,
+    log_f0_rmse,
+    pair_frame_by_frame,
+)
 
+MakePulses = Callable[..., np.ndarray]
 METHODS = ["praat", "dio", "harvest"]
 TOLERANCE = 0.01
 """Relative; Harvest smooths over the ends."""
@@ -15,24 +25,17 @@ TOLERANCE = 0.01
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("f0_hz", [80.0, 150.0, 310.0])
-def test_finds_the_f0_of_pulses(
-    method: str, f0_hz: float, make_pulses: Callable[..., np.ndarray]
-) -> None:
+def test_finds_the_f0_of_pulses(method: str, f0_hz: float, make_pulses: MakePulses) -> None:
     contour = f0_contour(make_pulses(f0_hz, 0.5), method)
     assert contour.mean_hz == pytest.approx(f0_hz, rel=TOLERANCE)
     assert np.diff(contour.times_s) == pytest.approx(0.005)
     assert len(contour.times_s) == len(contour.f0_hz)
 
 
-def test_mean_is_over_voiced_frames_only() -> None:
-    contour = F0Contour(np.arange(4) * 0.005, np.array([0.0, 100.0, 0.0, 200.0]))
-    assert contour.mean_hz == 150.0
-
-
-def test_pauses_do_not_count(make_pulses: Callable[..., np.ndarray]) -> None:
+def test_pauses_do_not_count(make_pulses: MakePulses) -> None:
+    assert F0Contour(np.arange(3), np.array([0.0, 100.0, 200.0])).mean_hz == 150.0
     pulses = make_pulses(200.0, 0.4)
-    with_pause = np.concatenate([pulses, np.zeros(8000, dtype=np.float32), pulses])
-    contour = f0_contour(with_pause)
+    contour = f0_contour(np.concatenate([pulses, np.zeros(8000, dtype=np.float32), pulses]))
     assert contour.mean_hz == pytest.approx(200.0, rel=TOLERANCE)
     in_pause = (contour.times_s > 0.45) & (contour.times_s < 0.85)
     assert (contour.f0_hz[in_pause] == 0.0).all()
@@ -40,15 +43,13 @@ def test_pauses_do_not_count(make_pulses: Callable[..., np.ndarray]) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_silence_and_very_short_sounds_have_no_mean(method: str) -> None:
-    assert f0_contour(np.zeros(8000), method).mean_hz is None
-    assert f0_contour(np.ones(1333), method).mean_hz is None
-    assert f0_contour(np.zeros(1400), method).mean_hz is None
+    for wave in (np.zeros(8000), np.ones(1333), np.zeros(1400)):
+        assert f0_contour(wave, method).mean_hz is None
 
 
-def test_second_pass_drops_what_lies_far_above(make_pulses: Callable[..., np.ndarray]) -> None:
+def test_second_pass_drops_what_lies_far_above(make_pulses: MakePulses) -> None:
     """A short piece at four times the pitch is taken for noise, not averaged in."""
-    sound = np.concatenate([make_pulses(100.0, 1.0), make_pulses(400.0, 0.1)])
-    contour = f0_contour(sound)
+    contour = f0_contour(np.concatenate([make_pulses(100.0, 1.0), make_pulses(400.0, 0.1)]))
     assert contour.mean_hz == pytest.approx(100.0, rel=0.02)
     assert contour.f0_hz.max() < 175.0
 
@@ -56,7 +57,7 @@ def test_second_pass_drops_what_lies_far_above(make_pulses: Callable[..., np.nda
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("f0_hz", [45.0, 600.0])
 def test_nothing_is_found_outside_the_limits_of_the_description(
-    method: str, f0_hz: float, make_pulses: Callable[..., np.ndarray]
+    method: str, f0_hz: float, make_pulses: MakePulses
 ) -> None:
     """ESPnet's limits, 40 and 800 Hz, would find both."""
     assert "every 5 ms between 60 and 500 Hz" in describe_f0(method)
@@ -65,7 +66,7 @@ def test_nothing_is_found_outside_the_limits_of_the_description(
 
 
 def test_the_description_of_dio_is_what_is_called(
-    monkeypatch: pytest.MonkeyPatch, make_pulses: Callable[..., np.ndarray]
+    monkeypatch: pytest.MonkeyPatch, make_pulses: MakePulses
 ) -> None:
     given = {}
 
@@ -86,3 +87,98 @@ def test_refuses_an_unknown_method() -> None:
     for function in (lambda: f0_contour(np.zeros(8000), "yin"), lambda: describe_f0("yin")):
         with pytest.raises(ValueError, match="expected one of praat, dio, harvest"):
             function()
+
+
+F0 = np.array([0.0, 100.0, 120.0, 0.0])
+TARGET = np.array([0.0, 103.0, 0.0, 50.0])
+LONGER = np.array([0.0, 103.0, 0.0, 50.0, 0.0, 80.0])
+
+
+@pytest.mark.parametrize("pair", [(F0, LONGER), (LONGER, F0)])
+def test_unequal_lengths_frame_by_frame(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    cut = pair_frame_by_frame(*pair)
+    assert [len(f0_hz) for f0_hz in cut] == [4, 4]
+    # 0, 3, 120 and 50: (9 + 14400 + 2500) / 4.
+    assert f0_rmse_all_frames_hz(*cut) == pytest.approx(np.sqrt(16909.0 / 4.0))
+    padded = pair_frame_by_frame(*pair, end="longer")
+    assert [len(f0_hz) for f0_hz in padded] == [6, 6]
+    # Two more frames: 0 and 80 against what is unvoiced because it has ended.
+    assert f0_rmse_all_frames_hz(*padded) == pytest.approx(np.sqrt((16909.0 + 6400.0) / 6.0))
+
+
+def test_equal_lengths_are_left_as_they_are() -> None:
+    for end in ("shorter", "longer"):
+        assert np.array_equal(pair_frame_by_frame(F0, TARGET, end), (F0, TARGET))
+
+
+def test_errors_of_frames_voiced_in_both() -> None:
+    assert f0_rmse_voiced_hz(F0, TARGET) == pytest.approx(3.0)
+    pair = np.array([100.0, 104.0]), np.array([97.0, 100.0])
+    assert f0_rmse_voiced_hz(*pair) == pytest.approx(np.sqrt(12.5))
+    assert log_f0_rmse(F0, TARGET) == pytest.approx(np.log(1.03))
+    octave = log_f0_rmse(np.array([200.0, 50.0]), np.array([100.0, 100.0]))
+    assert octave == pytest.approx(np.log(2.0))
+
+
+def test_not_being_voiced_is_not_rewarded() -> None:
+    silent = np.zeros(4)
+    assert f0_rmse_voiced_hz(silent, TARGET) == pytest.approx(np.sqrt((103**2 + 50**2) / 2))
+    assert log_f0_rmse(silent, TARGET) == pytest.approx(np.log(500 / 60))
+    # A target without voice has no error of pitch.
+    assert f0_rmse_voiced_hz(F0, silent) is None
+    assert log_f0_rmse(F0, silent) is None
+
+
+@pytest.mark.parametrize("metric", [f0_rmse_all_frames_hz, f0_rmse_voiced_hz, log_f0_rmse])
+@pytest.mark.parametrize("sizes", [(3, 4), (0, 0)])
+def test_refuses_frames_that_are_not_in_pairs(metric: Callable, sizes: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="frames in pairs"):
+        metric(np.ones(sizes[0]), np.ones(sizes[1]))
+
+
+def contour(semitones: np.ndarray, base_hz: float = 100.0) -> F0Contour:
+    return F0Contour(0.005 * np.arange(len(semitones)), base_hz * 2 ** (semitones / 12))
+
+
+RISE = np.linspace(0.0, 6.0, 100)
+ARCH = 6 * np.sin(np.linspace(0.0, np.pi, 100))
+
+
+def test_pitch_range_and_length_do_not_matter() -> None:
+    stretched = contour(3 * np.interp(np.linspace(0, 99, 250), np.arange(100), ARCH), 220.0)
+    assert contour_correlation(contour(ARCH), stretched) == pytest.approx(1.0, abs=1e-3)
+    assert contour_correlation(contour(RISE), contour(-RISE)) == pytest.approx(-1.0, abs=1e-6)
+    # A line and a symmetric arch have nothing in common.
+    assert contour_correlation(contour(RISE), contour(ARCH)) == pytest.approx(0.0, abs=1e-2)
+
+
+def test_correlation_agrees_with_numpy_where_nothing_is_stretched() -> None:
+    """Waves slower than the smoothing; their ends alone differ."""
+    time = np.linspace(0.0, 1.0, 200)
+    one, other = np.sin(7 * time), np.cos(5 * time) + time
+    found = contour_correlation(contour(one), contour(other))
+    assert found == pytest.approx(np.corrcoef(one, other)[0, 1], abs=0.01)
+
+
+def test_errors_of_the_tracker_do_not_count() -> None:
+    wrong = contour(RISE).f0_hz.copy()
+    wrong[20:30] *= 2.5
+    wrong[50:53] *= 1.4
+    broken = F0Contour(0.005 * np.arange(100), wrong)
+    assert contour_correlation(broken, contour(RISE)) == pytest.approx(1.0, abs=1e-3)
+    assert np.corrcoef(np.log(wrong), RISE)[0, 1] < 0.7
+
+
+def test_silence_around_and_gaps_within_are_bridged() -> None:
+    f0_hz = contour(RISE).f0_hz.copy()
+    f0_hz[40:60] = 0.0
+    padded = np.pad(f0_hz, (30, 50))
+    gappy = F0Contour(0.005 * np.arange(len(padded)), padded)
+    assert contour_correlation(gappy, contour(RISE)) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("f0_hz", [[0.0] * 50, [120.0] * 50, [], [100.0, 400.0]])
+def test_what_has_no_shape_correlates_with_nothing(f0_hz: list[float]) -> None:
+    flat = F0Contour(0.005 * np.arange(len(f0_hz)), np.array(f0_hz))
+    assert contour_correlation(flat, contour(RISE)) == 0.0
+    assert contour_correlation(contour(RISE), flat) == 0.0

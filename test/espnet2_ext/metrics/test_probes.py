@@ -3,12 +3,58 @@
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.probes import NotMeasurable, linear_probe, ridge_correlation
+from espnet2_ext.metrics.probes import (
+    NotMeasurable,
+    held_out_splits,
+    linear_probe,
+    ridge_correlation,
+)
 
 SPEAKERS = [f"s{index // 12}" for index in range(120)]
 SENTENCES = [f"t{index % 6}" for index in range(120)]
 EMOTIONS = [["sad", "happy"][index // 6 % 2] for index in range(120)]
 NOISE = np.random.default_rng(0).normal(size=(120, 6))
+LABELS = np.tile([0, 1], 21)
+SEVEN_SPEAKERS = np.repeat([f"s{number}" for number in range(7)], 6)
+THREE_SENTENCES = np.tile([f"t{number}" for number in range(3)], 14)
+
+
+@pytest.mark.parametrize("sentences", [None, THREE_SENTENCES])
+def test_every_utterance_is_tested_once_by_what_is_held_out(sentences) -> None:
+    splits = list(held_out_splits(LABELS, SEVEN_SPEAKERS, sentences))
+    assert len(splits) == (5 if sentences is None else 5 * 3)
+    assert np.array_equal(np.sum([test for _, test in splits], axis=0), np.ones(42))
+    for train, test in splits:
+        assert train.any() and not set(SEVEN_SPEAKERS[train]) & set(SEVEN_SPEAKERS[test])
+        if sentences is None:
+            assert np.array_equal(train, ~test)
+        else:
+            assert not set(sentences[train]) & set(sentences[test])
+
+
+def test_folds_are_balanced_in_labels_and_size() -> None:
+    # Ten speakers, five of each label and listed by label: any fold without one of the
+    # labels would be a poor test.
+    codes = np.repeat([0, 1], 5)
+    for _, test in held_out_splits(codes, np.arange(10).astype(str)):
+        assert sorted(codes[test].tolist()) == [0, 1]
+    groups = np.repeat(np.arange(7).astype(str), [8, 5, 4, 3, 2, 1, 1])
+    splits = held_out_splits(np.zeros(24, dtype=int), groups, max_folds=3)
+    assert sorted(int(test.sum()) for _, test in splits) == [8, 8, 8]
+
+
+def test_the_seed_decides_the_folds() -> None:
+    def masks(seed: int) -> list[list[bool]]:
+        return [test.tolist() for _, test in held_out_splits(LABELS, SEVEN_SPEAKERS, seed=seed)]
+
+    assert masks(1) == masks(1)
+    assert masks(1) != masks(2)
+
+
+def test_splits_need_two_groups() -> None:
+    for groups in ((["s"] * 42,), (SEVEN_SPEAKERS, ["t"] * 42)):
+        with pytest.raises(NotMeasurable, match="at least two of them, got 1"):
+            list(held_out_splits(LABELS, *groups))
 
 
 def one_hot(names: list[str]) -> np.ndarray:
@@ -32,63 +78,56 @@ def test_noise_is_near_chance() -> None:
     assert score.low < score.accuracy < score.high
 
 
-def test_nothing_is_read_through_the_speaker() -> None:
+def test_nothing_is_read_through_what_is_held_out() -> None:
     # Each speaker has one emotion: who knows the speaker knows the emotion, but not that
-    # of a speaker held out.
-    of_speaker = [["sad", "happy"][int(name[1:]) % 2] for name in SPEAKERS]
-    vectors = 20 * one_hot(SPEAKERS) + 0.01 * NOISE[:, :1]
-    assert linear_probe(vectors, of_speaker, SENTENCES).accuracy == 1.0
-    assert linear_probe(vectors, of_speaker, SPEAKERS).accuracy < 0.6
-
-
-def test_nothing_is_read_through_the_sentence_where_it_is_held_out_too() -> None:
-    of_sentence = [["sad", "happy"][int(name[1:]) % 2] for name in SENTENCES]
-    vectors = 20 * one_hot(SENTENCES) + 0.01 * NOISE[:, :1]
-    assert linear_probe(vectors, of_sentence, SPEAKERS).accuracy == 1.0
-    assert linear_probe(vectors, of_sentence, SPEAKERS, SENTENCES).accuracy < 0.6
+    # of a speaker held out. Likewise sentences.
+    for names, held_out in ((SPEAKERS, (SPEAKERS,)), (SENTENCES, (SPEAKERS, SENTENCES))):
+        emotion_of = [["sad", "happy"][int(name[1:]) % 2] for name in names]
+        vectors = 20 * one_hot(names) + 0.01 * NOISE[:, :1]
+        others = SENTENCES if names is SPEAKERS else SPEAKERS
+        assert linear_probe(vectors, emotion_of, others).accuracy == 1.0
+        assert linear_probe(vectors, emotion_of, *held_out).accuracy < 0.6
 
 
 def test_accuracy_is_the_mean_over_classes() -> None:
     # One direction that says "sad" of all, in 9 of 10 utterances rightly: half of two classes.
     labels = ["happy" if index % 10 == 0 else "sad" for index in range(100)]
     groups = [str(index // 10) for index in range(100)]
-    score = linear_probe(np.zeros((100, 2)), labels, groups)
-    assert score.accuracy == pytest.approx(0.5)
+    assert linear_probe(np.zeros((100, 2)), labels, groups).accuracy == pytest.approx(0.5)
 
 
 def test_same_seed_same_score() -> None:
-    scores = [linear_probe(NOISE, EMOTIONS, SPEAKERS, seed=seed) for seed in (3, 3)]
-    assert scores[0] == scores[1]
-    found = [ridge_correlation(NOISE, NOISE.sum(axis=1), SPEAKERS, seed=seed) for seed in (3, 3)]
-    assert found[0] == found[1]
+    for probe, values in ((linear_probe, EMOTIONS), (ridge_correlation, NOISE.sum(axis=1))):
+        assert probe(NOISE, values, SPEAKERS, seed=3) == probe(NOISE, values, SPEAKERS, seed=3)
 
 
 def test_labels_that_training_lacks_are_left_out_and_counted() -> None:
     # "rare" has one speaker: whoever is trained without that speaker cannot know it.
-    labels = ["rare" if name == "s0" and index < 4 else EMOTIONS[index]
-              for index, name in enumerate(SPEAKERS)]  # fmt: skip
+    labels = ["rare"] * 4 + EMOTIONS[4:]
     score = linear_probe(NOISE, labels, SPEAKERS)
     assert (score.n, score.left_out, score.classes) == (116, 4, 2)
 
 
-def test_too_little_to_probe() -> None:
-    with pytest.raises(NotMeasurable, match="at least two classes, got 1"):
-        linear_probe(NOISE, ["sad"] * 120, SPEAKERS)
-    with pytest.raises(NotMeasurable, match="at least two classes, got 0"):
-        linear_probe(NOISE[:0], [], [])
-    with pytest.raises(NotMeasurable, match="at least two of them, got 1"):
-        linear_probe(NOISE, EMOTIONS, ["s"] * 120)
-    with pytest.raises(NotMeasurable, match="fewer than two labels are on both sides"):
-        linear_probe(NOISE, SPEAKERS, SPEAKERS)
+@pytest.mark.parametrize(
+    ("vectors", "labels", "groups", "message"),
+    [
+        (NOISE, ["sad"] * 120, SPEAKERS, "at least two classes, got 1"),
+        (NOISE[:0], [], [], "at least two classes, got 0"),
+        (NOISE, EMOTIONS, ["s"] * 120, "at least two of them, got 1"),
+        (NOISE, SPEAKERS, SPEAKERS, "fewer than two labels are on both sides"),
+    ],
+)
+def test_too_little_to_probe(vectors, labels, groups, message: str) -> None:
+    with pytest.raises(NotMeasurable, match=message):
+        linear_probe(vectors, labels, groups)
 
 
 @pytest.mark.parametrize("probe", [linear_probe, ridge_correlation])
 def test_vectors_must_be_finite_and_fit(probe) -> None:
     values = EMOTIONS if probe is linear_probe else NOISE[:, 0]
-    with pytest.raises(ValueError, match="need one label and group each"):
-        probe(NOISE[:5], values, SPEAKERS)
-    with pytest.raises(ValueError, match="need one label and group each"):
-        probe(NOISE, values, SPEAKERS, SENTENCES[:5])
+    for arguments in ((NOISE[:5], values, SPEAKERS), (NOISE, values, SPEAKERS, SENTENCES[:5])):
+        with pytest.raises(ValueError, match="need one label and group each"):
+            probe(*arguments)
     spoilt = NOISE.copy()
     spoilt[7, 2] = np.nan
     with pytest.raises(ValueError, match="a vector holds values that are not finite") as caught:
@@ -122,16 +161,17 @@ def test_vectors_that_say_nothing_have_no_correlation() -> None:
     assert abs(ridge_correlation(NOISE, pitch, voices).pearson_r) < 0.3
 
 
-def test_correlation_that_cannot_be_measured() -> None:
-    with pytest.raises(NotMeasurable, match="a target that varies"):
-        ridge_correlation(NOISE, np.ones(120), SPEAKERS)
-    with pytest.raises(NotMeasurable, match="a target that varies"):
-        ridge_correlation(NOISE[:0], [], [])
-    with pytest.raises(NotMeasurable, match="at least two of them, got 1"):
-        ridge_correlation(NOISE, NOISE[:, 0], ["s"] * 120)
-    with pytest.raises(NotMeasurable, match="no fold has utterances to train on"):
-        ridge_correlation(NOISE[:2], [0.0, 1.0], ["a", "b"])
-    target = NOISE[:, 0].copy()
-    target[3] = np.inf
+@pytest.mark.parametrize(
+    ("vectors", "target", "groups", "message"),
+    [
+        (NOISE, np.ones(120), SPEAKERS, "a target that varies"),
+        (NOISE[:0], [], [], "a target that varies"),
+        (NOISE, NOISE[:, 0], ["s"] * 120, "at least two of them, got 1"),
+        (NOISE[:2], [0.0, 1.0], ["a", "b"], "no fold has utterances to train on"),
+    ],
+)
+def test_correlation_that_cannot_be_measured(vectors, target, groups, message: str) -> None:
+    with pytest.raises(NotMeasurable, match=message):
+        ridge_correlation(vectors, target, groups)
     with pytest.raises(ValueError, match="a target of a correlation is not finite"):
-        ridge_correlation(NOISE, target, SPEAKERS)
+        ridge_correlation(NOISE, np.full(120, np.inf), SPEAKERS)

@@ -1,19 +1,260 @@
-"""MCD by hand, and against other programs."""
+"""MCD against other programs and by hand, and everything else that is compared by frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from scipy.optimize import minimize
 
+from espnet2_ext.metrics import spectrum as module
+from espnet2_ext.metrics.pitch import f0_contour
 from espnet2_ext.metrics.spectrum import (
     TRACKS,
     CepstralTrack,
+    Tracks,
     aligned_frames,
+    analyse_mel_cepstra,
+    compare_tracks,
+    dynamic_time_warping,
+    espnet_track,
     mel_cepstral_distortion,
+    mel_cepstrum,
+    paper_track,
+    score_resynthesis,
+    score_resynthesis_files,
+    spectral_errors,
+    sprocket_track,
     track_distortion_db,
+    warped_frequencies,
 )
 
 MakePulses = Callable[..., np.ndarray]
+NUM_BINS = 513
+
+
+def test_finds_the_coefficients_a_spectrum_was_made_of() -> None:
+    """Of ln |X| = sum of c[m] cos(m w'), by the formula of the all-pass and no recursion."""
+    alpha = 0.41
+    truth = np.array([[1.0, -0.5, 0.25, 0.0, 0.1], [-3.0, 0.2, 0.0, 0.7, -0.3]])
+    unit = np.exp(-1j * np.linspace(0.0, np.pi, NUM_BINS))
+    warped = -np.angle((unit - alpha) / (1.0 - alpha * unit))
+    log_magnitude = truth @ np.cos(np.outer(np.arange(5), warped))
+    found = mel_cepstrum(np.exp(2.0 * log_magnitude), 6, alpha)
+    assert found[:, :5] == pytest.approx(truth, abs=1.0e-9)
+    assert found[:, 5:] == pytest.approx(0.0, abs=1.0e-9)
+
+
+def test_mel_cepstrum_agrees_with_pysptk() -> None:
+    """The numbers are sp2mc(power, 4, 0.41) of pysptk 1.0.1."""
+    bins = np.linspace(0.0, np.pi, NUM_BINS)
+    power = 1.5 + np.cos(bins) + 0.4 * np.cos(3.0 * bins)
+    expected = [0.264238331, 0.340392518, -0.12337771, 0.112619622, -0.124765544]
+    assert mel_cepstrum(power[None], 4, 0.41)[0] == pytest.approx(expected, abs=1.0e-8)
+
+
+def test_without_warping_it_is_the_cepstrum() -> None:
+    power = np.exp(2.0 * (0.5 + 0.3 * np.cos(2.0 * np.linspace(0.0, np.pi, NUM_BINS))))
+    assert mel_cepstrum(power[None], 3, 0.0)[0] == pytest.approx([0.5, 0.0, 0.3, 0.0], abs=1e-12)
+    warped = warped_frequencies(5, 0.41)
+    assert warped[[0, -1]] == pytest.approx([0.0, np.pi])
+    # Half the band: tan(w'/2) = (1 + alpha) / (1 - alpha) x tan(pi/4).
+    assert warped[2] == pytest.approx(2.0 * np.arctan(1.41 / 0.59))
+    assert (np.diff(warped) > 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("power", "message"),
+    [
+        (np.ones(5), "power spectra of shape"),
+        (np.ones((2, 1)), "power spectra of shape"),
+        *((np.array([[1.0, x, 1.0]]), "power above 0") for x in (0.0, -1.0, np.nan, np.inf)),
+    ],
+)
+def test_mel_cepstrum_refuses(power: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mel_cepstrum(power, 2, 0.41)
+
+
+def make_frames() -> np.ndarray:
+    """Return two windowed frames of 64 samples: two tones, and noise by a formula."""
+    samples = np.arange(64)
+    tones = 1000.0 * np.sin(0.3 * samples) + 200.0 * np.cos(1.1 * samples)
+    noise = 500.0 * np.sin(samples**2 + 1.0)
+    return np.stack([tones, noise]) * np.hamming(64)
+
+
+def objective(cepstrum: np.ndarray, frame: np.ndarray, alpha: float) -> float:
+    """Return the criterion on the whole circle, by the formula of the all-pass."""
+    unit = np.exp(-2j * np.pi * np.arange(64) / 64)
+    allpass = (unit - alpha) / (1.0 - alpha * unit)
+    log_power = 2.0 * np.real(np.polyval(cepstrum[::-1], allpass))
+    periodogram = np.abs(np.fft.fft(frame)) ** 2 + 1.0e-6
+    return float(np.mean(periodogram * np.exp(-log_power) + log_power))
+
+
+def test_analysis_finds_the_minimum() -> None:
+    frames = make_frames()
+    for frame, found in zip(frames, analyse_mel_cepstra(frames, 4, 0.42), strict=True):
+        best = minimize(objective, found, args=(frame, 0.42), method="BFGS")
+        # It stops when the power of the residual changes by less than 0.1 %.
+        assert objective(found, frame, 0.42) - best.fun < 1.0e-5
+        worse = objective(found + 0.05, frame, 0.42)
+        assert worse > objective(found, frame, 0.42) + 1.0e-3
+
+
+def test_analysis_agrees_with_pysptk() -> None:
+    """The numbers are mcep(frame, 4, 0.42, eps=1e-6, etype=1) of pysptk 1.0.1."""
+    expected = [
+        [7.090061802, 3.224339792, -1.597334033, 0.215065098, 0.233059573],
+        [7.528255406, 0.140327805, -0.194706073, 0.042683836, 0.078931672],
+    ]
+    # They differ in the quefrencies beyond half a frame, which SPTK cuts off.
+    found = analyse_mel_cepstra(make_frames(), 4, 0.42)
+    assert found == pytest.approx(np.array(expected), abs=1.0e-6)
+    # A frame that is done stops, while others go on.
+    alone = np.vstack([analyse_mel_cepstra(frame[None], 4, 0.42) for frame in make_frames()])
+    assert found == pytest.approx(alone, abs=1.0e-12)
+    silence = analyse_mel_cepstra(np.zeros((1, 64)), 4, 0.42)[0]
+    assert silence == pytest.approx([0.5 * np.log(1.0e-6), 0.0, 0.0, 0.0, 0.0], abs=1.0e-6)
+
+
+def test_louder_changes_the_first_coefficient_only() -> None:
+    power = np.random.default_rng(0).uniform(0.5, 2.0, (1, NUM_BINS))
+    change = mel_cepstrum(100.0 * power, 4, 0.41) - mel_cepstrum(power, 4, 0.41)
+    assert change[0] == pytest.approx([np.log(10.0), 0.0, 0.0, 0.0, 0.0], abs=1.0e-9)
+    frames = make_frames()
+    change = analyse_mel_cepstra(10.0 * frames, 4, 0.42) - analyse_mel_cepstra(frames, 4, 0.42)
+    assert change[:, 0] == pytest.approx(np.log(10.0), abs=1.0e-6)
+    assert change[:, 1:] == pytest.approx(0.0, abs=1.0e-6)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        *((np.ones(shape), "frames of shape") for shape in (64, (0, 64), (2, 63))),
+        (np.full((1, 64), np.nan), "not finite"),
+    ],
+)
+def test_analysis_refuses(frames: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        analyse_mel_cepstra(frames, 4, 0.42)
+
+
+def test_paper_has_24_coefficients_and_f0_every_5_ms(make_pulses: MakePulses) -> None:
+    wave = make_pulses(150.0, 0.5)
+    track = paper_track(wave)
+    assert track.cepstra.shape == (101, 24)
+    assert np.median(track.f0_hz) == pytest.approx(150.0, rel=0.01)
+    assert len(track.is_speech) == len(track.f0_hz) == 101
+    known = paper_track(wave, f0_contour(wave, "dio"))
+    assert all(map(np.array_equal, vars(known).values(), vars(track).values()))
+
+
+def test_pauses_are_no_speech(make_pulses: MakePulses) -> None:
+    """A quarter as loud as the rest (-12 dB) is speech for all, a twentieth (-26 dB) is not."""
+    parts = [make_pulses(150.0, 0.5, amplitude) for amplitude in (0.5, 0.5, 0.125, 0.025)]
+    # The mean power is 2.6 dB under that of the loud half: -9.6 and -23.4 dB.
+    for track in (paper_track(np.concatenate(parts)), sprocket_track(np.concatenate(parts))):
+        assert track.is_speech[20:280].all()
+        assert not track.is_speech[320:390].any()
+        assert len(track.is_speech) == 401
+    # -20 dB, of a mean that is 1.2 dB under the louder part: -18.8 dB.
+    wave = np.concatenate([make_pulses(150.0, 0.9), make_pulses(150.0, 0.3, 0.05)])
+    assert paper_track(wave).is_speech[200:230].all()
+    assert not sprocket_track(wave).is_speech[200:230].any()
+
+
+def test_sprocket_has_differences_beside_the_coefficients(make_pulses: MakePulses) -> None:
+    cepstra = sprocket_track(
+        np.concatenate([make_pulses(150.0, 0.2), make_pulses(190.0, 0.2)])
+    ).cepstra
+    assert cepstra.shape == (81, 48)
+    static, delta = cepstra[:, :24], cepstra[:, 24:]
+    assert delta[1:] == pytest.approx(static[1:] - static[:-1], abs=1.0e-5)
+    assert delta[0] == pytest.approx(static[1] - static[0], abs=1.0e-5)
+
+
+def test_espnet_has_c0_and_whole_windows_only(make_pulses: MakePulses) -> None:
+    wave = make_pulses(150.0, 0.5)
+    track = espnet_track(wave)
+    assert track.cepstra.shape == ((8000 - 1024) // 256 + 1, 24)
+    assert track.is_speech.all() and track.f0_hz is None
+    louder = espnet_track(2.0 * wave).cepstra - track.cepstra
+    assert louder[:, 0] == pytest.approx(np.log(2.0), abs=1.0e-4)
+    assert louder[:, 1:] == pytest.approx(0.0, abs=1.0e-4)
+
+
+@pytest.mark.parametrize("definition", TRACKS)
+def test_silence_and_very_short_sounds_have_a_track(definition: str) -> None:
+    for wave in (np.zeros(8000), np.full(500, 0.1)):
+        track = TRACKS[definition](wave)
+        assert np.isfinite(track.cepstra).all()
+        assert track.is_speech.any()
+        assert track.f0_hz is None or (track.f0_hz == 0.0).all()
+    with pytest.raises(ValueError, match="empty waveform"):
+        TRACKS[definition](np.zeros(0))
+
+
+def all_paths(rows: int, columns: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield every path to the last cell of a table, one step at a time."""
+    if (rows, columns) == (1, 1):
+        yield [(0, 0)]
+    for back in ((1, 1), (1, 0), (0, 1)):
+        if rows > back[0] and columns > back[1]:
+            for path in all_paths(rows - back[0], columns - back[1]):
+                yield [*path, (rows - 1, columns - 1)]
+
+
+def total(costs: np.ndarray, path: np.ndarray) -> float:
+    return float(costs[path[:, 0], path[:, 1]].sum())
+
+
+@pytest.mark.parametrize(("rows", "columns"), [*product([1, 2, 4], [1, 3, 5])])
+def test_no_path_is_cheaper(rows: int, columns: int) -> None:
+    every = [np.array(path) for path in all_paths(rows, columns)]
+    for seed in range(5):
+        costs = np.random.default_rng(seed).uniform(size=(rows, columns))
+        path = dynamic_time_warping(costs)
+        assert path.tolist() in [one.tolist() for one in every]
+        assert total(costs, path) == pytest.approx(min(total(costs, one) for one in every))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(37, 61), (61, 37), (50, 50)])
+def test_long_sequences_have_the_least_sum_too(rows: int, columns: int) -> None:
+    costs = np.random.default_rng(3).uniform(size=(rows, columns))
+    path = dynamic_time_warping(costs)
+    assert path[0].tolist() == [0, 0] and path[-1].tolist() == [rows - 1, columns - 1]
+    assert {tuple(step) for step in np.diff(path, axis=0)} <= {(1, 1), (1, 0), (0, 1)}
+    least = np.full((rows + 1, columns + 1), np.inf)
+    least[0, 0] = 0.0
+    for row, column in np.ndindex(costs.shape):
+        before = least[row, column], least[row, column + 1], least[row + 1, column]
+        least[row + 1, column + 1] = costs[row, column] + min(before)
+    assert total(costs, path) == pytest.approx(least[-1, -1])
+
+
+def test_of_equal_paths_the_shortest_is_taken() -> None:
+    assert dynamic_time_warping(np.zeros((3, 3))).tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert dynamic_time_warping(np.zeros((3, 2))).tolist() == [[0, 0], [1, 0], [2, 1]]
+    # Slower speech repeats frames.
+    first, second = np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 2.0, 2.0, 3.0, 3.0])
+    path = dynamic_time_warping(np.abs(first[:, None] - second))
+    assert path.tolist() == [[0, 0], [0, 1], [1, 2], [1, 3], [2, 4], [2, 5]]
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [
+        *((np.zeros(shape), "costs of shape") for shape in (3, (0, 3), (3, 0))),
+        *((np.array([[0.0, value]]), "not finite") for value in (np.nan, np.inf)),
+    ],
+)
+def test_warping_refuses(costs: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dynamic_time_warping(costs)
 
 
 def track_of(*frames: list[float], silent: tuple[int, ...] = ()) -> CepstralTrack:
@@ -21,30 +262,27 @@ def track_of(*frames: list[float], silent: tuple[int, ...] = ()) -> CepstralTrac
     return CepstralTrack(np.array(frames, dtype=np.float32), is_speech)
 
 
-def test_is_the_equation_of_the_paper() -> None:
+def test_distortion_is_the_equation_of_the_paper() -> None:
     """10 / ln 10 x sqrt(2 x (9 + 16)), and no distance in the second frame: half of it."""
     track, target = track_of([3.0, 4.0], [1.0, 1.0]), track_of([0.0, 0.0], [1.0, 1.0])
-    path = np.array([[0, 0], [1, 1]])
     one_frame_db = 10.0 / np.log(10.0) * np.sqrt(50.0)
     assert one_frame_db == pytest.approx(30.7093, abs=1.0e-4)
+    path = np.array([[0, 0], [1, 1]])
     assert track_distortion_db(track, target, path) == pytest.approx(one_frame_db / 2.0)
 
 
-def test_warping_repeats_frames_and_leaves_silence_out() -> None:
+def test_alignments() -> None:
     track = track_of([0.0], [9.0], [5.0], silent=(1,))
     target = track_of([7.0], [0.0], [0.0], [5.0], silent=(0,))
-    path = aligned_frames(track, target)
-    assert path.tolist() == [[0, 1], [0, 2], [2, 3]]
-    assert track_distortion_db(track, target, path) == 0.0
-
-
-def test_truncated_goes_frame_by_frame_with_silence() -> None:
-    track = track_of([0.0], [9.0], [5.0], silent=(1,))
-    target = track_of([0.0], [0.0])
-    path = aligned_frames(track, target, "truncated")
-    assert path.tolist() == [[0, 0], [1, 1]]
-    expected = 10.0 / np.log(10.0) * np.sqrt(2.0) * 9.0 / 2.0
-    assert track_distortion_db(track, target, path) == pytest.approx(expected)
+    # Warping repeats frames and leaves silence out.
+    assert aligned_frames(track, target).tolist() == [[0, 1], [0, 2], [2, 3]]
+    # Frame by frame silence stays.
+    truncated = aligned_frames(track, track_of([0.0], [0.0]), "truncated")
+    assert truncated.tolist() == [[0, 0], [1, 1]]
+    with pytest.raises(ValueError, match="expected one of dtw, truncated"):
+        aligned_frames(track, target, "linear")
+    with pytest.raises(ValueError, match="expected one of paper, espnet, sprocket"):
+        mel_cepstral_distortion(np.ones(2000), np.ones(2000), "versa")
 
 
 def gliding_sound(num_samples: int, f0_hz: float, formant_hz: float) -> np.ndarray:
@@ -99,8 +337,99 @@ def test_loudness_counts_for_espnet_only(make_pulses: MakePulses) -> None:
         assert mel_cepstral_distortion(wave, 2 * wave, definition) < 0.05
 
 
-def test_refuses_names_it_does_not_know() -> None:
-    with pytest.raises(ValueError, match="expected one of paper, espnet, sprocket"):
-        mel_cepstral_distortion(np.ones(2000), np.ones(2000), "versa")
-    with pytest.raises(ValueError, match="expected one of dtw, truncated"):
-        mel_cepstral_distortion(np.ones(2000), np.ones(2000), alignment="linear")
+ONE_DB = np.log(10.0) / 10.0 / np.sqrt(2.0)
+"""Difference of a coefficient that makes 1 dB."""
+
+
+def tracks_of(paper: list[float], f0_hz: list[float], espnet: list[float]) -> Tracks:
+    """Return tracks of one coefficient; frames at 9.0 are silent."""
+
+    def track(values: list[float], f0: np.ndarray | None) -> CepstralTrack:
+        column = np.array(values)
+        return CepstralTrack(ONE_DB * column[:, None], column != 9.0, f0)
+
+    return {"paper": track(paper, np.array(f0_hz)), "espnet": track(espnet, None)}
+
+
+def test_spectral_errors_by_hand() -> None:
+    tracks = tracks_of([0.0, 6.0], [100.0, 0.0], [1.0])
+    target = tracks_of([9.0, 1.0, 1.0, 6.0], [0.0, 110.0, 120.0, 90.0], [4.0, 4.0])
+    assert spectral_errors((tracks, target)) == pytest.approx(
+        {
+            # The path: 0-1, 0-2, 1-3; its distances are 1, 1 and 0 dB.
+            "mcd_db": 2.0 / 3.0,
+            "mcd_truncated_db": (9.0 + 5.0) / 2.0,
+            "mcd_espnet_db": 3.0,
+            # Frame by frame 100 and 0 stand against 0 and 110, then nothing against 120 and 90.
+            "f0_rmse_paper_hz": np.sqrt((100**2 + 110**2) / 2.0),
+            "f0_rmse_padded_hz": np.sqrt((100**2 + 110**2 + 120**2 + 90**2) / 4.0),
+            "num_frames_paper": 2,
+            "num_frames_padded": 4,
+            "f0_rmse_dtw_hz": np.sqrt((10**2 + 20**2 + 90**2) / 3.0),
+            "f0_rmse_voiced_hz": np.sqrt((10**2 + 20**2) / 2.0),
+            "log_f0_rmse": np.sqrt(np.mean(np.log([1.1, 1.2]) ** 2)),
+        }
+    )
+
+
+def test_processes_agree_and_keep_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tracks_of([1.0], [100.0], [1.0])
+    pairs = [(tracks_of([n + 1.0], [100.0 + n], [0.0]), target) for n in range(10, 20)]
+    alone = compare_tracks(pairs)
+    assert [errors["mcd_db"] for errors in alone] == pytest.approx(list(range(10, 20)))
+    monkeypatch.setattr(module, "PAIRS_PER_PROCESS", 1)
+    assert compare_tracks(pairs, num_workers=2) == alone
+
+
+def errors_of(*waves: np.ndarray) -> dict[str, float]:
+    first, second = ({"paper": paper_track(w), "espnet": espnet_track(w)} for w in waves)
+    return spectral_errors((first, second))
+
+
+def test_f0_errors_of_the_paper_and_of_warping(make_pulses: MakePulses) -> None:
+    def sound(silence_s: float, f0_hz: float = 150.0) -> np.ndarray:
+        return np.pad(make_pulses(f0_hz, 0.4), (0, int(16000 * silence_s)))
+
+    # Silence that both have is correct, and counts: the mean square goes with its length.
+    short, long = (errors_of(sound(length), sound(length, 200.0)) for length in (0.1, 0.4))
+    assert (short["num_frames_paper"], long["num_frames_paper"]) == (101, 161)
+    expected = np.sqrt(101.0 / 161.0) * short["f0_rmse_paper_hz"]
+    assert long["f0_rmse_paper_hz"] == pytest.approx(expected, rel=0.01)
+    # Along the path of MCD there is no silence.
+    assert long["f0_rmse_dtw_hz"] == pytest.approx(short["f0_rmse_dtw_hz"], rel=0.01)
+    # The same sound later is a large error frame by frame, and none after warping: 150 Hz
+    # against 0 in all frames but a few around the edge.
+    early = sound(0.4)
+    shifted = errors_of(early, np.roll(early, 6400))
+    assert shifted["num_frames_paper"] == shifted["num_frames_padded"] == 161
+    assert shifted["f0_rmse_paper_hz"] == pytest.approx(150.0, rel=0.1)
+    assert shifted["f0_rmse_dtw_hz"] < 40.0
+    assert shifted["f0_rmse_voiced_hz"] < 5.0
+    # Padding compares the rest with silence, which it is: as many errors over more frames.
+    padded = errors_of(sound(0.0), early)
+    assert (padded["num_frames_paper"], padded["num_frames_padded"]) == (81, 161)
+    expected = np.sqrt(81.0 / 161.0) * padded["f0_rmse_paper_hz"]
+    assert padded["f0_rmse_padded_hz"] == pytest.approx(expected)
+
+
+def test_resynthesis_scores(make_pulses: MakePulses) -> None:
+    speech = make_pulses(150.0, 0.4)
+    same = score_resynthesis(np.append(speech, np.full(200, 0.3, np.float32)), speech)
+    assert (same.mcd_db, same.log_mel_error) == (0.0, 0.0)
+    noisy = speech + np.random.default_rng(0).normal(0, 0.1, len(speech)).astype(np.float32)
+    half = score_resynthesis(0.5 * noisy, noisy)
+    assert half.log_mel_error == pytest.approx(np.log(2.0), rel=1e-4)
+    assert half.mcd_db < 0.1  # c0 is not compared
+    other = make_pulses(200.0, 0.5)
+    expected = mel_cepstral_distortion(other[: len(speech)], speech, "paper", "dtw")
+    assert score_resynthesis(other, speech).mcd_db == expected
+
+
+def test_resynthesis_errors_name_the_file(tmp_path: Path, make_pulses: MakePulses) -> None:
+    made, true = str(tmp_path / "made.wav"), str(tmp_path / "true.wav")
+    soundfile.write(made, make_pulses(150.0, 0.4)[:-1], 16000)
+    soundfile.write(true, make_pulses(150.0, 0.4), 16000)
+    with pytest.raises(ValueError, match=r"made\.wav: resynthesis of 6399 samples, original of"):
+        score_resynthesis_files([(made, true)])
+    [score] = score_resynthesis_files([(true, true)])
+    assert score.log_mel_error == 0.0

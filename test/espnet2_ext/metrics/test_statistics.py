@@ -1,17 +1,197 @@
-"""Intervals over what values have in common."""
+"""Spread and paired tests over folds, and intervals over what values have in common."""
+
+import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.metrics import statistics
+from espnet2_ext.metrics.ser import macro_f1, unweighted_accuracy, weighted_accuracy
 from espnet2_ext.metrics.statistics import (
+    MAX_EXACT,
     Crossing,
+    bootstrap_score,
+    corrected_t_test,
     crossed_interval,
+    grouped_confusions,
+    mcnemar_test,
+    mean_and_std,
+    paired_bootstrap,
     read_speakers_and_sentences,
     resampled_sums,
+    sign_flip_test,
     speakers_and_sentences,
 )
+
+CLASSES = ("angry", "happy", "sad")
+
+
+def test_mean_and_sample_standard_deviation() -> None:
+    """Deviations -1, 0, 1: variance 2 / (3 - 1)."""
+    assert mean_and_std([0.5, 1.5, 2.5]) == (1.5, 1.0)
+    assert mean_and_std([0.7]) == (0.7, None)
+
+
+@pytest.mark.parametrize("values", [[], [0.5, float("nan")]])
+def test_refuses_values_that_are_not_finite(values: list[float]) -> None:
+    for function in (mean_and_std, sign_flip_test, lambda x: crossed_interval(x, x, x)):
+        with pytest.raises(ValueError, match="expected finite values"):
+            function(values)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p_value"),
+    [
+        # |±1 ±2 ±3| is 6 6 4 4 2 2 0 0; observed 1 + 2 + 3, 1 + 2 - 3 and 1 - 2 + 3.
+        ([1.0, 2.0, 3.0], 2 / 8),
+        ([1.0, 2.0, -3.0], 1.0),
+        ([1.0, -2.0, 3.0], 6 / 8),
+        ([-1.0, 2.0, -3.0], 6 / 8),
+        # No p below what so many differences allow.
+        ([0.3], 2 / 2),
+        ([0.3] * 5, 2 / 2**5),
+        # 0.1 + 0.2 is not 0.3 in floating point: all patterns tie with 0.
+        ([0.1, 0.2, -0.3], 1.0),
+        ([0.0, 0.0], 1.0),
+        # Zeros double every pattern and change nothing.
+        ([0.1, 0.2, 0.3, 0.0], 2 / 8),
+    ],
+)
+def test_sign_flips_by_hand(differences: list[float], p_value: float) -> None:
+    assert sign_flip_test(differences) == p_value
+
+
+def test_sign_flips_agree_with_scipy() -> None:
+    differences = np.random.default_rng(0).normal(0.3, 1.0, 10)
+    result = stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
+    assert sign_flip_test(differences) == pytest.approx(result.pvalue)
+    assert sign_flip_test(-differences) == pytest.approx(result.pvalue)
+
+
+def test_drawn_patterns_agree_with_all_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    differences = np.random.default_rng(1).normal(0.3, 1.0, 12)
+    exact = sign_flip_test(differences)
+    # A drawn p is never zero.
+    assert sign_flip_test([1.0] * (MAX_EXACT + 24), num_resamples=99) == 1 / 100
+    monkeypatch.setattr(statistics, "MAX_EXACT", 11)
+    drawn = sign_flip_test(differences)
+    assert drawn != exact
+    # Standard deviation of a share of 20000 draws is at most 0.0036.
+    assert drawn == pytest.approx(exact, abs=0.015)
+    assert sign_flip_test(differences) == drawn
+    assert sign_flip_test(differences, seed=1) != drawn
+
+
+def test_corrected_t_by_hand() -> None:
+    """Mean 2, variance 1, n 3: t = 2 / sqrt((1/3 + 1/3) * 1) = sqrt(6).
+
+    With 2 degrees of freedom P(|T| > t) = 1 - t / sqrt(t^2 + 2) = 1 - sqrt(6 / 8).
+    """
+    t, p_value = corrected_t_test([1.0, 2.0, 3.0], 1 / 3)
+    assert (t, p_value) == pytest.approx((math.sqrt(6), 1 - math.sqrt(6 / 8)))
+    assert corrected_t_test([-1.0, -2.0, -3.0], 1 / 3) == pytest.approx((-t, p_value))
+    # Equal differences leave no doubt.
+    assert corrected_t_test([0.1] * 3, 0.25) == (math.inf, 0.0)
+    assert corrected_t_test([-0.1] * 3, 0.25) == (-math.inf, 0.0)
+    assert corrected_t_test([0.0] * 3, 0.25) == (0.0, 1.0)
+
+
+def test_without_overlap_it_is_the_paired_t_test() -> None:
+    differences = np.random.default_rng(2).normal(0.5, 1.0, 15)
+    expected = stats.ttest_1samp(differences, 0.0)
+    t, p_value = corrected_t_test(differences, 1.0e-12)
+    assert (t, p_value) == pytest.approx((expected.statistic, expected.pvalue))
+    assert corrected_t_test(differences, 1 / 3)[1] > p_value
+
+
+@pytest.mark.parametrize(
+    ("differences", "ratio", "message"),
+    [
+        *(([1.0, 2.0], ratio, "must be above 0") for ratio in (0.0, -1.0, math.nan, math.inf)),
+        ([1.0], 0.25, "needs two folds or seeds"),
+        ([1.0, math.inf], 0.25, "expected finite"),
+    ],
+)
+def test_t_test_refuses(differences: list[float], ratio: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        corrected_t_test(differences, ratio)
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "p_value"),
+    [
+        (4, 1, 12 / 32),  # 2 * (C(5,0) + C(5,1)) / 2^5
+        (3, 0, 2 / 8),
+        (2, 2, 1.0),
+        (0, 0, 1.0),
+        (1, 2, 1.0),
+        (10, 25, stats.binomtest(10, 35).pvalue),
+        (700, 640, stats.binomtest(700, 1340).pvalue),
+    ],
+)
+def test_mcnemar(only_a: int, only_b: int, p_value: float) -> None:
+    for both in (0, 3, 90):
+        a = [True] * only_a + [False] * only_b + [True] * both
+        b = [False] * only_a + [True] * only_b + [True] * both
+        if a:
+            assert mcnemar_test(a, b) == mcnemar_test(b, a) == pytest.approx(p_value)
+
+
+@pytest.mark.parametrize(("a", "b"), [([], []), ([True], [True, False])])
+def test_mcnemar_needs_pairs(a: list[bool], b: list[bool]) -> None:
+    with pytest.raises(ValueError, match="test both on the same utterances"):
+        mcnemar_test(a, b)
+
+
+def test_who_says_what(tmp_path) -> None:
+    names = ["u1", "u2", "u3", "u1"]
+    utt2spk = {"u1": "a", "u2": "a", "u3": "b"}
+    texts = {"u1": "One two", "u2": "three", "u3": "one  two"}
+    found = speakers_and_sentences(names, utt2spk, texts)
+    assert found.rows == ["a", "a", "b", "a"]
+    assert found.columns == ["one two", "three", "one two", "one two"]
+    assert found.text().startswith("2 speakers and 2 sentences")
+    # Where neither is known, each utterance is one of its own.
+    unknown = read_speakers_and_sentences(tmp_path, ["u1", "u2", "u1"])
+    assert unknown.text() == "2 utterances"
+    values = [1.0, 2.0, 1.5]
+    assert unknown.interval(values) == crossed_interval(values, "aba", "aba")
+    for name, table in (("utt2spk", utt2spk), ("text", texts)):
+        write_table(tmp_path / name, table)
+    assert read_speakers_and_sentences(tmp_path, names) == found
+    with pytest.raises(ValueError, match="2 speakers, 1 sentences"):
+        Crossing(["a", "b"], ["x"])
+
+
+def test_words_alone_make_a_sentence() -> None:
+    texts = {"u1": "Oh, no!", "u2": "oh no", "u3": "[LAUGHTER]", "u4": ""}
+    found = speakers_and_sentences(["u1", "u2", "u3", "u4"], dict.fromkeys(texts, "a"), texts)
+    assert len(set(found.columns)) == 3
+    assert found.columns[0] == found.columns[1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "text"),
+    [
+        ("aabb", "xyxy", "2 speakers and 2 sentences"),
+        ("aaa", "xyz", "1 speaker (not drawn) and 3 sentences"),
+        ("abc", "xxx", "3 speakers and 1 sentence (not drawn)"),
+        ("aabb", "xyzw", "2 speakers and, within each, its own of 4 sentences"),
+        ("abcd", "xxyy", "2 sentences and, within each, its own of 4 speakers"),
+        ("ab", "xy", "2 speakers and, within each, its own of 2 sentences"),
+        (
+            "aabb",
+            "xyxz",
+            "2 speakers and 3 sentences (2 of which one speaker alone has, drawn within it)",
+        ),
+    ],
+)
+def test_what_is_drawn_in_words(rows: str, columns: str, text: str) -> None:
+    assert Crossing(rows, columns).text() == text
 
 
 def crossed(values: np.ndarray) -> tuple[list[float], list[int], list[int]]:
@@ -25,16 +205,20 @@ def test_is_the_quantile_of_resampled_means() -> None:
     given = crossed(np.array([[0.0], [1.0]]))
     assert crossed_interval(*given, confidence=0.9) == (0.0, 1.0)
     assert crossed_interval(*given, confidence=0.3) == (0.5, 0.5)
+    # Answers may be missing, also a whole draw: each of two heard another item.
+    assert crossed_interval([0.0, 1.0], "ab", "xy", confidence=0.9) == (0.0, 1.0)
+    # One speaker is not drawn; sentences alone are, as their values would be.
+    one = Crossing(["a"] * 3, ["x", "y", "z"]).interval([1.0, 2.0, 3.0])
+    assert one == crossed_interval([1.0, 2.0, 3.0], "xyz", "xyz")
+    assert Crossing("a", "x").interval([2.0]) == (2.0, 2.0)
 
 
 @pytest.mark.parametrize("of", ["listeners", "items"])
 def test_more_answers_of_the_same_do_not_narrow_it(of: str) -> None:
     """Ten listeners who each always say the same are ten opinions, however many items."""
     opinions = np.random.default_rng(0).normal(size=10)
-    one = crossed(opinions[:, None])
-    many = crossed(np.repeat(opinions[:, None], 50, axis=1))
-    if of == "items":
-        one, many = (crossed(np.array(g[0]).reshape(10, -1).T) for g in (one, many))
+    tables = opinions[:, None], np.repeat(opinions[:, None], 50, axis=1)
+    one, many = (crossed(table if of == "listeners" else table.T) for table in tables)
     low, high = crossed_interval(*one)
     margin = 1.96 * opinions.std() / np.sqrt(10)
     assert high - low == pytest.approx(2 * margin, rel=0.1)
@@ -51,11 +235,6 @@ def test_variances_of_listeners_and_items_add_up() -> None:
     assert high - low == pytest.approx(width, rel=0.08)
 
 
-def test_answers_may_be_missing_also_a_whole_draw() -> None:
-    """Each of two listeners heard another item: draws of one and the other hold nothing."""
-    assert crossed_interval([0.0, 1.0], "ab", "xy", confidence=0.9) == (0.0, 1.0)
-
-
 def test_names_do_not_matter_and_the_seed_does() -> None:
     values = [1.0, 2.0, 4.0, 8.0]
     first = crossed_interval(values, "aabb", "xyxy")
@@ -66,25 +245,16 @@ def test_names_do_not_matter_and_the_seed_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "listeners", "confidence", "message"),
+    ("values", "options", "message"),
     [
-        ([], "", 0.9, "finite values"),
-        ([float("nan")], "a", 0.9, "finite values"),
-        ([1.0], "ab", 0.9, "1 values, 2 rows, 2 columns, 1 weights"),
-        ([1.0], "a", 1.0, "confidence"),
+        ([1.0, 2.0], {}, "2 values, 1 rows, 1 columns, 2 weights"),
+        ([1.0], {"confidence": 1.0}, "confidence"),
+        *(([1.0], {"weights": [x]}, "weights must be finite") for x in (-1.0, 0.0, math.inf)),
     ],
 )
-def test_refuses(values: list[float], listeners: str, confidence: float, message: str) -> None:
+def test_crossed_interval_refuses(values: list[float], options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        crossed_interval(values, listeners, listeners, confidence=confidence)
-
-
-@pytest.mark.parametrize(
-    "weights", [[1.0, -1.0], [0.0, 0.0], [1.0, float("inf")]], ids=["negative", "none", "infinite"]
-)
-def test_refuses_weights(weights: list[float]) -> None:
-    with pytest.raises(ValueError, match="weights must be finite"):
-        crossed_interval([1.0, 2.0], "ab", "xy", weights=weights)
+        crossed_interval(values, "a", "x", **options)
 
 
 DESIGNS = {
@@ -134,7 +304,6 @@ def test_a_row_and_its_only_column_are_drawn_together_once() -> None:
     """Values that share nothing are independent, so that their interval is the usual one."""
     values = np.random.default_rng(0).normal(size=400)
     low, high = crossed_interval(values, range(400), range(400))
-    # 2000 resamples place the ends within a few percent of their width.
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.08)
     assert (low, high) == crossed_interval(values, range(400), ["same"] * 400)
 
@@ -148,8 +317,24 @@ def test_draws_in_parts_are_of_the_same_kind(monkeypatch: pytest.MonkeyPatch) ->
     assert parts == pytest.approx(whole, abs=0.03)
 
 
-def coverage(speakers: int, sentences: int, repeats: int, is_shared: bool) -> tuple[float, float]:
-    """Return how often the interval, and one over values, hold the true mean 0 of 500 tables."""
+@pytest.mark.parametrize(
+    ("speakers", "sentences", "repeats", "is_shared", "dependent", "independent"),
+    [
+        (5, 20, 1, True, 0.898, 0.434),
+        (10, 20, 1, True, 0.92, 0.428),
+        (4, 8, 3, False, 0.844, 0.426),
+        (10, 8, 3, False, 0.898, 0.476),
+    ],
+)
+def test_coverage_of_dependent_values(
+    speakers: int,
+    sentences: int,
+    repeats: int,
+    is_shared: bool,
+    dependent: float,
+    independent: float,
+) -> None:
+    """The table of the docstring of `crossed_interval`: shares of 500 that hold the mean 0."""
     generator, held = np.random.default_rng(0), np.zeros(2)
     shape = speakers, sentences, repeats
     speaker, sentence, _ = np.indices(shape)
@@ -164,78 +349,190 @@ def coverage(speakers: int, sentences: int, repeats: int, is_shared: bool) -> tu
         for place, given in enumerate([(rows, columns), (own, own)]):
             low, high = crossed_interval(values, *given, num_resamples=1000)
             held[place] += low <= 0.0 <= high
-    return tuple((held / 500).tolist())
+    assert tuple((held / 500).tolist()) == pytest.approx((dependent, independent), abs=0.01)
+
+
+def draw_predictions(
+    seed: int, length: int, accuracy: float, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels of unequal classes, and predictions right with this probability."""
+    generator = np.random.default_rng(seed)
+    if labels is None:
+        labels = generator.choice(CLASSES, length, p=[0.6, 0.3, 0.1])
+    wrong = [CLASSES[(CLASSES.index(label) + 1) % 3] for label in labels]
+    return labels, np.where(generator.random(length) < accuracy, labels, wrong)
+
+
+def test_groups_are_counted_apart_and_sorted() -> None:
+    labels, predicted = ["angry", "sad", "angry"], ["angry", "angry", "happy"]
+    counts = grouped_confusions(labels, predicted, CLASSES, ["b", "a", "b"])
+    np.testing.assert_array_equal(counts[0], [[0, 0, 0], [0, 0, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(counts[1], [[1, 1, 0], [0, 0, 0], [0, 0, 0]])
+    alone = grouped_confusions(labels, predicted, CLASSES)
+    assert alone.shape == (3, 3, 3)
+    np.testing.assert_array_equal(alone.sum(axis=0), counts.sum(axis=0))
 
 
 @pytest.mark.parametrize(
-    ("design", "dependent", "independent"),
+    ("labels", "predicted", "groups", "message"),
     [
-        ((5, 20, 1, True), 0.898, 0.434),
-        ((10, 20, 1, True), 0.92, 0.428),
-        ((4, 8, 3, False), 0.844, 0.426),
-        ((10, 8, 3, False), 0.898, 0.476),
+        ([], [], None, "and at least one"),
+        (["sad"], [], None, "for every prediction"),
+        (["sad"], ["sad"], ["a", "b"], "for every prediction"),
+        (["fear"], ["sad"], None, "emotion 'fear'"),
     ],
 )
-def test_coverage_of_dependent_values(
-    design: tuple[int, int, int, bool], dependent: float, independent: float
-) -> None:
-    """The table of the docstring of `crossed_interval`."""
-    assert coverage(*design) == pytest.approx((dependent, independent), abs=0.01)
+def test_grouping_refuses(labels: list, predicted: list, groups, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        grouped_confusions(labels, predicted, CLASSES, groups)
 
 
-def test_who_says_what(tmp_path) -> None:
-    utt2spk = {"u1": "a", "u2": "a", "u3": "b"}
-    texts = {"u1": "One two", "u2": "three", "u3": "one  two"}
-    found = speakers_and_sentences(["u1", "u2", "u3", "u1"], utt2spk, texts)
-    assert found.rows == ["a", "a", "b", "a"]
-    assert found.columns == ["one two", "three", "one two", "one two"]
-    assert found.text().startswith("2 speakers and 2 sentences")
-    for name, table in (("utt2spk", utt2spk), ("text", texts)):
-        write_table(tmp_path / name, table)
-    assert read_speakers_and_sentences(tmp_path, ["u1", "u2", "u3", "u1"]) == found
+def test_of_wa_over_utterances_is_the_interval_of_a_mean() -> None:
+    """0/1 values and their mean: the same interval but for the draw."""
+    labels, predicted = draw_predictions(0, 300, 0.7)
+    counts = grouped_confusions(labels, predicted, CLASSES)
+    found = bootstrap_score(counts, weighted_accuracy, num_resamples=8000)
+    right = labels == predicted
+    expected = crossed_interval(right, range(300), ["same"] * 300, num_resamples=8000)
+    assert found == pytest.approx(expected, abs=0.005)
 
 
-def test_who_says_what_where_it_is_not_known(tmp_path) -> None:
-    found = read_speakers_and_sentences(tmp_path, ["u1", "u2", "u1"])
-    assert found.text() == "2 utterances"
-    values = [1.0, 2.0, 1.5]
-    assert found.interval(values) == crossed_interval(values, "aba", "aba")
+@pytest.mark.parametrize("score", [unweighted_accuracy, macro_f1])
+@pytest.mark.parametrize("by_speaker", [False, True])
+def test_agrees_with_drawing_groups_one_by_one(score, by_speaker: bool) -> None:
+    labels, predicted = draw_predictions(1, 120, 0.6)
+    groups = [str(index % 12) for index in range(120)] if by_speaker else None
+    counts = grouped_confusions(labels, predicted, CLASSES, groups)
+    generator = np.random.default_rng(5)
+    naive = [
+        score(counts[generator.integers(0, len(counts), len(counts))].sum(axis=0))
+        for _ in range(4000)
+    ]
+    interval = bootstrap_score(counts, score, num_resamples=4000)
+    assert interval == pytest.approx(np.quantile(naive, [0.025, 0.975]), abs=0.012)
 
 
-def test_words_alone_make_a_sentence() -> None:
-    texts = {"u1": "Oh, no!", "u2": "oh no", "u3": "[LAUGHTER]", "u4": ""}
-    found = speakers_and_sentences(["u1", "u2", "u3", "u4"], dict.fromkeys(texts, "a"), texts)
-    assert len(set(found.columns)) == 3
-    assert found.columns[0] == found.columns[1]
+def test_covers_the_true_ua() -> None:
+    """UA is 0.7 by construction; of 300 intervals of 90 % about 270 hold it (deviation 5)."""
+    covered = 0
+    for seed in range(300):
+        counts = grouped_confusions(*draw_predictions(seed, 400, 0.7), CLASSES)
+        low, high = bootstrap_score(
+            counts, unweighted_accuracy, confidence=0.9, num_resamples=400, seed=seed
+        )
+        covered += low <= 0.7 <= high
+    assert 252 <= covered <= 288
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "text"),
-    [
-        ("aabb", "xyxy", "2 speakers and 2 sentences"),
-        ("aaa", "xyz", "1 speaker (not drawn) and 3 sentences"),
-        ("abc", "xxx", "3 speakers and 1 sentence (not drawn)"),
-        ("aabb", "xyzw", "2 speakers and, within each, its own of 4 sentences"),
-        ("abcd", "xxyy", "2 sentences and, within each, its own of 4 speakers"),
-        ("ab", "xy", "2 speakers and, within each, its own of 2 sentences"),
-        (
-            "aabb",
-            "xyxz",
-            "2 speakers and 3 sentences (2 of which one speaker alone has, drawn within it)",
-        ),
-    ],
-)
-def test_what_is_drawn_in_words(rows: str, columns: str, text: str) -> None:
-    assert Crossing(rows, columns).text() == text
+def test_copies_of_utterances_under_further_seeds_add_no_certainty() -> None:
+    """Three seeds that say the same are three lines of one utterance."""
+    labels, predicted = draw_predictions(2, 100, 0.7)
+    names = [str(index) for index in range(100)]
+    once = grouped_confusions(labels, predicted, CLASSES, names)
+    thrice = grouped_confusions(np.tile(labels, 3), np.tile(predicted, 3), CLASSES, names * 3)
+    expected = bootstrap_score(once, unweighted_accuracy)
+    assert bootstrap_score(thrice, unweighted_accuracy) == pytest.approx(expected)
+    careless = grouped_confusions(np.tile(labels, 3), np.tile(predicted, 3), CLASSES)
+    low, high = bootstrap_score(careless, unweighted_accuracy)
+    assert high - low < 0.7 * (expected[1] - expected[0])
 
 
-def test_one_speaker_is_not_drawn() -> None:
-    """Sentences alone are, as their values would be."""
-    one = Crossing(["a"] * 3, ["x", "y", "z"]).interval([1.0, 2.0, 3.0])
-    assert one == crossed_interval([1.0, 2.0, 3.0], "xyz", "xyz")
-    assert Crossing("a", "x").interval([2.0]) == (2.0, 2.0)
+def test_few_unlike_speakers_leave_more_doubt_than_many_utterances() -> None:
+    labels = ["angry", "happy"] * 100
+    speakers = [str(index // 50) for index in range(200)]
+    predicted = [label if int(speaker) < 2 else "sad" for label, speaker in zip(labels, speakers)]
+    by_utterance, by_speaker = (
+        bootstrap_score(grouped_confusions(labels, predicted, CLASSES, g), unweighted_accuracy)
+        for g in (None, speakers)
+    )
+    # Of four speakers two are right on all: the mean of four draws is 0 with 1/16.
+    assert by_speaker == (0.0, 1.0)
+    assert 0.4 < by_utterance[0] < 0.5 < by_utterance[1] < 0.6
 
 
-def test_a_crossing_of_different_lengths_is_refused() -> None:
-    with pytest.raises(ValueError, match="2 speakers, 1 sentences"):
-        Crossing(["a", "b"], ["x"])
+def test_order_does_not_matter_and_the_seed_does() -> None:
+    counts = grouped_confusions(*draw_predictions(3, 80, 0.6), CLASSES)
+    interval = bootstrap_score(counts, macro_f1)
+    assert bootstrap_score(counts[::-1], macro_f1) == interval
+    assert bootstrap_score(counts, macro_f1, seed=1) != interval
+    # All right leaves no doubt even where resamples miss a class.
+    counts = grouped_confusions(["angry", "sad"], ["angry", "sad"], CLASSES)
+    assert bootstrap_score(counts, unweighted_accuracy) == (1.0, 1.0)
+
+
+def test_a_difference_and_its_opposite() -> None:
+    labels, good = draw_predictions(5, 300, 0.8)
+    _, poor = draw_predictions(6, 300, 0.6, labels)
+    a, b = (grouped_confusions(labels, predicted, CLASSES) for predicted in (good, poor))
+    forth, back = (paired_bootstrap(*order, unweighted_accuracy) for order in ((a, b), (b, a)))
+    difference = unweighted_accuracy(a.sum(axis=0)) - unweighted_accuracy(b.sum(axis=0))
+    assert forth.difference == pytest.approx(difference)
+    assert forth.low < forth.difference < forth.high
+    assert forth.p_value < 0.01
+    assert (back.difference, back.p_value < 0.01) == (-forth.difference, True)
+    assert (back.low, back.high) == pytest.approx((-forth.high, -forth.low), abs=0.03)
+    same = paired_bootstrap(a, a, unweighted_accuracy)
+    assert (same.difference, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_pairing_sharpens_the_comparison() -> None:
+    """B is A with eight utterances spoilt: certain as a difference, lost in unpaired intervals."""
+    labels, a = draw_predictions(7, 300, 0.7)
+    b = a.copy()
+    b[np.flatnonzero((labels == a) & (labels == "angry"))[:8]] = "sad"
+    counts_a, counts_b = (grouped_confusions(labels, p, CLASSES) for p in (a, b))
+    assert 0.0 < paired_bootstrap(counts_a, counts_b, unweighted_accuracy).low
+    low_a, _ = bootstrap_score(counts_a, unweighted_accuracy)
+    _, high_b = bootstrap_score(counts_b, unweighted_accuracy)
+    assert low_a < high_b
+
+
+def test_p_is_uniform_or_careful_where_there_is_no_difference() -> None:
+    """Alike systems: p below 0.1 about every tenth time (20 of 200, deviation 4)."""
+    small = 0
+    for seed in range(200):
+        labels, first = draw_predictions(2 * seed, 200, 0.7)
+        _, second = draw_predictions(2 * seed + 1, 200, 0.7, labels)
+        counts = [grouped_confusions(labels, p, CLASSES) for p in (first, second)]
+        small += paired_bootstrap(*counts, weighted_accuracy, num_resamples=400).p_value < 0.1
+    assert 7 <= small <= 34
+
+
+def test_bootstrap_refuses() -> None:
+    a = grouped_confusions(["sad", "angry"], ["sad", "sad"], CLASSES)
+    b = grouped_confusions(["sad", "sad"], ["sad", "sad"], CLASSES)
+    for other in (b, a[:1]):
+        with pytest.raises(ValueError, match="same groups with the same reference"):
+            paired_bootstrap(a, other, weighted_accuracy)
+    for confidence in (0.0, 1.0):
+        with pytest.raises(ValueError, match="confidence"):
+            bootstrap_score(a, weighted_accuracy, confidence=confidence)
+        with pytest.raises(ValueError, match="confidence"):
+            paired_bootstrap(a, a, weighted_accuracy, confidence=confidence)
+    for counts in (np.zeros((0, 3, 3)), np.zeros((2, 3, 3))):
+        with pytest.raises(ValueError, match="groups of at least one prediction"):
+            bootstrap_score(counts, weighted_accuracy)
+
+
+def test_sentences_are_drawn_beside_speakers() -> None:
+    """Of two sentences everybody's first is recognised: draws hold 0, 1 or 2 of it."""
+    speakers, sentences, utterances = list("aabbccdd"), list("xyxyxyxy"), list("01234567")
+    emotions = ["sad"] * 8, ["sad", "angry"] * 4
+    counts = grouped_confusions(*emotions, CLASSES, utterances)
+    shared = Crossing(speakers, sentences)
+    interval = bootstrap_score(counts, weighted_accuracy, crossing=shared, confidence=0.9)
+    assert interval == (0.0, 1.0)
+    alone = grouped_confusions(*emotions, CLASSES, speakers)
+    assert bootstrap_score(alone, weighted_accuracy) == (0.5, 0.5)
+    right = grouped_confusions(emotions[0], emotions[0], CLASSES, utterances)
+    result = paired_bootstrap(right, counts, weighted_accuracy, crossing=shared, confidence=0.9)
+    assert (result.difference, result.low, result.high) == (0.5, 0.0, 1.0)
+    # In a quarter of the draws the two are alike.
+    assert result.p_value == pytest.approx(0.5, abs=0.05)
+
+
+def test_draws_that_hold_nothing_are_left_out() -> None:
+    """``a`` never says ``y`` nor ``b`` ``x``, ``c`` and ``z`` keep them from being each other's."""
+    counts = grouped_confusions(["sad"] * 5, ["sad"] * 5, CLASSES, list("01234"))
+    gaps = Crossing(list("abcca"), list("xyxyz"))
+    assert bootstrap_score(counts, weighted_accuracy, crossing=gaps) == (1.0, 1.0)

@@ -10,7 +10,7 @@ import soundfile
 
 from espnet2_ext.bin import report, score
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
-from espnet2_ext.metrics import style as style_measures
+from espnet2_ext.metrics import conversion as style_measures
 from espnet2_ext.metrics.style import Difference, StyleScore
 from espnet2_ext.report.records import PATH, read_records
 from espnet2_ext.report.render import render_results

@@ -1,5 +1,11 @@
+"""Speaker vectors: extracted, read from disk one by one, and drawn for a speaker."""
+
 import json
+import logging
+import pickle
 import shutil
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,12 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from espnet2_ext._compat import load_ark_scp
+from espnet2_ext._compat import load_ark_scp, write_ark_scp
 from espnet2_ext.bin import extract_speaker_vectors as bin_extract
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.tables import read_rejected, read_table, write_rejected
-from espnet2_ext.speaker import embeddings as extract
-from espnet2_ext.speaker.embeddings import extract_speaker_vectors
+from espnet2_ext.data.tables import read_rejected, read_table, write_rejected, write_table
+from espnet2_ext.speaker import embeddings
+from espnet2_ext.speaker.embeddings import (
+    SortedNames,
+    SpeakerVectorSampler,
+    VectorTable,
+    extract_speaker_vectors,
+)
 from espnet2_ext.speaker.encoder import build_speaker_encoder
 
 MakeData = Callable[..., Path]
@@ -20,6 +31,14 @@ MakeData = Callable[..., Path]
 
 def contents(data_dir: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in data_dir.iterdir() if p.name.startswith("spk_embed")}
+
+
+def remove(data_dir: Path) -> dict[str, bytes]:
+    """Remove the tables and return them."""
+    removed = contents(data_dir)
+    for name in removed:
+        (data_dir / name).unlink()
+    return removed
 
 
 def test_every_utterance_gets_the_encoders_vector(
@@ -40,30 +59,14 @@ def test_every_utterance_gets_the_encoders_vector(
     assert not list(data_dir.glob(".spk_embed_parts_*"))
 
 
-def test_files_do_not_depend_on_workers_or_parts(
-    make_data: MakeData, encoder_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data_dir = make_data()
-    extract_speaker_vectors(data_dir, str(encoder_directory))
-    alone = contents(data_dir)
-    (data_dir / "spk_embed.json").unlink()
-    monkeypatch.setattr(extract, "CHUNK_UTTERANCES", 2)
-    extract_speaker_vectors(data_dir, str(encoder_directory), num_workers=2)
-    assert contents(data_dir) == alone
-
-
 def test_a_rerun_does_nothing_and_a_change_does_it_again(
     make_data: MakeData, encoder_directory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     data_dir = make_data()
     extract_speaker_vectors(data_dir, str(encoder_directory))
     before = contents(data_dir)
-
-    def refuse(*arguments: object) -> None:
-        raise AssertionError("computed again")
-
     with monkeypatch.context() as patch:
-        patch.setattr(extract, "_embed_chunk", refuse)
+        patch.setattr(embeddings, "_embed_chunk", None)  # would fail if called
         assert extract_speaker_vectors(data_dir, str(encoder_directory)) == 6
     other = Path(shutil.copytree(encoder_directory, tmp_path / "other"))
     weights = torch.load(other / "embedding_model.ckpt", weights_only=True)
@@ -77,18 +80,19 @@ def test_a_rerun_does_nothing_and_a_change_does_it_again(
     assert contents(data_dir) == changed
 
 
-def test_a_killed_run_goes_on_where_it_was(
+def test_files_do_not_depend_on_workers_parts_kills_or_shares(
     make_data: MakeData, encoder_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data_dir = make_data()
-    monkeypatch.setattr(extract, "CHUNK_UTTERANCES", 2)
-    extract_speaker_vectors(data_dir, str(encoder_directory))
-    undisturbed = contents(data_dir)
-    for name in undisturbed:
-        (data_dir / name).unlink()
+    data_dir, source = make_data(), str(encoder_directory)
+    extract_speaker_vectors(data_dir, source)
+    alone = remove(data_dir)
+    monkeypatch.setattr(embeddings, "CHUNK_UTTERANCES", 2)
+    extract_speaker_vectors(data_dir, source, num_workers=2)
+    assert remove(data_dir) == alone
+
     stale = data_dir / ".spk_embed_parts_of_another_encoder"
     stale.mkdir()
-    embed, calls = extract._embed_chunk, []
+    embed, calls = embeddings._embed_chunk, []
 
     def embed_until_killed(job) -> None:
         calls.append(job)
@@ -97,30 +101,20 @@ def test_a_killed_run_goes_on_where_it_was(
         embed(job)
 
     with monkeypatch.context() as patch:
-        patch.setattr(extract, "_embed_chunk", embed_until_killed)
+        patch.setattr(embeddings, "_embed_chunk", embed_until_killed)
         with pytest.raises(KeyboardInterrupt):
-            extract_speaker_vectors(data_dir, str(encoder_directory))
+            extract_speaker_vectors(data_dir, source)
         assert not contents(data_dir) and not stale.exists()
-        assert extract_speaker_vectors(data_dir, str(encoder_directory)) == 6
+        assert extract_speaker_vectors(data_dir, source) == 6
     assert len(calls) == 4
-    assert contents(data_dir) == undisturbed
+    assert remove(data_dir) == alone
 
-
-def test_shares_and_then_a_run_that_puts_them_together(
-    make_data: MakeData, encoder_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data_dir = make_data()
-    monkeypatch.setattr(extract, "CHUNK_UTTERANCES", 2)
-    extract_speaker_vectors(data_dir, str(encoder_directory))
-    alone = contents(data_dir)
-    for name in alone:
-        (data_dir / name).unlink()
-    options = ["--data_dir", str(data_dir), "--source", str(encoder_directory)]
     for index in (2, 1):
-        bin_extract.main([*options, "--share", f"{index}/2"])
+        share = ["--share", f"{index}/2"]
+        bin_extract.main(["--data_dir", str(data_dir), "--source", source, *share])
         assert not contents(data_dir)
-    monkeypatch.setattr(extract, "_embed_chunk", None)  # would fail if called
-    assert extract_speaker_vectors(data_dir, str(encoder_directory)) == 6
+    monkeypatch.setattr(embeddings, "_embed_chunk", None)  # would fail if called
+    assert extract_speaker_vectors(data_dir, source) == 6
     assert contents(data_dir) == alone
 
 
@@ -160,3 +154,256 @@ def test_errors_of_the_command_are_one_line(
         bin_extract.main(["--data_dir", str(data_dir), "--source", "./none"])
     bin_extract.main(["--data_dir", str(data_dir), "--source", str(encoder_directory)])
     assert (data_dir / "spk_embed.scp").is_file()
+
+
+NAMES = sorted(["a", "a-1", "a-10", "a-2", "b", "ä-1", "語-1", "sp0.9-a"])
+
+
+def test_every_name_is_found_at_its_place_and_nothing_else() -> None:
+    names = SortedNames(NAMES)
+    assert list(names) == NAMES
+    assert [names.find(name) for name in NAMES] == list(range(len(NAMES)))
+    assert names[np.int32(2)] == NAMES[2]
+    for name in ("", "a-", "a-11", "z", "語", "語-2"):
+        assert names.find(name) is None
+    for place in (-1, len(NAMES)):
+        with pytest.raises(IndexError):
+            names[place]
+    assert (len(SortedNames([])), SortedNames([]).find("a")) == (0, None)
+    for wrong in (["b", "a"], ["a", "a"]):
+        with pytest.raises(ValueError, match=f"utt2spk: {wrong[1]} stands after {wrong[0]}; sort"):
+            SortedNames(wrong, "utt2spk")
+
+
+def test_a_copy_for_another_process_is_as_small_as_the_names() -> None:
+    names = [f"speaker-{number:06d}" for number in range(1000)]
+    copied = pickle.dumps(SortedNames(names))
+    assert len(copied) < sum(map(len, names)) + 8 * len(names) + 500
+    assert list(pickle.loads(copied)) == names
+
+
+ROWS = {f"a-{number}": np.arange(3) + number for number in range(4)}
+
+
+def test_vectors_are_those_of_the_ark_library(tmp_path: Path) -> None:
+    path = tmp_path / "spk_embed.scp"
+    write_ark_scp(path, ROWS)
+    table, oracle = VectorTable(path), load_ark_scp(path)
+    assert list(table) == sorted(ROWS)
+    assert len(table) == 4
+    for utterance, vector in ROWS.items():
+        assert utterance in table
+        assert table[utterance].dtype == np.float32
+        np.testing.assert_array_equal(table[utterance], vector)
+        np.testing.assert_array_equal(table[utterance], oracle[utterance])
+    assert "a-4" not in table
+    assert 4 not in table
+    with pytest.raises(KeyError, match="a-4"):
+        table["a-4"]
+
+
+def test_several_arks_make_one_table(tmp_path: Path) -> None:
+    (tmp_path / "p:q").mkdir()
+    write_ark_scp(tmp_path / "p:q/x.scp", {"a-1": ROWS["a-1"], "a-3": ROWS["a-3"]})
+    write_ark_scp(tmp_path / "y.scp", {"a-2": ROWS["a-2"]})
+    lines = (tmp_path / "p:q/x.scp").read_text() + (tmp_path / "y.scp").read_text()
+    (tmp_path / "all.scp").write_text("".join(sorted(lines.splitlines(keepends=True))))
+    table = VectorTable(tmp_path / "all.scp")
+    for utterance in ("a-1", "a-2", "a-3"):
+        np.testing.assert_array_equal(table[utterance], ROWS[utterance])
+
+
+def test_several_tables_of_which_some_utterances_are_kept(tmp_path: Path) -> None:
+    ones = {name: np.ones(1) for name in ("a-1", "a-2", "c-1")}
+    twos = {name: np.full(1, 2.0) for name in ("a-2", "a-3", "b-1")}
+    for name, vectors in (("x", ones), ("y", twos)):
+        write_ark_scp(tmp_path / f"{name}.scp", vectors)
+    tables = (tmp_path / "x.scp", tmp_path / "y.scp")
+    expected = {"a-1": 1, "a-2": 1, "a-3": 2, "b-1": 2, "c-1": 1}
+    assert {name: vector.item() for name, vector in VectorTable(*tables).items()} == expected
+    assert list(VectorTable(*tables, among=["a-2", "a-25", "b-1"])) == ["a-2", "b-1"]
+    assert list(VectorTable(*tables, among=[])) == []
+    (tmp_path / "y.scp").write_text("a-3 y.ark:9\na-2 y.ark:5\n")
+    with pytest.raises(ValueError, match="y.scp: a-2 stands after a-3; sort it"):
+        VectorTable(*tables, among=["c-1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a-1 x.ark\n", "spk_embed.scp: a-1: expected 'ark:offset', got 'x.ark'"),
+        ("a-1 :7\n", "expected 'ark:offset', got ':7'"),
+        ("a-1 x.ark:7[0:2]\n", "expected 'ark:offset'"),
+        ("a-2 x.ark:7\na-1 x.ark:9\n", "spk_embed.scp: a-1 stands after a-2; sort it by key"),
+    ],
+)
+def test_table_errors_name_file_and_utterance(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "spk_embed.scp").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        VectorTable(tmp_path / "spk_embed.scp")
+
+
+UTT2SPK = [
+    ("a-1", "a"),
+    ("a-2", "a"),
+    ("a-3", "a"),
+    ("b-1", "b"),
+    ("sp0.9-a-1", "sp0.9-a"),
+    ("sp0.9-a-2", "sp0.9-a"),
+]
+VECTORS = {utterance: np.full(2, number) for number, (utterance, _) in enumerate(UTT2SPK)}
+
+
+def test_random_draws_are_uniform_over_the_other_utterances() -> None:
+    sampler = SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=False)
+    rng = np.random.default_rng(0)
+    counts = Counter(sampler.choose("a-2", rng) for _ in range(2000))
+    assert set(counts) == {"a-1", "a-3"}
+    assert 900 < counts["a-1"] < 1100  # 1000 +- 4.5 standard deviations
+    # A perturbed speaker is a speaker of its own.
+    assert {sampler.choose("sp0.9-a-1", rng) for _ in range(20)} == {"sp0.9-a-2"}
+
+
+def test_deterministic_draws_depend_on_the_name_alone() -> None:
+    sampler = SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=True)
+    chosen = {utterance: sampler.choose(utterance) for utterance in ("a-1", "a-2", "a-3")}
+    for own, (utterance, other) in enumerate(chosen.items()):
+        step = 1 + zlib.crc32(utterance.encode()) % 2
+        assert other == f"a-{(own + step) % 3 + 1}"
+        vector = sampler.draw(utterance)
+        assert vector.dtype == np.float32
+        np.testing.assert_array_equal(vector, VECTORS[other])
+    again = SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=True)
+    assert {utterance: again.choose(utterance) for utterance in chosen} == chosen
+
+
+def test_deterministic_draws_are_uniform_as_those_of_training_are() -> None:
+    """Ids as in ESD, sorted by emotion: the next one would be of the same emotion."""
+    utt2spk = [(f"s-{number:04d}", "s") for number in range(500)]
+    vectors = dict.fromkeys(dict(utt2spk), np.zeros(1))
+    sampler = SpeakerVectorSampler(utt2spk, vectors, deterministic=True)
+    numbers = [(int(u[2:]), int(sampler.choose(u)[2:])) for u, _ in utt2spk]
+    assert all(own != other for own, other in numbers)
+    same_block = sum(own // 100 == other // 100 for own, other in numbers)
+    assert 60 < same_block < 140  # 99 expected, deviation 9
+
+
+def test_speakers_need_not_stand_together() -> None:
+    """Against a plain search: names that tell nothing of the speaker, some without a vector."""
+    rng = np.random.default_rng(0)
+    utt2spk = [(f"u{number:02d}", f"s{rng.integers(5)}") for number in range(40)]
+    vectors = {utterance: np.zeros(1) for utterance, _ in utt2spk if rng.random() < 0.7}
+    vectors |= {"v": np.zeros(1)}  # of no utterance of the set
+    sampler = SpeakerVectorSampler(utt2spk, vectors, deterministic=True)
+    random = SpeakerVectorSampler(utt2spk, vectors, deterministic=False)
+    for utterance, speaker in utt2spk:
+        members = [name for name, of in utt2spk if of == speaker and name in vectors]
+        place = members.index(utterance) + 1 if utterance in vectors else 0
+        others = members[place:] + members[: max(0, place - 1)]
+        expected = others[zlib.crc32(utterance.encode()) % len(others)]
+        assert sampler.choose(utterance) == expected, utterance
+        drawn = {random.choose(utterance, rng) for _ in range(80)}
+        assert drawn == set(members) - {utterance}, utterance
+
+
+def test_single_utterance_speakers_get_their_own_and_are_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        sampler = SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=False)
+        assert sampler.choose("b-1", np.random.default_rng(0)) == "b-1"
+    assert sampler.single_utterance_speakers == ["b"]
+    assert caplog.messages == [
+        "1 of 3 speakers have one utterance with a speaker vector and get their own: b"
+    ]
+
+
+def test_an_utterance_without_a_vector_is_never_drawn_but_can_be_asked_for() -> None:
+    vectors = {key: vector for key, vector in VECTORS.items() if key != "a-2"}
+    rng = np.random.default_rng(0)
+    sampler = SpeakerVectorSampler(UTT2SPK, vectors, deterministic=False)
+    assert {sampler.choose("a-1", rng) for _ in range(20)} == {"a-3"}
+    assert {sampler.choose("a-2", rng) for _ in range(40)} == {"a-1", "a-3"}
+    # The only vector of a speaker still is another utterance's for one without.
+    only = SpeakerVectorSampler(UTT2SPK, {"a-1": VECTORS["a-1"]}, deterministic=True)
+    assert only.choose("a-2") == "a-1"
+
+
+def test_sampler_errors_name_the_utterance() -> None:
+    sampler = SpeakerVectorSampler(UTT2SPK, {"a-1": np.zeros(2)}, deterministic=False)
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="x-1: not in utt2spk"):
+        sampler.choose("x-1", rng)
+    with pytest.raises(ValueError, match="b-1: speaker b has no vector"):
+        sampler.choose("b-1", rng)
+    with pytest.raises(ValueError, match="utt2spk: a-1 stands after a-2; sort it"):
+        SpeakerVectorSampler([("a-2", "a"), ("a-1", "a")], VECTORS, deterministic=False)
+    with pytest.raises(ValueError, match="needs rng"):
+        SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=False).choose("a-1")
+
+
+def write_set(directory: Path, utt2spk: dict[str, str], number: int) -> Path:
+    """Write a set whose vectors hold the number of the set and the place of the utterance."""
+    directory.mkdir()
+    write_table(directory / "utt2spk", utt2spk)
+    ordered = sorted(utt2spk)
+    vectors = {utterance: [number, place] for place, utterance in enumerate(ordered)}
+    write_ark_scp(directory / "spk_embed.scp", vectors)
+    return directory
+
+
+def test_validation_draws_from_the_training_set(tmp_path: Path, caplog) -> None:
+    """As in [P2V] IV-B: of 40 speakers with two utterances or more one is in validation.
+
+    Training is at three speeds. Two further speakers, x and y, have one utterance in all, of
+    validation.
+    """
+    train_of, valid_of = {"other-1": "other"}, {"x-0": "x", "y-0": "y"}
+    for number in range(40):
+        speaker = f"s{number:02d}"
+        valid_of[f"{speaker}-5"] = speaker
+        for name in range(number % 4 + 1):
+            for speed in ("", "sp0.9-", "sp1.1-"):
+                train_of[f"{speed}{speaker}-{2 * name:d}"] = speed + speaker
+    valid = write_set(tmp_path / "va", valid_of, 1)
+    train, speaker_of = write_set(tmp_path / "tr", train_of, 2), valid_of | train_of
+    sampler, again = (
+        SpeakerVectorSampler.from_directory(valid, train, deterministic=True) for _ in range(2)
+    )
+    alone = SpeakerVectorSampler.from_directory(valid, deterministic=True)
+    for utterance in (utterance for utterance in speaker_of if utterance.endswith("-5")):
+        other = sampler.choose(utterance)
+        assert other != utterance
+        assert again.choose(utterance) == other
+        assert speaker_of[other] == speaker_of[utterance], "no perturbed speaker gives the voice"
+        assert sampler.draw(utterance)[0] == 2, "of the training set"
+        assert alone.choose(utterance) == utterance, "what the validation set has by itself"
+    assert sampler.single_utterance_speakers == ["x", "y"]
+    assert "2 of 42 speakers have one utterance with a speaker vector" in caplog.text
+    assert len(sampler.vectors) == 42 + sum(number % 4 + 1 for number in range(40))
+
+
+def test_all_of_the_speaker_are_drawn_from_both_sets(tmp_path: Path) -> None:
+    valid = write_set(tmp_path / "va", {"a-2": "a", "a-4": "a", "b-1": "b", "c-1": "c"}, 1)
+    train = write_set(tmp_path / "tr", {"a-1": "a", "a-3": "a", "b-1": "b", "d-1": "d"}, 2)
+    sampler = SpeakerVectorSampler.from_directory(valid, train, deterministic=False)
+    rng = np.random.default_rng(0)
+    assert {sampler.choose("a-2", rng) for _ in range(60)} == {"a-1", "a-3", "a-4"}
+    np.testing.assert_array_equal(sampler.vectors["a-3"], [2, 1])
+    np.testing.assert_array_equal(sampler.vectors["a-4"], [1, 1])
+    # An utterance of both sets is not its own other one.
+    assert sampler.single_utterance_speakers == ["b", "c"]
+    np.testing.assert_array_equal(sampler.vectors["b-1"], [1, 2])
+
+
+def test_directories_that_do_not_fit_are_errors(tmp_path: Path) -> None:
+    valid = write_set(tmp_path / "va", {"a-1": "a", "b-1": "b"}, 1)
+    train = write_set(tmp_path / "tr", {"a-1": "b", "b-2": "b"}, 2)
+    with pytest.raises(ValueError, match="a-1: of speaker a and of b in .*va/utt2spk and .*rename"):
+        SpeakerVectorSampler.from_directory(valid, train, deterministic=True)
+    (train / "utt2spk").write_text("b-2 b\nb-1 b\n")
+    with pytest.raises(ValueError, match="tr/utt2spk: b-1 stands after b-2; sort it"):
+        SpeakerVectorSampler.from_directory(valid, train, deterministic=True)
+    (train / "spk_embed.scp").unlink()
+    with pytest.raises(FileNotFoundError, match="spk_embed.scp"):
+        SpeakerVectorSampler.from_directory(valid, train, deterministic=True)

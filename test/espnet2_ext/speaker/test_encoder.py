@@ -1,3 +1,5 @@
+"""Files of a speaker encoder that are found and checked, and its vectors."""
+
 import shutil
 from pathlib import Path
 
@@ -6,12 +8,31 @@ import pytest
 import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-from espnet2_ext.speaker.encoder import MIN_SAMPLES, SpeakerModelError, build_speaker_encoder
+from espnet2_ext.speaker.encoder import (
+    MIN_SAMPLES,
+    MODEL_FILES,
+    SpeakerModelError,
+    build_speaker_encoder,
+    check_hyperparams,
+    find_model_directory,
+    model_fingerprint,
+)
 
-
-@pytest.fixture
-def waveform() -> np.ndarray:
-    return np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE_HZ // 2).astype(np.float32)
+PUBLISHED = """
+n_mels: 80
+pretrained_path: speechbrain/spkrec-ecapa-voxceleb
+compute_features: !new:speechbrain.lobes.features.Fbank
+    n_mels: !ref <n_mels>
+embedding_model: !new:speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
+    input_size: !ref <n_mels>
+    channels: [1024, 1024, 1024, 1024, 3072]
+    activation: !name:torch.nn.ReLU
+modules:
+    compute_features: !ref <compute_features>
+pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
+    paths:
+        classifier: !ref <pretrained_path>/classifier.ckpt
+"""
 
 
 @pytest.fixture
@@ -19,35 +40,122 @@ def copy(encoder_directory: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(encoder_directory, tmp_path / "copy"))
 
 
-def test_vector_has_root_mean_square_one(encoder_directory: Path, waveform: np.ndarray) -> None:
+@pytest.fixture
+def waveform() -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE_HZ // 2).astype(np.float32)
+
+
+def test_a_directory_is_found_if_it_is_complete(copy: Path) -> None:
+    assert find_model_directory(str(copy)) == copy
+    (copy / "label_encoder.txt").unlink()
+    with pytest.raises(SpeakerModelError, match="lacks label_encoder.txt; copy every file"):
+        find_model_directory(str(copy))
+
+
+@pytest.mark.parametrize("source", ["./nowhere", "/nowhere/at/all", "exp/a/speaker_encoder"])
+def test_a_path_is_never_looked_up_on_the_hub(source: str) -> None:
+    with pytest.raises(SpeakerModelError, match="no such speaker encoder directory"):
+        find_model_directory(source)
+
+
+def test_an_unreachable_hub_is_one_line_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        assert (name, revision) == ("speechbrain/spkrec-ecapa-voxceleb", "0f99f2d")
+        assert set(allow_patterns) == set(MODEL_FILES)
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(SpeakerModelError, match=r"\(no route\); run once with network") as error:
+        find_model_directory("speechbrain/spkrec-ecapa-voxceleb@0f99f2d")
+    assert "\n" not in str(error.value)
+
+
+def test_a_hub_name_becomes_its_snapshot(
+    monkeypatch: pytest.MonkeyPatch, encoder_directory: Path
+) -> None:
+    snapshot = str(encoder_directory)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **options: snapshot)
+    assert find_model_directory("somebody/encoder") == encoder_directory
+
+
+def test_fingerprint_changes_with_the_weights(encoder_directory: Path, copy: Path) -> None:
+    assert model_fingerprint(copy) == model_fingerprint(encoder_directory)
+    with open(copy / "embedding_model.ckpt", "ab") as stream:
+        stream.write(b"x")
+    assert model_fingerprint(copy) != model_fingerprint(encoder_directory)
+
+
+def test_the_published_yaml_passes(tmp_path: Path) -> None:
+    (tmp_path / "hyperparams.yaml").write_text(PUBLISHED)
+    assert "pretrained_path" in check_hyperparams(tmp_path / "hyperparams.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        *(
+            (PUBLISHED + line, "which a speaker encoder does not need")
+            for line in (
+                "x: !apply:os.system ['true']",
+                "x: !new:os.system ['true']",
+                "x: [{y: !name:os.system }]",
+                "x: !!python/object/apply:os.system ['true']",
+                "x: !include:other.yaml",
+                "x: !module:os",
+            )
+        ),
+        *((text, "hyperparams.yaml: (not readable|expected)") for text in ("", "- 1\n", "a: [\n")),
+    ],
+)
+def test_yaml_that_would_run_code_or_is_no_mapping_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "hyperparams.yaml"
+    path.write_text(text + "\n")
+    with pytest.raises(SpeakerModelError, match=message):
+        check_hyperparams(path)
+
+
+def test_vector_is_speechbrains_at_a_root_mean_square_of_one(
+    encoder_directory: Path, waveform: np.ndarray
+) -> None:
     encoder = build_speaker_encoder(str(encoder_directory))
     vector = encoder(waveform)
     assert (encoder.dim, encoder.name) == (192, str(encoder_directory))
     assert vector.shape == (192,) and vector.dtype == np.float32
-    assert np.sqrt(np.mean(vector**2)) == pytest.approx(1.0, abs=1e-5)
-    np.testing.assert_array_equal(vector, encoder(waveform))
-
-
-def test_is_what_speechbrain_computes(encoder_directory: Path, waveform: np.ndarray) -> None:
-    encoder = build_speaker_encoder(str(encoder_directory))
     plain = encoder.classifier.encode_batch(torch.from_numpy(waveform)).reshape(-1).numpy()
-    np.testing.assert_allclose(
-        encoder(waveform), plain / np.linalg.norm(plain) * np.sqrt(192), atol=1e-5
-    )
+    expected = plain / np.linalg.norm(plain) * np.sqrt(192)
+    np.testing.assert_allclose(vector, expected, atol=1e-5)
+    np.testing.assert_array_equal(vector, encoder(waveform))
+    assert not any(module.training for module in encoder.classifier.modules())
+    assert not any(parameter.requires_grad for parameter in encoder.classifier.parameters())
 
 
-def test_is_frozen_and_in_eval_mode(encoder_directory: Path) -> None:
-    classifier = build_speaker_encoder(str(encoder_directory)).classifier
-    assert not any(module.training for module in classifier.modules())
-    assert not any(parameter.requires_grad for parameter in classifier.parameters())
+@pytest.mark.parametrize(
+    ("waveform", "message"),
+    [
+        *(
+            (np.zeros(shape, np.float32), "mono waveform of at least 800 samples")
+            for shape in (MIN_SAMPLES - 1, (1, 16000), 0)
+        ),
+        (np.full(SAMPLE_RATE_HZ, np.nan, np.float32), "no finite vector"),
+    ],
+)
+def test_waveforms_without_a_vector_are_refused(
+    encoder_directory: Path, waveform: np.ndarray, message: str
+) -> None:
+    encoder = build_speaker_encoder(str(encoder_directory))
+    with pytest.raises(ValueError, match=message):
+        encoder(waveform)
+    assert encoder(np.zeros(MIN_SAMPLES, dtype=np.float32)).shape == (192,)
 
 
 def test_nothing_is_written_and_the_hub_in_the_yaml_is_not_asked(
     copy: Path, waveform: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     yaml = copy / "hyperparams.yaml"
-    text = yaml.read_text()
-    yaml.write_text(text.replace("pretrained_path: .", "pretrained_path: somebody/encoder"))
+    text = yaml.read_text().replace("pretrained_path: .", "pretrained_path: somebody/encoder")
+    yaml.write_text(text)
     before = sorted(tmp_path.rglob("*"))
 
     def refuse(*arguments: object, **options: object) -> None:
@@ -59,33 +167,27 @@ def test_nothing_is_written_and_the_hub_in_the_yaml_is_not_asked(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_yaml_that_names_files_elsewhere_cannot_go_online(
-    copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("pretrainer:", "another_name:"),  # A module is lacking.
+        # A file elsewhere: it cannot go online.
+        ("!ref <pretrained_path>/label", "somebody/encoder/label"),
+    ],
+)
+def test_a_yaml_that_cannot_be_loaded_is_named(copy: Path, old: str, new: str) -> None:
     yaml = copy / "hyperparams.yaml"
-    yaml.write_text(yaml.read_text().replace("<pretrained_path>/label", "somebody/encoder/label"))
-    yaml.write_text(yaml.read_text().replace("!ref somebody", "somebody"))
+    yaml.write_text(yaml.read_text().replace(old, new))
     with pytest.raises(SpeakerModelError, match="SpeechBrain cannot load it"):
         build_speaker_encoder(str(copy))
 
 
-@pytest.mark.parametrize("shape", [(MIN_SAMPLES - 1,), (1, 16000), (0,)])
-def test_short_or_many_channelled_audio_is_refused(
-    encoder_directory: Path, shape: tuple[int, ...]
-) -> None:
-    encoder = build_speaker_encoder(str(encoder_directory))
-    with pytest.raises(ValueError, match="mono waveform of at least 800 samples"):
-        encoder(np.zeros(shape, dtype=np.float32))
-    assert encoder(np.zeros(MIN_SAMPLES, dtype=np.float32)).shape == (192,)
-
-
-def test_a_vector_that_is_not_finite_is_refused(encoder_directory: Path) -> None:
-    encoder = build_speaker_encoder(str(encoder_directory))
-    with pytest.raises(ValueError, match="no finite vector"):
-        encoder(np.full(SAMPLE_RATE_HZ, np.nan, dtype=np.float32))
-
-
-def test_weights_with_anything_but_tensors_are_not_loaded(copy: Path) -> None:
+def test_weights_that_are_more_or_less_than_the_networks_are_not_loaded(copy: Path) -> None:
+    weights = torch.load(copy / "embedding_model.ckpt", weights_only=True)
+    weights.pop("fc.conv.bias")
+    torch.save(weights, copy / "embedding_model.ckpt")
+    with pytest.raises(SpeakerModelError, match="does not fit the network"):
+        build_speaker_encoder(str(copy))
     torch.save({"weight": Path("x")}, copy / "embedding_model.ckpt")
     with pytest.raises(SpeakerModelError, match="embedding_model.ckpt: damaged, or more than"):
         build_speaker_encoder(str(copy))
@@ -95,19 +197,4 @@ def test_truncated_weights_are_named(copy: Path) -> None:
     path = copy / "classifier.ckpt"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(SpeakerModelError, match="classifier.ckpt: damaged"):
-        build_speaker_encoder(str(copy))
-
-
-def test_weights_of_another_network_are_refused(copy: Path) -> None:
-    weights = torch.load(copy / "embedding_model.ckpt", weights_only=True)
-    weights.pop("fc.conv.bias")
-    torch.save(weights, copy / "embedding_model.ckpt")
-    with pytest.raises(SpeakerModelError, match="does not fit the network"):
-        build_speaker_encoder(str(copy))
-
-
-def test_a_yaml_that_lacks_a_module_is_refused(copy: Path) -> None:
-    yaml = copy / "hyperparams.yaml"
-    yaml.write_text(yaml.read_text().replace("pretrainer:", "another_name:"))
-    with pytest.raises(SpeakerModelError, match="SpeechBrain cannot load it"):
         build_speaker_encoder(str(copy))

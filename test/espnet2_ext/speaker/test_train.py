@@ -1,5 +1,9 @@
+"""Crops, the training of a small speaker encoder, and the directory that it writes."""
+
 import json
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +13,61 @@ from espnet2_ext.bin import train_speaker_encoder as bin_train
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.speaker import train
 from espnet2_ext.speaker.encoder import MODEL_FILES, build_speaker_encoder
-from espnet2_ext.speaker.train import SpeakerEncoderSettings, train_speaker_encoder
+from espnet2_ext.speaker.train import CropSampler, SpeakerEncoderSettings, train_speaker_encoder
 
 MakeData = Callable[..., Path]
 TINY = SpeakerEncoderSettings(channels=8, steps=3, batch_size=4, crop_s=0.2)
+
+
+def make_sampler(lengths: dict[str, int], **options: float) -> CropSampler:
+    """Return a sampler over ramps: frame f of every band is f, plus 1000 for speaker b."""
+    features = {
+        utterance: torch.arange(frames, dtype=torch.float)[:, None].repeat(1, 6)
+        + (1000.0 if utterance.startswith("b") else 0.0)
+        for utterance, frames in lengths.items()
+    }
+    settings = SpeakerEncoderSettings(crop_s=0.1, frequency_mask_bands=0, time_mask_s=0.0)
+    utt2spk = {utterance: utterance[0] for utterance in lengths}
+    return CropSampler(features, utt2spk, replace(settings, **options))
+
+
+def test_crops_are_segments_with_their_mean_taken_away() -> None:
+    crops, numbers = make_sampler({"a1": 40, "b1": 30}).draw(4)
+    assert crops.shape == (4, 10, 6) and set(numbers.tolist()) == {0, 1}
+    ramp = torch.arange(10.0) - 4.5
+    assert torch.allclose(crops, ramp[None, :, None].expand(4, 10, 6))
+
+
+def test_every_speaker_comes_equally_often_however_many_utterances_it_has() -> None:
+    sampler = make_sampler({"a1": 20, "b1": 20, "b2": 20, "b3": 20, "c1": 20})
+    counts: Counter[int] = Counter()
+    for _ in range(10):
+        counts.update(sampler.draw(3)[1].tolist())
+    assert counts == {0: 10, 1: 10, 2: 10}
+
+
+@pytest.mark.parametrize("frames", [1, 4, 9, 10])
+def test_short_utterances_are_repeated(frames: int) -> None:
+    crops, _ = make_sampler({"a1": frames, "b1": frames}).draw(2)
+    assert crops.shape == (2, 10, 6) and torch.isfinite(crops).all()
+
+
+def test_masks_are_zero_and_leave_the_features_alone() -> None:
+    sampler = make_sampler({"a1": 15, "b1": 15}, frequency_mask_bands=3, time_mask_s=0.03)
+    before = {key: value.clone() for key, value in sampler.features.items()}
+    crops, _ = sampler.draw(64)
+    for axis in (1, 2):
+        masked = (crops == 0).all(dim=axis).sum(dim=1)
+        assert (masked.min(), masked.max()) == (0, 3)
+    assert all(torch.equal(before[key], value) for key, value in sampler.features.items())
+    wide = make_sampler({"a1": 15, "b1": 15}, frequency_mask_bands=50, time_mask_s=0.5)
+    assert wide.draw(16)[0].shape == (16, 10, 6)
+
+
+def test_the_seed_decides_the_crops() -> None:
+    draws = [make_sampler({"a1": 90, "b1": 90}, time_mask_s=0.05, seed=s) for s in (0, 0, 1)]
+    first, same, other = (sampler.draw(8)[0] for sampler in draws)
+    assert torch.equal(first, same) and not torch.equal(first, other)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -36,13 +91,12 @@ def test_same_seed_same_files_and_another_seed_others(make_data: MakeData, tmp_p
     data_dir = make_data()
     first = contents(train_speaker_encoder(data_dir, tmp_path / "first", TINY))
     assert contents(train_speaker_encoder(data_dir, tmp_path / "second", TINY)) == first
-    other = SpeakerEncoderSettings(channels=8, steps=3, batch_size=4, crop_s=0.2, seed=1)
-    third = contents(train_speaker_encoder(data_dir, tmp_path / "second", other))
+    third = contents(train_speaker_encoder(data_dir, tmp_path / "second", replace(TINY, seed=1)))
     assert third["embedding_model.ckpt"] != first["embedding_model.ckpt"]
 
 
 def test_training_names_the_speakers_of_its_crops(make_data: MakeData, tmp_path: Path) -> None:
-    settings = SpeakerEncoderSettings(channels=8, steps=30, batch_size=8, crop_s=0.2)
+    settings = replace(TINY, steps=30, batch_size=8)
     out_dir = train_speaker_encoder(make_data(), tmp_path / "encoder", settings)
     assert json.loads((out_dir / "training.json").read_text())["accuracy"] > 0.9
 
