@@ -182,7 +182,8 @@ class ChunkGraphs:
 class GraphSteps(StepRunner):
     """Runs passes by replaying graphs, one pair for every shape.
 
-    Where a graph cannot be captured, the steps run one by one, and the log says so once.
+    Where a graph cannot be captured, or too many would be, the steps run one by one, and the
+    log says so once.
 
     Args:
         count: steps in a chunk.
@@ -193,6 +194,7 @@ class GraphSteps(StepRunner):
         self.count = count
         self.capture = capture
         self.is_broken = False
+        self.num_dropped = 0
         self._graphs: OrderedDict[tuple, ChunkGraphs] = OrderedDict()
 
     def __reduce__(self) -> tuple:
@@ -243,8 +245,12 @@ class GraphSteps(StepRunner):
             except RuntimeError as error:
                 self._give_up(" ".join(str(error).split())[:200])
                 return None
-            while len(self._graphs) > MAX_SHAPES:
+            if len(self._graphs) > MAX_SHAPES:
                 self._graphs.popitem(last=False)
+                self.num_dropped += 1
+            if self.num_dropped > MAX_SHAPES:
+                self._give_up("batches have too many shapes, each of which is captured")
+                return None
         self._graphs.move_to_end(key)
         return self._graphs[key]
 

@@ -57,13 +57,17 @@ def test_one_capture_serves_every_length_and_the_units_of_a_bucket(make_decoder,
     assert len(captured) == 4
 
 
-def test_the_shape_unused_for_longest_is_dropped(make_decoder, make_memory, monkeypatch):
+def test_the_least_recently_used_shape_is_dropped_and_too_many_end_it(
+    make_decoder, make_memory, monkeypatch, caplog
+):
     monkeypatch.setattr(graph_steps, "MAX_SHAPES", 1)
     decoder = make_decoder(1, "cuda_graph").double()
     decoder.graphs = GraphSteps(4, capture=call)
-    for units in (3, 40):
-        passes(decoder, make_memory(2, units))
-    assert len(decoder.graphs._graphs) == 1
+    first = passes(decoder, make_memory(2, 3))
+    passes(decoder, make_memory(2, 40))
+    assert len(decoder.graphs._graphs) == 1 and not decoder.graphs.is_broken
+    torch.testing.assert_close(passes(decoder, make_memory(2, 3)), first, atol=1e-12, rtol=0)
+    assert decoder.graphs.is_broken and "too many shapes" in caplog.text
 
 
 def test_shapes_share_the_tensors_of_the_weights(make_decoder, make_memory):

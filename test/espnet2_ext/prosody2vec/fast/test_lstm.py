@@ -20,11 +20,8 @@ def test_equals_pytorchs_lstm(sizes):
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
     wanted = torch.randn_like(expected)
     leaves = [inputs, *lstm.parameters()]
-    for one, other in zip(
-        torch.autograd.grad(found, leaves, wanted),
-        torch.autograd.grad(expected, leaves, wanted),
-        strict=True,
-    ):
+    gradients = (torch.autograd.grad(each, leaves, wanted) for each in (found, expected))
+    for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, atol=1e-11, rtol=0)
 
 
