@@ -12,6 +12,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from espnet2_ext.bin.entry import Command, start_log, user_errors
+from espnet2_ext.data.formatting import parse_share
 from espnet2_ext.ser.experiment import SerData, System, list_runs, read_protocols, train_folds
 
 
@@ -37,6 +38,7 @@ def get_parser() -> ArgumentParser:
     add("--balanced", action="store_true", help="weight the loss by class")
     add("--nj", type=int, default=1, help="trainings at a time")
     add("--ngpu", type=int, default=0, help="GPUs they share out")
+    add("--share", type=parse_share, help="train only this share of them, such as 3/32")
     return parser
 
 
@@ -61,6 +63,8 @@ def main(cmd: list[str] | None = None) -> None:
         runs = list_runs(
             systems, protocols, args.expdir, args.emotions, balanced=args.balanced, extra=extra
         )
+        if args.share is not None:
+            runs = [run for place, run in enumerate(runs) if args.share.has(place)]
         train_folds(runs, data, num_jobs=args.nj, num_gpus=args.ngpu)
 
 

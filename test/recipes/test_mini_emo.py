@@ -1,4 +1,8 @@
-"""The mini_emo recipe end to end on a corpus of seconds, killed on the way and gone on with."""
+"""The mini_emo recipe end to end on a corpus of seconds, killed on the way and gone on with.
+
+It stands in a checkout of ESPnet, with ESPnet's path.sh, cmd.sh and utils; with ours, the mixture
+and the other tasks are run.
+"""
 
 import json
 import os
@@ -9,39 +13,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from reference.espnet_tree import write_espnet
 from reference.recipe_copy import (
-    ROOT,
-    copy_recipe,
     corpus_options,
     modification_times,
+    narrow,
     run_to_the_end,
 )
-
-CONFIG = ROOT / "egs2/mini_emo/p2v1/conf/train_p2v_mini.yaml"
-
-
-def tiny_config() -> dict:
-    """Return the demo's configuration, narrowed and cut to two epochs of two updates."""
-    config = yaml.safe_load(CONFIG.read_text())
-    config["unit_encoder_conf"].update(channels=8, num_convolutions=1, lstm_units=4)
-    config["prosody_encoder_conf"].update(
-        channels=8, aggregation_channels=12, attention_channels=4, bottleneck_channels=4
-    )
-    config["prosody_encoder_conf"].update(res2net_scale=4, output_dim=5)
-    config["decoder_conf"].update(
-        prenet_dim=8, attention_lstm_units=8, attention_dim=4, decoder_lstm_units=8
-    )
-    config["model_conf"]["forced_alignment_updates"] = 2
-    config["scheduler_conf"].update(warmup_steps=1, total_steps=4)
-    config.update(batch_size=4, max_epoch=2, num_iters_per_epoch=2, num_att_plot=1)
-    return config
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    """Return a copy of the recipe that shares the templates and the environment."""
-    directory = copy_recipe(tmp_path, "p2v1")
-    (directory / "conf/tiny.yaml").write_text(yaml.safe_dump(tiny_config()))
+    """Return a copy of the recipe beside ESPnet's files."""
+    directory = write_espnet(tmp_path, "mini_emo", "p2v1")
+    config = narrow(yaml.safe_load((directory / "conf/train_p2v_mini.yaml").read_text()))
+    config["model_conf"]["forced_alignment_updates"] = 2
+    (directory / "conf/tiny.yaml").write_text(yaml.safe_dump(config))
     (directory / "conf/speaker.yaml").write_text("steps: 2\n")
     (directory / "conf/limits.yaml").write_text("max_frames_per_unit: 3\n")
     return directory
@@ -83,8 +70,13 @@ def test_all_stages_with_a_kill_in_training(recipe):
     kill_when(recipe, "exp/p2v_tiny*/1epoch.pth", "--stage", "3", "--stop_stage", "8")
     run_to_the_end(recipe, command(recipe))
 
+    for name in ("mini_emo_train", "mini_emo_valid", "mini_emo_test"):
+        for directory in (f"data/{name}", f"dump/raw/{name}"):
+            subprocess.run(["utils/validate_data_dir.sh", directory], cwd=recipe, check=True)
     experiment = recipe / "exp/p2v_tiny_mfcc_10"
     assert (experiment / "2epoch.pth").exists()
+    assert (experiment / "train.log").read_text().startswith("# "), "written by utils/run.pl"
+    assert "--stage 8" in (experiment / "run.sh").read_text()
     assert list(experiment.glob("att_ws/*/*.png"))
     for entry in (
         "mini_emo_test/same_voice",

@@ -1,31 +1,22 @@
 """The style recipe end to end, one conversion a condition, on a model of random weights."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from reference.recipe_copy import copy_recipe, modification_times, run_to_the_end
 from reference.tiny_trained import write_trained_model
 
 from espnet2_ext.conversion.converter import Contrast
 
-ROOT = Path(__file__).resolve().parents[2]
-RECIPE = ROOT / "egs2/mini_emo/style1"
 CONDITIONS = ["cross_lingual", "speaking_style", "emotional_style", "singing"]
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a copy of the recipe that shares the templates and the environment."""
-    for name in ("tools", "espnet2_ext"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "egs2").mkdir()
-    (tmp_path / "egs2/TEMPLATE").symlink_to(ROOT / "egs2/TEMPLATE")
-    directory = tmp_path / "egs2/mini_emo/style1"
-    outputs = shutil.ignore_patterns("data", "dump", "exp", "downloads")
-    shutil.copytree(RECIPE, directory, symlinks=True, ignore=outputs)
+    directory = copy_recipe(tmp_path, "style1")
     weights = write_trained_model(tmp_path / "p2v1")
     # As stage 9 of p2v.sh leaves it, for the recipe restores contrast.
     nothing_lost = Contrast(np.zeros(80), np.zeros(80), np.ones(80), {"griffin_lim": 0.0})
@@ -38,8 +29,7 @@ def run(recipe: Path, *options: str) -> None:
     command = ["./run.sh", "--local_data_opts", "--pairs_per_condition 1"]
     command += ["--p2v_model", str(recipe.parents[2] / "p2v1/exp/p2v/best.pth")]
     command += ["--inference_nj", "1", "--figures_per_condition", "1", *options]
-    done = subprocess.run(command, cwd=recipe, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    run_to_the_end(recipe, command)
 
 
 @pytest.mark.slow
@@ -61,8 +51,8 @@ def test_all_stages_and_a_rerun(recipe):
     page = (recipe / "exp/RESULTS.md").read_text()
     assert "Fig. 10" in page and "zero effort" in page
 
-    times = {path: path.stat().st_mtime_ns for path in wavs}
+    times = modification_times(wavs)
     results_before = (recipe / "exp/results.jsonl").read_bytes()
     run(recipe, "--stop_stage", "3")
-    assert {path: path.stat().st_mtime_ns for path in wavs} == times
+    assert modification_times(wavs) == times
     assert (recipe / "exp/results.jsonl").read_bytes() == results_before

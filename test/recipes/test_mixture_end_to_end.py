@@ -12,7 +12,7 @@ import yaml
 
 pytest.importorskip("av")
 from reference.mixture_copies import write_copies
-from reference.recipe_copy import copy_recipe, modification_times, run_to_the_end
+from reference.recipe_copy import copy_recipe, modification_times, narrow, run_to_the_end
 
 from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.data.tables import read_table
@@ -29,22 +29,6 @@ ALL = "LRS3 + MSP-PODCAST + MSP-IMPROV + OMG"
 TWO = "MSP-IMPROV + OMG, without LRS3 + MSP-PODCAST"
 
 
-def tiny_config(recipe: Path) -> dict:
-    """Return the paper's configuration, narrowed and cut to two epochs of two updates."""
-    config = yaml.safe_load((recipe / "conf/train_p2v.yaml").read_text())
-    config["unit_encoder_conf"].update(channels=8, num_convolutions=1, lstm_units=4)
-    config["prosody_encoder_conf"].update(
-        channels=8, aggregation_channels=12, attention_channels=4, bottleneck_channels=4
-    )
-    config["prosody_encoder_conf"].update(res2net_scale=4, output_dim=5)
-    config["decoder_conf"].update(
-        prenet_dim=8, attention_lstm_units=8, attention_dim=4, decoder_lstm_units=8
-    )
-    config["scheduler_conf"].update(warmup_steps=1, total_steps=4)
-    config.update(batch_size=4, max_epoch=2, num_iters_per_epoch=2, num_att_plot=1, num_workers=0)
-    return config
-
-
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return the folders of the four corpora and of OMG's videos, by the names of db.sh."""
@@ -55,7 +39,9 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def recipe(tmp_path: Path) -> Path:
     """Return a copy of the recipe that shares the templates and the environment."""
     directory = copy_recipe(tmp_path, "p2v1", "lrs3_msp_omg")
-    (directory / "conf/tiny.yaml").write_text(yaml.safe_dump(tiny_config(directory)))
+    config = narrow(yaml.safe_load((directory / "conf/train_p2v.yaml").read_text()))
+    config["num_workers"] = 0
+    (directory / "conf/tiny.yaml").write_text(yaml.safe_dump(config))
     (directory / "conf/speaker.yaml").write_text("steps: 2\n")
     (directory / "conf/limits.yaml").write_text("max_frames_per_unit: 3\n")
     return directory

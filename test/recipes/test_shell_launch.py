@@ -32,19 +32,19 @@ def test_local_writes_header_output_and_footer(tmp_path):
     assert lines[-1].startswith("# Ended (code 0) at ")
 
 
-def test_local_failure_shows_the_end_of_the_log(tmp_path):
+@pytest.mark.parametrize(
+    ("command", "code", "shown"),
+    [
+        (["bash", "-c", "echo why it broke >&2; exit 3"], 3, "why it broke"),
+        (["/no/such/program"], 1, "/no/such/program"),
+    ],
+)
+def test_local_failure_shows_the_end_of_the_log(tmp_path, command, code, shown):
     log = tmp_path / "a.log"
-    result = run(COMMON / "run.pl", log, "bash", "-c", "echo why it broke >&2; exit 3")
+    result = run(COMMON / "run.pl", log, *command)
     assert result.returncode == 1
-    assert f"run.pl: 1 / 1 failed, log is in {log}" in result.stderr
-    assert "why it broke" in result.stderr
-    assert "# Ended (code 3)" in log.read_text()
-
-
-def test_local_command_that_does_not_exist_fails(tmp_path):
-    result = run(COMMON / "run.pl", tmp_path / "a.log", "/no/such/program")
-    assert result.returncode == 1
-    assert "/no/such/program" in result.stderr
+    assert f"run.pl: 1 / 1 failed, log is in {log}" in result.stderr and shown in result.stderr
+    assert f"# Ended (code {code})" in log.read_text()
 
 
 def test_local_array_replaces_job_and_names_the_failed(tmp_path):
@@ -221,9 +221,3 @@ def test_supervised_processes_end_with_the_supervisor(tmp_path, number):
 def test_supervise_returns_the_status_of_the_command(script, status):
     result = run(COMMON / "supervise.py", "bash", "-c", f"echo out; {script}")
     assert (result.returncode, result.stdout) == (status, "out\n")
-
-
-def test_supervise_without_command_prints_its_usage():
-    result = run(COMMON / "supervise.py")
-    assert result.returncode == 2
-    assert "Usage: supervise.py COMMAND" in result.stderr

@@ -1,42 +1,68 @@
-"""The paper's mixture of corpora: any subset of the four, named in titles."""
+"""Mixtures of corpora: any subset of the four, named in titles; two open ones can be downloaded."""
 
 from pathlib import Path
 
 import pytest
 from reference.fake_mixture import run_mixture as run
 from reference.fake_mixture import write_mixture
-from reference.fake_recipe import calls, options_of, value_of
+from reference.fake_recipe import calls, modules, options_of, value_of
+
+PAPER, OPEN = "lrs3_msp_omg", "open_emo"
+ALL = {
+    PAPER: {"LRS3": "/l", "MSP_PODCAST": "/p", "MSP_IMPROV": "/i", "OMG": "/o"},
+    OPEN: {"CREMA_D": "/c", "RAVDESS": "/r", "EMODB": "/b", "EMOV_DB": "/v"},
+}
+COMMANDS = {
+    PAPER: [
+        "prepare_lrs3 --db /l --data data --audio_dir downloads --nj 3 --tests in {own}",
+        "prepare_msp_podcast --db /p --data data {own}",
+        "prepare_msp_improv --db /i --data data {own}",
+        "prepare_omg --db /o --data data --audio_dir downloads --nj 3",
+    ],
+    OPEN: [
+        "prepare_crema_d --db /c --data data --classes 6",
+        "prepare_ravdess --db /r --data data --classes 8",
+        "prepare_emodb --db /b --data data",
+        "prepare_emov_db --db /v --data data",
+    ],
+}
+PARTS = {
+    PAPER: "lrs3 msp_podcast_train msp_podcast_valid msp_podcast_test msp_improv_train"
+    " msp_improv_valid msp_improv_test omg",
+    OPEN: "crema_d_6 ravdess_8 emodb emov_db_train emov_db_valid emov_db_test",
+}
+NOTES = {
+    PAPER: "LRS3 + MSP-PODCAST + MSP-IMPROV + OMG",
+    OPEN: "CREMA-D + RAVDESS + EmoDB + EmoV-DB",
+}
+of_both = pytest.mark.parametrize("corpus", [PAPER, OPEN])
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    return write_mixture(tmp_path, "lrs3_msp_omg")
+    return write_mixture(tmp_path, PAPER)
 
 
-def test_all_four_corpora(recipe: Path):
-    done = run(recipe, "local/data.sh", LRS3="/l", MSP_PODCAST="/p", MSP_IMPROV="/i", OMG="/o")
+@pytest.fixture
+def open_recipe(tmp_path: Path) -> Path:
+    return write_mixture(tmp_path, OPEN)
+
+
+@of_both
+def test_all_four_corpora(tmp_path: Path, corpus: str):
+    recipe = write_mixture(tmp_path, corpus)
+    done = run(recipe, "local/data.sh", **ALL[corpus])
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in calls(recipe)] == [
-        *("estimate_cost", "prepare_lrs3", "prepare_msp_podcast", "prepare_msp_improv"),
-        *("prepare_omg", "combine_data", "prepare_split"),
+    own = "--num_valid 1 --num_test 10 --seed 0"
+    parts = " ".join(f"data/{part}" for part in PARTS[corpus].split())
+    assert calls(recipe)[1:] == [
+        *(command.format(own=own) for command in COMMANDS[corpus]),
+        f"combine_data --out_dir data/{corpus} --data_dirs {parts}",
+        f"prepare_split --data_dir data/{corpus} --out_data data --name {corpus} "
+        "--num_valid 500 --num_test 500 --seed 0",
     ]
-    for corpus, folder in (("lrs3", "/l"), ("msp_podcast", "/p"), ("omg", "/o")):
-        [options] = options_of(recipe, f"prepare_{corpus}")
-        assert (value_of(options, "db"), value_of(options, "data")) == (folder, "data")
-        assert ("--nj 3" in options) == (corpus != "msp_podcast")
-    [combined] = options_of(recipe, "combine_data")
-    assert value_of(combined, "data_dirs").split() == [
-        "data/lrs3",
-        *(f"data/msp_podcast_{part}" for part in ("train", "valid", "test")),
-        *(f"data/msp_improv_{part}" for part in ("train", "valid", "test")),
-        "data/omg",
-    ]
-    [split] = options_of(recipe, "prepare_split")
-    assert value_of(split, "data_dir") == value_of(combined, "out_dir") == "data/lrs3_msp_omg"
-    assert value_of(split, "name") == "lrs3_msp_omg"
-    assert (value_of(split, "num_valid"), value_of(split, "seed")) == ("500", "0")
-    made = (recipe / "data/lrs3_msp_omg_corpora").read_text()
-    assert made == "LRS3 + MSP-PODCAST + MSP-IMPROV + OMG\n"
+    assert modules(recipe)[0] == "estimate_cost"
+    assert (recipe / f"data/{corpus}_corpora").read_text() == f"{NOTES[corpus]}\n"
 
 
 def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
@@ -56,10 +82,14 @@ def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
     assert f"WARNING: data/ was made of {note.strip()}; run stage 1 again" in other.stderr
 
 
-def test_no_corpus_at_all(recipe: Path):
+@of_both
+def test_no_corpus_at_all(tmp_path: Path, corpus: str):
+    recipe = write_mixture(tmp_path, corpus)
     done = run(recipe, "local/data.sh")
     assert done.returncode == 2 and calls(recipe) == []
-    assert "db.sh names none of LRS3, MSP_PODCAST, MSP_IMPROV and OMG" in done.stderr
+    names = list(ALL[corpus])
+    assert f"db.sh names none of {', '.join(names[:-1])} and {names[-1]}" in done.stderr
+    assert ('--local_data_opts "--download true"' in done.stderr) == (corpus == OPEN)
     assert run(recipe, "local/corpus_note.sh").stdout == "no corpus\n"
 
 
@@ -67,26 +97,28 @@ def test_a_corpus_that_fails_ends_the_stage(recipe: Path):
     (recipe / "fail").write_text("prepare_msp_improv")
     done = run(recipe, "local/data.sh", MSP_IMPROV="/i", OMG="/o")
     assert done.returncode != 0
-    assert [line.split()[0] for line in calls(recipe)] == ["estimate_cost", "prepare_msp_improv"]
+    assert modules(recipe) == ["estimate_cost", "prepare_msp_improv"]
     assert not (recipe / "data/lrs3_msp_omg_corpora").exists()
 
 
-@pytest.mark.parametrize("units", ["50", "100", "200"])
-def test_run_sh_takes_the_vocabulary_and_the_note_to_the_results(recipe: Path, units: str):
-    corpora = {"OMG": "/o", "LRS3": "/l"}
-    command = ["./run.sh", "--python", "fake/python", "--ngpu", "0", "--nclusters", units]
-    done = run(recipe, *command, "--stop_stage", "5", **corpora)
+@of_both
+def test_run_sh_takes_the_vocabulary_and_the_note_to_the_results(tmp_path: Path, corpus: str):
+    recipe = write_mixture(tmp_path, corpus)
+    first, *others = ALL[corpus].items()
+    command = ["./run.sh", "--python", "fake/python", "--ngpu", "0", "--nclusters", "50"]
+    done = run(recipe, *command, "--stop_stage", "5", **dict([first]))
     assert done.returncode == 0, done.stderr
-    [learnt] = options_of(recipe, "learn_kmeans")
-    assert value_of(learnt, "num_clusters") == units
-    [perturbed] = options_of(recipe, "perturb_speed")
-    assert value_of(perturbed, "factors") == "0.9 1.0 1.1"
-    done = run(recipe, *command, "--stage", "10", **corpora)
+    assert value_of(options_of(recipe, "learn_kmeans")[0], "num_clusters") == "50"
+    assert value_of(options_of(recipe, "perturb_speed")[0], "factors") == "0.9 1.0 1.1"
+    done = run(recipe, *command, "--stage", "10", **dict([first]))
     assert done.returncode == 0, done.stderr
-    [vectors] = options_of(recipe, "score_speaker_vectors")
-    assert "Speaker vectors (LRS3 + OMG, without MSP-PODCAST + MSP-IMPROV)" in vectors
-    [probe] = options_of(recipe, "probe")
-    assert f"train_p2v_hubert_base_6_{units}_sp (LRS3 + OMG, without" in value_of(probe, "table")
+    name, *absent = NOTES[corpus].split(" + ")
+    note = f"({name}, without {' + '.join(absent)})"
+    assert f"Speaker vectors {note}" in options_of(recipe, "score_speaker_vectors")[0]
+    table = value_of(options_of(recipe, "probe")[0], "table")
+    assert f"train_p2v_hubert_base_6_50_sp {note}" in table
+    assert run(recipe, *command, "--stage", "10", "--corpus_note", "mine").returncode == 0
+    assert "Speaker vectors (mine)" in options_of(recipe, "score_speaker_vectors")[-1]
 
 
 def test_help_needs_no_corpus(recipe: Path):
@@ -113,9 +145,8 @@ def test_cost_is_estimated_and_a_dry_run_stops_there(recipe: Path):
     ("corpora", "is_counted"), [({"OMG": "/o"}, True), ({"LRS3": "/l"}, False)]
 )
 def test_audio_of_the_same_corpora_is_counted(recipe: Path, corpora: dict, is_counted: bool):
-    (recipe / "data/lrs3_msp_omg_corpora").write_text(
-        "OMG, without LRS3 + MSP-PODCAST + MSP-IMPROV\n"
-    )
+    note = "OMG, without LRS3 + MSP-PODCAST + MSP-IMPROV\n"
+    (recipe / "data/lrs3_msp_omg_corpora").write_text(note)
     done = run(recipe, "local/data.sh", "--dry_run", "true", **corpora)
     assert done.returncode == 0, done.stderr
     [options] = options_of(recipe, "estimate_cost")
@@ -126,7 +157,7 @@ def test_audio_of_the_same_corpora_is_counted(recipe: Path, corpora: dict, is_co
         assert value_of(options, "data_dirs").split() == parts
 
 
-@pytest.mark.parametrize("corpus", ["lrs3_msp_omg", "open_emo"])
+@of_both
 def test_stage_that_makes_data_anew_does_not_ask_for_it(tmp_path: Path, corpus: str):
     recipe = write_mixture(tmp_path, corpus)
     made = recipe / f"data/{corpus}_corpora"
@@ -135,9 +166,7 @@ def test_stage_that_makes_data_anew_does_not_ask_for_it(tmp_path: Path, corpus: 
         before = made.read_text() if made.exists() else ""
         if before:
             warned = run(recipe, "local/corpus_note.sh", **corpora)
-            assert (
-                f"WARNING: data/ was made of {before.strip()}; run stage 1 again" in warned.stderr
-            )
+            assert f"data/ was made of {before.strip()}; run stage 1 again" in warned.stderr
         done = run(recipe, *command, **corpora)
         assert (done.returncode, done.stderr) == (0, ""), "no warning"
         assert made.read_text() != before
@@ -157,7 +186,45 @@ def test_dry_run_of_a_recipe_without_an_estimate(recipe: Path):
     assert "--dry_run: local/data.sh of this recipe has no estimate" in done.stderr
 
 
-def test_note_that_the_user_gives_wins(recipe: Path):
-    command = ["./run.sh", "--python", "fake/python", "--stage", "10", "--corpus_note", "mine"]
-    assert run(recipe, *command, OMG="/o").returncode == 0
-    assert "Speaker vectors (mine)" in options_of(recipe, "score_speaker_vectors")[0]
+def test_download_is_only_of_what_is_not_there(open_recipe: Path):
+    recipe = open_recipe
+    (recipe / "ravdess").mkdir()
+    done = run(recipe, "local/data.sh", "--download", "true", RAVDESS="ravdess")
+    assert done.returncode == 0, done.stderr
+    assert options_of(recipe, "prepare_download") == [
+        "--corpus crema_d --out_dir downloads/crema_d --num_workers 8"
+    ]
+    assert options_of(recipe, "prepare_crema_d")[0].startswith("--db downloads/crema_d ")
+    assert options_of(recipe, "prepare_ravdess")[0].startswith("--db ravdess ")
+    made = (recipe / "data/open_emo_corpora").read_text()
+    assert made == "CREMA-D + RAVDESS, without EmoDB + EmoV-DB\n"
+    (recipe / "downloads/crema_d").mkdir(parents=True)  # as the download leaves it
+    assert run(recipe, "local/corpus_note.sh", RAVDESS="ravdess").stdout == made
+
+
+def test_results_of_the_run_that_downloads_name_what_was_downloaded(open_recipe: Path):
+    fake = open_recipe / "fake/python"
+    made = 'if [ "${module}" = prepare_download ]; then mkdir -p "${out}"; fi\n'
+    fake.write_text(fake.read_text() + made)
+    options = ["--ngpu", "0", "--skip_stages", "2 3 4 5 6 7 8", "--db", "EMODB=/b"]
+    options += ["--local_data_opts", "--download true"]
+    done = run(open_recipe, "./run.sh", "--python", "fake/python", *options)
+    assert done.returncode == 0, done.stderr
+    titles = options_of(open_recipe, "score_speaker_vectors")[0]
+    assert "Speaker vectors (CREMA-D + RAVDESS + EmoDB, without EmoV-DB)" in titles
+
+
+def test_dry_run_downloads_nothing(open_recipe: Path):
+    done = run(open_recipe, "local/data.sh", "--download", "true", "--dry_run", "true")
+    assert done.returncode == 0, done.stderr
+    assert modules(open_recipe) == ["estimate_cost"]
+    corpora = value_of(options_of(open_recipe, "estimate_cost")[0], "corpora")
+    assert corpora == "crema_d ravdess"
+
+
+def test_failed_download_ends_the_run(open_recipe: Path):
+    (open_recipe / "fail").write_text("prepare_download")
+    done = run(open_recipe, "local/data.sh", "--download", "true", EMODB="/b")
+    assert done.returncode == 9
+    assert modules(open_recipe) == ["estimate_cost", "prepare_download"]
+    assert not (open_recipe / "data/open_emo_corpora").exists()

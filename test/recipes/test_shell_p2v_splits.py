@@ -1,6 +1,6 @@
 """p2v.sh --num_splits: what training is given, and when the parts are made again.
 
-The interpreter is a stand-in, see ``reference.fake_recipe``, but splits with ESPnet's program.
+The interpreter is a stand-in, see ``reference.fake_templates``, but splits with ESPnet's program.
 """
 
 import sys
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from reference import fake_recipe
-from reference.fake_recipe import run_script, value_of, write_lines, write_recipe
+from reference.fake_recipe import value_of, write_lines
+from reference.fake_templates import run_fake, write_fake
 
-SETTINGS = {"train_set": "tr", "valid_set": "va", "test_sets": "te", "python": "fake/python"}
-SETTINGS |= {"p2v_config": "conf/train_tiny.yaml", "ngpu": "0", "nj": "1"}
-SETTINGS |= {"kmeans_feature": "mfcc", "nclusters": "9", "stage": "7", "stop_stage": "8"}
+SETTINGS = {"kmeans_feature": "mfcc", "nclusters": "9", "stage": "7", "stop_stage": "8", "nj": "1"}
 UNITS = ("units_mfcc_9", "unit_durations_mfcc_9")
 STATS, EXP = Path("exp/p2v_stats_16k"), Path("exp/p2v_train_tiny_mfcc_9")
 BEHAVIOUR = f"""
@@ -31,15 +30,14 @@ esac
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a recipe directory whose training set is ready for stage 7."""
-    directory = write_recipe(tmp_path, "p2v1", ["p2v1/p2v.sh"], ("tr", "va", "te"), BEHAVIOUR)
+    directory = write_fake(tmp_path, "p2v1", BEHAVIOUR)
     for name in UNITS:
         write_lines(directory / "dump/raw/tr" / name, "tr-", " 1 2")
-    (directory / "conf/train_tiny.yaml").write_text("max_epoch: 1\n")
     return directory
 
 
 def run(recipe: Path, **settings: str):
-    result = run_script(recipe, "p2v.sh", {**SETTINGS, **settings})
+    result = run_fake(recipe, **SETTINGS, **settings)
     assert result.returncode == 0, result.stderr
     return result
 
@@ -68,14 +66,6 @@ def test_training_is_given_parts_and_validation_whole_tables(recipe):
     for table in ("wav.scp", "speech_shape", *UNITS):
         assert parts_of(recipe, splits / table, 2) == ["tr-0 tr-2 tr-4", "tr-1 tr-3"]
         assert (recipe / splits / table / "num_splits").read_text() == "2"
-
-
-def test_tables_stay_whole_where_nothing_is_asked_for(recipe):
-    run(recipe)
-    assert "split_scps" not in fake_recipe.modules(recipe)
-    [options] = fake_recipe.options_of(recipe, "launch")
-    assert "multiple_iterator" not in options
-    assert value_of(options, "train_shape_file") == str(STATS / "train/speech_shape")
 
 
 def test_kept_mels_are_brought_in_order_and_have_a_place_of_their_own(recipe):
@@ -122,7 +112,7 @@ def test_half_made_parts_are_not_trusted(recipe):
     run(recipe, num_splits="2")
     write_lines(table, "tr-", " 4")
     (recipe / "fail").write_text("split_scps")
-    assert run_script(recipe, "p2v.sh", {**SETTINGS, "num_splits": "2"}).returncode != 0
+    assert run_fake(recipe, **SETTINGS, num_splits="2").returncode != 0
     assert "launch" not in fake_recipe.modules(recipe)
     (recipe / "fail").unlink()
     table.write_text(before)
@@ -134,15 +124,8 @@ def test_half_made_parts_are_not_trusted(recipe):
 def test_tables_of_different_utterances_end_the_run(recipe):
     table = recipe / "dump/raw/tr" / UNITS[1]
     table.write_text(table.read_text().replace("tr-3", "tr-33"))
-    result = run_script(recipe, "p2v.sh", {**SETTINGS, "num_splits": "2"})
+    result = run_fake(recipe, **SETTINGS, num_splits="2")
     assert result.returncode != 0
     assert "not split into 2 parts: dump/raw/tr/units_mfcc_9 dump/raw/tr/unit_dur" in result.stderr
     assert "they need the same utterances" in result.stderr
     assert "launch" not in fake_recipe.modules(recipe)
-
-
-@pytest.mark.parametrize("number", ["0", "two", ""])
-def test_a_number_of_parts_is_needed(recipe, number):
-    result = run_script(recipe, "p2v.sh", {**SETTINGS, "num_splits": number})
-    assert f"--num_splits {number}: a number from 1 on" in result.stderr
-    assert fake_recipe.modules(recipe) == []

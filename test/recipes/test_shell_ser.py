@@ -1,52 +1,30 @@
 """ser.sh orders its stages and hands its options on; what is complete is left alone.
 
-The interpreter is a stand-in, see ``reference.fake_recipe``.
+The interpreter is a stand-in, see ``reference.fake_templates``.
 """
 
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from reference.fake_recipe import (
-    calls,
-    modules,
-    options_of,
-    run_script,
-    write_lines,
-    write_recipe,
-)
+from reference.fake_recipe import EGS2, calls, modules, options_of, run_script
+from reference.fake_slurm import write_sbatch
+from reference.fake_templates import FAKES, run_fake, write_fake
 
-SETTINGS = {"train_set": "tiny", "ser_configs": "conf/a.yaml conf/b.yaml", "python": "fake/python"}
-SETTINGS |= {"ngpu": "0", "nj": "2"}
 UPSTREAM = {"upstream": "hubert_base", "p2v_model": "../p2v1/best.pth"}
 ALWAYS = "data.sh format_wav ser_folds ser_train aggregate_stats_dirs ser_train_folds ser_score"
-
-BEHAVIOUR = """
-if [ "${module}" = export_prosody_encoder ]; then
-    mkdir -p "${out}"
-    printf 'sha256: a\\nfeatures_conf:\\n  n_fft: %s\\nother: 1\\n' "${n_fft:-1024}" \\
-        > "${out}/config.yaml"
-fi
-"""
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    """Return a recipe directory as egs2/<corpus>/ser1 with stand-ins for tools and data."""
-    directory = write_recipe(tmp_path, "ser1", ["ser1/ser.sh"], behaviour=BEHAVIOUR)
-    (directory / "dump/raw/tiny").mkdir(parents=True)
-    for name in ("wav.scp", "utt2num_samples", "utt2emo"):
-        write_lines(directory / "dump/raw/tiny" / name, "u-", f" {name}")
-    return directory
-
-
-def run(recipe: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
-    return run_script(recipe, "ser.sh", {**SETTINGS, **settings}, *arguments)
+    return write_fake(tmp_path, "ser1")
 
 
 def test_all_stages_run_in_order(recipe):
-    result = run(recipe, **UPSTREAM)
+    result = run_fake(recipe, **UPSTREAM)
     assert result.returncode == 0, result.stderr
     stages = ALWAYS.split()
     stages[3:3] = ["export_prosody_encoder", "cache_upstream_vectors"]
@@ -57,16 +35,23 @@ def test_all_stages_run_in_order(recipe):
 
 
 def test_systems_that_need_neither_model_nor_upstream(recipe):
-    result = run(recipe)
+    result = run_fake(recipe)
     assert result.returncode == 0, result.stderr
     assert modules(recipe) == [*ALWAYS.split(), "report_render"]
     assert "--prosody_encoder_dir" not in (recipe / "calls").read_text()
+    for options, protocol in zip(options_of(recipe, "ser_folds"), ("loso", "lospko"), strict=True):
+        defaults = f"--protocol {protocol} --seed 0 --superb_lists downloads/superb_lists"
+        assert options.endswith(defaults)
+    [training] = options_of(recipe, "ser_train_folds")
+    assert training.endswith("--stats_dir exp/ser_stats_16k --nj 1 --ngpu 0")
+    [scores] = options_of(recipe, "ser_score")
+    assert scores.endswith("--title Emotion recognition")
 
 
 def test_data_and_folds(recipe):
     settings = {"db": "/corpus", "local_data_opts": "--all true", "max_train": "20"}
     settings |= {"pretraining_data": "x/train x/valid", "allow": "train/test:sentence a/b:c"}
-    run(recipe, stop_stage="3", protocols="loso:0,1 lospko:0", folds_seed="4", **settings)
+    run_fake(recipe, stop_stage="3", protocols="loso:0,1 lospko:0", folds_seed="4", **settings)
     assert options_of(recipe, "data.sh") == ["--db /corpus --all true"]
     assert (recipe / "given").read_text() == "data.sh: fake/python 2\n"
     [formatted] = options_of(recipe, "format_wav")
@@ -85,7 +70,7 @@ def test_sets_of_the_users_own_are_one_protocol(recipe):
         lines = "".join(f"{utterance} sad\n" for utterance in utterances.split())
         (recipe / "dump/raw" / name / "utt2emo").write_text(lines)
     sets = {"valid_set": "va", "test_sets": "te", "protocols": "given:0,1"}
-    result = run(recipe, stage="2", stop_stage="3", **sets)
+    result = run_fake(recipe, stage="2", stop_stage="3", **sets)
     assert result.returncode == 0, result.stderr
     [combined] = options_of(recipe, "combine_data")
     raw = "dump/raw/tiny+va+te"
@@ -101,7 +86,7 @@ def test_sets_of_the_users_own_are_one_protocol(recipe):
 
 
 def test_experiments_have_names(recipe):
-    result = run(recipe, stage="7", ser_tag="b", **UPSTREAM)
+    result = run_fake(recipe, stage="7", ser_tag="b", **UPSTREAM)
     assert result.returncode == 0, result.stderr
     [training] = options_of(recipe, "ser_train_folds")
     assert "--expdir exp/b " in training and "--stats_dir exp/b/ser_stats_16k" in training
@@ -118,29 +103,41 @@ def test_experiments_have_names(recipe):
     assert modules(recipe) == ["ser_train_folds"]
 
 
+def test_folds_and_seeds_are_an_array_on_a_cluster(recipe, tmp_path, monkeypatch):
+    programs = write_sbatch(tmp_path / "programs")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("cmd_backend", "slurm")
+    shutil.copy(EGS2 / "TEMPLATE/common/conf/slurm.conf", recipe / "conf")
+    result = run_fake(recipe, stage="7", stop_stage="7", train_nj="3", ngpu="4")
+    assert result.returncode == 0, result.stderr
+    trainings = sorted(options_of(recipe, "ser_train_folds"))
+    ends = [f"--nj 1 --ngpu 1 --share {number}/3" for number in (1, 2, 3)]
+    assert [
+        options.partition("--nj")[1] + options.partition("--nj")[2] for options in trainings
+    ] == ends
+    words = (recipe / "sbatch.calls").read_text()
+    assert "--partition gpu --gres gpu:1" in words and "--array 1-3" in words
+
+
 def test_groups_of_stages_can_be_left_out(recipe):
-    run(recipe, skip_data_prep="true", skip_train="true")
+    run_fake(recipe, skip_data_prep="true", skip_train="true")
     assert modules(recipe) == ["ser_score", "report_render"]
-    run(recipe, skip_data_prep="true", skip_eval="true")
+    run_fake(recipe, skip_data_prep="true", skip_eval="true")
     assert modules(recipe) == ["ser_train", "aggregate_stats_dirs", "ser_train_folds"]
 
 
 def test_the_former_name_of_the_set(recipe):
-    settings = {name: value for name, value in SETTINGS.items() if name != "train_set"}
+    settings = {
+        name: value for name, value in FAKES["ser1"].settings.items() if name != "train_set"
+    }
     result = run_script(recipe, "ser.sh", {**settings, "ser_set": "tiny", "stop_stage": "1"})
     assert result.returncode == 0 and modules(recipe) == ["data.sh"]
     assert "WARNING: ser_set is now train_set" in result.stderr
 
 
-def test_folds_without_further_options(recipe):
-    run(recipe, stage="3", stop_stage="3", protocols="loso")
-    [options] = options_of(recipe, "ser_folds")
-    assert options.endswith("--protocol loso --seed 0 --superb_lists downloads/superb_lists")
-
-
 def test_pretraining_of_the_model_is_checked_without_being_named(recipe):
     settings = {"p2v_model": "../p2v1/best.pth", "superb_lists": "x/meta_data"}
-    run(recipe, stage="3", stop_stage="3", protocols="superb:0", **settings)
+    run_fake(recipe, stage="3", stop_stage="3", protocols="superb:0", **settings)
     [options] = options_of(recipe, "ser_folds")
     expected = "--superb_lists x/meta_data --pretrained_model ../p2v1/best.pth"
     assert options.endswith(f"--protocol superb --seed 0 {expected}")
@@ -148,7 +145,7 @@ def test_pretraining_of_the_model_is_checked_without_being_named(recipe):
 
 @pytest.mark.parametrize(("ngpu", "device"), [("0", "cpu"), ("2", "cuda")])
 def test_encoder_and_vectors(recipe, ngpu, device):
-    run(recipe, stage="4", stop_stage="5", upstream_path="x/y", **UPSTREAM, ngpu=ngpu)
+    run_fake(recipe, stage="4", stop_stage="5", upstream_path="x/y", **UPSTREAM, ngpu=ngpu)
     assert options_of(recipe, "export_prosody_encoder") == [
         "--model_file ../p2v1/best.pth --out_dir exp/prosody_encoder"
     ]
@@ -159,7 +156,7 @@ def test_encoder_and_vectors(recipe, ngpu, device):
 
 
 def test_mels_are_collected_once_of_every_utterance(recipe):
-    run(recipe, stage="6", stop_stage="6", nj="3")
+    run_fake(recipe, stage="6", stop_stage="6", nj="3")
     jobs = options_of(recipe, "ser_train")
     assert len(jobs) == 3
     for job in jobs:
@@ -171,22 +168,22 @@ def test_mels_are_collected_once_of_every_utterance(recipe):
     lists = [recipe / f"exp/ser_stats_16k/logdir/train.{job}.scp" for job in (1, 2, 3)]
     table = recipe / "dump/raw/tiny/wav.scp"
     assert "".join(path.read_text() for path in lists) == table.read_text()
-    result = run(recipe, stage="6", stop_stage="6", nj="3")
+    result = run_fake(recipe, stage="6", stop_stage="6", nj="3")
     assert calls(recipe) == []
     assert "exp/ser_stats_16k: complete" in result.stdout
     table.write_text(table.read_text() + "u-9 x\n")
-    run(recipe, stage="6", stop_stage="6")
+    run_fake(recipe, stage="6", stop_stage="6")
     assert "aggregate_stats_dirs" in modules(recipe)
 
 
 def test_mels_are_those_of_the_pretrained_model(recipe, monkeypatch):
     stages = {"stage": "4", "stop_stage": "6", "p2v_model": "x.pth"}
-    run(recipe, **stages)
+    run_fake(recipe, **stages)
     assert all("--prosody_encoder_dir exp/prosody_encoder" in job for job in collected(recipe))
-    run(recipe, **stages)
+    run_fake(recipe, **stages)
     assert collected(recipe) == [], "the same"
     monkeypatch.setenv("n_fft", "512")
-    run(recipe, **stages)
+    run_fake(recipe, **stages)
     assert collected(recipe), "the model hears other mels now"
 
 
@@ -198,7 +195,9 @@ def test_training_and_scores(recipe):
     settings = {"train_nj": "3", "ser_args": "--max_epoch 2 --patience 1", "balanced": "true"}
     settings |= {"comparisons": "a:b b:c", "published": "true", "corpus_note": "synthetic speech"}
     settings |= {"units": "200"}
-    run(recipe, stage="7", protocols="loso:0,1 x:2", emotions="sad happy", **UPSTREAM, **settings)
+    run_fake(
+        recipe, stage="7", protocols="loso:0,1 x:2", emotions="sad happy", **UPSTREAM, **settings
+    )
     experiment = (
         "--configs conf/a.yaml conf/b.yaml --folds_dir data/tiny/folds --protocols loso:0,1 x:2"
         " --data_dir dump/raw/tiny --expdir exp --emotions sad happy"
@@ -216,43 +215,6 @@ def test_training_and_scores(recipe):
     ]
 
 
-def test_training_and_scores_without_further_options(recipe):
-    run(recipe, stage="7")
-    [training] = options_of(recipe, "ser_train_folds")
-    assert training.endswith("--stats_dir exp/ser_stats_16k --nj 1 --ngpu 0")
-    [scores] = options_of(recipe, "ser_score")
-    assert scores.endswith("--title Emotion recognition")
-
-
-@pytest.mark.parametrize("module", ["format_wav", "aggregate_stats_dirs", "ser_train_folds"])
-def test_a_failing_stage_ends_the_run_and_is_done_again(recipe, module):
-    (recipe / "fail").write_text(module)
-    assert run(recipe).returncode != 0
-    assert modules(recipe)[-1] == module
-    (recipe / "fail").unlink()
-    assert run(recipe).returncode == 0
-    assert module in modules(recipe)
-
-
 def test_stages_can_be_chosen(recipe):
-    run(recipe, stage="3", stop_stage="7", skip_stages="4 5 6", **UPSTREAM)
+    run_fake(recipe, stage="3", stop_stage="7", skip_stages="4 5 6", **UPSTREAM)
     assert modules(recipe) == ["ser_folds", "ser_train_folds"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"train_set": ""}, "--train_set is needed: a directory below data/"),
-        ({"ser_configs": ""}, "--ser_configs is needed: configurations of systems"),
-        ({"test_sets": "te"}, "--valid_set and --test_sets go together"),
-        ({"test_sets": "te", "valid_set": "va"}, "give --protocols given:0"),
-        ({"balanced": "yes"}, "--balanced takes true or false, not 'yes'"),
-        ({"classes": "5"}, "unknown option --classes"),
-    ],
-)
-def test_wrong_options_end_the_run_in_one_line(recipe, settings, message):
-    result = run(recipe, **settings)
-    assert result.returncode != 0
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-    assert calls(recipe) == []

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from reference.fake_recipe import EGS2, write_recipe
+from reference.fake_recipe import EGS2, calls, modules, write_recipe
+from reference.fake_templates import run_fake, write_fake
 
 SCRIPTS = {
     "p2v1": "p2v.sh",
@@ -92,6 +93,78 @@ def test_command_line_is_logged(script: Path, tmp_path: Path) -> None:
 @of_every_template
 def test_template_scripts_stay_small(script: Path) -> None:
     assert len(script.read_text().splitlines()) < 250
+
+
+FAILING = {
+    "p2v1": "format_wav aggregate_stats_dirs launch report_render",
+    "evc1": "derive_pairs format_wav launch score_intensity",
+    "ser1": "format_wav aggregate_stats_dirs ser_train_folds",
+    "style1": "convert_list score_style report_style",
+    "voc1": "format_wav launch score_vocoder",
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "module"), [(task, each) for task, names in FAILING.items() for each in names.split()]
+)
+def test_a_failing_stage_ends_the_run_and_is_done_again(
+    tmp_path: Path, task: str, module: str
+) -> None:
+    recipe = write_fake(tmp_path, task)
+    (recipe / "fail").write_text(module)
+    assert run_fake(recipe).returncode != 0
+    assert calls(recipe)[-1].split()[0] == module
+    (recipe / "fail").unlink()
+    result = run_fake(recipe)
+    assert result.returncode == 0, result.stderr
+    assert module in modules(recipe)
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "message"),
+    [
+        ("p2v1", {"fs": "24000"}, "--fs 24000: only 16000"),
+        ("p2v1", {"audio_format": "wav"}, "--audio_format wav: only flac"),
+        ("p2v1", {"train_set": ""}, "--train_set is needed"),
+        ("p2v1", {"p2v_config": "conf/none.yaml"}, "--p2v_config conf/none.yaml: no such file"),
+        ("p2v1", {"skip_train": "yes"}, "--skip_train takes true or false"),
+        ("p2v1", {"num_splits": "0"}, "--num_splits 0: a number from 1 on"),
+        ("p2v1", {"num_splits": "two"}, "--num_splits two: a number from 1 on"),
+        ("p2v1", {"num_splits": ""}, "--num_splits : a number from 1 on"),
+        ("evc1", {"train_set": ""}, "--train_set is needed"),
+        ("evc1", {"p2v_model": ""}, "--p2v_model is needed"),
+        (
+            "evc1",
+            {"p2v_model": "none.pth"},
+            "--p2v_model none.pth: no such weights; pretrain first",
+        ),
+        ("evc1", {"evc_config": "conf/none.yaml"}, "--evc_config conf/none.yaml: no such file"),
+        ("evc1", {"emotion_model": "none"}, "--emotion_model none: not there; train it (ser.sh)"),
+        ("evc1", {"with_pretrained": "yes"}, "--with_pretrained takes true or false"),
+        ("evc1", {"stage": "3"}, "exp/pretrained_train_evc/p2v_options.sh: missing; run stage 2"),
+        ("ser1", {"train_set": ""}, "--train_set is needed: a directory below data/"),
+        ("ser1", {"ser_configs": ""}, "--ser_configs is needed: configurations of systems"),
+        ("ser1", {"test_sets": "te"}, "--valid_set and --test_sets go together"),
+        ("ser1", {"test_sets": "te", "valid_set": "va"}, "give --protocols given:0"),
+        ("ser1", {"balanced": "yes"}, "--balanced takes true or false, not 'yes'"),
+        ("ser1", {"classes": "5"}, "unknown option --classes"),
+        ("style1", {"test_sets": ""}, "--test_sets is needed"),
+        ("style1", {"p2v_model": ""}, "--p2v_model is needed"),
+        ("style1", {"p2v_model": "none.pth"}, "--p2v_model none.pth: no such weights; pretrain"),
+        ("voc1", {"train_set": ""}, "--train_set is needed"),
+        ("voc1", {"voc_config": "conf/none.yaml"}, "--voc_config conf/none.yaml: no such file"),
+        ("voc1", {"stage": "4"}, "dump/raw/tr/wav.scp: missing; run stages 1 to 3"),
+    ],
+)
+def test_wrong_options_end_the_run_in_one_line(
+    tmp_path: Path, task: str, settings: dict[str, str], message: str
+) -> None:
+    recipe = write_fake(tmp_path, task)
+    result = run_fake(recipe, **settings)
+    assert result.returncode != 0
+    [line] = result.stderr.splitlines()
+    assert message in line
+    assert calls(recipe) == []
 
 
 def check_recipe(directory: Path) -> None:

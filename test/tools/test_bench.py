@@ -44,12 +44,6 @@ def test_every_module_that_measures_is_run():
     assert found <= set(MODULES)
 
 
-def test_unknown_benchmark_is_an_error(capsys):
-    with pytest.raises(SystemExit):
-        bench.main(["--only", "nothing"])
-    assert "invalid choice: 'nothing'" in capsys.readouterr().err
-
-
 def test_quick_run_fills_every_group(tmp_path):
     out = tmp_path / "RESULTS.md"
     words = ["--quick", "--repeats", "1", "--out", str(out)]

@@ -18,8 +18,3 @@ def test_figure_draws_every_training(tmp_path):
     points = [replace(POINT, training=each.name) for each in TRAININGS]
     draw(points, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_updates_fit_into_the_epochs():
-    for training in TRAININGS:
-        assert 0 <= training.forced_updates < training.epochs * 60

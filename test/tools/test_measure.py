@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.bench.goals import GOALS, against
+from tools.bench.goals import against
 from tools.bench.measure import Options, Row, interleaved_seconds
 from tools.bench.page import cpu_model, environment, number, render, write, write_part
 
@@ -32,10 +32,6 @@ def test_functions_run_in_turn_and_the_median_is_reported(monkeypatch):
 )
 def test_goals(name, device, value, goal, is_met):
     assert against(name, value, device) == {"goal": goal, "is_met": is_met}
-
-
-def test_every_goal_binds_somewhere():
-    assert all(goal.cpu is not None or goal.cuda is not None for goal in GOALS.values())
 
 
 @pytest.mark.parametrize(
@@ -74,13 +70,9 @@ def test_page_groups_rows_counts_goals_and_shows_failures(tmp_path):
     assert (tmp_path / "RESULTS.md").read_text() == page
 
 
-def test_environment_says_what_figures_depend_on():
+def test_facts_of_the_machine(tmp_path):
     facts = environment(Options())
     assert {"pytorch version", "CPU model", "threads", "Git hash", "dtype"} <= facts.keys()
-    assert any(name.startswith("load average") for name in facts)
-
-
-def test_cpu_model(tmp_path):
     path = tmp_path / "cpuinfo"
     path.write_text("processor : 0\nmodel name\t: Abacus 9\nmodel name\t: Abacus 9\n")
     assert cpu_model(path) == "Abacus 9"

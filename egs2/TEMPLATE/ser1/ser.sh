@@ -15,7 +15,7 @@ skip_train=false            # leave out stages 6 and 7
 skip_eval=false             # leave out stage 8
 ngpu=1                      # GPUs: each trains one fold at a time; 0 trains on the CPU
 nj=32                       # processes of the data stages
-train_nj=1                  # folds trained at a time
+train_nj=1                  # folds trained at a time; on a cluster an array of so many jobs, one GPU each
 dumpdir=dump                # formatted audio
 expdir=exp                  # models and results
 python=python3              # interpreter
@@ -159,9 +159,15 @@ fi
 
 if begin 7 "training of all folds in ${ser_exp}/ser_*"; then
     write_run_script "${ser_exp}" 7
-    compute "${ser_exp}/ser_train_folds.log" "${ngpu}" \
-        "${python}" -m espnet2_ext.bin.ser_train_folds "${experiment[@]}" --stats_dir "${stats}" \
-        "${pretrained[@]}" "${weighting[@]}" --nj "${train_nj}" --ngpu "${ngpu}" "${extra[@]}"
+    training=("${python}" -m espnet2_ext.bin.ser_train_folds "${experiment[@]}" --stats_dir "${stats}"
+        "${pretrained[@]}" "${weighting[@]}")
+    if [ "${cmd_backend}" = local ] || [ "${train_nj}" -eq 1 ]; then
+        compute "${ser_exp}/ser_train_folds.log" "${ngpu}" \
+            "${training[@]}" --nj "${train_nj}" --ngpu "${ngpu}" "${extra[@]}"
+    else
+        ${cuda_cmd} --gpu "$((ngpu > 0))" JOB=1:"${train_nj}" "${ser_exp}/ser_train_folds.JOB.log" \
+            "${training[@]}" --nj 1 --ngpu "$((ngpu > 0))" --share "JOB/${train_nj}" "${extra[@]}"
+    fi
 fi
 
 if begin 8 "scores in ${ser_exp}/RESULTS.md"; then

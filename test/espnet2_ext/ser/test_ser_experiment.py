@@ -126,8 +126,9 @@ def test_the_entry_point_hands_on_what_it_is_given(call, corpus, tmp_path, monke
     feats = tmp_path / "stats/train/collect_feats/feats.scp"
     feats.parent.mkdir(parents=True)
     feats.touch()
-    call("--prosody_encoder_dir", "enc")
-    [((runs, data), options), ((_, with_mels), _)] = seen
+    call("--prosody_encoder_dir", "enc", "--share", "2/2")
+    [((runs, data), options), ((second, with_mels), _)] = seen
+    assert [run.directory for run in second] == [runs[1].directory]
     assert options == {"num_jobs": 2, "num_gpus": 1}
     assert [run.extra for run in runs] == [("--max_epoch", "3")] * 2
     assert all(run.balanced for run in runs)
