@@ -17,7 +17,7 @@ from reference.omg_copy import row, write_csv
 from reference.recipe_copy import copy_recipe
 
 from espnet2_ext.data.conversion_list import read_conversion_list
-from espnet2_ext.data.directory import read_data_directory, validate_data_directory
+from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.data.tables import read_table
 
 PARTS = ("train", "valid", "test")
@@ -158,19 +158,3 @@ def test_omg(prepare: Prepare, videos: dict[str, Path]):
     assert done.returncode == 0, done.stderr
     assert validate_data_directory(data / "omg", check_audio=True) == 12
     assert "all\t12\t12\t" in (data / "omg_attrition.tsv").read_text()
-
-
-@pytest.mark.slow
-def test_mixture_of_two(prepare: Prepare, videos: dict[str, Path]):
-    options = ["--num_valid", "2", "--num_test", "4", "--allow_incomplete", "true"]
-    done, data = prepare("lrs3_msp_omg/p2v1", *options, **videos)
-    assert done.returncode == 0, done.stderr
-    sizes = [
-        validate_data_directory(data / f"lrs3_msp_omg{part}")
-        for part in ("", "_train", "_valid", "_test")
-    ]
-    assert sizes == [28, 22, 2, 4]
-    tables = read_data_directory(data / "lrs3_msp_omg").tables
-    assert set(tables["utt2spk"].values()) == {"lrs3_aB3dE5fG7hI", "5b44393ed"}
-    note = (data / "lrs3_msp_omg_corpora").read_text()
-    assert note == "LRS3 + OMG, without MSP-PODCAST + MSP-IMPROV\n"

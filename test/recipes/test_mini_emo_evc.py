@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from reference.recipe_copy import (
-    copy_recipe,
-    corpus_options,
-    modification_times,
-    run_to_the_end,
-)
+from reference.recipe_copy import copy_recipe, corpus_options, modification_times, run_to_the_end
 from reference.tiny_ser import SETTINGS, write_encoder
 from reference.tiny_trained import write_trained_model
 

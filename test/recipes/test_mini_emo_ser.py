@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from reference.recipe_copy import (
-    copy_recipe,
-    corpus_options,
-    modification_times,
-    run_to_the_end,
-)
+from reference.recipe_copy import copy_recipe, corpus_options, modification_times, run_to_the_end
 
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.prosody2vec.encoders import ProsodyEncoder

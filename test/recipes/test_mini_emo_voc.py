@@ -6,12 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from reference.recipe_copy import (
-    copy_recipe,
-    corpus_options,
-    modification_times,
-    run_to_the_end,
-)
+from reference.recipe_copy import copy_recipe, corpus_options, modification_times, run_to_the_end
 from reference.tiny_vocoder import CONFIG
 
 from espnet2_ext.vocoder import build_vocoder

@@ -79,12 +79,12 @@ prepare_data() {
 # write_run_script DIR STAGE: write DIR/run.sh, which goes on from this stage with the options of
 # this run. A template that another one calls leaves that to its caller.
 write_run_script() {
-    [ "${RECIPE_SUPERVISED:-$0}" = "$0" ] || return 0
+    [ "${RECIPE_SUPERVISED:-${0##*/}}" = "${0##*/}" ] || return 0
     log_up=1 log "$1/run.sh resumes from here"
     mkdir -p "$1"
     {
         echo "#!/usr/bin/env bash"
-        printf '%q ' "$0" ${arguments[@]+"${arguments[@]}"}
+        printf '%q ' "./${0##*/}" ${arguments[@]+"${arguments[@]}"}
         echo "--stage $2 \"\$@\"; exit \$?"
     } > "$1/run.sh"
     chmod +x "$1/run.sh"

@@ -15,7 +15,7 @@ fi
 . ./path.sh
 . ./cmd.sh
 if [ -z "${RECIPE_SUPERVISED:-}" ]; then
-    RECIPE_SUPERVISED=$0 exec common/supervise.py "$0" "${arguments[@]}"
+    RECIPE_SUPERVISED=${0##*/} exec common/supervise.py "$0" "${arguments[@]}"
 fi
-log "$0$([ ${#arguments[@]} -eq 0 ] || printf ' %q' "${arguments[@]}")"
+log "./${0##*/}$([ ${#arguments[@]} -eq 0 ] || printf ' %q' "${arguments[@]}")"
 . common/stage.sh
