@@ -224,12 +224,8 @@ def measure(
 ) -> Measures:
     """Return the measures of a waveform (N,) at 16 kHz.
 
-    Args:
-        waveform: not empty.
-        encoder: makes the units.
-        f0_method: see ``f0_contour``.
-        listen: asks models; None asks none, and nor is one asked about speech without units.
-        with_tracks: False leaves out what is compared frame by frame.
+    A model is asked (``listen``) only about speech that is long enough to have units.
+    ``with_tracks`` False leaves out what is compared frame by frame.
 
     Raises:
         ValueError: the waveform is empty.
@@ -271,15 +267,8 @@ def measure_files(
 ) -> dict[MeasureJob, Measures]:
     """Return the measures of every job; a job given twice is done once.
 
-    Args:
-        jobs: what to measure.
-        centroids_path: of the units.
-        vocoder: of resynthesis, see ``build_vocoder``.
-        f0_method: see `measure`.
-        listen: see `measure`; asks in every process.
-        with_tracks: see `measure`.
-        num_workers: processes; use 1 with a GPU.
-        device: of the upstream and of a HiFi-GAN.
+    See `measure` for what is measured of each file, in as many processes; ``vocoder`` and
+    ``device`` are those of `build_vocoder` (use one process with a GPU).
 
     Raises:
         ValueError: a file cannot be measured; the message names it.
@@ -340,12 +329,14 @@ def _measure_job(
 class PairScore:
     """One line of ``scores.tsv``; None where a row has no such score.
 
+    Fields ``target_...`` are the target's.
+
     Attributes:
         row: row of the result table: ``zero effort``, ``converted`` ...
         pair_id: the conversion.
         condition: for instance ``neutral-angry``.
         source: utterance whose units are said.
-        target: what a perfect conversion would be; the fields ``target_...`` are its.
+        target: what a perfect conversion would be.
         speaker: of the source.
         sentence: of the source; like ``speaker`` only to tell which scores have it in common.
         f0_hz: mean F0, see ``ProsodyMeasures``.

@@ -109,10 +109,7 @@ def held_out_splits(
 
 
 def _assign_folds(codes: np.ndarray, groups: Names, max_folds: int, seed: int) -> np.ndarray:
-    """Return (n,) the fold of each utterance: groups whole, labels spread over the folds.
-
-    Groups are dealt from large to small, each to the fold that has least of its labels.
-    """
+    """Return (n,) the fold of each utterance: groups whole, labels spread over the folds."""
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     folds = min(max_folds, len(names))
     if folds < 2:
@@ -123,7 +120,7 @@ def _assign_folds(codes: np.ndarray, groups: Names, max_folds: int, seed: int) -
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     totals = np.zeros((folds, counts.shape[1]))
     fold_of = np.zeros(len(names), dtype=np.int64)
-    for index in order:
+    for index in order:  # From large to small, each to the fold that has least of its labels.
         # Ties go to the smallest fold.
         fold_of[index] = np.lexsort((totals.sum(axis=1), totals @ counts[index]))[0]
         totals[fold_of[index]] += counts[index]

@@ -53,10 +53,6 @@ class SpeakerVectorScores:
 def equal_error_rate(scores: np.ndarray, is_target: np.ndarray) -> float:
     """Return the rate 0..1 at which misses equal false alarms, linear between thresholds.
 
-    Args:
-        scores: (n,) higher means more alike.
-        is_target: (n,) bool, True for a pair of one speaker.
-
     Raises:
         ValueError: one of the two kinds of pair is missing.
     """
@@ -71,11 +67,6 @@ def equal_error_rate(scores: np.ndarray, is_target: np.ndarray) -> float:
 
 def probe_accuracy(vectors: np.ndarray, labels: Sequence[str], speakers: Sequence[str]) -> float:
     """Return the class-mean accuracy of logistic regression on speakers held out in turn.
-
-    Args:
-        vectors: (n, dim), standardised inside on the training speakers.
-        labels: (n,) what to read from them.
-        speakers: (n,) no speaker is on both sides of any of the up to 5 folds.
 
     Raises:
         ValueError: fewer than two speakers or labels.

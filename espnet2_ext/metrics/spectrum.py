@@ -79,10 +79,8 @@ def mel_cepstrum(power: np.ndarray, order: int, alpha: float) -> np.ndarray:
     beyond the order, and linear in ln(power), so all frames are one product.
     The same as ``sp2mc`` of SPTK's Python bindings.
 
-    Args:
-        power: (T, bins) power at 0, ..., half the sampling rate, above 0.
-        order: of the highest coefficient.
-        alpha: of the all-pass; 0.41 bends 16 kHz to about the mel scale.
+    ``power`` (T, bins) is that at 0, ..., half the sampling rate; an ``alpha`` of 0.41 bends
+    16 kHz to about the mel scale.
 
     Raises:
         ValueError: another shape, or values that are not finite and above 0.
@@ -137,11 +135,7 @@ def analyse_mel_cepstra(
     Source: Tokuda, Kobayashi, Chiba & Imai (1994), "Mel-generalized cepstral analysis",
         for gamma = 0; SPTK's steps, starting point and stopping rule.
 
-    Args:
-        frames: (T, N) windowed samples, N even.
-        order: of the highest coefficient.
-        alpha: of the all-pass.
-        floor: added to the periodogram, so that silence has a logarithm.
+    ``floor`` is added to the periodogram of the frames (T, N), so that silence has a logarithm.
 
     Raises:
         ValueError: frames of another shape, or values that are not finite.
@@ -212,9 +206,7 @@ def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> Cepst
         authors of its baseline seq2seq-EVC say that they used, but F0 is DIO's (sprocket:
         Harvest between 40 and 700 Hz, twenty times the cost) and there is no high-pass.
 
-    Args:
-        waveform: not empty.
-        contour: its F0 by DIO where that is known already.
+    ``contour`` is its F0 by DIO where that is known already.
 
     Raises:
         ValueError: the waveform is empty.
@@ -342,11 +334,7 @@ def mel_cepstral_distortion(
 ) -> float:
     """Return the distortion in dB between two waveforms (N,) at 16 kHz.
 
-    Args:
-        waveform: converted speech.
-        target: what it should equal.
-        definition: ``paper``, ``espnet`` or ``sprocket``.
-        alignment: see ``aligned_frames``.
+    See `TRACKS` for definitions and `aligned_frames` for alignments.
 
     Raises:
         ValueError: another definition or alignment, or an empty waveform.
@@ -361,11 +349,6 @@ def track_distortion_db(track: CepstralTrack, target: CepstralTrack, path: np.nd
     """Return the mean over pairs of frames of 10 / ln 10 x sqrt(2 x sum of squares), in dB.
 
     Source: [P2V] Eq. 5; the mean over frames is sprocket's and ESPnet's.
-
-    Args:
-        track: of the converted speech.
-        target: of the target, by the same definition.
-        path: (P, 2) frames of one and of the other.
     """
     difference = track.cepstra[path[:, 0]].astype(np.float64) - target.cepstra[path[:, 1]]
     return float(DB_PER_DISTANCE * np.linalg.norm(difference, axis=1).mean())

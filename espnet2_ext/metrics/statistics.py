@@ -51,7 +51,7 @@ def mean_and_std(values: Sequence[float] | np.ndarray) -> tuple[float, float | N
 def sign_flip_test(
     differences: Sequence[float] | np.ndarray, *, num_resamples: int = 20000, seed: int = 0
 ) -> float:
-    """Return the two-sided p value of a paired permutation test of the mean.
+    """Return the two-sided p value of a paired permutation test of mean differences (n,) A - B.
 
     If two systems are alike, each difference might as well have the other sign. p is
     the share of sign patterns whose |mean| is at least the observed one: of all
@@ -61,11 +61,6 @@ def sign_flip_test(
 
     Differences of one fold under several seeds share the test utterances, those of two
     folds share training data; both make p too small. See `corrected_t_test`.
-
-    Args:
-        differences: (n,) score of A less score of B, one a fold and seed.
-        num_resamples: patterns drawn beyond `MAX_EXACT` differences.
-        seed: of the draw.
 
     Raises:
         ValueError: no differences, or differences that are not finite.
@@ -84,15 +79,13 @@ def sign_flip_test(
 def corrected_t_test(
     differences: Sequence[float] | np.ndarray, test_to_train: float
 ) -> tuple[float, float]:
-    """Return t and the two-sided p value of the corrected resampled t-test.
+    """Return t and the two-sided p value of the corrected resampled t-test of differences (n,).
 
     t = mean / sqrt((1 / n + test_to_train) * variance), n - 1 degrees of freedom. The
     second summand stands for what overlapping training data make scores share. Equal
     differences leave no doubt: infinite t and p = 0, unless they are all 0 (t = 0, p = 1).
 
-    Args:
-        differences: (n,) score of A less score of B, one a fold and seed; n > 1.
-        test_to_train: test utterances over training utterances of a fold.
+    ``test_to_train``: test utterances over training utterances of a fold.
 
     Raises:
         ValueError: fewer than two differences, one that is not finite, or a ratio that
@@ -125,10 +118,8 @@ def mcnemar_test(
     Only utterances that exactly one system gets right count; if the systems are alike,
     each is as likely the right one.
 
-    Args:
-        right_a: (n,) whether A is right, one an utterance: predictions of several seeds
-            on one utterance are not independent, as the test would have them.
-        right_b: (n,) whether B is right on the same utterances.
+    Each list (n,) has one value an utterance: predictions of several seeds on one utterance
+    are not independent, as the test would have them.
 
     Raises:
         ValueError: no utterances, or lists of different length.
@@ -286,15 +277,8 @@ def crossed_interval(
 
     Of very few speakers it is still too narrow, as any percentile bootstrap is.
 
-    Args:
-        values: (n,).
-        rows: (n,), where each value stands.
-        columns: (n,), and where in the other direction.
-        weights: (n,) of the values, for instance the words over which an error rate is
-            taken, so that the mean is errors over words of all together; None for 1.
-        confidence: mass inside the interval.
-        num_resamples: how often both are drawn.
-        seed: the same input and seed give the same interval.
+    ``weights`` may be the words over which an error rate is taken, so that the mean is errors
+    over words of all together. The same input and seed give the same interval.
 
     Raises:
         ValueError: no values, values or weights that are not finite, weights below 0 or
@@ -358,13 +342,10 @@ def _numbers(names: Sequence[Hashable]) -> np.ndarray:
 
 
 def _cells(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return row and column of each cell (2, cells) that is not empty, and the cell (n,) of each.
-
-    Rows and columns have changed places if every row stands in one column alone and columns do
-    not stand in one row alone.
-    """
+    """Return row and column (2, cells) of cells that are not empty, and the cell (n,) of each."""
     cells, cell_of = np.unique(np.stack([rows, columns]), axis=1, return_inverse=True)
     is_row_within, is_column_within = (len(numbers) == len(np.unique(numbers)) for numbers in cells)
+    # Rows that stand in one column alone change places with the columns.
     return cells[::-1] if is_row_within and not is_column_within else cells, cell_of.ravel()
 
 
@@ -429,12 +410,7 @@ def grouped_confusions(
     seeds, or a speaker with all utterances. Two seeds on one utterance, or two utterances of
     one speaker, are not two independent trials.
 
-    Args:
-        labels: (n,) reference emotions.
-        predicted: (n,) recognised emotions.
-        classes: (K,) emotions.
-        groups: (n,) names, such as utterance ids or speakers; None makes every
-            prediction a group of its own.
+    Without ``groups`` (n,), every prediction is a group of its own.
 
     Raises:
         ValueError: there is no prediction, lengths differ, a class stands twice, or an
@@ -469,11 +445,7 @@ def bootstrap_score(
     Args:
         confusions: (G, K, K), see `grouped_confusions`.
         score: of summed confusions.
-        crossing: of the groups, (G,); None draws groups.
-        confidence: mass inside the interval.
-        num_resamples: samples drawn with replacement.
-        seed: the same confusions and seed give the same interval, without a crossing in any
-            order.
+        crossing: of the groups, (G,); None draws groups, whatever their order.
 
     Raises:
         ValueError: a confidence outside (0, 1), a group without any prediction.

@@ -113,11 +113,7 @@ def score_style(
     * ``resynthesis``: what mel and vocoder alone cost: of the reference for its prosody, of
       the source for its units.
 
-    Args:
-        conversions: the list.
-        wavs: of the conversions by name.
-        cut: whether the model found no end, by name.
-        measures: of all files, see ``jobs_of``.
+    Everything is given by name of the conversion, ``measures`` by file, see ``jobs_of``.
 
     Raises:
         ValueError: a source or reference has no voiced frame or no units; it is named.

@@ -206,10 +206,7 @@ class SpeakerEncoder:
 def build_speaker_encoder(source: str, device: str = "cpu") -> SpeakerEncoder:
     """Return the encoder of a hub name or of a local SpeechBrain directory.
 
-    Args:
-        source: ``speechbrain/spkrec-ecapa-voxceleb``, another hub name, optionally
-            ``@revision``, or a directory.
-        device: ``cpu``, ``cuda`` or ``cuda:<index>``.
+    ``source`` is as in `find_model_directory`, ``device`` ``cpu``, ``cuda`` or ``cuda:<index>``.
 
     Raises:
         SpeakerModelError: see `find_model_directory` and `SpeakerEncoder`.

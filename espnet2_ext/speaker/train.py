@@ -163,11 +163,8 @@ def save_mini_speaker_model(
 ) -> None:
     """Write the directory; ``hyperparams.yaml``, without which no loader takes it, comes last.
 
-    Args:
-        model: trained.
-        out_dir: created if needed; an earlier model in it is replaced.
-        vectors: (n, 192) of the training utterances: their mean and deviation are part
-            of the format (used by SpeechBrain's ``normalize=True`` only).
+    An earlier model in the directory is replaced. Mean and deviation of the vectors (n, 192) of
+    the training utterances are part of the format (used by SpeechBrain's ``normalize=True`` only).
     """
     from speechbrain.dataio.encoder import CategoricalEncoder
 
@@ -246,9 +243,7 @@ def read_features(
 ) -> dict[str, torch.Tensor]:
     """Return ``{utterance: (F, 80)}`` of every usable utterance; log those that are not.
 
-    Args:
-        data_dir: its ``wav.scp`` is read.
-        compute_features: SpeechBrain's Fbank, on the CPU.
+    ``compute_features`` is SpeechBrain's Fbank, on the CPU.
     """
     wavs = sorted(read_table(Path(data_dir) / "wav.scp").items())
 

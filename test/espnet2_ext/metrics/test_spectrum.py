@@ -1,7 +1,6 @@
 """MCD against other programs and by hand, and everything else that is compared by frames."""
 
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -198,42 +197,19 @@ def test_silence_and_very_short_sounds_have_a_track(definition: str) -> None:
         TRACKS[definition](np.zeros(0))
 
 
-def all_paths(rows: int, columns: int) -> Iterator[list[tuple[int, int]]]:
-    """Yield every path to the last cell of a table, one step at a time."""
-    if (rows, columns) == (1, 1):
-        yield [(0, 0)]
-    for back in ((1, 1), (1, 0), (0, 1)):
-        if rows > back[0] and columns > back[1]:
-            for path in all_paths(rows - back[0], columns - back[1]):
-                yield [*path, (rows - 1, columns - 1)]
-
-
-def total(costs: np.ndarray, path: np.ndarray) -> float:
-    return float(costs[path[:, 0], path[:, 1]].sum())
-
-
-@pytest.mark.parametrize(("rows", "columns"), [*product([1, 2, 4], [1, 3, 5])])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 5), (4, 1), (37, 61), (61, 37)])
 def test_no_path_is_cheaper(rows: int, columns: int) -> None:
-    every = [np.array(path) for path in all_paths(rows, columns)]
-    for seed in range(5):
-        costs = np.random.default_rng(seed).uniform(size=(rows, columns))
-        path = dynamic_time_warping(costs)
-        assert path.tolist() in [one.tolist() for one in every]
-        assert total(costs, path) == pytest.approx(min(total(costs, one) for one in every))
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(37, 61), (61, 37), (50, 50)])
-def test_long_sequences_have_the_least_sum_too(rows: int, columns: int) -> None:
     costs = np.random.default_rng(3).uniform(size=(rows, columns))
     path = dynamic_time_warping(costs)
     assert path[0].tolist() == [0, 0] and path[-1].tolist() == [rows - 1, columns - 1]
-    assert {tuple(step) for step in np.diff(path, axis=0)} <= {(1, 1), (1, 0), (0, 1)}
+    steps = {tuple(step) for step in np.diff(path, axis=0).tolist()}
+    assert steps <= {(1, 1), (1, 0), (0, 1)}
     least = np.full((rows + 1, columns + 1), np.inf)
     least[0, 0] = 0.0
     for row, column in np.ndindex(costs.shape):
         before = least[row, column], least[row, column + 1], least[row + 1, column]
         least[row + 1, column + 1] = costs[row, column] + min(before)
-    assert total(costs, path) == pytest.approx(least[-1, -1])
+    assert costs[path[:, 0], path[:, 1]].sum() == pytest.approx(least[-1, -1])
 
 
 def test_of_equal_paths_the_shortest_is_taken() -> None:
