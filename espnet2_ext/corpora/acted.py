@@ -4,13 +4,18 @@ A parser says what a name means and how many utterances the whole corpus has; wh
 such parsers is here.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from espnet2_ext.corpora.copies import Listing, Survey, visible
 from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.pairs import PairTables, Reading, make_pairs
 from espnet2_ext.data.tables import write_rejected, write_table
+
+logger = logging.getLogger(__name__)
 
 
 class Recording(NamedTuple):
@@ -104,3 +109,25 @@ def write_corpus(
     known = {each.speaker for each in utterances} & genders.keys()
     if known:
         write_table(folder / "spk2gender", {name: genders[name] for name in sorted(known)})
+
+
+def pairs_of_set(
+    name: str, members: Iterable[Reading], targets: Sequence[str], seed: int
+) -> dict[str, PairTables]:
+    """Return the tables of a set's pairs by rule (`make_pairs`), and log their numbers.
+
+    Raises:
+        ValueError: the set has no pair at all.
+    """
+    tables, impossible = make_pairs(members, targets, seed)
+    conditions = Counter(next(iter(tables.values()))["conditions"].values())
+    if not conditions:
+        raise ValueError(
+            f"{name}: no neutral utterance has a partner in {' '.join(targets)}; unpack again"
+        )
+    numbers = ", ".join(f"{number} {condition}" for condition, number in sorted(conditions.items()))
+    logger.info(
+        f"{name}: {conditions.total()} pairs in each of {' and '.join(tables)}: {numbers}; "
+        f"{len(impossible)} others lack an utterance"
+    )
+    return tables

@@ -33,7 +33,7 @@ from espnet2_ext.corpora.esd import (
     expected_ids,
     find_release,
     read_release,
-    select,
+    survey_release,
 )
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
 from espnet2_ext.data.directory import Utterance, read_data_directory
@@ -278,9 +278,9 @@ def _of_esd(folder: Path) -> list[Source]:
     wanted = [key for key in expected_ids(speakers) if key.emotion == "neutral"]
     wanted = [key for key in wanted if key.split == "test"]
     release = read_release(root, speakers)
-    selection = select(release, wanted)
-    if len(selection.kept) < len(wanted):
-        logger.warning("%s: %d of %d sources are there", root, len(selection.kept), len(wanted))
+    kept = survey_release(release, wanted)[0].readable
+    if len(kept) < len(wanted):
+        logger.warning("%s: %d of %d sources are there", root, len(kept), len(wanted))
     return [
         Source(
             key.utterance_id,
@@ -288,7 +288,7 @@ def _of_esd(folder: Path) -> list[Source]:
             f"{root}/{release.wavs[key]}",
             release.texts.get(key, ""),
         )
-        for key in selection.kept
+        for key in kept
     ]
 
 

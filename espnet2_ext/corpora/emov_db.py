@@ -33,7 +33,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Recording, faults_of, keep, write_corpus
+from espnet2_ext.corpora.acted import Recording, faults_of, keep, pairs_of_set, write_corpus
 from espnet2_ext.corpora.copies import (
     Faults,
     Listing,
@@ -45,7 +45,7 @@ from espnet2_ext.corpora.copies import (
     survey_wavs,
 )
 from espnet2_ext.data.directory import Utterance
-from espnet2_ext.data.pairs import PairTables, check_targets, make_pairs, write_pairs
+from espnet2_ext.data.pairs import PairTables, check_targets, write_pairs
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ def prepare(
             raise ValueError(f"{listing.root}: no utterance of {key} is there; unpack it again")
         if key in PAIRED:
             members = [each for each in wanted if str(each) not in rejected[key]]
-            pairs[key] = _make_pairs(key, members, targets, seed)
+            pairs[key] = pairs_of_set(key, members, targets, seed)
     rejected[SETS[0]] |= listing.extra | listing.misplaced
     for key, utterances in sets.items():
         folder = Path(data) / key
@@ -253,29 +253,6 @@ def _second_readings(recordings: Iterable[Recording]) -> dict[Recording, str]:
         if earlier != each:
             repeated[each] = f"the sentence of {earlier} once more"
     return repeated
-
-
-def _make_pairs(
-    key: str, members: Sequence[Recording], targets: Sequence[str], seed: int
-) -> dict[str, PairTables]:
-    """Return the tables of a set by rule.
-
-    Raises:
-        ValueError: the set has no pair at all.
-    """
-    tables, impossible = make_pairs(members, targets, seed)
-    conditions = Counter(next(iter(tables.values()))["conditions"].values())
-    if not conditions:
-        raise ValueError(
-            f"{key}: no neutral utterance has a partner in {' '.join(targets)}; unpack again"
-        )
-    numbers = ", ".join(f"{number} {name}" for name, number in sorted(conditions.items()))
-    logger.info(
-        f"{key}: {conditions.total()} pairs in each of {' and '.join(tables)}: {numbers}; "
-        f"{len(impossible)} others have no partner, since speakers did not say every sentence in "
-        "every emotion"
-    )
-    return tables
 
 
 def _find_prompts(root: Path, given: str | Path | None) -> Path | None:

@@ -42,14 +42,16 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from espnet2_ext.corpora.acted import pairs_of_set, write_corpus
 from espnet2_ext.corpora.copies import (
     Faults,
     Listing,
+    Survey,
     find_release_folder,
     log_left_out,
     read_any_text,
@@ -57,16 +59,9 @@ from espnet2_ext.corpora.copies import (
     survey_wavs,
     visible,
 )
-from espnet2_ext.data.directory import Utterance, write_data_directory
-from espnet2_ext.data.pairs import (
-    DEFAULT_TARGETS,
-    PairTables,
-    check_targets,
-    make_pairs,
-    write_pairs,
-)
+from espnet2_ext.data.directory import Utterance
+from espnet2_ext.data.pairs import DEFAULT_TARGETS, check_targets, write_pairs
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.data.tables import write_rejected, write_table
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +74,9 @@ SPLITS = {"evaluation": range(1, 21), "test": range(21, 51), "train": range(51, 
 SET_OF_SPLIT = {"train": "esd_train", "evaluation": "esd_valid", "test": "esd_test"}
 PAIRED_SETS = ("esd_valid", "esd_test")
 SPEAKERS = tuple(f"{number:04d}" for number in range(1, 21))
+_WOMEN = {1, 2, 3, 7, 9, 15, 16, 17, 18, 19}
+GENDERS = {speaker: "f" if int(speaker) in _WOMEN else "m" for speaker in SPEAKERS}
+"""As the ReadMe of the corpus has them."""
 LANGUAGES = {"english": "eng", "mandarin": "cmn"}
 """ISO 639-3 code of each language."""
 RATE_HZ = 16000
@@ -97,7 +95,6 @@ KNOWN_DEFECTS = frozenset(
 LABELS = {**FOLDERS, **dict(zip(("中立", "生气", "快乐", "伤心", "惊喜"), EMOTIONS, strict=True))}
 """Emotion by the label of a transcript's third column."""
 
-_WOMEN = {1, 2, 3, 7, 9, 15, 16, 17, 18, 19}
 _NAME = re.compile(r"(\d{4})_(\d{6})", re.ASCII)
 _LINE_END = re.compile(r"\r\n?|\n")
 _ID_AND_REST = re.compile(r"(\d{4}_\d{6})(?!\d)(.*)", re.ASCII)
@@ -164,17 +161,8 @@ def language_of(speaker: str) -> str:
     return "mandarin" if int(speaker) <= 10 else "english"
 
 
-def gender_of(speaker: str) -> str:
-    """Return ``f`` or ``m``, as the ReadMe of the corpus has it."""
-    return "f" if int(speaker) in _WOMEN else "m"
-
-
 def choose_speakers(language: str, speakers: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the sorted speakers of a language, all or the named ones.
-
-    Args:
-        language: ``english``, ``mandarin`` or ``both``.
-        speakers: such as ``["0013"]``; None or empty for all of the language.
+    """Return the sorted speakers of a language (or of ``both``), all or the named ones.
 
     Raises:
         ValueError: no such language or speaker, or a speaker of the other language.
@@ -216,7 +204,7 @@ def prepare(
     seed: int = 0,
     allow_incomplete: bool = False,
 ) -> dict[str, list[Utterance]]:
-    """Write the data directories and pairs of ESD and return the utterances.
+    """Write the data directories and pairs of ESD and return the utterances by set.
 
     Beside the tables each set has ``spk2gender``, ``rejected.tsv`` with all that was left
     out, and ``text_repairs.tsv`` with the words that do not stand in a whole line.
@@ -231,50 +219,52 @@ def prepare(
         seed: of the pairs.
         allow_incomplete: warn of what is missing or wrong and go on.
 
-    Returns:
-        The utterances by name of the set, sorted by id.
-
     Raises:
         ValueError: an option that ESD cannot serve, no copy of it at ``db``, an
             unreadable transcript, or a copy that is not whole. Nothing is written then.
     """
     chosen = choose_speakers(language, speakers)
     check_targets(targets, EMOTIONS)
-    release = read_release(find_release(db), chosen)
     expected = expected_ids(chosen)
-    selection = select(release, expected)
+    release = read_release(find_release(db), chosen)
+    survey, without_words = survey_release(release, expected)
+    rejected: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
+    for key, reason in release.unusable(expected, survey).items():
+        rejected[key.split][key.utterance_id] = reason
+    for wav, reason in (release.extra | release.misplaced).items():
+        named = parse_id(Path(wav).stem)
+        rejected[named.split if named else "train"][wav] = reason
     log_left_out(release.root, release.left_out)
     for key, how in list(release.repairs.items())[:1]:
         logger.info(
             "%s: %d texts repaired, listed in %s; for example %s: %s",
             *(release.root, len(release.repairs), TEXT_REPAIRS, key, how),
         )
-    self_check(
-        release.root,
-        "ESD",
-        tally(expected),
-        tally(selection.kept),
-        selection.faults,
-        allow_incomplete=allow_incomplete,
-    )
-    has_text = all(key in release.texts for key in selection.kept)
-    if not has_text:
+    faults: Faults = {
+        "folders or transcripts not there": release.absent,
+        "wavs missing": [str(key) for key in expected if key not in release.wavs],
+        "wavs too many": release.extra,
+        "wavs unreadable": survey.unreadable,
+        "wavs whose folder contradicts their id": release.misplaced,
+        "utterances without words in the transcripts": [key.utterance_id for key in without_words],
+    }
+    counts = tally(expected), tally(survey.readable)
+    self_check(release.root, "ESD", *counts, faults, allow_incomplete=allow_incomplete)
+    if without_words:
         logger.warning("%s: the table text is left out of all sets", release.root)
     members = {
-        name: [key for key in selection.kept if key.split == split]
+        name: [key for key in survey.readable if key.split == split]
         for split, name in SET_OF_SPLIT.items()
     }
     for name, ids in members.items():
         if not ids:
             raise ValueError(f"{release.root}: no utterance of {name} is there; unpack it again")
-    pairs = {name: _make_pairs(name, members[name], targets, seed) for name in PAIRED_SETS}
+    pairs = {name: pairs_of_set(name, members[name], targets, seed) for name in PAIRED_SETS}
     sets = {}
     for split, name in SET_OF_SPLIT.items():
         path, ids = Path(data) / name, members[name]
-        sets[name] = [_utterance(release, key, has_text) for key in ids]
-        write_data_directory(path, sets[name])
-        write_table(path / "spk2gender", {key.speaker: gender_of(key.speaker) for key in ids})
-        write_rejected(path, selection.rejected[split])
+        sets[name] = [_utterance(release, key, not without_words) for key in ids]
+        write_corpus(path, sets[name], GENDERS, rejected[split])
         with atomic_open(path / TEXT_REPAIRS) as stream:
             for key in ids:
                 if key in release.repairs:
@@ -282,8 +272,8 @@ def prepare(
         for rule, tables in pairs.get(name, {}).items():
             write_pairs(path / "pairs" / rule, tables)
     logger.info(
-        f"{data}: {len(selection.kept)} utterances of {len(chosen)} speakers, "
-        f"{selection.hours:.2f} h (all of ESD: {HOURS_OF_ALL} h)"
+        f"{data}: {len(survey.readable)} utterances of {len(chosen)} speakers, "
+        f"{survey.hours:.2f} h (all of ESD: {HOURS_OF_ALL} h)"
     )
     return sets
 
@@ -297,25 +287,6 @@ def _utterance(release: "Release", key: EsdId, has_text: bool) -> Utterance:
         emotion=key.emotion,
         language=LANGUAGES[language_of(key.speaker)],
     )
-
-
-def _make_pairs(
-    name: str, ids: Sequence[EsdId], targets: Sequence[str], seed: int
-) -> Mapping[str, PairTables]:
-    """Return the tables of a set by rule; a ValueError where there is no pair at all."""
-    tables, impossible = make_pairs(ids, targets, seed)
-    number = len(next(iter(tables.values()))["pairs"])
-    if impossible:
-        logger.warning(
-            "%s: %d pairs left out, utterances are missing; first %s",
-            *(name, len(impossible), impossible[0]),
-        )
-    if not number:
-        raise ValueError(
-            f"{name}: no neutral utterance has a partner in {' '.join(targets)}; unpack again"
-        )
-    logger.info("%s: %d pairs in each of %s", name, number, " and ".join(tables))
-    return tables
 
 
 @dataclass(frozen=True)
@@ -431,6 +402,13 @@ def _read_line(release: Release, line: str, speaker: str) -> None:
         release.repairs[key] = f"the line is not id, words and label with tabs ({known})"
 
 
+def survey_release(release: Release, wanted: Iterable[EsdId]) -> tuple[Survey[EsdId], list[EsdId]]:
+    """Return the headers of the wanted wavs, and which of the readable lack even borrowed words."""
+    wavs = {key: release.wavs[key] for key in wanted if key in release.wavs}
+    survey = survey_wavs(release.root, wavs, RATE_HZ)
+    return survey, borrow_words(release, survey.readable)
+
+
 def borrow_words(release: Release, ids: Iterable[EsdId]) -> list[EsdId]:
     """Give utterances without words those of the same sentence; return who has none even so.
 
@@ -451,43 +429,3 @@ def borrow_words(release: Release, ids: Iterable[EsdId]) -> list[EsdId]:
         release.texts[key] = words
         release.repairs[key] = f"no line of its own; the words of {giver}, the same sentence"
     return without
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which utterances of a copy can be used.
-
-    Attributes:
-        kept: utterances with a readable wav, in the order expected.
-        rejected: by split, reasons by utterance or, for surplus wavs, by path; those whose
-            name tells no split are under train.
-        faults: what is wrong.
-        hours: of speech in ``kept``.
-    """
-
-    kept: list[EsdId]
-    rejected: dict[str, dict[str, str]]
-    faults: Faults
-    hours: float
-
-
-def select(release: Release, expected: Sequence[EsdId]) -> Selection:
-    """Return which of the expected utterances can be used; words that they lack are borrowed."""
-    wavs = {key: release.wavs[key] for key in expected if key in release.wavs}
-    survey = survey_wavs(release.root, wavs, RATE_HZ)
-    rejected: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
-    for key, reason in release.unusable(expected, survey).items():
-        rejected[key.split][key.utterance_id] = reason
-    for path, reason in {**release.extra, **release.misplaced}.items():
-        named = parse_id(Path(path).stem)
-        rejected[named.split if named else "train"][path] = reason
-    without_words = borrow_words(release, survey.readable)
-    faults: Faults = {
-        "folders or transcripts not there": release.absent,
-        "wavs missing": [str(key) for key in expected if key not in wavs],
-        "wavs too many": release.extra,
-        "wavs unreadable": survey.unreadable,
-        "wavs whose folder contradicts their id": release.misplaced,
-        "utterances without words in the transcripts": [key.utterance_id for key in without_words],
-    }
-    return Selection(survey.readable, rejected, faults, survey.hours)
