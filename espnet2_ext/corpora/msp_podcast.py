@@ -147,13 +147,7 @@ _BYTES_PER_S = 32000
 
 
 class Row(NamedTuple):
-    """What the labels say of a wav; None where they say nothing.
-
-    Attributes:
-        label: key of ``EMOTIONS``.
-        speaker: number; None for one that nobody identified.
-        partition: one of ``PARTITIONS``.
-    """
+    """Label (key of ``EMOTIONS``), speaker and partition of a wav; None where unknown."""
 
     label: str | None = None
     speaker: int | None = None
@@ -162,16 +156,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Release:
-    """What a copy holds, all by file name.
+    """What a copy holds, by file name: bytes of the wavs, and labels completed by the lists.
 
-    Attributes:
-        root: its folder.
-        audio: folder of the wavs.
-        sizes: bytes of every wav.
-        rows: labels, completed by the lists of partitions and speakers.
-        extra: wavs of another name.
-        contradictions: between the label file and the two lists.
-        left_out: counts of what else was passed over.
+    ``extra`` are wavs of another name, ``contradictions`` are between the label file and the
+    two lists, ``left_out`` counts what else was passed over.
     """
 
     root: Path
@@ -184,15 +172,10 @@ class Release:
 
 
 class Selection(NamedTuple):
-    """Which utterances of a copy are used.
+    """The utterances used (without words), and why others are not, by id or file name.
 
-    Attributes:
-        kept: without words.
-        names: file name by utterance id.
-        rejected: reason by utterance id, or by file name where no id is known.
-        found: counts over the whole copy, tests and unknown speakers included.
-        faults: what is wrong, by kind.
-        hours: of ``kept``, from the sizes of the files.
+    ``found`` are counts over the whole copy, ``faults`` what is wrong by kind, ``names`` the
+    file names by utterance id, ``hours`` those of the utterances used, by the sizes of files.
     """
 
     kept: list[Utterance]
@@ -278,10 +261,10 @@ def prepare(
 
 
 def release_of(root: Path, wavs: int, rows: int) -> str:
-    """Return the release that the name of the folder says, else the one of so many files.
+    """Return the release that the folder's name, or that above it, says, or else the counts.
 
     Args:
-        root: absolute folder of the copy; the folder above it may bear the number too.
+        root: absolute folder of the copy.
         wavs: how many the copy holds.
         rows: how many wavs have a label.
 
@@ -313,14 +296,7 @@ def has_unlabelled_test(release: str) -> bool:
 
 
 def select(release: Release, number: str, *, tests: str, unknown_speakers: str) -> Selection:
-    """Return what of a copy is used.
-
-    Args:
-        release: the copy.
-        number: which release it is.
-        tests: ``out`` or ``in``: whether the utterances of Test1 to Test3 are used.
-        unknown_speakers: one of ``UNKNOWN_SPEAKERS``.
-    """
+    """Return what of a copy of release ``number`` is used; the options are those of `prepare`."""
     rows, faults = _usable_rows(release, number)
     found: Counter[str] = Counter()
     kept, names, rejected, hours = [], {}, dict(release.extra), 0.0
@@ -363,31 +339,29 @@ def _usable_rows(release: Release, number: str) -> tuple[dict[str, Row], dict[st
     A wav without any row is of Test3 where the release has one and no list names its
     members.
     """
-    test3_is_listed = any(row.partition == "Test3" for row in release.rows.values())
-    rows = dict(release.rows)
-    missing: dict[str, str] = {}
-    unlisted: dict[str, str] = {}
-    unlabelled: dict[str, str] = {}
-    empty: dict[str, str] = {}
-    for name in sorted(release.sizes.keys() - rows.keys()):
-        if has_unlabelled_test(number) and not test3_is_listed:
-            rows[name] = Row(partition="Test3")
-        else:
-            unlisted[name] = "neither a label nor a partition"
-    for name, row in list(rows.items()):
-        if name not in release.sizes:
-            missing[name] = f"{row.partition}, no wav in {release.audio}"
-        elif row.label is None and row.partition != "Test3":
-            unlabelled[name] = f"{row.partition}"
-        if name in release.sizes and release.sizes[name] <= _HEADER_BYTES:
-            empty[name] = f"{release.sizes[name]} bytes"
-        if name in missing or name in empty:
-            del rows[name]
-    return rows, {
-        "labels or partitions without a wav (of another release?)": missing,
-        "wavs without a label or partition": unlisted,
-        UNLABELLED_WAVS: unlabelled,
-        "wavs without samples": empty,
+    rows, sizes = dict(release.rows), release.sizes
+    unlisted = sorted(sizes.keys() - rows.keys())
+    if has_unlabelled_test(number) and all(row.partition != "Test3" for row in rows.values()):
+        rows.update(dict.fromkeys(unlisted, Row(partition="Test3")))
+        unlisted = []
+    present = {name: row for name, row in rows.items() if name in sizes}
+    return {name: row for name, row in present.items() if sizes[name] > _HEADER_BYTES}, {
+        "labels or partitions without a wav (of another release?)": {
+            name: f"{row.partition}, no wav in {release.audio}"
+            for name, row in rows.items()
+            if name not in sizes
+        },
+        "wavs without a label or partition": dict.fromkeys(
+            unlisted, "neither a label nor a partition"
+        ),
+        UNLABELLED_WAVS: {
+            name: f"{row.partition}"
+            for name, row in present.items()
+            if row.label is None and row.partition != "Test3"
+        },
+        "wavs without samples": {
+            name: f"{sizes[name]} bytes" for name in present if sizes[name] <= _HEADER_BYTES
+        },
     }
 
 
@@ -550,11 +524,7 @@ def _check_name(place: str, name: str) -> None:
 
 
 def read_partitions(path: Path) -> dict[str, str]:
-    """Return the partition by file name of ``Partitions.txt``.
-
-    Raises:
-        ValueError: a line is not ``<partition>; <file name>``; file and line are named.
-    """
+    """Return the partition by file name of ``Partitions.txt``; a malformed line is a ValueError."""
     partitions = {}
     for place, line in _lines(path):
         partition, _, name = (part.strip() for part in line.rstrip("; ").partition(";"))
@@ -566,8 +536,7 @@ def read_partitions(path: Path) -> dict[str, str]:
 def read_speakers(path: Path) -> dict[str, int | None]:
     """Return the speaker by file name of ``Speaker_ids.txt``; lines without a wav are headings.
 
-    Raises:
-        ValueError: a line with a wav is malformed; file and line are named.
+    A malformed line is a ValueError.
     """
     speakers = {}
     for place, line in _lines(path):

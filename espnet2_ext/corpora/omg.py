@@ -362,11 +362,8 @@ def find_media(root: Path, left_out: Counter[str]) -> Media:
 def without_overlaps(clips: Sequence[Clip]) -> dict[Clip, float]:
     """Return where each utterance begins once what earlier ones hold is left to these.
 
-    Args:
-        clips: sorted, as `read_clips` returns them.
-
-    Returns:
-        Seconds in the YouTube video; from ``stop_s`` on, where nothing is left.
+    That is in seconds of the YouTube video, and ``stop_s`` where nothing is left. ``clips`` are
+    sorted, as `read_clips` returns them.
     """
     starts = {}
     taken_s: dict[str, float] = {}
@@ -379,13 +376,7 @@ def without_overlaps(clips: Sequence[Clip]) -> dict[Clip, float]:
 def plan_jobs(
     starts: Mapping[Clip, float], media: Media, outputs: Mapping[Clip, str]
 ) -> list[VideoJob]:
-    """Return a job for each file, with the utterances to take from it.
-
-    Args:
-        starts: of the utterances to take, all of which have media.
-        media: where they are.
-        outputs: the flac of each utterance.
-    """
+    """Return a job for each file; all utterances have media, ``outputs`` are their flac files."""
     cuts: dict[Path, list[Cut]] = {}
     for clip, start_s in starts.items():
         if clip.key in media.cut:
