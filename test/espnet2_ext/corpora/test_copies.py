@@ -1,6 +1,7 @@
 """A copy of a corpus: its folder is found, its wavs surveyed, its counts compared."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,15 @@ import pytest
 from reference.acted_copies import NOTE, wav_bytes
 
 from espnet2_ext.corpora.copies import (
+    Listing,
+    child,
     find_release_folder,
     parse_pointer,
+    read_any_text,
     refuse_pointers,
     self_check,
     survey_wavs,
+    visible,
 )
 
 
@@ -20,44 +25,72 @@ def find(root: Path) -> Path:
     return find_release_folder(root, "Tiny", lambda path: (path / "mark").is_file(), "a mark")
 
 
-def mark(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mark").touch()
-    return folder
+def mark(*folders: Path) -> None:
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "mark").touch()
 
 
-def test_here_and_below(tmp_path: Path):
-    folder = mark(tmp_path / "a/b/c")
-    for root in (folder, *list(folder.parents)[:3]):
-        assert find(root) == folder
-    assert find(tmp_path) == folder
+def test_the_highest_folder_here_or_below(tmp_path: Path):
+    folder = tmp_path / "a/b/c"
+    mark(folder)
+    assert [find(root) for root in (folder, *list(folder.parents)[:3])] == [folder] * 4
     with pytest.raises(ValueError, match="no Tiny here or up to 3 folders below; expected a mark"):
         find(tmp_path.parent)
+    mark(tmp_path / "a/b", tmp_path / ".hidden", tmp_path / "__MACOSX")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert find(tmp_path) == tmp_path / "a/b", "two that are one"
 
 
-def test_the_highest_wins(tmp_path: Path):
-    folder = mark(tmp_path / "a")
-    mark(folder / "b")
-    mark(tmp_path / ".hidden")
-    mark(tmp_path / "__MACOSX")
-    assert find(tmp_path) == folder
-
-
-def test_two_that_are_one(tmp_path: Path):
-    folder = mark(tmp_path / "a")
-    (tmp_path / "link").symlink_to(folder)
-    assert find(tmp_path) == folder
-
-
-def test_faults(tmp_path: Path):
-    mark(tmp_path / "a")
-    mark(tmp_path / "b")
+def test_faults_of_a_folder(tmp_path: Path):
+    mark(tmp_path / "a", tmp_path / "b")
     with pytest.raises(ValueError, match="holds 2 copies of Tiny, such as .*/a and .*/b; give the"):
         find(tmp_path)
     with pytest.raises(ValueError, match="mark: is not a folder; unpack it; expected a mark"):
         find(tmp_path / "a/mark")
     with pytest.raises(ValueError, match="nowhere: is not there; expected a mark"):
         find(tmp_path / "nowhere")
+
+
+def test_a_folder_is_listed_in_order_without_hidden_names(tmp_path: Path):
+    for name in ("b.wav", "a.wav", "C.txt", "._a.wav", "__MACOSX"):
+        (tmp_path / name).touch()
+    left_out: Counter[str] = Counter()
+    assert [entry.name for entry in visible(tmp_path, left_out)] == ["C.txt", "a.wav", "b.wav"]
+    assert left_out == {"hidden files and folders": 2}
+    assert list(visible(tmp_path / "nowhere")) == []
+    assert child(tmp_path, "x", "c.TXT") == tmp_path / "C.txt" and child(tmp_path, "x") is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+def test_texts_of_any_encoding(encoding: str, tmp_path: Path):
+    (tmp_path / "a.txt").write_bytes("Café".encode(encoding))
+    assert read_any_text(tmp_path / "a.txt") == "Café"
+    (tmp_path / "a.txt").write_bytes(b"\x81")
+    assert read_any_text(tmp_path / "a.txt", "cp1252") == "\ufffd"
+    with pytest.raises(
+        ValueError, match="a.txt: is not text in utf-8-sig or cp1252; save it as UT"
+    ):
+        read_any_text(tmp_path / "a.txt", "cp1252", errors="strict")
+
+
+def test_wavs_are_listed_once_and_in_their_place(tmp_path: Path):
+    listing: Listing[str] = Listing(tmp_path)
+    listing.add_wav("a.wav", "a")
+    listing.add_wav("x/a.wav", "a")
+    listing.add_wav("b.wav", "b", "c by its folder")
+    listing.add_wav("d.wav", None)
+    listing.add_wav("e.wav", "e")
+    assert listing.wavs == {"a": "a.wav", "e": "e.wav"}
+    assert listing.misplaced == {"b.wav": "c by its folder"}
+    assert listing.extra == {
+        "x/a.wav": "a second wav of a beside a.wav",
+        "d.wav": "no utterance of the corpus has this name",
+    }
+    survey = survey_wavs(tmp_path, listing.wavs, None)
+    assert list(listing.unusable("ab", survey)) == ["a", "b"]
+    assert listing.unusable("b", survey) == {"b": f"no wav in {tmp_path}"}
+    assert listing.unusable("a", survey)["a"].startswith("a.wav: not readable as audio")
 
 
 def test_a_whole_copy_passes_and_its_counts_are_logged(caplog):
@@ -96,7 +129,7 @@ def test_good_odd_and_broken_wavs(
     make_wav("empty.wav", duration_s=0.0)
     (tmp_path / "page.wav").write_text("<html>404</html>")
     wavs = {name: f"{name}.wav" for name in ("odd", "good", "empty", "page", "gone")}
-    survey = survey_wavs(tmp_path, wavs, dict.fromkeys(wavs, 16000))
+    survey = survey_wavs(tmp_path, wavs, 16000)
     assert survey.readable == ["odd", "good"]
     assert survey.hours == pytest.approx(1.8 / 3600)
     assert survey.other_formats == {"odd.wav": "44100 Hz, 2 channels"}
@@ -119,14 +152,11 @@ def test_what_a_note_says():
         assert parse_pointer(content) is None
 
 
-def test_audio_and_long_files_pass(tmp_path: Path):
-    (tmp_path / "a.wav").write_bytes(wav_bytes(16000))
-    (tmp_path / "b.wav").write_bytes(NOTE.encode() + bytes(1024))
-    refuse_pointers(tmp_path, ["a.wav", "b.wav"], "remedy")
-
-
-def test_notes_are_counted(tmp_path: Path):
+def test_notes_are_counted_and_audio_and_long_files_pass(tmp_path: Path):
+    (tmp_path / "c.wav").write_bytes(wav_bytes(16000))
+    (tmp_path / "d.wav").write_bytes(NOTE.encode() + bytes(1024))
+    refuse_pointers(tmp_path, ["c.wav", "d.wav"], "remedy")
     for name in ("b.wav", "a.wav"):
         (tmp_path / name).write_text(NOTE)
     with pytest.raises(ValueError, match="2 files are notes of Git LFS .* first a.wav; remedy$"):
-        refuse_pointers(tmp_path, ["b.wav", "a.wav"], "remedy")
+        refuse_pointers(tmp_path, ["b.wav", "c.wav", "a.wav"], "remedy")

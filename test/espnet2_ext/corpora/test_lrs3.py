@@ -81,9 +81,10 @@ def run(copy: Path, tmp_path: Path, **options):
     return prepare(copy, tmp_path / "data", audio_dir=tmp_path / "downloads", **options)
 
 
-def test_directories_and_ids(make_copy: Callable[[], Path], tmp_path: Path, caplog):
+def test_directories_ids_and_a_rerun(make_copy: Callable[[], Path], tmp_path: Path, caplog):
     caplog.set_level("INFO")
-    sets = run(make_copy(), tmp_path)
+    copy = make_copy()
+    sets = run(copy, tmp_path)
     ids = {name: {u.utterance_id for u in utterances} for name, utterances in sets.items()}
     assert ids["lrs3"] == {
         "lrs3_aB3dE5fG7hI-pretrain_00001",
@@ -113,6 +114,10 @@ def test_directories_and_ids(make_copy: Callable[[], Path], tmp_path: Path, capl
     assert read_rejected(tmp_path / "data/lrs3_test") == {"lrs3_aloneALONE1-test_00001": lrs3.ALONE}
     assert "3 pretrain clips without times of words, which stay whole" in caplog.text
     assert "hidden files and folders" in caplog.text
+    files = [*tmp_path.glob("downloads/**/*.flac"), *tmp_path.glob("data/*/wav.scp")]
+    times = {path: path.stat().st_mtime_ns for path in files}
+    run(copy, tmp_path)
+    assert len(times) == 15 and {path: path.stat().st_mtime_ns for path in files} == times
 
 
 def test_a_long_clip_becomes_pieces_with_their_words(make_copy: Callable[[], Path], tmp_path: Path):
@@ -156,15 +161,6 @@ def test_clips_without_sound_are_listed(make_copy: Callable[[], Path], tmp_path:
     assert "not readable as audio" in rejected.pop("lrs3_aloneALONE1-test_00001")
     assert not rejected
     assert "lrs3_aB3dE5fG7hI-pretrain_00001" in read_rejected(tmp_path / "data/lrs3")
-
-
-def test_a_rerun_writes_no_sound_and_no_table_again(make_copy: Callable[[], Path], tmp_path: Path):
-    copy = make_copy()
-    run(copy, tmp_path)
-    files = [*tmp_path.glob("downloads/**/*.flac"), *tmp_path.glob("data/*/wav.scp")]
-    times = {path: path.stat().st_mtime_ns for path in files}
-    run(copy, tmp_path)
-    assert len(times) == 15 and {path: path.stat().st_mtime_ns for path in files} == times
 
 
 def test_full_counts_pass_and_every_count_is_compared(tmp_path: Path):
