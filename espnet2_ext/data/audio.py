@@ -256,19 +256,6 @@ def _samples_to_keep(container: Any, stream: Any, decoded: int) -> int:
 # What is wrong with audio files: by their headers, or by decoding, which finds the rest.
 
 
-def read_header(path: str | Path) -> tuple[float, str | None]:
-    """Return the seconds that a file's header promises, and what is wrong with it if anything.
-
-    The fault is None for a good header; it does not name the file.
-    """
-    try:
-        with soundfile.SoundFile(path) as stream:  # half the time of soundfile.info
-            num_samples, rate_hz = stream.frames, stream.samplerate
-    except RuntimeError as error:
-        return 0.0, f"not readable as audio: {' '.join(str(error).split())}"
-    return num_samples / rate_hz, None if num_samples else "holds no samples"
-
-
 def find_audio_faults(path: Path, wav_scp: dict[str, str], num_workers: int) -> dict[str, str]:
     """Return ``{utterance: what is wrong}`` for every file that is not good audio.
 
