@@ -29,8 +29,8 @@ What is known to be wrong with copies, and what is done:
 * There are two layouts, ``0011/Angry/0011_000351.wav`` (today's archive) and
   ``0011/Angry/{evaluation,test,train}/0011_000351.wav``; they may be mixed.
 * Transcripts (``0011/0011.txt``) come in four encodings. A line is ``id<TAB>words<TAB>label``;
-  the label may be Chinese or wrong and is not used. Where tabs are missing
-  (``KNOWN_DEFECTS``), the words are what stands between id and label. Source:
+  the label may be Chinese or wrong and is not used. Where tabs are missing, as in 15 lines of
+  0012 to 0015, the words are what stands between id and label. Source:
   github.com/HLTSingapore/Emotional-Speech-Data, issues 1 and 3.
 * The five readings of a sentence do not always have the same words: partners are found
   by id, never by text.
@@ -82,15 +82,6 @@ LANGUAGES = {"english": "eng", "mandarin": "cmn"}
 RATE_HZ = 16000
 HOURS_OF_ALL = 29.07
 TEXT_REPAIRS = "text_repairs.tsv"
-
-KNOWN_DEFECTS = frozenset(
-    """
-    0012_001355 0013_000431 0013_000914 0014_001590 0015_000137 0015_000138 0015_000175
-    0015_000187 0015_000217 0015_000668 0015_000690 0015_000875 0015_001015 0015_001531
-    0015_001578
-    """.split()
-)
-"""Ids whose lines are known to lack tabs or to hold doubtful words, as distributed."""
 
 LABELS = {**FOLDERS, **dict(zip(("中立", "生气", "快乐", "伤心", "惊喜"), EMOTIONS, strict=True))}
 """Emotion by the label of a transcript's third column."""
@@ -397,9 +388,8 @@ def _read_line(release: Release, line: str, speaker: str) -> None:
         if LABELS[fields[2]] != key.emotion:
             release.left_out["labels of transcripts that contradict the id"] += 1
     else:
-        known = "a known defect" if str(key) in KNOWN_DEFECTS else "not a known defect"
         release.texts[key] = words
-        release.repairs[key] = f"the line is not id, words and label with tabs ({known})"
+        release.repairs[key] = "the line is not id, words and label with tabs"
 
 
 def survey_release(release: Release, wanted: Iterable[EsdId]) -> tuple[Survey[EsdId], list[EsdId]]:

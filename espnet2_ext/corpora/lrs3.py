@@ -38,6 +38,7 @@ Source: [P2V] IV-A, Table III (5,090 speakers, 151k utterances, 437 h).
 """
 
 import logging
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -124,10 +125,7 @@ class Word(NamedTuple):
 class ClipText(NamedTuple):
     """What is said in a clip, None if the file does not say; and when, as far as known.
 
-    Attributes:
-        text: without markers, unless there is nothing else.
-        words: in their order; empty where the file has no table of them, or a wrong one.
-        fault: what is wrong with the table of words; None where nothing is.
+    ``words`` are empty where the file has no table of them, or a wrong one, as ``fault`` says.
     """
 
     text: str | None
@@ -209,7 +207,10 @@ def prepare(
     found = count(release.videos)
     self_check(release.root, "LRS3", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
     texts = _read_texts(release)
-    pieces = {clip: _cut(clip, texts[clip], max_clip_s) for clip in sorted(release.videos)}
+    pieces = {
+        clip: cut_at_pauses(texts[clip], max_clip_s if clip.split == CUT_SPLIT else math.inf)
+        for clip in sorted(release.videos)
+    }
     folder = Path(audio_dir).resolve() / "lrs3"
     reasons = extract_audio(
         [_job(release, clip, pieces[clip], folder) for clip in pieces],
@@ -311,20 +312,11 @@ def clean(text: str) -> str | None:
     return words or " ".join(text.split()) or None
 
 
-def _cut(clip: Clip, text: ClipText, max_clip_s: float) -> list[Piece]:
-    if clip.split == CUT_SPLIT:
-        return cut_at_pauses(text, max_clip_s=max_clip_s)
-    return [Piece(0.0, None, text.text)]
-
-
-def cut_at_pauses(
-    clip: ClipText, *, max_clip_s: float = MAX_CLIP_S, pause_s: float = PAUSE_S
-) -> list[Piece]:
+def cut_at_pauses(clip: ClipText, max_clip_s: float = MAX_CLIP_S) -> list[Piece]:
     """Return the parts of a clip, each at most ``max_clip_s`` where its words allow it.
 
-    A cut goes into the middle of the last pause above ``pause_s`` that keeps the part
-    short enough. The last part reaches to the end of the clip, which may be some
-    silence after the last word. A clip without times stays whole.
+    A cut goes into the middle of the last pause above ``PAUSE_S`` that keeps the part
+    short enough. The last part reaches to the end of the clip. A clip without times stays whole.
 
     Deviation: where there is no such pause, at the widest gap between two words.
     """
@@ -333,7 +325,7 @@ def cut_at_pauses(
     pieces = []
     start_s, first = 0.0, 0
     while clip.words[-1].stop_s - start_s > max_clip_s:
-        after = _next_piece(clip.words, first, start_s + max_clip_s, pause_s)
+        after = _next_piece(clip.words, first, start_s + max_clip_s)
         if after is None:
             break
         cut_s = (clip.words[after - 1].stop_s + clip.words[after].start_s) / 2
@@ -342,7 +334,7 @@ def cut_at_pauses(
     return [*pieces, Piece(start_s, None, _join(clip.words[first:]))]
 
 
-def _next_piece(words: Sequence[Word], first: int, limit_s: float, pause_s: float) -> int | None:
+def _next_piece(words: Sequence[Word], first: int, limit_s: float) -> int | None:
     """Return the index of the word before which to cut, None where there is no gap."""
     gaps = {
         first + 1 + offset: after.start_s - before.stop_s
@@ -352,7 +344,7 @@ def _next_piece(words: Sequence[Word], first: int, limit_s: float, pause_s: floa
     near = [index for index in gaps if words[index - 1].stop_s + gaps[index] / 2 <= limit_s]
     if not near:
         return min(gaps, default=None)  # a word longer than the limit: as soon as can be
-    pauses = [index for index in near if gaps[index] > pause_s]
+    pauses = [index for index in near if gaps[index] > PAUSE_S]
     return max(pauses) if pauses else max(near, key=lambda index: gaps[index])
 
 

@@ -10,7 +10,6 @@ from reference.esd_copy import UTF16, change_transcript, words_of, write_copy
 from espnet2_ext.corpora.copies import self_check
 from espnet2_ext.corpora.esd import (
     GENDERS,
-    KNOWN_DEFECTS,
     SPEAKERS,
     EsdId,
     Release,
@@ -189,7 +188,7 @@ def test_lines_without_tabs_and_without_words(whole: Path, tmp_path: Path, caplo
     assert found["0013-0013_000023"].emotion == "neutral"
     assert (tmp_path / "esd_test/text_repairs.tsv").read_text().splitlines() == [
         "0013-0013_000022\tno line of its own; the words of 0013_000372, the same sentence",
-        "0013-0013_000371\tthe line is not id, words and label with tabs (not a known defect)",
+        "0013-0013_000371\tthe line is not id, words and label with tabs",
     ]
     assert (tmp_path / "esd_train/text_repairs.tsv").read_text() == ""
     assert "2 texts repaired" in caplog.text
@@ -457,7 +456,7 @@ def test_words_of_lines_without_tabs(line: str, words: str, tmp_path: Path):
     assert len(release.repairs) == (0 if whole else 1)
 
 
-def test_every_line_passed_over_is_counted_and_known_defects_are_told_apart(tmp_path: Path):
+def test_every_line_passed_over_is_counted(tmp_path: Path):
     lines = [
         "id text label",
         "0012_000001\tAnother speaker's.\tNeutral",
@@ -469,18 +468,16 @@ def test_every_line_passed_over_is_counted_and_known_defects_are_told_apart(tmp_
         "0015_000003",
         "0015_000004\tThe label lies.\tHappy",
         "0015_000137 Let it be. Neutral",
-        "0015_000139 So. Neutral",
     ]
     release = read(tmp_path, "0015", "\n".join(lines))
-    assert list(release.texts.values()) == ["First.", "The label lies.", "Let it be.", "So."]
+    assert list(release.texts.values()) == ["First.", "The label lies.", "Let it be."]
     assert release.left_out == {
         "lines of transcripts that name no utterance of the speaker": 4,
         "lines of transcripts for an utterance that had one": 1,
         "lines of transcripts without words": 2,
         "labels of transcripts that contradict the id": 1,
     }
-    assert [how.endswith("(a known defect)") for how in release.repairs.values()] == [True, False]
-    assert len(KNOWN_DEFECTS) == 15
+    assert list(release.repairs) == [EsdId("0015", 137)]
 
 
 def test_words_are_borrowed_from_most_readings_of_the_sentence():
