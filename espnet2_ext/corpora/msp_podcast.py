@@ -62,7 +62,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +73,7 @@ from espnet2_ext.corpora.copies import (
     child,
     find_release_folder,
     log_left_out,
+    read_any_text,
     self_check,
     visible,
 )
@@ -174,12 +175,11 @@ class Release:
 class Selection(NamedTuple):
     """The utterances used (without words), and why others are not, by id or file name.
 
-    ``found`` are counts over the whole copy, ``faults`` what is wrong by kind, ``names`` the
-    file names by utterance id, ``hours`` those of the utterances used, by the sizes of files.
+    ``found`` are counts over the whole copy, ``faults`` what is wrong by kind, ``hours`` those
+    of the utterances used, by the sizes of files.
     """
 
     kept: list[Utterance]
-    names: dict[str, str]
     rejected: dict[str, str]
     found: Counter[str]
     faults: dict[str, dict[str, str]]
@@ -237,7 +237,7 @@ def prepare(
             *(copy.root, number),
         )
     log_left_out(copy.root, copy.left_out)
-    kept, names, rejected, found, faults, hours = select(
+    kept, rejected, found, faults, hours = select(
         copy, number, tests=tests, unknown_speakers=unknown_speakers
     )
     logger.info(
@@ -255,8 +255,7 @@ def prepare(
         allow_incomplete=allow_incomplete,
     )
     sets = split_for_pretraining(kept, num_valid=num_valid, num_test=num_test, seed=seed)
-    texts = read_transcripts(copy.root, list(names.values()))
-    words = {key: texts[name] for key, name in names.items() if name in texts}
+    words = read_transcripts(copy.root, kept)
     return write_pretraining_sets(data, "msp_podcast", sets, words, rejected)
 
 
@@ -299,7 +298,7 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
     """Return what of a copy of release ``number`` is used; the options are those of `prepare`."""
     rows, faults = _usable_rows(release, number)
     found: Counter[str] = Counter()
-    kept, names, rejected, hours = [], {}, dict(release.extra), 0.0
+    kept, rejected, hours = [], dict(release.extra), 0.0
     for kind, reasons in faults.items():
         if kind != UNLABELLED_WAVS:  # which are used
             rejected.update(reasons)
@@ -316,7 +315,6 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
         elif row.speaker is None and unknown_speakers == "drop":
             rejected[key] = "speaker unknown, dropped"
         else:
-            names[key] = name
             hours += (release.sizes[name] - _HEADER_BYTES) / _BYTES_PER_S / 3600
             kept.append(
                 Utterance(
@@ -330,7 +328,7 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
             )
     faults["wavs of another name"] = release.extra
     faults["contradictions between the lists"] = release.contradictions
-    return Selection(kept, names, rejected, found, faults, hours)
+    return Selection(kept, rejected, found, faults, hours)
 
 
 def _usable_rows(release: Release, number: str) -> tuple[dict[str, Row], dict[str, dict[str, str]]]:
@@ -557,25 +555,16 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
                 yield f"{path}:{number}", line.strip()
 
 
-def read_transcripts(root: Path, names: list[str]) -> dict[str, str]:
-    """Return the words of these wavs, less those without a transcript or with an empty one.
-
-    Raises:
-        ValueError: a transcript is not UTF-8.
-    """
+def read_transcripts(root: Path, utterances: Sequence[Utterance]) -> dict[str, str]:
+    """Return the words by utterance id, as far as there are any; a transcript is UTF-8."""
     folder = child(root, "Transcripts")
-    if folder is None or not folder.is_dir():
-        return {}
-    present = {entry.name for entry in visible(folder)}
+    present = {entry.name for entry in visible(folder)} if folder else set()
     words = {}
-    for name in tqdm(names, desc=f"reading {folder}", dynamic_ncols=True, mininterval=1.0):
-        text = f"{name.removesuffix('.wav')}.txt"
-        if text in present:
-            try:
-                with open(folder / text, encoding="utf-8-sig") as stream:
-                    line = " ".join(stream.read().split())
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{folder / text}: is not UTF-8; get it again") from error
-            if line:
-                words[name] = line
+    progress = dict(desc=f"reading {folder}", dynamic_ncols=True, mininterval=1.0)
+    for utterance in tqdm(utterances if present else (), **progress):
+        path = Path(str(folder), f"{Path(utterance.wav).stem}.txt")
+        if path.name in present:
+            text = " ".join(read_any_text(path, "utf-8", errors="strict").split())
+            if text:
+                words[utterance.utterance_id] = text
     return words

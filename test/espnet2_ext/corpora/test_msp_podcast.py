@@ -345,7 +345,7 @@ def test_undecodable_transcript(tmp_path: Path):
     copy = write_copy(tmp_path, small_plan())
     write_transcripts(copy, small_plan())
     (copy / "Transcripts/MSP-PODCAST_0001_0001.txt").write_bytes(b"\xff")
-    refuse(copy, "MSP-PODCAST_0001_0001.txt: is not UTF-8; get it again")
+    refuse(copy, "MSP-PODCAST_0001_0001.txt: is not text in utf-8")
 
 
 @pytest.mark.parametrize(
