@@ -44,7 +44,7 @@ setup(
     packages=find_packages(include=["espnet2_ext", "espnet2_ext.*"]),
     package_data={
         "espnet2_ext.listening": ["page/*"],
-        "espnet2_ext.corpora": ["*.yaml"],
+        "espnet2_ext.corpora": ["*.yaml", "mini_emo/*.yaml"],
         "espnet2_ext.report": ["*.yaml"],
     },
     python_requires=">=3.11,<3.14",

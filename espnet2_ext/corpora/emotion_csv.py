@@ -8,9 +8,9 @@ relative to the csv's folder, or absolute. Any audio that libsndfile reads will 
 * Utterance ids are ``<speaker>-<stem>``. White space in a stem becomes ``_``; stems
   that one speaker has in several folders get the folders before them
   (``angry/1.wav`` is ``angry_1``).
-* Without a ``speaker`` column nobody knows who speaks: each file becomes its own
-  speaker, called like the file. That is logged. Protocols that keep speakers apart
-  refuse such data, and the check for leaks says that speakers are unchecked.
+* Without a ``speaker`` column each file becomes its own speaker, called like the file. That is
+  logged. Protocols that keep speakers apart refuse such data, and the check for leaks says that
+  speakers are unchecked.
 
 Licence: that of the user's own audio.
 """
@@ -28,8 +28,6 @@ logger = logging.getLogger(__name__)
 REQUIRED = ("file", "emotion")
 OPTIONAL = ("speaker", "session", "dialogue", "text")
 
-Rows = list[tuple[int, dict[str, str]]]
-
 
 def prepare(csv_path: str | Path, out_dir: str | Path) -> list[Utterance]:
     """Write a data directory of the csv's files and return its utterances, sorted by id.
@@ -44,8 +42,8 @@ def prepare(csv_path: str | Path, out_dir: str | Path) -> list[Utterance]:
     """
     utterances = read_emotion_csv(csv_path)
     write_data_directory(out_dir, utterances)
-    emotions = Counter(utterance.emotion for utterance in utterances)
-    counts = ", ".join(f"{emotions[name]} {name}" for name in sorted(emotions, key=str))
+    emotions = Counter(str(utterance.emotion) for utterance in utterances)
+    counts = ", ".join(f"{number} {name}" for name, number in sorted(emotions.items()))
     logger.info("%s: %d utterances: %s", out_dir, len(utterances), counts)
     return utterances
 
@@ -61,86 +59,60 @@ def read_emotion_csv(csv_path: str | Path) -> list[Utterance]:
     """
     path = Path(csv_path)
     rows = read_csv(path, REQUIRED, OPTIONAL)
-    audio = _find_audio(path, rows)
-    _check_words(path, rows)
-    names = _names(rows)
+    base = os.path.abspath(path.parent)
+    wavs = [os.path.join(base, row["file"]) for _, row in rows]
+    missing = [index for index, wav in enumerate(wavs) if not os.path.isfile(wav)]
+    stems = Counter((row.get("speaker"), Path(row["file"]).stem) for _, row in rows)
     if "speaker" not in rows[0][1]:
         logger.warning(
             "%s: no column 'speaker'; each of the %d files is taken for a speaker of its own",
-            path,
-            len(rows),
+            *(path, len(rows)),
         )
-    utterances: dict[str, Utterance] = {}
-    lines: dict[str, int] = {}
-    for (line, row), wav, name in zip(rows, audio, names, strict=True):
-        speaker = row.get("speaker", name)
-        utterance_id = f"{speaker}-{name}"
-        if utterance_id in utterances:
-            raise ValueError(
-                f"{path}:{line}: {row['file']}: gives the id {utterance_id}, as line "
-                f"{lines[utterance_id]} does; rename one of the files"
+    lines: dict[str, dict[str, int]] = {"file": {}, "id": {}, "emotion": {}}
+    spelled: dict[str, str] = {}
+    utterances = []
+    for index, (line, row) in enumerate(rows):
+        name = _name(row, stems)
+        speaker, emotion = row.get("speaker", name), row["emotion"]
+        utterance_id, wav = f"{speaker}-{name}", os.path.abspath(wavs[index])
+        usual = spelled.setdefault(emotion.casefold(), emotion)
+        same = {"file": wav, "id": utterance_id, "emotion": usual}
+        first = {kind: lines[kind].setdefault(value, line) for kind, value in same.items()}
+        odd = [f"{k} {row[k]!r:.60}" for k in ("speaker", "emotion") if not _is_word(row.get(k))]
+        fault = ""
+        if index in missing[:1]:
+            fault = (
+                f"{row['file']}: no such file; {len(missing)} of {len(rows)} are missing, paths "
+                f"are relative to {base}"
             )
-        lines[utterance_id] = line
-        utterances[utterance_id] = Utterance(
-            utterance_id,
-            speaker,
-            wav,
-            text=row.get("text"),
-            emotion=row["emotion"],
-            session=row.get("session"),
-            dialogue=row.get("dialogue"),
-        )
-    return [utterances[utterance_id] for utterance_id in sorted(utterances)]
-
-
-def _find_audio(path: Path, rows: Rows) -> list[str]:
-    """Return the absolute path of every row's file; each must exist and stand once."""
-    audio = [os.path.abspath(path.parent / row["file"]) for _, row in rows]
-    missing = [index for index, wav in enumerate(audio) if not os.path.isfile(wav)]
-    if missing:
-        line, row = rows[missing[0]]
-        raise ValueError(
-            f"{path}:{line}: {row['file']}: no such file; {len(missing)} of {len(rows)} are "
-            f"missing, paths are relative to {os.path.abspath(path.parent)}"
-        )
-    lines: dict[str, int] = {}
-    for (line, row), wav in zip(rows, audio, strict=True):
-        if wav in lines:
-            raise ValueError(
-                f"{path}:{line}: {row['file']}: stands in line {lines[wav]} too; remove one line"
+        elif first["file"] != line:
+            fault = f"{row['file']}: stands in line {first['file']} too; remove one line"
+        elif odd:
+            fault = f"{odd[0]} has white space or a slash; name it by one word"
+        elif usual != emotion:
+            fault = (
+                f"emotion {emotion!r}, but {usual!r} in line {first['emotion']}; spell it one way"
             )
-        lines[wav] = line
-    return audio
-
-
-def _check_words(path: Path, rows: Rows) -> None:
-    """Raise a ValueError for a speaker or emotion that is not one word or spelled two ways."""
-    spelled: dict[str, tuple[str, int]] = {}
-    for line, row in rows:
-        for column in ("speaker", "emotion"):
-            value = row.get(column, "x")
-            if value.split() != [value] or "/" in value:
-                raise ValueError(
-                    f"{path}:{line}: {column} {value!r:.60} has white space or a slash; "
-                    "name it by one word"
-                )
-        emotion, first = spelled.setdefault(row["emotion"].casefold(), (row["emotion"], line))
-        if emotion != row["emotion"]:
-            raise ValueError(
-                f"{path}:{line}: emotion {row['emotion']!r}, but {emotion!r} in line {first}; "
-                "spell it one way"
+        elif first["id"] != line:
+            fault = (
+                f"{row['file']}: gives the id {utterance_id}, as line {first['id']} does; rename "
+                "one of the files"
             )
+        if fault:
+            raise ValueError(f"{path}:{line}: {fault}")
+        optional = {key: row.get(key) for key in ("text", "session", "dialogue")}
+        utterances.append(Utterance(utterance_id, speaker, wav, emotion=emotion, **optional))
+    return sorted(utterances, key=lambda utterance: utterance.utterance_id)
 
 
-def _names(rows: Rows) -> list[str]:
-    """Return what stands after the speaker in each id: the stem, with folders where needed."""
-    files = [Path(row["file"]) for _, row in rows]
-    stems = Counter((row.get("speaker"), file.stem) for (_, row), file in zip(rows, files))
-    names = []
-    for (_, row), file in zip(rows, files, strict=True):
-        name = file.stem
-        if stems[row.get("speaker"), file.stem] > 1:
-            folders = [part for part in file.parts[:-1] if part not in (file.anchor, "..")]
-            name = "_".join([*folders, file.stem])
-        names.append("_".join(name.split()))
-    return names
+def _is_word(value: str | None) -> bool:
+    return value is None or (value.split() == [value] and "/" not in value)
+
+
+def _name(row: dict[str, str], stems: Counter[tuple[str | None, str]]) -> str:
+    """Return what stands after the speaker in an id: the stem, with folders where needed."""
+    file = Path(row["file"])
+    parts = [file.stem]
+    if stems[row.get("speaker"), file.stem] > 1:
+        parts = [part for part in file.parts[:-1] if part not in (file.anchor, "..")] + parts
+    return "_".join("_".join(parts).split())

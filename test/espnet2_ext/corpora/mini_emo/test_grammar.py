@@ -4,8 +4,7 @@ from collections import Counter
 import pytest
 
 from espnet2_ext.corpora.mini_emo.grammar import (
-    GERMAN_PEOPLE,
-    GERMAN_THINGS,
+    GERMAN,
     GermanGrammar,
     SentenceGrammar,
     count_syllables,
@@ -58,8 +57,8 @@ def test_articles_and_endings_follow_gender_and_case():
     """Things are objects, people subjects: of the masculine alone the accusative differs."""
     expected = {}
     for nouns, articles in (
-        (GERMAN_PEOPLE, ("der", "die", "das")),
-        (GERMAN_THINGS, ("den", "die", "das")),
+        (GERMAN["people"], ("der", "die", "das")),
+        (GERMAN["things"], ("den", "die", "das")),
     ):
         for gender, article in zip("mfn", articles, strict=True):
             expected |= dict.fromkeys(nouns[gender], article)
