@@ -11,6 +11,9 @@ is 0 Hz; each gives one number a pair of utterances, and tables print their mean
 * ``voiced``: the frames of that path that are voiced in both; in Hz, and as ESPnet has it of
   the natural logarithm.
 
+Errors are over pairs of frames (P,); without frames, or with more of one contour than of the
+other, they raise ValueError.
+
 Deviation: [P2V] gives neither F0 tracker nor frame period, nor what is done about unequal
 lengths, nor whether frames are pooled over utterances.
 """
@@ -196,9 +199,6 @@ def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
     measures voicing more than pitch.
 
     Source: [P2V] Eq. 6; its sum runs to N and is divided by n, which are taken as the same.
-
-    Raises:
-        ValueError: no frames, or not as many of one as of the other.
     """
     f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
     return _root_mean_square(f0_hz - target_f0_hz)
@@ -210,9 +210,6 @@ def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | No
     Where there is no such pair, the speech counts as if its F0 were 0 on the target's
     voiced frames: leaving it out would reward a conversion that is not voiced. None
     when the target is not voiced either.
-
-    Raises:
-        ValueError: no frames, or not as many of one as of the other.
     """
     f0_hz, target_f0_hz, voiced_hz = _both_voiced(f0_hz, target_f0_hz)
     if len(f0_hz):
@@ -230,9 +227,6 @@ def log_f0_rmse(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
     Harvest's between 40 and 800 Hz every 16 ms, frames are paired by FastDTW over WORLD's
     mel-cepstra with c0 and without regard to silence, and a pair of utterances that share no
     voiced frame has no number.
-
-    Raises:
-        ValueError: no frames, or not as many of one as of the other.
     """
     f0_hz, target_f0_hz, voiced_hz = _both_voiced(f0_hz, target_f0_hz)
     if len(f0_hz):

@@ -2,8 +2,10 @@
 
 All scores are shares from 0 to 1. Confusion matrices have references in rows and may be
 stacked, (..., K, K); a score then has the shape (...,), which is what makes thousands of
-resamples cheap. ``predictions.tsv`` holds what a recogniser said of each test utterance, and
-how surely: every score, interval, test and figure of a system can be rebuilt from it.
+resamples cheap. They raise ValueError for anything else, or for a matrix without an utterance.
+
+``predictions.tsv`` holds what a recogniser said of each test utterance, and how surely: every
+score, interval, test and figure of a system can be rebuilt from it.
 """
 
 import math
@@ -87,9 +89,6 @@ def class_indices(emotions: Sequence[str], classes: Sequence[str]) -> np.ndarray
 def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Return the share of utterances with the right emotion (...,) of (..., K, K) counts.
 
-    Raises:
-        ValueError: no matrix of counts, or one without any utterance.
-
     Source: [P2V] Eq. 3.
     """
     counts = _counts(confusion)
@@ -102,9 +101,6 @@ def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
     A class without a reference has no recall and is left out of the mean, while an utterance
     wrongly given that class still counts against its own. So does ``balanced_accuracy_score``
     of scikit-learn.
-
-    Raises:
-        ValueError: no matrix of counts, or one without any utterance.
 
     Source: [P2V] Eq. 4.
     Deviation: the equation divides by the number of all classes, also absent ones; the
@@ -120,9 +116,6 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
     F1 = 2 TP / (2 TP + FP + FN). A class that is predicted but has no reference counts
     as 0; a class that is in neither is left out. So does ``f1_score`` of scikit-learn
     with ``average="macro"`` and without ``labels``.
-
-    Raises:
-        ValueError: no matrix of counts, or one without any utterance.
 
     Deviation: not in paper.
     """

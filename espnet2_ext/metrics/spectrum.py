@@ -207,9 +207,6 @@ def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> Cepst
         Harvest between 40 and 700 Hz, twenty times the cost) and there is no high-pass.
 
     ``contour`` is its F0 by DIO where that is known already.
-
-    Raises:
-        ValueError: the waveform is empty.
     """
     wave = _checked(waveform)
     contour = contour or f0_contour(wave, "dio")
@@ -227,9 +224,6 @@ def sprocket_track(waveform: np.ndarray) -> CepstralTrack:
     As its 16 kHz configuration: 16-bit scale, a high-pass at 70 Hz, F0 by Harvest
     between 40 and 700 Hz (twenty times the cost of DIO), the same mel-cepstrum, and
     the differences to the frame before beside the coefficients.
-
-    Raises:
-        ValueError: the waveform is empty.
     """
     import pyworld
     from scipy.signal import firwin, lfilter
@@ -259,9 +253,6 @@ def espnet_track(waveform: np.ndarray) -> CepstralTrack:
     SPTK's analysis of order 23, alpha 0.42, with c0; nothing counts as silence.
 
     Deviation: a waveform shorter than a window is padded with zeros; there it fails.
-
-    Raises:
-        ValueError: the waveform is empty.
     """
     wave = INT16_SCALE * _checked(waveform)
     wave = np.pad(wave, (0, max(0, ESPNET_WINDOW_SAMPLES - len(wave))))
@@ -278,6 +269,7 @@ TRACKS: dict[str, Callable[[np.ndarray], CepstralTrack]] = {
     "espnet": espnet_track,
     "sprocket": sprocket_track,
 }
+"""By definition; all raise ValueError for an empty waveform."""
 
 
 def _checked(waveform: np.ndarray) -> np.ndarray:
