@@ -1,16 +1,18 @@
-"""The prosody encoder of a pretrained Prosody2Vec, in a folder of its own.
+"""What recognisers take from pretrained models: a prosody encoder, vectors of a frozen upstream.
 
-``weights.pth`` holds its tensors (``prosody_encoder.*``), ``feats_stats.npz`` the
-statistics that its mels are normalised by, ``config.yaml`` the sizes of both and where
-they come from. A recogniser needs nothing else of the model.
+A folder of ``export_prosody_encoder`` is all that a recogniser needs of a Prosody2Vec model:
+``weights.pth`` (tensors ``prosody_encoder.*``), ``feats_stats.npz`` (statistics that normalise
+its mels) and ``config.yaml`` (its options and source).
+
+A folder of ``cache_upstream_vectors`` holds layer means of a frozen upstream, computed once for
+all folds and seeds: ``npy/<utterance>.npy`` (L, D), ``vectors.scp`` with their paths and
+``vectors.json``, which describes them; ``upstream.json`` names the upstream from the start.
 """
 
 import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +23,30 @@ import yaml
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map
 from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.data.weights import read_weights
+from espnet2_ext.data.weights import read_training_config, read_weights
 from espnet2_ext.ser.model import FineTunedUpstream
 
-# ---------------------------------------------------------------- pretrained
+logger = logging.getLogger(__name__)
 
 WEIGHTS = "weights.pth"
 STATISTICS = "feats_stats.npz"
 CONFIG = "config.yaml"
 PART = "prosody_encoder."
+OPTIONS = ("features", "features_conf", "prosody_encoder", "prosody_encoder_conf")
+"""Options of the pretraining that ``config.yaml`` keeps; folders from before the parts were
+chosen by name have no ``features`` and ``prosody_encoder``, which then are the default."""
 
+DESCRIPTION = "vectors.json"
+TABLE = "vectors.scp"
+BEGUN = "upstream.json"
 
-@dataclass(frozen=True)
-class ProsodyEncoderSettings:
-    """What ``config.yaml`` of such a folder says.
-
-    Attributes:
-        features: name of the class; None, the default, in folders from before the choice.
-        features_conf: its arguments.
-        prosody_encoder: as ``features``.
-        prosody_encoder_conf: its arguments.
-        stats_file: path of the statistics.
-        source: of the weights.
-    """
-
-    features: str | None
-    features_conf: dict[str, Any]
-    prosody_encoder: str | None
-    prosody_encoder_conf: dict[str, Any]
-    stats_file: str
-    source: str
+_upstream: FineTunedUpstream | None = None
 
 
 def export_prosody_encoder(
     model_file: str | Path, out_dir: str | Path, train_config: str | Path | None = None
 ) -> None:
-    """Write the folder; one that is there already and of the same weights is left alone.
+    """Write the folder, unless it is up to date with the weights.
 
     Args:
         model_file: weights of a Prosody2Vec model, such as ``valid.loss.best.pth``.
@@ -75,56 +65,43 @@ def export_prosody_encoder(
             raise FileNotFoundError(f"{path}: no such file; pretrain first (p2v.sh, stage 8)")
     digest = hashlib.sha256(model_file.read_bytes()).hexdigest()
     if (out_dir / CONFIG).is_file():
-        if yaml.safe_load((out_dir / CONFIG).read_text(encoding="utf-8"))["sha256"] == digest:
+        if read_training_config(out_dir / CONFIG)["sha256"] == digest:
             return
     state = read_weights(model_file)
     weights = {name: value for name, value in state.items() if name.startswith(PART)}
     if not weights:
         raise ValueError(f"{model_file}: holds no {PART}*; it is no Prosody2Vec model")
-    config = yaml.safe_load(train_config.read_text(encoding="utf-8"))
+    config = read_training_config(train_config)
     stats_file = (config.get("normalize_conf") or {}).get("stats_file")
     if stats_file is None:
         raise ValueError(
             f"{train_config}: names no statistics of the mels; pretrain with normalize: global_mvn"
         )
-    statistics = _statistics(Path(stats_file), train_config)
+    # Paths of a config.yaml start at its recipe, a folder above it. That goes before the current
+    # folder, which may be a recipe with files of the same names.
+    folders = [*train_config.resolve().parents, Path.cwd()]
+    candidates = [folder / stats_file for folder in folders if (folder / stats_file).is_file()]
+    if not candidates:
+        raise FileNotFoundError(
+            f"{stats_file}: the statistics that {train_config} names are not there"
+        )
     out_dir.mkdir(parents=True, exist_ok=True)
     (out_dir / CONFIG).unlink(missing_ok=True)  # a folder that has it is whole
     with atomic_open(out_dir / WEIGHTS, "wb") as stream:
         torch.save(weights, stream)
     with atomic_path(out_dir / STATISTICS) as temporary:
-        shutil.copyfile(statistics, temporary)
-    settings = {
-        "source": str(model_file),
-        "sha256": digest,
-        "features": config.get("features"),
-        "features_conf": config["features_conf"],
-        "prosody_encoder": config.get("prosody_encoder"),
-        "prosody_encoder_conf": config["prosody_encoder_conf"],
-    }
+        shutil.copyfile(candidates[0], temporary)
+    settings: dict[str, Any] = {"source": str(model_file), "sha256": digest}
+    settings |= {option: config.get(option) for option in OPTIONS}
     with atomic_open(out_dir / CONFIG) as stream:
         yaml.safe_dump(settings, stream, sort_keys=False)
 
 
-def _statistics(path: Path, train_config: Path) -> Path:
-    """Return the path of the statistics, which the configuration names from its recipe.
+def read_settings(directory: str | Path) -> dict[str, Any]:
+    """Return the task options that a folder of ``export_prosody_encoder`` determines.
 
     Raises:
-        FileNotFoundError: they are not there.
-    """
-    # exp/<tag>/config.yaml of a recipe; its paths start where run.sh was called. That goes
-    # before this folder, which may be a recipe with files of the same names.
-    for candidate in (*(parent / path for parent in train_config.resolve().parents), path):
-        if candidate.is_file():
-            return candidate
-    raise FileNotFoundError(f"{path}: the statistics that {train_config} names are not there")
-
-
-def read_settings(directory: str | Path) -> ProsodyEncoderSettings:
-    """Return what a folder of ``export_prosody_encoder`` says.
-
-    Raises:
-        FileNotFoundError: it is not one.
+        FileNotFoundError: it is not such a folder.
     """
     directory = Path(directory)
     for name in (CONFIG, WEIGHTS, STATISTICS):
@@ -132,31 +109,9 @@ def read_settings(directory: str | Path) -> ProsodyEncoderSettings:
             raise FileNotFoundError(
                 f"{directory / name}: no such file; run bin/export_prosody_encoder first"
             )
-    config = yaml.safe_load((directory / CONFIG).read_text(encoding="utf-8"))
-    return ProsodyEncoderSettings(
-        features=config.get("features"),
-        features_conf=config["features_conf"],
-        prosody_encoder=config.get("prosody_encoder"),
-        prosody_encoder_conf=config["prosody_encoder_conf"],
-        stats_file=str(directory / STATISTICS),
-        source=config["source"],
-    )
-
-
-# ---------------------------------------------------------------- upstream vectors
-# Layer means of a frozen upstream, computed once for all folds and seeds.
-#
-# ``vectors.json`` describes them (upstream, layers, width), ``vectors.scp`` finds them:
-# one ``.npy`` (L, D) an utterance; ``upstream.json`` says whose they are while they are
-# being made. Training a fold then never runs the upstream.
-
-logger = logging.getLogger(__name__)
-
-DESCRIPTION = "vectors.json"
-TABLE = "vectors.scp"
-BEGUN = "upstream.json"
-
-_upstream: FineTunedUpstream | None = None
+    config = read_training_config(directory / CONFIG)
+    options = {option: config.get(option) for option in OPTIONS}
+    return {**options, "normalize_conf": {"stats_file": str(directory / STATISTICS)}}
 
 
 def cache_upstream_vectors(
@@ -168,7 +123,7 @@ def cache_upstream_vectors(
     num_workers: int = 1,
     device: str = "cpu",
 ) -> Path:
-    """Write the vectors of a data directory; those that are there already are kept.
+    """Write the vectors of a data directory; existing ones are kept. Return ``vectors.json``.
 
     Utterances go one by one, so that no value depends on a neighbour.
 
@@ -180,9 +135,6 @@ def cache_upstream_vectors(
         num_workers: processes on a CPU; results do not depend on it.
         device: torch device.
 
-    Returns:
-        The path of ``vectors.json``.
-
     Raises:
         ValueError: the folder holds another upstream's vectors, the upstream cannot be
             loaded, or an utterance cannot be read or is too short.
@@ -191,7 +143,13 @@ def cache_upstream_vectors(
     out_dir = Path(out_dir)
     description = out_dir / DESCRIPTION
     named = {"upstream": upstream, "path_or_url": path_or_url}
-    _refuse_other_vectors((out_dir / BEGUN, description), named)
+    for path in (out_dir / BEGUN, description):
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else named
+        if {name: found.get(name) for name in named} != named:
+            raise ValueError(
+                f"{path}: vectors of {found.get('upstream')}"
+                f" ({found.get('path_or_url') or 'of the hub'}); choose another folder"
+            )
     (out_dir / "npy").mkdir(parents=True, exist_ok=True)
     with atomic_open(out_dir / BEGUN) as stream:  # before the first vector, in case of a kill
         json.dump(named, stream)
@@ -216,17 +174,6 @@ def cache_upstream_vectors(
     return description
 
 
-def _refuse_other_vectors(records: Sequence[Path], named: Mapping[str, str | None]) -> None:
-    """Raise ValueError where a record of the folder names another upstream."""
-    for path in records:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else named
-        if {name: found.get(name) for name in named} != named:
-            raise ValueError(
-                f"{path}: vectors of {found.get('upstream')}"
-                f" ({found.get('path_or_url') or 'of the hub'}); choose another folder"
-            )
-
-
 def _start(upstream: str, path_or_url: str | None, device: str) -> None:
     """Load the upstream once a process."""
     global _upstream
@@ -237,11 +184,7 @@ def _start(upstream: str, path_or_url: str | None, device: str) -> None:
 
 @torch.inference_mode()
 def _write_vector(job: tuple[str, str, str]) -> None:
-    """Write one utterance's layer means.
-
-    Raises:
-        ValueError: it cannot be read or is too short.
-    """
+    """Write one utterance's layer means."""
     path, name, wav = job
     assert _upstream is not None, "start of the process"
     device = next(_upstream.parameters()).device

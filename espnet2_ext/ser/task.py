@@ -1,4 +1,4 @@
-"""The ESPnet2 task that recognises emotion."""
+"""The ESPnet2 task that recognises emotion ([P2V] IV-C), and its trainer."""
 
 import argparse
 import json
@@ -12,7 +12,6 @@ from espnet2.iterators.abs_iter_factory import AbsIterFactory
 from espnet2.tasks.abs_task import optim_classes
 from espnet2.torch_utils.device_funcs import to_device
 from espnet2.train.class_choices import ClassChoices
-from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.train.distributed_utils import DistributedOption
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
@@ -30,15 +29,20 @@ from espnet2_ext.training.options import (
 from espnet2_ext.training.task import TrainedTask
 from espnet2_ext.training.trainer import SafeTrainer
 
-# ---------------------------------------------------------------- ser trainer
-# Training that writes down, after each epoch, what the model says of every utterance.
+EMOTIONS = ("neutral", "happy", "angry", "sad")
+"""The four classes of [P2V] IV-C."""
 
 Batches = Iterable[tuple[list[str], dict[str, torch.Tensor]]]
 
 
+def predictions_path(output_dir: str | Path, name: str, epoch: int) -> Path:
+    """Return the path of the predictions of a set (``valid`` or ``test``) after an epoch."""
+    return Path(output_dir) / "predictions" / f"{name}.{epoch}ep.tsv"
+
+
 # Its methods name what they use of the trainer's arguments: hence "type: ignore".
 class EmotionTrainer(SafeTrainer):
-    """Trainer with ``predictions/<set>.<epoch>ep.tsv`` and the unweighted accuracy.
+    """Trainer that reports the unweighted accuracy and writes the predictions of each epoch.
 
     The test set is predicted after each epoch too. No epoch is selected by it; it is there
     so that the gap to a selection that cheats can be shown (``test-selected``).
@@ -73,38 +77,36 @@ class EmotionTrainer(SafeTrainer):
             if pending is not None:
                 reporter.register(*pending)
                 reporter.next()
-            logits, emotion = cls._classify(model, batch, options)
-            predictions += cls._predictions(utterance_ids, logits, emotion)
-            pending = model.loss(logits, emotion)[1], torch.tensor(float(len(utterance_ids)))
+            found, stats = cls._predict(model, utterance_ids, batch, options)
+            predictions += found
+            pending = stats, torch.tensor(float(len(utterance_ids)))
         if pending is not None:
-            accuracy = _scores(predictions, cls.emotions).unweighted_accuracy
-            pending[0]["ua"] = torch.tensor(accuracy)
+            scores = score_emotions(
+                [each.emotion for each in predictions],
+                [each.predicted for each in predictions],
+                cls.emotions,
+            )
+            pending[0]["ua"] = torch.tensor(scores.unweighted_accuracy)
             reporter.register(*pending)
             reporter.next()
             cls._write("valid", predictions, reporter, options)
         if cls.test_batches is not None:
-            tested: list[Prediction] = []
-            for utterance_ids, batch in cls.test_batches():
-                logits, emotion = cls._classify(model, batch, options)
-                tested += cls._predictions(utterance_ids, logits, emotion)
-            cls._write("test", tested, reporter, options)
+            tested = [cls._predict(model, *each, options)[0] for each in cls.test_batches()]
+            cls._write("test", [each for found in tested for each in found], reporter, options)
 
     @classmethod
-    def _classify(cls, model, batch, options) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return logits (B, K) and emotions (B, 1) of a batch."""
+    def _predict(
+        cls, model, utterance_ids, batch, options
+    ) -> tuple[list[Prediction], dict[str, torch.Tensor]]:
+        """Return the predictions of a batch and the statistics of its loss."""
         device = "cuda" if options.ngpu > 0 else "cpu"
         batch = to_device(dict(batch), device)
         emotion = batch.pop("emotion")
         with torch.autocast(device, enabled=options.use_amp and device == "cuda"):
-            return model.logits(**batch), emotion
-
-    @classmethod
-    def _predictions(
-        cls, utterance_ids: list[str], logits: torch.Tensor, emotion: torch.Tensor
-    ) -> list[Prediction]:
-        """Return a prediction for each item of a batch."""
+            logits = model.logits(**batch)
+        stats = model.loss(logits, emotion)[1]
         posteriors = logits.double().softmax(dim=1).cpu()
-        return [
+        predictions = [
             Prediction(
                 utterance_id,
                 cls.emotions[label],
@@ -115,6 +117,7 @@ class EmotionTrainer(SafeTrainer):
                 utterance_ids, emotion[:, 0].tolist(), posteriors, strict=True
             )
         ]
+        return predictions, stats
 
     @classmethod
     def _write(cls, name: str, predictions: list[Prediction], reporter, options) -> None:
@@ -122,22 +125,6 @@ class EmotionTrainer(SafeTrainer):
         path = predictions_path(options.output_dir, name, reporter.get_epoch())
         path.parent.mkdir(parents=True, exist_ok=True)
         write_predictions(path, predictions)
-
-
-def predictions_path(output_dir: str | Path, name: str, epoch: int) -> Path:
-    """Return where the predictions of a set (``valid`` or ``test``) after an epoch stand."""
-    return Path(output_dir) / "predictions" / f"{name}.{epoch}ep.tsv"
-
-
-def _scores(predictions: list[Prediction], emotions: list[str]):
-    """Return the EmotionScores of predictions."""
-    return score_emotions(
-        [each.emotion for each in predictions], [each.predicted for each in predictions], emotions
-    )
-
-
-# ---------------------------------------------------------------- preprocessor
-# Turn the emotion's name into its class.
 
 
 class EmotionPreprocessor:
@@ -153,11 +140,7 @@ class EmotionPreprocessor:
     def __call__(
         self, utterance_id: str, data: dict[str, str | np.ndarray]
     ) -> dict[str, str | np.ndarray]:
-        """Return the example with ``emotion`` (1,) int64.
-
-        Raises:
-            ValueError: an emotion that is no class.
-        """
+        """Return the example with ``emotion`` (1,) int64; a ValueError names an unknown one."""
         name = data.get("emotion")
         if isinstance(name, str):
             if name not in self.classes:
@@ -169,14 +152,8 @@ class EmotionPreprocessor:
         return data
 
 
-# ---------------------------------------------------------------- ser
-
-EMOTIONS = ("neutral", "happy", "angry", "sad")
-"""The four classes of [P2V] IV-C."""
-
-
 class NoBatches(AbsIterFactory):
-    """Batches of a protocol that validates on nothing."""
+    """Batches of a protocol without validation."""
 
     def build_iter(self, epoch: int, shuffle: bool | None = None) -> Iterator:
         """Return an empty iterator."""
@@ -201,23 +178,53 @@ class EmotionTask(TrainedTask):
         upstream_pooling_choices,
     ]
     trainer = EmotionTrainer
+    required_names = ("emotion",)
+    optional_names = ("speech", "feats", "upstream_vector", "emotion")
+    not_sequence = ("emotion", "upstream_vector")
 
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add the options that only this task has."""
         group = parser.add_argument_group("Emotion recognition")
-        group.add_argument(
-            "--emotions", nargs="+", default=list(EMOTIONS), help="classes, in their order"
+        add = group.add_argument
+        add("--emotions", nargs="+", default=list(EMOTIONS), help="classes, in their order")
+        add("--use_prosody", type=str2bool, default=True, help="classify from a prosody encoder")
+        add(
+            "--prosody_encoder_dir",
+            type=str_or_none,
+            help="folder of bin/export_prosody_encoder: gives sizes and statistics of the mels",
         )
-        _add_prosody_options(group)
-        _add_upstream_options(group)
-        group.add_argument(
-            "--classifier_lr", type=float, default=5.0e-4, help="rate of the last layer"
+        add(
+            "--prosody_init",
+            choices=["pretrained", "random"],
+            default="pretrained",
+            help="whether its weights are taken too; random is taken for the FBANK row of Table IV,"
+            " of which the paper names no network",
         )
-        group.add_argument(
+        add(
+            "--input_normalization",
+            type=str_or_none,
+            help="of the prosody encoder, in place of that of its pretraining;"
+            " the others of prosody_encoder_conf are the pretrained ones",
+        )
+        add(
+            "--upstream",
+            type=str_or_none,
+            help="S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors",
+        )
+        add("--upstream_path", type=str_or_none, help="its checkpoint or directory")
+        add("--upstream_layers", type=int_or_none, help="of a frozen upstream")
+        add("--upstream_dim", type=int_or_none, help="of a frozen upstream")
+        add(
+            "--upstream_lr",
+            type=float,
+            default=1.0e-5,
+            help="rate of a fine-tuned upstream; the prosody encoder's is optim_conf lr",
+        )
+        add("--classifier_lr", type=float, default=5.0e-4, help="rate of the last layer")
+        add(
             "--test_key_file",
             type=str_or_none,
-            default=None,
             help="utterances of the validation data options to predict after each epoch",
         )
         add_component_options(group, {"model": EmotionModel})
@@ -267,26 +274,9 @@ class EmotionTask(TrainedTask):
         return super().build_iter_factory(args, distributed_option, mode, kwargs)
 
     @classmethod
-    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
-        """Return ESPnet's collate function; padding is masked by the model."""
-        return CommonCollateFn(
-            float_pad_value=0.0, int_pad_value=0, not_sequence=["emotion", "upstream_vector"]
-        )
-
-    @classmethod
     def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
         """Return the look-up of classes."""
         return EmotionPreprocessor(args.emotions)
-
-    @classmethod
-    def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
-        """Return the names that the data options must give."""
-        return () if inference else ("emotion",)
-
-    @classmethod
-    def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
-        """Return the names that the data options may give."""
-        return ("speech", "feats", "upstream_vector", "emotion")
 
     @classmethod
     def build_optimizers(
@@ -321,11 +311,7 @@ class EmotionTask(TrainedTask):
         The saved config.yaml then builds the same model without that file.
         """
         if args.prosody_encoder_dir is not None:
-            exported = read_settings(args.prosody_encoder_dir)
-            args.features, args.prosody_encoder = exported.features, exported.prosody_encoder
-            args.features_conf = exported.features_conf
-            args.prosody_encoder_conf = exported.prosody_encoder_conf
-            args.normalize_conf = {"stats_file": exported.stats_file}
+            vars(args).update(read_settings(args.prosody_encoder_dir))
         if args.input_normalization is not None:
             args.prosody_encoder_conf = {
                 **args.prosody_encoder_conf,
@@ -366,55 +352,3 @@ class EmotionTask(TrainedTask):
             upstream = FineTunedUpstream(args.upstream, args.upstream_path)
             num_layers, dim = upstream.num_layers, upstream.dim
         return upstream, build_part(upstream_pooling_choices, args, num_layers=num_layers, dim=dim)
-
-
-def _add_prosody_options(group: argparse._ArgumentGroup) -> None:
-    """Add the options of the prosody encoder and where it comes from."""
-    group.add_argument(
-        "--use_prosody", type=str2bool, default=True, help="classify from a prosody encoder"
-    )
-    group.add_argument(
-        "--prosody_encoder_dir",
-        type=str_or_none,
-        default=None,
-        help="folder of bin/export_prosody_encoder: gives sizes and statistics of the mels",
-    )
-    group.add_argument(
-        "--prosody_init",
-        choices=["pretrained", "random"],
-        default="pretrained",
-        help="whether its weights are taken too; random is taken for the FBANK row of Table IV,"
-        " of which the paper names no network",
-    )
-    group.add_argument(
-        "--input_normalization",
-        type=str_or_none,
-        default=None,
-        help="of the prosody encoder, in place of that of its pretraining;"
-        " the others of prosody_encoder_conf are the pretrained ones",
-    )
-
-
-def _add_upstream_options(group: argparse._ArgumentGroup) -> None:
-    """Add the options of an S3PRL upstream, fine-tuned or frozen."""
-    group.add_argument(
-        "--upstream",
-        type=str_or_none,
-        default=None,
-        help="S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors",
-    )
-    group.add_argument(
-        "--upstream_path", type=str_or_none, default=None, help="its checkpoint or directory"
-    )
-    group.add_argument(
-        "--upstream_layers", type=int_or_none, default=None, help="of a frozen upstream"
-    )
-    group.add_argument(
-        "--upstream_dim", type=int_or_none, default=None, help="of a frozen upstream"
-    )
-    group.add_argument(
-        "--upstream_lr",
-        type=float,
-        default=1.0e-5,
-        help="rate of a fine-tuned upstream; the prosody encoder's is optim_conf lr",
-    )

@@ -1,8 +1,9 @@
-"""Linear warm-up, then one cosine down to a floor, stepped once an update."""
+"""The learning rate of an update, and training tables that are read part by part."""
 
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,11 +11,11 @@ from espnet2.iterators.abs_iter_factory import AbsIterFactory
 from espnet2.schedulers.abs_scheduler import AbsBatchStepScheduler
 from torch.utils.data import DataLoader
 
-# ---------------------------------------------------------------- warmup cosine
-
 
 class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler):
-    """Scale every group's own rate, so that rates of several groups keep their ratio.
+    """Linear warm-up, then one cosine down to a floor, stepped once an update.
+
+    Every group's own rate is scaled, so that rates of several groups keep their ratio.
 
     Source: [P2V] IV-B: 3000 warm-up steps, cosine decay from 1e-3.
     Deviation: the length of the decay and its floor are not in paper. ESPnet's
@@ -54,7 +55,13 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
 
         Python floats: ESPnet 202611 refuses checkpoints that hold anything else.
         """
-        ratio = self._ratio(self.last_epoch + 1)
+        step = self.last_epoch + 1  # from 1
+        if step <= self.warmup_steps:
+            ratio = step / self.warmup_steps
+        else:
+            progress = (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
+            cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+            ratio = self.final_ratio + (1.0 - self.final_ratio) * cosine
         return [float(base * ratio) for base in self.base_lrs]
 
     def step(self, epoch: int | None = None) -> None:
@@ -64,24 +71,11 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
             warnings.filterwarnings("ignore", message="Detected call of")
             super().step(epoch)
 
-    def _ratio(self, step: int) -> float:
-        """Return the share of the full rate at the given update, counted from 1."""
-        if step <= self.warmup_steps:
-            return step / self.warmup_steps
-        progress = (step - self.warmup_steps) / (self.total_steps - self.warmup_steps)
-        cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-        return self.final_ratio + (1.0 - self.final_ratio) * cosine
-
-
-# ---------------------------------------------------------------- split iterators
-# Training tables that are read one part after the other.
-
 
 class SplitIterFactory(AbsIterFactory):
-    """ESPnet's MultipleIterFactory in the same order, but it lets go of a part before the next.
+    """ESPnet's MultipleIterFactory in the same order, but with one part in memory at a time.
 
-    What it builds also has a length, for the time left. ESPnet's is a generator, which has
-    none, and holds the tables of two parts while it goes from one to the next.
+    Its batches also have a length, for the time left; ESPnet's are a generator.
 
     Args:
         build_functions: make the factory of one part each.
@@ -103,7 +97,7 @@ class SplitIterFactory(AbsIterFactory):
         if shuffle:
             # ESPnet's draw; numpy's types know no lists of functions.
             np.random.RandomState(epoch + self.seed).shuffle(functions)  # type: ignore[arg-type]
-        return SplitBatches([_loader_of(function, epoch, shuffle) for function in functions])
+        return SplitBatches(functions, epoch, shuffle)
 
 
 class SplitBatches(Iterable[tuple[list[str], dict]]):
@@ -113,10 +107,12 @@ class SplitBatches(Iterable[tuple[list[str], dict]]):
     where batches have a fixed size, and by little where they have a fixed length.
     """
 
-    def __init__(self, build_loaders: Sequence[Callable[[], DataLoader]]) -> None:
-        self._build_loaders = build_loaders
-        self._ready = [build_loaders[0]()]
-        self._length = len(self._ready[0]) * len(build_loaders)
+    def __init__(
+        self, build_functions: Sequence[Callable[[], AbsIterFactory]], epoch: int, shuffle: bool
+    ) -> None:
+        self._build_loaders = [partial(_loader, build, epoch, shuffle) for build in build_functions]
+        self._ready = [self._build_loaders[0]()]
+        self._length = len(self._ready[0]) * len(build_functions)
 
     def __len__(self) -> int:
         return self._length
@@ -127,7 +123,5 @@ class SplitBatches(Iterable[tuple[list[str], dict]]):
             yield from self._ready.pop() if self._ready else build_loader()
 
 
-def _loader_of(
-    build_function: Callable[[], AbsIterFactory], epoch: int, shuffle: bool
-) -> Callable[[], DataLoader]:
-    return lambda: build_function().build_iter(epoch, shuffle)
+def _loader(build: Callable[[], AbsIterFactory], epoch: int, shuffle: bool) -> DataLoader:
+    return build().build_iter(epoch, shuffle)

@@ -1,14 +1,16 @@
 """What all tasks of this project change in ESPnet's: weights are read safely and loaded whole."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import torch
-import yaml
 from espnet2.tasks.abs_task import AbsTask
 from espnet2.train.abs_espnet_model import AbsESPnetModel
+from espnet2.train.collate_fn import CommonCollateFn
 
-from espnet2_ext.data.weights import load_weights, read_weights
+from espnet2_ext.data.weights import load_weights, read_training_config, read_weights
 
 
 class TrainedTask(AbsTask):
@@ -16,7 +18,38 @@ class TrainedTask(AbsTask):
 
     Deviation: ESPnet 202511 unpickles weights, which can run any code, and both versions load
     what fits and leave the rest random (``strict=False``).
+
+    Attributes:
+        required_names: of the data options.
+        optional_names: of the data options.
+        not_sequence: those of them that have no lengths.
     """
+
+    required_names: ClassVar[tuple[str, ...]] = ("speech",)
+    optional_names: ClassVar[tuple[str, ...]] = ()
+    not_sequence: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options must give."""
+        return cls.required_names
+
+    @classmethod
+    def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
+        """Return the names that the data options may give."""
+        return cls.optional_names
+
+    @classmethod
+    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
+        """Return ESPnet's collate function; the models mask padding."""
+        return CommonCollateFn(
+            float_pad_value=0.0, int_pad_value=0, not_sequence=list(cls.not_sequence)
+        )
+
+    @classmethod
+    def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
+        """Return None: data are taken as they are."""
+        return None
 
     @classmethod
     def build_model_from_file(
@@ -43,13 +76,7 @@ class TrainedTask(AbsTask):
                 raise ValueError("a config.yaml or a file of weights is needed")
             config_file = Path(model_file).parent / "config.yaml"
         weights = None if model_file is None else read_weights(model_file)
-        try:
-            options = yaml.safe_load(Path(config_file).read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"{config_file}: not readable as yaml; copy it again") from error
-        if not isinstance(options, dict):
-            raise ValueError(f"{config_file}: not the config.yaml of a training; copy it again")
-        args = argparse.Namespace(**options)
+        args = argparse.Namespace(**read_training_config(config_file))
         try:
             model = cls.build_model(args)
         except AttributeError as error:

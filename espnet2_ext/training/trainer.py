@@ -1,4 +1,8 @@
-"""Training with rates in its log, and with attention drawn that is not ESPnet's own."""
+"""ESPnet's trainers: safe to kill at any moment, with throughput in the log, with our attention.
+
+Counting throughput costs no step a wait for the GPU: lengths are read before the batch goes
+there, and processes add their counts up only where a line is logged.
+"""
 
 import logging
 import time
@@ -19,10 +23,11 @@ from espnet2.train.trainer import Trainer
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.training.attention_figure import attention_figure
 
-# ---------------------------------------------------------------- safe trainer
-# ESPnet's trainer, made safe to kill at any moment.
+FrameCounter = Callable[..., torch.Tensor]
+"""Takes a batch as keywords, returns (B,) the mel frames of its utterances."""
 
 
+# Methods of these trainers name the arguments they use and pass the rest on: "type: ignore".
 class SafeTrainer(Trainer):
     """Trainer whose checkpoints are never half written, and that resumes as if never killed.
 
@@ -39,14 +44,12 @@ class SafeTrainer(Trainer):
         with _atomic_torch_save():
             super().run(*arguments, **options)
 
-    # It names the arguments it uses and hands the rest on: hence "type: ignore".
     @classmethod
     def resume(cls, checkpoint, model, reporter, *arguments, **options) -> None:  # type: ignore[override]
         """Load the checkpoint, and redo what a kill right after it has left undone.
 
-        ESPnet writes checkpoint.pth first, then ``<n>epoch.pth``, then the links to the
-        best epochs: a kill between them would leave the averaging at the end without
-        that epoch.
+        ESPnet writes checkpoint.pth, then ``<n>epoch.pth``, then the links to the best epochs: a
+        kill between them would leave the averaging at the end without that epoch.
         """
         super().resume(checkpoint, model, reporter, *arguments, **options)
         output_dir, epoch = Path(checkpoint).parent, reporter.get_epoch()
@@ -54,16 +57,23 @@ class SafeTrainer(Trainer):
         if not weights.exists():
             logging.info(f"{weights} was missing: written again from the checkpoint")
             torch.save(model.state_dict(), weights)
-        _link(output_dir / "latest.pth", weights.name)
+        links = {"latest.pth": weights.name}
         for phase, key, mode in cls.criteria:
             if reporter.has(phase, key):
                 best = reporter.get_best_epoch(phase, key, mode)
-                _link(output_dir / f"{phase}.{key}.best.pth", f"{best}epoch.pth")
+                links[f"{phase}.{key}.best.pth"] = f"{best}epoch.pth"
+        for link, target in links.items():
+            (output_dir / link).unlink(missing_ok=True)
+            (output_dir / link).symlink_to(target)
+
+
+class SafeGANTrainer(SafeTrainer, GANTrainer):  # type: ignore[misc]
+    """SafeTrainer for two optimizers, which take turns as in GANTrainer."""
 
 
 @contextmanager
 def _atomic_torch_save() -> Iterator[None]:
-    """Let torch.save to a path write beside and rename, as ESPnet's trainer calls it plainly."""
+    """Let torch.save to a path write beside and rename within the block, as ESPnet calls it."""
     save = torch.save
 
     def save_beside(obj, path, *arguments, **options):
@@ -81,22 +91,6 @@ def _atomic_torch_save() -> Iterator[None]:
         torch.save = save
 
 
-def _link(link: Path, target: str) -> None:
-    """Point a symbolic link at a file beside it."""
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)
-
-
-# ---------------------------------------------------------------- throughput
-# How fast training goes, in ESPnet's own log, event files and plots.
-#
-# Counting costs no step a wait for the GPU: lengths are read before the batch goes there,
-# and processes add their counts up only where a line is logged.
-
-FrameCounter = Callable[..., torch.Tensor]
-"""Takes a batch as keywords, returns (B,) the mel frames of its utterances."""
-
-
 class Pace:
     """Iterations and seconds of training in this process, validation included."""
 
@@ -112,26 +106,25 @@ class Pace:
 
 
 class ThroughputReporter(SubReporter):
-    """ESPnet's statistics of an epoch, with these besides, as means over time:
+    """ESPnet's statistics of an epoch, with throughput as means over time:
 
     - ``mel_frames_per_s``: frames of the data, over all processes, without padding and
-      before any stretching in time.
+      before time stretching.
     - ``times_real_time``: seconds of speech a second.
     - ``fill``: those frames over the frames of the padded batches.
     - ``loader_share``: of the time, spent waiting for the next batch.
 
-    They are known for stretches of iterations only, each from one logged line to the
-    next, and stand at the last iteration of each; ``write_rates`` ends a stretch.
+    They are measured from one logged line to the next and stand at the last iteration between;
+    ``write_rates`` ends a measurement.
 
     Args:
-        reporter: statistics of the epoch, which go on in this one.
-        count_frames: see there.
+        reporter: statistics of the epoch, which continue in this one.
         frame_s: seconds from frame to frame.
         pace: of the whole process.
         iterations_per_epoch: for the time left; None where unknown.
         max_epoch: epochs of the whole training.
         sum_processes: add a tensor up, in place, over all processes; None for one process.
-        device: where that tensor has to be.
+        device: where that tensor must be.
     """
 
     def __init__(
@@ -155,7 +148,7 @@ class ThroughputReporter(SubReporter):
         self.max_epoch = max_epoch
         self.sum_processes = sum_processes
         self.device = device
-        self._begin_stretch()
+        self._begin()
 
     def measure_iter_time(
         self, iterable: Iterable[tuple[list[str], dict[str, torch.Tensor]]], name: str
@@ -179,13 +172,10 @@ class ThroughputReporter(SubReporter):
         return message
 
     def write_rates(self) -> None:
-        """Put the rates of the stretch among the statistics and begin the next one.
-
-        Where there are several processes all must call this.
-        """
+        """Add the rates to the statistics and begin anew; all processes must call this."""
         elapsed_s = time.perf_counter() - self._start
         sums = [self._valid_frames, self._padded_frames, self._waited_s, elapsed_s, 1.0]
-        self._begin_stretch()
+        self._begin()
         if self.sum_processes is not None:
             tensor = torch.tensor(sums, dtype=torch.float64, device=self.device)
             self.sum_processes(tensor)
@@ -207,26 +197,22 @@ class ThroughputReporter(SubReporter):
         # The length of an epoch may be an estimate: see SplitBatches.
         return self.pace.seconds_for(max(self.max_epoch * self.iterations_per_epoch - done, 0))
 
-    def _begin_stretch(self) -> None:
+    def _begin(self) -> None:
         self._valid_frames = 0
         self._padded_frames = 0
         self._waited_s = 0.0
         self._start = time.perf_counter()
 
     def _write(self, name: str, value: float, weight: float) -> None:
-        """Give the last iteration a weighted value; the others of the stretch stay empty."""
+        """Give the last iteration a weighted value; the others since the last stay empty."""
         values = self.stats[name]
         empty = to_reported_value(float("nan"), 0)
         values.extend(empty for _ in range(self.count - len(values)))
         values[-1] = to_reported_value(value, weight)
 
 
-# ---------------------------------------------------------------- trainer
-
-
-# Its methods name what they use of the trainer's arguments: hence "type: ignore".
 class Prosody2VecTrainer(SafeTrainer):
-    """Safe to kill, with rates and attention in its log."""
+    """SafeTrainer with throughput and attention in its log."""
 
     pace = Pace()
 
@@ -269,10 +255,7 @@ class Prosody2VecTrainer(SafeTrainer):
     def plot_attention(  # type: ignore[override]
         cls, model, output_dir, summary_writer, iterator, reporter, options
     ) -> None:
-        """Draw what the free attention does for a few utterances, the true path over it.
-
-        ESPnet draws only attention classes of its own.
-        """
+        """Draw soft attention of a few utterances and the true path; ESPnet draws only its own."""
         model.eval()
         for utterance_ids, batch in iterator:
             batch = to_device(batch, "cuda" if options.ngpu > 0 else "cpu")
@@ -288,12 +271,3 @@ class Prosody2VecTrainer(SafeTrainer):
                 if summary_writer is not None:
                     summary_writer.add_figure(f"attention_{name}", figure, reporter.get_epoch())
             reporter.next()
-
-
-# ---------------------------------------------------------------- safe gan trainer
-# ESPnet's trainer of two optimizers, made safe to kill at any moment.
-
-
-# Both take what ESPnet's trainer gives them and hand it on: hence "type: ignore".
-class SafeGANTrainer(SafeTrainer, GANTrainer):  # type: ignore[misc]
-    """Checkpoints as SafeTrainer writes and resumes them, turns as GANTrainer takes them."""

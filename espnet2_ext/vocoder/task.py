@@ -2,13 +2,11 @@
 
 import argparse
 import logging
-from collections.abc import Callable
 
 import torch
 from espnet2.gan_tts.hifigan import HiFiGANGenerator, HiFiGANMultiScaleMultiPeriodDiscriminator
 from espnet2.tasks.abs_task import optim_classes
 from espnet2.train.class_choices import ClassChoices
-from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.types import str_or_none
 
 from espnet2_ext.prosody2vec.mels import HifiGanMel
@@ -36,7 +34,6 @@ class VocoderTask(TrainedTask):
         group.add_argument(
             "--init_generator",
             type=str_or_none,
-            default=None,
             help="SpeechBrain HiFi-GAN, by hub name or directory, to start from; gives"
             " generator_conf and generator_edges too",
         )
@@ -55,26 +52,6 @@ class VocoderTask(TrainedTask):
                 "model": VocoderModel,
             },
         )
-
-    @classmethod
-    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
-        """Return ESPnet's collate function."""
-        return CommonCollateFn(float_pad_value=0.0, int_pad_value=0)
-
-    @classmethod
-    def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
-        """Return None: audio is taken as it is."""
-        return None
-
-    @classmethod
-    def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
-        """Return the names that the data options must give."""
-        return ("speech",)
-
-    @classmethod
-    def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
-        """Return the names that the data options may give."""
-        return ()
 
     @classmethod
     def build_optimizers(

@@ -1,11 +1,13 @@
-"""Rates from made-up batches under a clock that the test sets."""
+"""Throughput of synthetic batches under a clock that the test sets, and the figure of attention."""
 
 import time
 
+import numpy as np
 import pytest
 import torch
 from espnet2.train.reporter import Reporter
 
+from espnet2_ext.training.attention_figure import attention_figure
 from espnet2_ext.training.trainer import Pace, ThroughputReporter
 
 FRAMES = {"a": [10, 6], "b": [8, 8], "c": [5, 1]}
@@ -112,3 +114,12 @@ def test_no_time_left_without_a_length(train):
 
 def test_pace_is_unknown_before_the_first_iteration():
     assert Pace().seconds_for(3) != Pace().seconds_for(3), "NaN"
+
+
+def test_units_go_upwards_and_steps_to_the_right() -> None:
+    weights = np.random.default_rng(0).random((7, 4))
+    figure = attention_figure(weights, "title", true_units=np.arange(7) // 2)
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(axes.images[0].get_array(), weights.T)
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [0, 0, 1, 1, 2, 2, 3])
+    assert (axes.get_xlabel(), axes.get_title()) == ("decoder step", "title")

@@ -1,1 +1,0 @@
-"""ESPnet2 tasks: each only its choices and names."""
