@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.data.weights import read_training_config, recipe_directory
 from espnet2_ext.speaker.encoder import find_model_directory, model_fingerprint
 from espnet2_ext.units.centroids import Centroids
 
@@ -62,8 +63,10 @@ def find_trained_files(
     if not model_file.is_file():
         raise FileNotFoundError(f"{model_file}: no such model; train one first (p2v.sh, stage 8)")
     config_path = Path(train_config) if train_config else model_file.parent / "config.yaml"
-    config = _read_config(config_path)
-    folders = [model_file.parent.absolute(), _recipe_directory(config_path, config)]
+    config = read_training_config(config_path)
+    if "prosody_encoder_conf" not in config:
+        raise ValueError(f"{config_path}: not the config.yaml of a Prosody2Vec training")
+    folders = [model_file.parent.absolute(), recipe_directory(config_path, config)]
     statistics = (config.get("normalize_conf") or {}).get("stats_file")
     if statistics is not None:
         found = _find(folders, statistics, f"named in {config_path}; copy it beside the weights")
@@ -79,29 +82,6 @@ def find_trained_files(
         speaker_encoder or _find_speaker_encoder(folders, config_path, config),
         contrast if contrast.is_file() else None,
     )
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """Return the options of a training."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not readable as yaml; copy it again") from error
-    if not isinstance(config, dict) or "prosody_encoder_conf" not in config:
-        raise ValueError(f"{path}: not the config.yaml of a Prosody2Vec training")
-    return config
-
-
-def _recipe_directory(config_path: Path, config: dict[str, Any]) -> Path:
-    """Return the directory that paths are relative to: config.yaml's less output_dir."""
-    own = config_path.absolute().parent
-    output_dir = Path(config.get("output_dir") or "")
-    count = len(output_dir.parts)
-    if not output_dir.is_absolute() and count and own.parts[-count:] == output_dir.parts:
-        return own.parents[count - 1]
-    return Path.cwd()
 
 
 def _find(folders: Sequence[Path], name: str, remedy: str) -> Path:

@@ -109,3 +109,15 @@ def read_training_config(path: str | Path) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise ValueError(f"{path}: not the config.yaml of a training; copy it again")
     return options
+
+
+def recipe_directory(config_path: str | Path, options: Mapping[str, Any]) -> Path:
+    """Return the directory that paths of a config.yaml are relative to: its own less output_dir.
+
+    The current directory where the training has been moved out of its recipe.
+    """
+    own, output_dir = Path(config_path).absolute().parent, Path(options.get("output_dir") or "")
+    count = len(output_dir.parts)
+    if count and not output_dir.is_absolute() and own.parts[-count:] == output_dir.parts:
+        return own.parents[count - 1]
+    return Path.cwd()

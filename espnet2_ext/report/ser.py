@@ -567,6 +567,8 @@ def collect_system(
     if not any(fold.valid for fold in lists.folds):
         criterion = LAST
     runs = list_runs([system], [protocol], expdir, emotions)
+    results = [_result(run) for run in runs]
+    averaged = max(result.averaged for result in results)
     trained_with = runs[0].directory / "config.yaml"  # with defaults and command-line options
     if trained_with.is_file():
         settings |= yaml.safe_load(trained_with.read_text(encoding="utf-8"))
@@ -576,8 +578,9 @@ def collect_system(
     return SystemScores(
         name=_comment(text, "row", units) or system.tag,
         protocol=lists.protocol,
-        folds=[_fold(run) for run in runs],
-        selection=SELECTIONS[criterion],
+        folds=[_fold(run, result) for run, result in zip(runs, results, strict=True)],
+        selection=SELECTIONS[criterion]
+        + (f", the {averaged} best averaged" if averaged > 1 else ""),
         train_limit=lists.max_train,
         paper_system=_comment(text, "paper row", units),
         notes="; ".join(part for part in (notes, deviation, *lists.leak_check) if part),
@@ -597,25 +600,26 @@ def _comment(config: str, key: str, units: str) -> str | None:
     return None
 
 
-def _fold(run: FoldRun) -> FoldResult:
-    """Return the test of one training.
-
-    Raises:
-        ValueError: it is not complete, or its lists were others.
-    """
+def _result(run: FoldRun) -> RunResult:
+    """Return the result of one training; a ValueError says that it is incomplete or of others."""
     result = RunResult.read(run.directory)
     if result is None:
         raise ValueError(f"{run.directory}: not trained to the end; run the training stage again")
     if result.fold_hash != run.fold_hash:
         raise ValueError(f"{run.directory}: trained on other lists; run the training stage again")
-    folder = run.directory / "predictions"
+    return result
+
+
+def _fold(run: FoldRun, result: RunResult) -> FoldResult:
+    """Return the test of one training."""
+    test_selected = f"predictions/test.{result.test_selected_epoch}ep.tsv"
     return FoldResult(
         fold=run.fold.name,
         seed=run.seed,
-        predictions=read_predictions(folder / f"test.{result.epoch}ep.tsv"),
+        predictions=read_predictions(run.directory / result.predictions),
         num_train=result.num_train,
         fold_hash=result.fold_hash,
-        test_selected=read_predictions(folder / f"test.{result.test_selected_epoch}ep.tsv"),
+        test_selected=read_predictions(run.directory / test_selected),
     )
 
 

@@ -10,6 +10,8 @@ import logging
 import multiprocessing
 import os
 import queue
+import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -63,12 +65,8 @@ class FoldRun:
     Attributes:
         system: name of the system, for messages.
         config: its ESPnet configuration.
-        directory: of the experiment.
-        fold: its lists.
-        fold_hash: of them.
         labels: emotion of each utterance.
         emotions: classes in their order.
-        seed: of the training.
         balanced: weight the loss by class, each as if it were as frequent as the others.
         extra: further options of the task.
     """
@@ -164,14 +162,13 @@ class RunResult:
 
     Attributes:
         fingerprint: of ``FoldRun``.
-        fold: its name.
-        fold_hash: of its lists.
-        seed: of the training.
         num_train: utterances trained on.
         criterion: validation measure that chose the epoch; `LAST` where there was no
             validation and the last one was taken.
         epoch: chosen by it.
         test_selected_epoch: the same measure's choice on the test set.
+        averaged: number of best epochs (``keep_nbest_models``) whose average is the result; 1
+            for ``epoch`` alone.
     """
 
     fingerprint: str
@@ -182,6 +179,20 @@ class RunResult:
     criterion: str
     epoch: int
     test_selected_epoch: int
+    averaged: int = 1
+
+    @property
+    def weights(self) -> str:
+        """Return the name of the weights in the folder of the training."""
+        if self.criterion == LAST:
+            return f"{self.epoch}epoch.pth"
+        which = "best" if self.averaged == 1 else f"ave_{self.averaged}best"
+        return f"valid.{self.criterion}.{which}.pth"
+
+    @property
+    def predictions(self) -> str:
+        """Return the name of the test predictions in the folder of the training."""
+        return f"predictions/test.{f'{self.epoch}ep' if self.averaged == 1 else 'ave'}.tsv"
 
     def write(self, directory: Path) -> None:
         """Write ``result.json``, which says that the training is complete."""
@@ -195,6 +206,13 @@ class RunResult:
         if not path.is_file():
             return None
         return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def num_averaged(directory: str | Path, criterion: str) -> int:
+    """Return how many epochs ESPnet averaged into ``valid.<criterion>.ave.pth``; 1 for none."""
+    link = Path(directory) / f"valid.{criterion}.ave.pth"
+    found = re.search(r"ave_(\d+)best", os.readlink(link)) if link.is_symlink() else None
+    return int(found[1]) if found else 1
 
 
 # ---------------------------------------------------------------- all trainings
@@ -287,13 +305,8 @@ def list_runs(
 ) -> list[FoldRun]:
     """Return every training, seeds outermost: an interrupted experiment has complete tables.
 
-    Args:
-        systems: rows.
-        protocols: folds and seeds.
-        expdir: gets ``ser_<system>/<protocol>/<fold>/seed_<seed>``.
-        emotions: classes in their order.
-        balanced: see FoldRun.
-        extra: see FoldRun.
+    Their folders are ``<expdir>/ser_<system>/<protocol>/<fold>/seed_<seed>``; for ``balanced``
+    and ``extra`` see FoldRun.
 
     Raises:
         ValueError: two systems of one name, or folds with an emotion that is no class.
@@ -346,7 +359,7 @@ def train_folds(
     leaves what is complete.
 
     Args:
-        runs: their folders are made.
+        runs: trainings, whose folders are made.
         data: tables of all folds.
         num_jobs: processes; on CPUs with one thread each.
         num_gpus: each process sees one of them; 0 trains on the CPU.
@@ -370,8 +383,10 @@ def train_folds(
     free = None
     if num_gpus:
         free = multiprocessing.get_context("spawn").Queue()
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # such as those a cluster assigned
+        devices = visible.split(",") if visible else [str(number) for number in range(num_gpus)]
         for number in range(num_jobs):
-            free.put(str(number % num_gpus))
+            free.put(devices[number % min(num_gpus, len(devices))])
     for _ in parallel_map(
         _train,
         waiting,
@@ -413,8 +428,10 @@ def _train(run: FoldRun) -> None:
     before, root_level = root.handlers, root.level
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    command = run.command(_data, _ngpu)
     try:
-        EmotionTask.main(cmd=run.command(_data, _ngpu))
+        logger.info("ser_train %s", shlex.join(command))
+        EmotionTask.main(cmd=command)
         result = choose_epochs(run, run.fingerprint(_data))
     except (Exception, SystemExit) as error:  # argparse leaves at an unknown option
         logger.exception("training failed")
@@ -438,7 +455,8 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
 
     The measure is the first ``best_model_criterion`` of the configuration; ``loss`` is
     not known of the test set, whose choice then goes by the weighted accuracy. A fold without
-    validation takes the last epoch.
+    validation takes the last epoch. Where ESPnet kept and averaged several epochs, their average
+    is the result.
 
     Raises:
         ValueError: there are no predictions of the chosen epoch.
@@ -470,4 +488,5 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
         epoch=epoch,
         # Of epochs with the same score the first, as ESPnet chooses on the validation set.
         test_selected_epoch=max(sorted(scores), key=lambda number: scores[number]),
+        averaged=num_averaged(run.directory, criterion) if run.fold.valid else 1,
     )

@@ -41,10 +41,7 @@ class FoldSet:
     """All folds of a protocol, and what a reader of a result must know of them.
 
     Attributes:
-        protocol: its name.
-        description: which data test, validate and train.
-        source: of the protocol.
-        deviation: where the lists differ from those of others; empty if nowhere.
+        protocol, description, source, deviation: see ``Protocol``.
         seed: of everything drawn.
         max_train: limit of the training lists, None for none.
         emotions: in the order of every count and confusion matrix.

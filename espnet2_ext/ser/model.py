@@ -71,19 +71,18 @@ class FineTunedUpstream(nn.Module):
     of an item was padding. Other upstreams take a training batch at once; only S3PRL's last frame
     of an item, partly past its end, then depends on padding.
 
+    The convolutional ``feature_extractor``, if the upstream has one, is frozen, as is usual when
+    fine-tuning on little data.
+
     Args:
         upstream: name in S3PRL's hub.
         path_or_url: checkpoint, for upstreams named ``*_custom``, ``*_local``, ``*_url``.
-        train_feature_extractor: False freezes the convolutional ``feature_extractor``, if the
-            upstream has one, as is usual when fine-tuning on little data.
 
     Raises:
         ValueError: no such upstream, or the checkpoint cannot be loaded.
     """
 
-    def __init__(
-        self, upstream: str, path_or_url: str | None = None, train_feature_extractor: bool = False
-    ):
+    def __init__(self, upstream: str, path_or_url: str | None = None):
         super().__init__()
         self.upstream = load_upstream(upstream, path_or_url)
         self.num_layers = int(self.upstream.num_layers)
@@ -91,10 +90,9 @@ class FineTunedUpstream(nn.Module):
         self.normalises_over_time = any(
             isinstance(layer, nn.GroupNorm) for layer in self.upstream.modules()
         )
-        if not train_feature_extractor:
-            for name, parameter in self.upstream.named_parameters():
-                if ".feature_extractor." in name:
-                    parameter.requires_grad_(False)
+        for name, parameter in self.upstream.named_parameters():
+            if ".feature_extractor." in name:
+                parameter.requires_grad_(False)
 
     def forward(self, speech: torch.Tensor, speech_lengths: torch.Tensor) -> torch.Tensor:
         """Return layer means (B, L, D) of 16 kHz waveforms (B, N) and their lengths (B,).
@@ -234,7 +232,16 @@ class EmotionModel(AbsESPnetModel):
         """
         vectors = []
         if self.prosody_encoder is not None:
-            vectors.append(self.prosody(speech, speech_lengths, feats, feats_lengths))
+            audio = (None, None) if feats is not None else (speech, speech_lengths)
+            mels, mel_lengths = normalised_mels(
+                self.features, self.normalize, *audio, feats, feats_lengths
+            )
+            if self.training and self.crop_frames is not None:
+                mels, mel_lengths = crop_mels(mels, mel_lengths, self.crop_frames)
+            if self.training and self.augmentation is not None:
+                # espnet_specaug works in place on an input without gradient.
+                mels, _ = self.augmentation(mels.clone(), mel_lengths)
+            vectors.append(self.prosody_encoder(mels, mel_lengths))
         if self.upstream_pooling is not None:
             if self.upstream is not None:
                 if speech is None or speech_lengths is None:
@@ -244,35 +251,6 @@ class EmotionModel(AbsESPnetModel):
                 raise ValueError("the frozen upstream's vectors are missing: give upstream_vector")
             vectors.append(self.upstream_pooling(upstream_vector))
         return self.classifier(self.dropout(torch.cat(vectors, dim=1)))
-
-    def prosody(
-        self,
-        speech: torch.Tensor | None = None,
-        speech_lengths: torch.Tensor | None = None,
-        feats: torch.Tensor | None = None,
-        feats_lengths: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Return prosody_embedding (B, P), of a random crop of the mel while training.
-
-        Args: see ``logits``.
-
-        Raises:
-            ValueError: neither speech nor feats, or no prosody encoder.
-        """
-        if self.prosody_encoder is None:
-            raise ValueError("this model has no prosody encoder")
-        if feats is not None:
-            speech = speech_lengths = None
-        mels, mel_lengths = normalised_mels(
-            self.features, self.normalize, speech, speech_lengths, feats, feats_lengths
-        )
-        if self.training:
-            if self.crop_frames is not None:
-                mels, mel_lengths = crop_mels(mels, mel_lengths, self.crop_frames)
-            if self.augmentation is not None:
-                # espnet_specaug works in place on an input without gradient.
-                mels, _ = self.augmentation(mels.clone(), mel_lengths)
-        return self.prosody_encoder(mels, mel_lengths)
 
     def collect_feats(
         self,

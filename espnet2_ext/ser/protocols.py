@@ -53,7 +53,6 @@ class Protocol:
             ``given`` or ``nothing``.
         allowances: overlaps that follow from the protocol.
         deviation: where lists or the choice of the epoch differ from those of others.
-        valid_share: of ``share``.
     """
 
     name: str
@@ -63,7 +62,6 @@ class Protocol:
     valid_by: str
     allowances: tuple[Allowance, ...] = ()
     deviation: str = ""
-    valid_share: float = 0.2
 
 
 def _allow(pairs: Iterable[str], attributes: str, reason: str) -> tuple[Allowance, ...]:

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch.nn.utils.rnn import pad_sequence
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.data.tables import read_table
-from espnet2_ext.ser.experiment import LAST, RESULT, RunResult
+from espnet2_ext.data.weights import read_training_config, recipe_directory
+from espnet2_ext.ser.experiment import RESULT, RunResult
 from espnet2_ext.ser.model import FineTunedUpstream
 from espnet2_ext.ser.task import EmotionTask
 
@@ -124,11 +124,8 @@ def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
     for result in sorted(path.rglob(RESULT)):
         done = RunResult.read(result.parent)
         assert done is not None, "it has just been listed"
-        weights = sorted(result.parent.glob("valid.*.best.pth"))
-        if done.criterion == LAST:
-            weights = [result.parent / f"{done.epoch}epoch.pth"]
-        chosen = [file for file in weights if file.name == f"valid.{done.criterion}.best.pth"]
-        found += [_read(file) for file in (chosen or weights)[:1]]
+        weights = result.parent / done.weights
+        found += [_read(weights)] if weights.is_file() else []
     if not found:
         raise FileNotFoundError(f"{path}: no finished recogniser; train one first (ser.sh)")
     return found
@@ -137,13 +134,8 @@ def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
 def _read(model_file: Path) -> RecogniserFiles:
     """Return a recogniser with its paths made absolute."""
     path = model_file.parent / "config.yaml"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: missing; copy it from the training directory")
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    own, output_dir = path.absolute().parent, Path(config.get("output_dir") or "")
-    count, recipe = len(output_dir.parts), Path.cwd()
-    if count and not output_dir.is_absolute() and own.parts[-count:] == output_dir.parts:
-        recipe = own.parents[count - 1]
+    config = read_training_config(path)
+    recipe = recipe_directory(path, config)
     for key in ("prosody_encoder_dir", "upstream", "upstream_path"):
         # An upstream may also be a name, which is no path of the recipe.
         if config.get(key) and (recipe / config[key]).exists():

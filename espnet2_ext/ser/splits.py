@@ -111,6 +111,7 @@ def stratified_subset(
 
 SEED = 0
 VALID_RATIO = 0.2
+"""Of the utterances that are not tested, also in protocol ``loso_share``."""
 COMMIT = "ec8064b5889f81ca460fbe2c094ce576a6f120b7"
 URL = f"https://raw.githubusercontent.com/s3prl/s3prl/{COMMIT}/s3prl/downstream/emotion/meta_data"
 REMEDY = "give the folder downstream/emotion/meta_data of a copy of S3PRL as superb_lists"
@@ -369,7 +370,7 @@ def _validation(
             return valid, f"{len(valid)} utterances of the others, as S3PRL splits them"
         case "share":
             # The training part is rounded down, as in S3PRL.
-            num_valid = len(rest) - int((1 - protocol.valid_share) * len(rest))
+            num_valid = len(rest) - int((1 - VALID_RATIO) * len(rest))
             valid = drawn_order(rest, seed, fold, "validation utterances")[:num_valid]
             return valid, f"{num_valid} drawn utterances of the others"
         case "drawn group":

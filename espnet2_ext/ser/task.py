@@ -15,7 +15,9 @@ from espnet2.train.class_choices import ClassChoices
 from espnet2.train.distributed_utils import DistributedOption
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
+from espnet2_ext.data.weights import read_weights
 from espnet2_ext.metrics.ser import Prediction, score_emotions, write_predictions
+from espnet2_ext.ser.experiment import num_averaged
 from espnet2_ext.ser.model import EmotionModel, FineTunedUpstream, LayerPooling
 from espnet2_ext.ser.pretrained import WEIGHTS, read_settings
 from espnet2_ext.training.options import (
@@ -35,9 +37,9 @@ EMOTIONS = ("neutral", "happy", "angry", "sad")
 Batches = Iterable[tuple[list[str], dict[str, torch.Tensor]]]
 
 
-def predictions_path(output_dir: str | Path, name: str, epoch: int) -> Path:
-    """Return the path of the predictions of a set (``valid`` or ``test``) after an epoch."""
-    return Path(output_dir) / "predictions" / f"{name}.{epoch}ep.tsv"
+def predictions_path(output_dir: str | Path, name: str, state: str) -> Path:
+    """Return the path of the predictions of a set by the weights of a state, such as ``3ep``."""
+    return Path(output_dir) / "predictions" / f"{name}.{state}.tsv"
 
 
 # Its methods name what they use of the trainer's arguments: hence "type: ignore".
@@ -54,6 +56,18 @@ class EmotionTrainer(SafeTrainer):
 
     emotions: ClassVar[list[str]] = []
     test_batches: ClassVar[Callable[[], Batches] | None] = None
+
+    @classmethod
+    def run(cls, *arguments, **options) -> None:
+        """Train, and predict the test set with the average of the best epochs, if there is one."""
+        super().run(*arguments, **options)
+        settings, model = options["trainer_options"], options["model"]
+        criterion = settings.best_model_criterion[0][1]
+        averaged = num_averaged(settings.output_dir, criterion)
+        if averaged > 1 and cls.test_batches is not None:
+            path = Path(settings.output_dir) / f"valid.{criterion}.ave_{averaged}best.pth"
+            model.load_state_dict(read_weights(path))
+            cls._predict_test(model.eval(), settings, "ave")
 
     @classmethod
     @torch.no_grad()
@@ -89,10 +103,20 @@ class EmotionTrainer(SafeTrainer):
             pending[0]["ua"] = torch.tensor(scores.unweighted_accuracy)
             reporter.register(*pending)
             reporter.next()
-            cls._write("valid", predictions, reporter, options)
+            path = predictions_path(options.output_dir, "valid", f"{reporter.get_epoch()}ep")
+            write_predictions(path, predictions)
         if cls.test_batches is not None:
-            tested = [cls._predict(model, *each, options)[0] for each in cls.test_batches()]
-            cls._write("test", [each for found in tested for each in found], reporter, options)
+            cls._predict_test(model, options, f"{reporter.get_epoch()}ep")
+
+    @classmethod
+    @torch.no_grad()
+    def _predict_test(cls, model, options, state: str) -> None:
+        """Write the predictions of the test set by the weights after an epoch, or by an average."""
+        assert cls.test_batches is not None, "asked by the caller"
+        predictions: list[Prediction] = []
+        for utterance_ids, batch in cls.test_batches():
+            predictions += cls._predict(model, utterance_ids, batch, options)[0]
+        write_predictions(predictions_path(options.output_dir, "test", state), predictions)
 
     @classmethod
     def _predict(
@@ -118,13 +142,6 @@ class EmotionTrainer(SafeTrainer):
             )
         ]
         return predictions, stats
-
-    @classmethod
-    def _write(cls, name: str, predictions: list[Prediction], reporter, options) -> None:
-        """Write the predictions of one set after one epoch."""
-        path = predictions_path(options.output_dir, name, reporter.get_epoch())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_predictions(path, predictions)
 
 
 class EmotionPreprocessor:

@@ -1,21 +1,182 @@
-"""One training as a list of options, and its result on disk."""
+"""Every training of an experiment as a list, one as a list of options, and its result on disk."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import yaml
+from reference.ser_examples import predictions
+from reference.tiny_ser import EMOTIONS, FOLDS, LABELS, write_corpus
 
+from espnet2_ext.bin import ser_train_folds
 from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.ser.experiment import FoldRun, RunResult, SerData
+from espnet2_ext.metrics.ser import write_predictions
+from espnet2_ext.ser.experiment import (
+    FoldRun,
+    ProtocolRuns,
+    RunResult,
+    SerData,
+    System,
+    choose_epochs,
+    list_runs,
+    read_protocols,
+)
+from espnet2_ext.ser.folds import fold_hash
 from espnet2_ext.ser.splits import Fold
 
-LABELS = {"a-1": "sad", "a-2": "sad", "a-3": "sad", "a-4": "happy", "b-1": "sad", "c-1": "happy"}
-FOLD = Fold("fold_1", ("a-1", "a-2", "a-3", "a-4"), ("b-1",), ("c-1",))
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    root = tmp_path_factory.mktemp("ser")
+    write_corpus(root)
+    return root
+
+
+@pytest.fixture
+def systems(tmp_path):
+    paths = tmp_path / "train_ser_p2v.yaml", tmp_path / "other.yaml"
+    for path in paths:
+        path.write_text("")
+    return [System.of_config(path) for path in paths]
+
+
+def protocols(corpus, *wanted):
+    return read_protocols(corpus / "folds", wanted, corpus / "data/utt2emo")
+
+
+def test_a_system_is_named_by_its_configuration(systems, tmp_path):
+    assert [system.tag for system in systems] == ["p2v", "other"]
+    with pytest.raises(ValueError, match="train_x.yaml: no such configuration"):
+        System.of_config(tmp_path / "train_x.yaml")
+
+
+def test_protocols_with_seeds(corpus):
+    [default, seeded] = protocols(corpus, "tiny", "tiny:2,0,1")
+    assert (default.seeds, seeded.seeds) == ((0,), (2, 0, 1))
+    assert default.folds.folds == FOLDS
+    assert default.tag == "tiny"
+    limited = ProtocolRuns(replace(default.folds, max_train=20), (0,))
+    assert limited.tag == "tiny_train20"
+
+
+@pytest.mark.parametrize("wanted", ["tiny:a", "tiny:0,", "tiny:-1"])
+def test_seeds_that_are_no_numbers(corpus, wanted):
+    with pytest.raises(ValueError, match=f"protocol '{wanted}': expected NAME or NAME:SEED"):
+        protocols(corpus, wanted)
+
+
+def test_runs_in_order_seeds_outermost(corpus, systems, tmp_path):
+    runs = list_runs(
+        systems, protocols(corpus, "tiny:5,6"), tmp_path, EMOTIONS, balanced=True, extra=["-x"]
+    )
+    assert [str(run.directory.relative_to(tmp_path)) for run in runs] == [
+        f"ser_{tag}/tiny/{fold}/seed_{seed}"
+        for seed in (5, 6)
+        for fold in ("fold_1", "fold_2")
+        for tag in ("p2v", "other")
+    ]
+    first = runs[0]
+    assert (first.system, first.seed, first.fold, first.labels) == ("p2v", 5, FOLDS[0], LABELS)
+    assert first.fold_hash == fold_hash(FOLDS[0], LABELS)
+    assert (first.balanced, first.extra, first.emotions) == (True, ("-x",), EMOTIONS)
+
+
+def test_a_protocol_of_fewer_seeds_ends_earlier(corpus, systems, tmp_path):
+    [few] = protocols(corpus, "tiny:0")
+    other = ProtocolRuns(replace(few.folds, max_train=3), (0, 1))
+    runs = list_runs(systems[:1], [few, other], tmp_path, EMOTIONS)
+    assert [(run.directory.parts[-3], run.seed) for run in runs] == [
+        ("tiny", 0), ("tiny", 0), ("tiny_train3", 0), ("tiny_train3", 0),
+        ("tiny_train3", 1), ("tiny_train3", 1),
+    ]  # fmt: skip
+
+
+def test_a_system_of_fewer_seeds(corpus, systems, tmp_path):
+    few = System.of_config(f"{systems[0].config}:1")
+    assert few == replace(systems[0], max_seeds=1)
+    runs = list_runs([few, systems[1]], protocols(corpus, "tiny:5,6"), tmp_path, EMOTIONS)
+    assert [(run.system, run.seed) for run in runs] == [
+        ("p2v", 5), ("other", 5), ("p2v", 5), ("other", 5), ("other", 6), ("other", 6)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", ["0", "x", "-1"])
+def test_a_limit_of_seeds_that_is_none(systems, limit):
+    with pytest.raises(ValueError, match="expected FILE or FILE:SEEDS, as .*p2v.yaml:1"):
+        System.of_config(f"{systems[0].config}:{limit}")
+
+
+def test_two_systems_of_one_name(corpus, tmp_path):
+    for name in ("train_ser_p2v.yaml", "train_p2v.yaml"):
+        (tmp_path / name).write_text("")
+    systems = [System.of_config(path) for path in sorted(tmp_path.glob("*.yaml"))]
+    with pytest.raises(ValueError, match="two configurations give one name: p2v, p2v"):
+        list_runs(systems, protocols(corpus, "tiny"), tmp_path, EMOTIONS)
+
+
+def test_an_emotion_that_is_no_class(corpus, systems, tmp_path):
+    with pytest.raises(ValueError, match="tiny: emotions sad are none of angry, happy"):
+        list_runs(systems, protocols(corpus, "tiny"), tmp_path, ["angry", "happy"])
+
+
+@pytest.fixture
+def call(corpus, systems, tmp_path):
+    """Return a function that calls the entry point on the corpus."""
+
+    def call(*options, protocols="tiny:0"):
+        words = ["--folds_dir", corpus / "folds", "--protocols", protocols, "--emotions", *EMOTIONS]
+        words += ["--data_dir", corpus / "data", "--expdir", tmp_path / "exp"]
+        words += ["--stats_dir", tmp_path / "stats", "--configs", systems[0].config]
+        ser_train_folds.main([str(word) for word in (*words, *options)])
+
+    return call
+
+
+def test_the_entry_point_hands_on_what_it_is_given(call, corpus, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        ser_train_folds, "train_folds", lambda *given, **options: seen.append((given, options))
+    )
+    call("--max_epoch", "3", "--nj", "2", "--ngpu", "1", "--balanced")
+    feats = tmp_path / "stats/train/collect_feats/feats.scp"
+    feats.parent.mkdir(parents=True)
+    feats.touch()
+    call("--prosody_encoder_dir", "enc")
+    [((runs, data), options), ((_, with_mels), _)] = list(seen)
+    assert options == {"num_jobs": 2, "num_gpus": 1}
+    assert [run.extra for run in runs] == [("--max_epoch", "3")] * 2
+    assert all(run.balanced for run in runs)
+    call("--share", "2/3", protocols="tiny:0,1")
+    [*_, ((shared, _), _)] = seen
+    assert [(run.fold.name, run.seed) for run in shared] == [("fold_2", 0)]
+    assert (data.emotion, data.speech) == (corpus / "data/utt2emo", corpus / "data/wav.scp")
+    assert data.shapes == tmp_path / "stats/train/speech_shape"
+    assert (data.feats, data.prosody_encoder_dir) == (None, None)
+    assert with_mels.feats == feats
+    assert str(with_mels.prosody_encoder_dir) == "enc"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ("tiny:x", "ser_train_folds: protocol 'tiny:x': expected"),
+        ("loso:0", "ser_train_folds: .*folds.json: no such file; run ser_folds first"),
+        ("tiny:0", "ser_train_folds: .*speech_shape"),
+    ],
+)
+def test_errors_are_one_line(call, protocol, message):
+    with pytest.raises(SystemExit, match=message) as error:
+        call(protocols=protocol)
+    assert "\n" not in str(error.value)
+
+
+OF_RUN = {"a-1": "sad", "a-2": "sad", "a-3": "sad", "a-4": "happy", "b-1": "sad", "c-1": "happy"}
+RUN_FOLD = Fold("fold_1", ("a-1", "a-2", "a-3", "a-4"), ("b-1",), ("c-1",))
 
 
 @pytest.fixture
 def data(tmp_path):
-    write_table(tmp_path / "shapes", {name: 4000 + place for place, name in enumerate(LABELS)})
+    write_table(tmp_path / "shapes", {name: 4000 + place for place, name in enumerate(OF_RUN)})
     (tmp_path / "encoder").mkdir()
     (tmp_path / "encoder/config.yaml").write_text("sha256: a\n")
     return SerData(
@@ -33,7 +194,7 @@ def make_run(tmp_path):
 
     def make(settings=None, **fields):
         (tmp_path / "conf.yaml").write_text(yaml.safe_dump(settings or {}))
-        values = {"seed": 3, "fold": FOLD, "fold_hash": "f00", "labels": LABELS, **fields}
+        values = {"seed": 3, "fold": RUN_FOLD, "fold_hash": "f00", "labels": OF_RUN, **fields}
         return FoldRun(
             system="p2v",
             config=tmp_path / "conf.yaml",
@@ -111,7 +272,7 @@ def test_options_of_the_task(make_run, data, tmp_path):
 
 
 def test_a_fold_that_validates_on_nothing(make_run, data, tmp_path):
-    run = make_run(fold=replace(FOLD, valid=()), extra=("--patience", "3"))
+    run = make_run(fold=replace(RUN_FOLD, valid=()), extra=("--patience", "3"))
     command = run.command(data, ngpu=0)
     assert values(command, "--valid_shape_file") == []
     # The last one counts; ESPnet would look for a validation measure.
@@ -128,7 +289,7 @@ def test_class_weights_by_hand(make_run, data):
     assert run.class_weights() == pytest.approx([2.0, 2 / 3])
     [option] = values(run.command(data, ngpu=0), "--model_conf")
     assert option == "class_weights=[2.000000,0.666667]"
-    lacking = make_run(fold=replace(FOLD, train=("a-1", "a-2")))
+    lacking = make_run(fold=replace(RUN_FOLD, train=("a-1", "a-2")))
     assert lacking.class_weights() == [1.0, 0.5]
 
 
@@ -137,14 +298,14 @@ def test_lists_of_the_fold(make_run, data, tmp_path):
     assert run.begun_from() is None
     run.write_lists(data)
     lists = tmp_path / "exp/lists"
-    assert tuple(read_table(lists / "train_shape")) == FOLD.train
+    assert tuple(read_table(lists / "train_shape")) == RUN_FOLD.train
     assert read_table(lists / "valid_shape") == {"b-1": "4004"}
     assert read_table(lists / "test") == {"c-1": "4005"}
     assert run.begun_from() == run.fingerprint(data)
 
 
 def test_an_utterance_without_shape(make_run, data):
-    write_table(data.shapes, dict.fromkeys(FOLD.train, 1))
+    write_table(data.shapes, dict.fromkeys(RUN_FOLD.train, 1))
     with pytest.raises(ValueError, match="shapes: b-1: missing, though fold_1 has it; run the"):
         make_run().write_lists(data)
 
@@ -177,3 +338,99 @@ def test_a_result_is_read_as_written(tmp_path):
     assert RunResult.read(tmp_path) is None
     result.write(tmp_path)
     assert RunResult.read(tmp_path) == result
+    stored = json.loads((tmp_path / "result.json").read_text())
+    del stored["averaged"]  # as written by earlier versions
+    (tmp_path / "result.json").write_text(json.dumps(stored))
+    assert RunResult.read(tmp_path) == result
+
+
+@pytest.mark.parametrize(
+    ("criterion", "averaged", "weights", "predictions"),
+    [
+        ("ua", 1, "valid.ua.best.pth", "test.2ep.tsv"),
+        ("ua", 3, "valid.ua.ave_3best.pth", "test.ave.tsv"),
+        ("last", 1, "2epoch.pth", "test.2ep.tsv"),
+    ],
+)
+def test_weights_and_predictions_of_a_result(criterion, averaged, weights, predictions):
+    result = RunResult("", "fold_1", "f00", 3, 4, criterion, 2, 1, averaged)
+    assert (result.weights, result.predictions) == (weights, f"predictions/{predictions}")
+
+
+REFERENCE = "aaas"
+TEST = {1: "aaaa", 2: "asss", 3: "aaaa", 10: "ssss"}
+"""WA 3/4, 1/2, 3/4, 1/4; UA 1/2, 2/3, 1/2, 1/2."""
+
+
+@pytest.fixture
+def make_finished(tmp_path):
+    """Return a factory of finished runs whose validation set chose an epoch by a criterion."""
+
+    def make(criterion="ua", epoch=3, test=TEST, settings=None):
+        if settings is None:
+            settings = {"best_model_criterion": [["valid", criterion, "max"]]}
+        (tmp_path / "conf.yaml").write_text(yaml.safe_dump(settings))
+        folder = tmp_path / "exp/predictions"
+        folder.mkdir(parents=True)
+        (tmp_path / f"exp/valid.{criterion}.best.pth").symlink_to(f"{epoch}epoch.pth")
+        for number, guesses in test.items():
+            write_predictions(folder / f"test.{number}ep.tsv", predictions("u", REFERENCE, guesses))
+        fold = Fold("fold_1", ("t-1", "t-2"), ("v-1",), ("u-0", "u-1", "u-2", "u-3"))
+        config, directory = tmp_path / "conf.yaml", tmp_path / "exp"
+        return FoldRun("p2v", config, directory, fold, "f00", {}, ("angry", "sad"), seed=4)
+
+    return make
+
+
+def test_everything_is_noted(make_finished):
+    assert choose_epochs(make_finished(), "0123") == RunResult(
+        fingerprint="0123",
+        fold="fold_1",
+        fold_hash="f00",
+        seed=4,
+        num_train=2,
+        criterion="ua",
+        epoch=3,
+        test_selected_epoch=2,
+    )
+
+
+@pytest.mark.parametrize(("criterion", "best"), [("ua", 2), ("acc", 1), ("loss", 1)])
+def test_the_same_measure_chooses_on_the_test_set_the_first_of_the_best(
+    make_finished, criterion, best
+):
+    result = choose_epochs(make_finished(criterion), "")
+    assert (result.criterion, result.epoch, result.test_selected_epoch) == (criterion, 3, best)
+
+
+def test_another_test_set_changes_only_the_choice_that_is_called_a_leak(make_finished):
+    result = choose_epochs(make_finished(test={1: "ssss", 3: "aaaa", 10: REFERENCE}), "")
+    assert (result.epoch, result.test_selected_epoch) == (3, 10)
+
+
+def test_the_average_of_several_best_epochs_is_the_result(make_finished):
+    run = make_finished()
+    link = run.directory / "valid.ua.ave.pth"
+    for target, averaged in (("valid.ua.ave_1best.pth", 1), ("valid.ua.ave_10best.pth", 10)):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        result = choose_epochs(run, "")
+        assert (result.epoch, result.averaged) == (3, averaged)
+
+
+def test_without_a_criterion_it_is_the_accuracy(make_finished):
+    assert choose_epochs(make_finished("acc", settings={}), "").criterion == "acc"
+
+
+def test_a_fold_that_validates_on_nothing_takes_the_last_epoch(make_finished):
+    run = make_finished(epoch=1)
+    run = replace(run, fold=replace(run.fold, valid=()))
+    (run.directory / "latest.pth").symlink_to("10epoch.pth")
+    result = choose_epochs(run, "")
+    assert (result.criterion, result.epoch) == ("last", 10)
+    assert result.test_selected_epoch == 2, "by the measure of the configuration"
+
+
+def test_no_predictions_of_the_chosen_epoch(make_finished):
+    with pytest.raises(ValueError, match="exp: no predictions of epoch 4; train it anew"):
+        choose_epochs(make_finished(epoch=4), "")

@@ -203,10 +203,6 @@ def test_an_emotion_that_is_no_class_is_named(root):
         collect(root, "bad", "--emotions", "angry", "happy")
 
 
-def test_parser_is_there_for_documentation():
-    assert "--classifier_lr" in ser_train.get_parser().format_help()
-
-
 def test_class_is_the_place_among_the_emotions():
     speech = np.zeros(3)
     data = EmotionPreprocessor(["neutral", "sad"])("u", {"emotion": "sad", "speech": speech})
@@ -217,12 +213,6 @@ def test_class_is_the_place_among_the_emotions():
 
 def test_without_emotion_nothing_happens():
     assert EmotionPreprocessor(["sad"])("u", {}) == {}
-
-
-def test_the_preprocessor_refuses_an_emotion_that_is_no_class():
-    message = "utt2emo: u-1: 'fear' is none of neutral, sad; give --emotions"
-    with pytest.raises(ValueError, match=message):
-        EmotionPreprocessor(["neutral", "sad"])("u-1", {"emotion": "fear"})
 
 
 ANGRY, SAD = 0, 1
@@ -279,7 +269,7 @@ def test_predictions_of_both_sets(trainer, model, tmp_path, monkeypatch):
     tested = [batch(t2=(SAD, 0.0)), batch(t1=(ANGRY, math.log(3)))]
     monkeypatch.setattr(trainer, "test_batches", staticmethod(lambda: tested))
     validate(trainer, model, VALID, tmp_path, epoch=4)
-    assert predictions_path(tmp_path, "test", 4) == tmp_path / "predictions/test.4ep.tsv"
+    assert predictions_path(tmp_path, "test", "4ep") == tmp_path / "predictions/test.4ep.tsv"
     valid = read_predictions(tmp_path / "predictions/valid.4ep.tsv")
     assert [(p.utterance, p.emotion, p.predicted) for p in valid] == [
         ("u1", "angry", "angry"), ("u2", "angry", "sad"), ("u3", "sad", "sad"),
@@ -289,15 +279,6 @@ def test_predictions_of_both_sets(trainer, model, tmp_path, monkeypatch):
     assert first.posteriors == pytest.approx({"angry": 0.75, "sad": 0.25})
     assert second.posteriors == {"angry": 0.5, "sad": 0.5}
     assert list(first.posteriors) == ["angry", "sad"]
-
-
-def test_no_score_depends_on_the_test_set(trainer, model, tmp_path, monkeypatch):
-    alone = validate(trainer, model, VALID, tmp_path / "a").stats[1]["valid"]
-    monkeypatch.setattr(trainer, "test_batches", staticmethod(lambda: [batch(t=(SAD, 9.0))]))
-    beside = validate(trainer, model, VALID, tmp_path / "b").stats[1]["valid"]
-    assert {name: alone[name] for name in ("loss", "acc", "ua")} == {
-        name: beside[name] for name in ("loss", "acc", "ua")
-    }
 
 
 @pytest.mark.parametrize(("ngpu", "distributed"), [(2, False), (1, True)])

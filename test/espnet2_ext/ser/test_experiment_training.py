@@ -30,7 +30,7 @@ from espnet2_ext.ser import experiment as fold_training
 from espnet2_ext.ser.experiment import RunResult, train_folds
 from espnet2_ext.ser.pretrained import cache_upstream_vectors
 from espnet2_ext.ser.recogniser import EmotionRecogniser, find_recognisers
-from espnet2_ext.ser.task import EmotionTask, EmotionTrainer
+from espnet2_ext.ser.task import EmotionTrainer
 from espnet2_ext.units.tiny_upstream import make_tiny_hubert
 
 NAME = "hf_hubert_custom"
@@ -114,26 +114,22 @@ def accuracy(path):
     return score_emotions(labels, guesses, list(said[0].posteriors)).unweighted_accuracy
 
 
-def test_both_sets_are_predicted_after_each_epoch(finished):
+def test_what_a_training_leaves_behind(finished, data):
     for run in finished:
-        folder = run.directory / "predictions"
-        assert {path.name for path in folder.iterdir()} == {
-            f"{part}.{epoch}ep.tsv" for part in ("valid", "test") for epoch in (1, 2)
-        }
-        for part, names in (("valid", run.fold.valid), ("test", run.fold.test)):
-            for epoch in (1, 2):
-                said = read_predictions(folder / f"{part}.{epoch}ep.tsv")
-                assert {p.utterance: p.emotion for p in said} == {n: LABELS[n] for n in names}
-
-
-def test_the_result_names_the_epochs(finished, data):
-    for run in finished:
-        result = RunResult.read(run.directory)
-        scores = {
-            part: [accuracy(run.directory / f"predictions/{part}.{e}ep.tsv") for e in (1, 2)]
-            for part in ("valid", "test")
-        }
-        assert result == RunResult(
+        names = {path.name for path in run.directory.iterdir()}
+        assert {"config.yaml", "train.log", "result.json", "valid.ua.best.pth"} <= names
+        assert not {"checkpoint.pth", "latest.pth"} & names, "of use for resuming only"
+        log = (run.directory / "train.log").read_text()
+        assert "ser_train --config" in log and "2epoch results: [train]" in log
+        scores = {}
+        for part, utterances in (("valid", run.fold.valid), ("test", run.fold.test)):
+            files = [run.directory / f"predictions/{part}.{epoch}ep.tsv" for epoch in (1, 2)]
+            scores[part] = [accuracy(file) for file in files]
+            for file in files:
+                said = {each.utterance: each.emotion for each in read_predictions(file)}
+                assert said == {name: LABELS[name] for name in utterances}
+        assert len(list((run.directory / "predictions").iterdir())) == 4
+        assert RunResult.read(run.directory) == RunResult(
             fingerprint=run.fingerprint(data),
             fold=run.fold.name,
             fold_hash=run.fold_hash,
@@ -143,14 +139,6 @@ def test_the_result_names_the_epochs(finished, data):
             epoch=1 + int(np.argmax(scores["valid"])),
             test_selected_epoch=1 + int(np.argmax(scores["test"])),
         )
-
-
-def test_what_only_resuming_needs_is_gone(finished):
-    for run in finished:
-        names = {path.name for path in run.directory.iterdir()}
-        assert {"config.yaml", "train.log", "result.json", "valid.ua.best.pth"} <= names
-        assert not {"checkpoint.pth", "latest.pth"} & names
-        assert "2epoch results: [train]" in (run.directory / "train.log").read_text()
 
 
 def test_a_second_call_trains_nothing(finished, data, monkeypatch):
@@ -271,31 +259,6 @@ def test_a_fold_that_validates_on_nothing_trains_to_the_last_epoch(
     EmotionRecogniser(files.model_file)
 
 
-def inputs(root, name):
-    """Return everything a model may hear of one utterance."""
-    speech = torch.from_numpy(read_audio(root / f"data/wav/{name}.flac"))[None]
-    return {
-        "speech": speech,
-        "speech_lengths": torch.tensor([speech.size(1)]),
-        "upstream_vector": torch.from_numpy(np.load(root / f"vectors/npy/{name}.npy"))[None],
-    }
-
-
-@pytest.mark.parametrize("system", ["p2v", "fbank", "fusion", "tuned"])
-def test_saved_weights_say_what_was_written_down(root, finished, others, system):
-    run = {"p2v": finished[0], **others}[system]
-    epoch = RunResult.read(run.directory).epoch
-    model, args = EmotionTask.build_model_from_file(None, run.directory / "valid.ua.best.pth")
-    model.eval()
-    for part in ("valid", "test"):
-        for said in read_predictions(run.directory / f"predictions/{part}.{epoch}ep.tsv"):
-            with torch.no_grad():
-                posteriors = model.logits(**inputs(root, said.utterance)).softmax(dim=1)[0]
-            assert dict(zip(args.emotions, posteriors.tolist())) == pytest.approx(
-                dict(said.posteriors), abs=1e-4
-            )
-
-
 def test_only_a_pretrained_system_starts_from_the_weights(others, finished):
     logs = {
         run.system: (run.directory / "train.log").read_text()
@@ -303,6 +266,43 @@ def test_only_a_pretrained_system_starts_from_the_weights(others, finished):
     }
     loaded = {tag for tag, log in logs.items() if "Loading pretrained params" in log}
     assert loaded == {"p2v", "fusion"}
+
+
+@pytest.mark.parametrize(("visible", "expected"), [(None, "01010"), ("3,5,7", "35353")])
+def test_gpus_are_shared_out_among_those_that_are_visible(
+    short, data, monkeypatch, visible, expected
+):
+    run, taken = short("gpus"), []
+
+    def look(*_, initializer_arguments, **__):
+        taken.extend(initializer_arguments[1].get() for _ in range(5))
+        return []
+
+    monkeypatch.setattr(fold_training, "parallel_map", look)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    train_folds([run], data, num_jobs=5, num_gpus=2)
+    assert taken == list(expected)
+
+
+def test_kept_epochs_are_averaged_and_the_average_is_the_result(root, data, finished):
+    [run, _] = tiny_runs(root, write_config(root, "kept", keep_nbest_models=2), expdir="kept")
+    assert train_folds([run], data) == 1
+    result, before = (RunResult.read(each.directory) for each in (run, finished[0]))
+    assert (result.epoch, result.averaged) == (before.epoch, 2)
+    average = torch.load(run.directory / result.weights)
+    for name, value in average.items():
+        if value.is_floating_point():
+            both = weights(run, 1)[name] / 2 + weights(run, 2)[name] / 2
+            torch.testing.assert_close(value, both, atol=1e-6, rtol=1e-5)
+    [files] = find_recognisers(run.directory)
+    assert files.model_file == run.directory / "valid.ua.ave_2best.pth"
+    said = read_predictions(run.directory / result.predictions)
+    assert {each.utterance for each in said} == set(run.fold.test)
+    waves = [read_audio(root / f"data/wav/{each.utterance}.flac") for each in said]
+    for each, posteriors in zip(said, EmotionRecogniser(files.model_file)(waves), strict=True):
+        assert list(posteriors.values()) == pytest.approx(list(each.posteriors.values()), abs=1e-4)
 
 
 def test_a_process_takes_one_gpu(data, monkeypatch):
@@ -316,16 +316,17 @@ def test_a_process_takes_one_gpu(data, monkeypatch):
     assert (fold_training._data, fold_training._ngpu) == (data, 1)
 
 
-@pytest.mark.parametrize("system", ["p2v", "fusion", "tuned"])
-def test_recogniser_says_of_audio_what_the_test_said(root, finished, others, system):
+@pytest.mark.parametrize("system", ["p2v", "fbank", "fusion", "tuned"])
+def test_recogniser_says_of_audio_what_training_wrote_down(root, finished, others, system):
     run = {"p2v": finished[0], **others}[system]
     epoch = RunResult.read(run.directory).epoch
     recogniser = EmotionRecogniser(run.directory / "valid.ua.best.pth")
-    said = read_predictions(run.directory / f"predictions/test.{epoch}ep.tsv")
-    waves = [read_audio(root / f"data/wav/{each.utterance}.flac") for each in said]
-    for each, posteriors in zip(said, recogniser(waves), strict=True):
-        assert list(posteriors) == recogniser.emotions == list(each.posteriors)
-        assert list(posteriors.values()) == pytest.approx(list(each.posteriors.values()), abs=1e-4)
+    for part in ("valid", "test"):
+        said = read_predictions(run.directory / f"predictions/{part}.{epoch}ep.tsv")
+        waves = [read_audio(root / f"data/wav/{each.utterance}.flac") for each in said]
+        for each, posteriors in zip(said, recogniser(waves), strict=True):
+            assert list(posteriors) == recogniser.emotions == list(each.posteriors)
+            assert posteriors == pytest.approx(dict(each.posteriors), abs=1e-4)
 
 
 def test_recogniser_refuses_nothing_and_no_model(finished, tmp_path):
