@@ -147,12 +147,6 @@ def test_a_summary_of_before_says_in_its_lines_whether_pretraining_was_checked(
     assert (found.pretraining_checked, found.model_sha256) == (checked, "")
 
 
-def test_writing_the_same_again_touches_nothing(written, caplog):
-    before = state(written)
-    write_folds(written, SET)
-    assert state(written) == before and not caplog.records
-
-
 def test_other_lists_replace_what_is_there(written, caplog):
     (written / "fold_2" / "notes").write_text("mine")
     write_folds(written, replace(SET, folds=(replace(FOLD, train=("a-2",)),)))

@@ -161,18 +161,6 @@ def test_every_attribute_is_guarded(changed, folds, allow, message, change):
     assert message in text and "or declare the overlap " in text
 
 
-def test_a_user_may_declare_more(change):
-    lines = check(
-        "given",
-        change("2f-0", session="Ses01"),
-        folds=one_fold(TRAIN, VALID, TEST),
-        allow=["train/test:session"],
-    )
-    assert lines[0] == (
-        "sessions shared by train and test: 100.0 % of test (declared: by the user)"
-    )
-
-
 @pytest.mark.parametrize(
     ("planted", "message"),
     [
@@ -212,18 +200,6 @@ def test_pretraining_on_the_test_audio_can_be_declared(utterances):
 def test_sessions_of_another_corpus_may_have_the_same_name(utterances):
     planted = Utterance("q-1", "q", "p.wav", text="x", session="Ses01", dialogue="1x")
     assert check("loso", utterances, [of(planted)])
-
-
-def test_equal_samples_are_found_where_asked(utterances):
-    digests = {utterance.wav: key for key, utterance in utterances.items()}
-    copy = Utterance("q-1", "q", "copy.wav")
-    sources = [
-        attributes_of(name, group, digests | {"copy.wav": "1m-7"})
-        for name, group in (("data/x", utterances), ("data/p", of(copy)))
-    ]
-    folds = make_folds(PROTOCOLS["loso"], utterances)
-    with pytest.raises(LeakError, match=r"content is in pretraining .* \(q-1\) and in test \(1m-7"):
-        check_folds(folds, sources[0], PROTOCOLS["loso"].allowances, sources[1:])
 
 
 def test_what_is_not_known_is_said(change):
