@@ -10,7 +10,6 @@ import logging
 import multiprocessing
 import os
 import queue
-import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -206,13 +205,6 @@ class RunResult:
         if not path.is_file():
             return None
         return cls(**json.loads(path.read_text(encoding="utf-8")))
-
-
-def num_averaged(directory: str | Path, criterion: str) -> int:
-    """Return how many epochs ESPnet averaged into ``valid.<criterion>.ave.pth``; 1 for none."""
-    link = Path(directory) / f"valid.{criterion}.ave.pth"
-    found = re.search(r"ave_(\d+)best", os.readlink(link)) if link.is_symlink() else None
-    return int(found[1]) if found else 1
 
 
 # ---------------------------------------------------------------- all trainings
@@ -461,6 +453,8 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
     Raises:
         ValueError: there are no predictions of the chosen epoch.
     """
+    from espnet2_ext.ser.task import num_averaged
+
     criterion = run.settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
     scores = {}
     for path in (run.directory / "predictions").glob("test.*ep.tsv"):

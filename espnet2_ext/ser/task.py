@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +19,6 @@ from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet2_ext.data.weights import read_weights
 from espnet2_ext.metrics.ser import Prediction, score_emotions, write_predictions
-from espnet2_ext.ser.experiment import num_averaged
 from espnet2_ext.ser.model import EmotionModel, FineTunedUpstream, LayerPooling
 from espnet2_ext.ser.pretrained import WEIGHTS, read_settings
 from espnet2_ext.training.options import (
@@ -40,6 +41,13 @@ Batches = Iterable[tuple[list[str], dict[str, torch.Tensor]]]
 def predictions_path(output_dir: str | Path, name: str, state: str) -> Path:
     """Return the path of the predictions of a set by the weights of a state, such as ``3ep``."""
     return Path(output_dir) / "predictions" / f"{name}.{state}.tsv"
+
+
+def num_averaged(directory: str | Path, criterion: str) -> int:
+    """Return how many epochs ESPnet averaged into ``valid.<criterion>.ave.pth``; 1 for none."""
+    link = Path(directory) / f"valid.{criterion}.ave.pth"
+    found = re.search(r"ave_(\d+)best", os.readlink(link)) if link.is_symlink() else None
+    return int(found[1]) if found else 1
 
 
 # Its methods name what they use of the trainer's arguments: hence "type: ignore".
