@@ -251,6 +251,10 @@ def test_contrast_is_restored_as_asked(model_file, tmp_path, caplog):
     }
     assert [asked for asked, contrast in restored.items() if contrast is not None] == [None, True]
     assert caplog.text.count("does not know what level griffin_lim loses") == 2
+    restored[True].save(weights.with_suffix(".contrast.json"), "key", "hash of other weights")
+    with pytest.raises(ValueError, match=r"best\.contrast\.json: measured on other weights"):
+        AnyConverter.from_file(weights)
+    assert AnyConverter.from_file(weights, restore_contrast=False).converter.contrast is None
 
 
 # ---------------------------------------------------------------- file conversion
