@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from reference import fake_recipe
+from reference.fake_recipe import options_of, value_of
 from reference.fake_templates import P2V_EXP, run_fake, write_fake
 
 PREPARATION = """data.sh format_wav:tr format_wav:va format_wav:te learn_kmeans:tr
@@ -48,14 +49,14 @@ def test_all_stages_run_in_order(recipe):
     assert calls(recipe).count("p2v_train") == 2, "statistics are collected in nj jobs"
     assert re.search(r"Stage 8: training in exp/p2v_train_tiny_hubert_base_6_100\n", result.stdout)
     assert re.search(r"Finished in \d+ s\n$", result.stdout)
-    [training] = fake_recipe.options_of(recipe, "launch")
+    [training] = options_of(recipe, "launch")
     assert "multiple_iterator" not in training
-    shapes = fake_recipe.value_of(training, "train_shape_file")
+    shapes = value_of(training, "train_shape_file")
     assert shapes == "exp/p2v_stats_16k/train/speech_shape", "not split"
-    [conversion] = fake_recipe.options_of(recipe, "p2v_inference")
-    assert fake_recipe.value_of(conversion, "contrast_data_dir") == ""
-    [scores] = fake_recipe.options_of(recipe, "score_conversion")
-    assert "contrast restored: false" in fake_recipe.value_of(scores, "protocol")
+    [conversion] = options_of(recipe, "p2v_inference")
+    assert value_of(conversion, "contrast_data_dir") == ""
+    [scores] = options_of(recipe, "score_conversion")
+    assert "contrast restored: false" in value_of(scores, "protocol")
 
 
 def test_statistics_are_split_without_loss_or_repetition(recipe):
@@ -64,9 +65,7 @@ def test_statistics_are_split_without_loss_or_repetition(recipe):
     parts = [(logdir / f"train.{job}.scp").read_text() for job in (1, 2, 3)]
     assert "".join(parts) == (recipe / "dump/raw/tr/wav.scp").read_text()
     assert all(parts)
-    assert (
-        run_fake(recipe, stage="7", stop_stage="7", nj="32", p2v_stats_dir="exp/b").returncode == 0
-    )
+    run_fake(recipe, stage="7", stop_stage="7", nj="32", p2v_stats_dir="exp/b")
     assert calls(recipe).count("p2v_train") == 5, "no more jobs than utterances"
 
 
@@ -74,10 +73,8 @@ def test_a_rerun_repeats_neither_statistics_nor_training_nor_scores(recipe, monk
     run_fake(recipe)
     result = run_fake(recipe)
     assert result.returncode == 0, result.stderr
-    again = unique(calls(recipe))
-    assert (
-        again == f"{PREPARATION} p2v_inference:te score_speaker_vectors probe report_render".split()
-    )
+    evaluation = "p2v_inference:te score_speaker_vectors probe report_render"
+    assert unique(calls(recipe)) == f"{PREPARATION} {evaluation}".split()
     assert result.stdout.count(": complete") == 3
     monkeypatch.setenv("conversion", "2")
     run_fake(recipe)
@@ -98,7 +95,7 @@ def test_interrupted_statistics_are_not_taken_for_an_earlier_complete_set(recipe
     assert "aggregate_stats_dirs" in calls(recipe)
 
 
-def test_training_is_taken_up_again_with_a_warning_when_the_configuration_changed(recipe):
+def test_what_a_changed_configuration_does_again(recipe):
     run_fake(recipe, stage="7", stop_stage="8")
     (recipe / "conf/train_tiny.yaml").write_text("max_epoch: 2\n")
     result = run_fake(recipe, stage="7", stop_stage="8")
@@ -106,14 +103,10 @@ def test_training_is_taken_up_again_with_a_warning_when_the_configuration_change
     assert "launch" in calls(recipe)
     assert "aggregate_stats_dirs" not in calls(recipe), "statistics do not depend on max_epoch"
     assert "WARNING" not in run_fake(recipe, stage="7", stop_stage="8").stdout
-
-
-def test_statistics_depend_on_the_features_of_the_configuration(recipe):
-    run_fake(recipe, stage="7", stop_stage="7")
-    text = "features_conf:\n    n_fft: 512\nmax_epoch: 1\n"
+    text = "features_conf:\n    n_fft: 512\nmax_epoch: 2\n"
     (recipe / "conf/train_tiny.yaml").write_text(text)
     run_fake(recipe, stage="7", stop_stage="7")
-    assert "aggregate_stats_dirs" in calls(recipe)
+    assert "aggregate_stats_dirs" in calls(recipe), "they depend on the features"
 
 
 def test_training_reads_kept_mels_where_asked(recipe):
@@ -181,19 +174,19 @@ def test_voices_of_validation_are_looked_for_in_the_training_set(recipe, speeds,
     settings = {"p2v_exp": P2V_EXP, "restore_contrast": "true"}
     result = run_fake(recipe, speed_perturb_factors=speeds, **settings)
     assert result.returncode == 0, result.stderr
-    trained, validated = fake_recipe.options_of(recipe, "filter_length")
+    trained, validated = options_of(recipe, "filter_length")
     assert f"--out_dir dump/raw/{train} " in trained
     assert "--speaker_dir" not in trained, "in training a voice may be an utterance's own"
     assert "--out_dir dump/raw/va " in validated
-    assert fake_recipe.value_of(validated, "speaker_dir") == f"dump/raw/{train}"
-    [training] = fake_recipe.options_of(recipe, "launch")
-    assert fake_recipe.value_of(training, "train_speaker_dir") == f"dump/raw/{train}"
-    assert fake_recipe.value_of(training, "valid_speaker_dir") == "dump/raw/va"
-    [conversion] = fake_recipe.options_of(recipe, "p2v_inference")
-    assert fake_recipe.value_of(conversion, "contrast_data_dir") == "dump/raw/va"
-    assert fake_recipe.value_of(conversion, "contrast_speaker_dir") == f"dump/raw/{train}"
-    [scores] = fake_recipe.options_of(recipe, "score_conversion")
-    assert "contrast restored: true" in fake_recipe.value_of(scores, "protocol")
+    assert value_of(validated, "speaker_dir") == f"dump/raw/{train}"
+    [training] = options_of(recipe, "launch")
+    assert value_of(training, "train_speaker_dir") == f"dump/raw/{train}"
+    assert value_of(training, "valid_speaker_dir") == "dump/raw/va"
+    [conversion] = options_of(recipe, "p2v_inference")
+    assert value_of(conversion, "contrast_data_dir") == "dump/raw/va"
+    assert value_of(conversion, "contrast_speaker_dir") == f"dump/raw/{train}"
+    [scores] = options_of(recipe, "score_conversion")
+    assert "contrast restored: true" in value_of(scores, "protocol")
 
 
 def test_a_speaker_encoder_is_trained_where_asked(recipe):

@@ -17,5 +17,5 @@ fi
 if [ -z "${RECIPE_SUPERVISED:-}" ]; then
     RECIPE_SUPERVISED=${0##*/} exec common/supervise.py "$0" "${arguments[@]}"
 fi
-log "./${0##*/}$([ ${#arguments[@]} -eq 0 ] || printf ' %q' "${arguments[@]}")"
+log_up=1 log "./${0##*/}$([ ${#arguments[@]} -eq 0 ] || printf ' %q' "${arguments[@]}")"
 . common/stage.sh
