@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from espnet2.tasks.abs_task import scheduler_classes
-from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
@@ -102,6 +101,9 @@ class Prosody2VecTask(TrainedTask):
         decoder_choices,
     ]
     trainer = Prosody2VecTrainer
+    required_names = ("units", "unit_durations")
+    optional_names = ("speech", "feats", "speaker_embedding")
+    not_sequence = ("speaker_embedding",)
 
     @classmethod
     def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -145,13 +147,6 @@ class Prosody2VecTask(TrainedTask):
             choices.add_arguments(group)
 
     @classmethod
-    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable:
-        """Return ESPnet's collate function; the model masks the padding of units."""
-        return CommonCollateFn(
-            float_pad_value=0.0, int_pad_value=0, not_sequence=["speaker_embedding"]
-        )
-
-    @classmethod
     def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
         """Return the draw of speaker vectors; None where statistics are collected."""
         if not args.use_preprocessor or args.collect_stats:
@@ -181,16 +176,6 @@ class Prosody2VecTask(TrainedTask):
                 "of the training tables, so some would never be read; raise it, or split into fewer"
             )
         return SplitIterFactory(factory.build_funcs, factory.seed, factory.shuffle)
-
-    @classmethod
-    def required_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
-        """Return the names that the data options must give."""
-        return ("units", "unit_durations")
-
-    @classmethod
-    def optional_data_names(cls, train: bool = True, inference: bool = False) -> tuple[str, ...]:
-        """Return the names that the data options may give."""
-        return ("speech", "feats", "speaker_embedding")
 
     @classmethod
     def check_task_requirements(
