@@ -58,6 +58,7 @@ except ImportError:
 
 __all__ = [
     "load_ark_array",
+    "load_ark_audio",
     "load_ark_scp",
     "tacotron2_classes",
     "write_ark_scp",
@@ -84,6 +85,17 @@ def load_ark_scp(path: str | Path) -> Mapping[str, np.ndarray]:
 def load_ark_array(path: str, offset: int) -> np.ndarray:
     """Return the one array of a Kaldi ark that begins at this byte."""
     return _ark.load_mat(f"{path}:{offset}")
+
+
+def load_ark_audio(path: str, offset: int) -> tuple[int, np.ndarray]:
+    """Return sampling rate and samples (N, channels) float32 in [-1, 1] of audio in an ark."""
+    rate_hz, samples = _ark.load_mat(f"{path}:{offset}")
+    samples = np.asarray(samples).reshape(len(samples), -1)
+    if samples.dtype == np.uint8:  # whose silence is 128
+        samples = (samples - 128.0) / 128
+    elif np.issubdtype(samples.dtype, np.integer):
+        samples = samples / (np.iinfo(samples.dtype).max + 1)
+    return rate_hz, samples.astype(np.float32)
 
 
 def write_ark_scp(path: str | Path, vectors: Mapping[str, np.ndarray]) -> None:

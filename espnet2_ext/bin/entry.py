@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from espnet2.utils.types import str2bool
+
+YES_OR_NO: Any = {"type": str2bool, "default": False, "metavar": "{true,false}"}
+"""Of an option that is given as ESPnet's are: ``--allow_pipes true``."""
 Function = Callable[..., object] | str
 """Or ``module:name`` of one, imported when it is called: ``--help`` needs none of it."""
 

@@ -1,23 +1,37 @@
-"""Read any audio file soundfile knows as mono float32 at one sampling rate; write flac."""
+"""Audio files: read as mono float32 at one rate, resample, check, and write as flac.
+
+``read_audio`` reads what libsndfile knows; ``read_recording`` an entry of a Kaldi ``wav.scp``
+(file, part of a file, place in an archive, command); ``read_any_audio`` what a user calls audio,
+with PyAV (FFmpeg) where libsndfile does not read it. Data directories do without PyAV, so that
+what they hold does not depend on what else is installed.
+"""
 
 import logging
 import math
 import re
+import subprocess
+import tempfile
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
 
+from espnet2_ext._compat import load_ark_audio
 from espnet2_ext.data.parallel import atomic_path, parallel_map
-from espnet2_ext.data.tables import read_table
 
-# ---------------------------------------------------------------- audio
+logger = logging.getLogger(__name__)
 
 SAMPLE_RATE_HZ = 16000
 """The one rate of every model and dump directory here: HuBERT's and ECAPA-TDNN's. [P2V] IV-B does
 not name it, but its 1024 bins are 64 ms long."""
+OVERSHOOT_S = 0.5
+"""A recording may end so much before a part of it should: tables of times are rounded. Source:
+Kaldi's extract-segments."""
+LONGEST_CODED_FRAME = 2048
+"""Samples that an encoder may have to add at the end, to fill its last frame (AAC)."""
+REMEDY = "give a wav, flac, ogg, mp3 or mp4 file with sound in it"
 
 _SHORT_DATA_CHUNK = re.compile(r"data : (\d+) \(should be (\d+)\)")
 _UNKNOWN_LENGTH_BYTES = 0x7FFFF000
@@ -27,42 +41,135 @@ _UNKNOWN_LENGTH_FRAMES = 2**62
 _BLOCK_FRAMES = 1 << 20
 _MOST_PHASE_PAIRS = 10**6
 """Of torchaudio's kernels; 11,025 to 16,000 Hz has 640 * 441."""
+_ARK_ENTRY = re.compile(r"(.+):(\d+)")
+_ARK_AUDIO = (b"RIFF", b"fLaC", b"AUDI")
+"""How audio begins in an archive. Anything else is not opened: kaldiio unpickles what asks for it,
+which can run any code."""
 
 
 class AudioError(ValueError):
     """A file that cannot be used as audio; the message is one line naming the file."""
 
 
-def read_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
-    """Return the waveform (N,) float32 in [-1, 1], mixed to mono and resampled.
+class Recording(NamedTuple):
+    """An entry of ``wav.scp``: a file, ``archive:offset`` or ``command |``, and a part of it.
+
+    ``stop_s`` is None for the end.
+    """
+
+    entry: str
+    start_s: float = 0.0
+    stop_s: float | None = None
+
+    @property
+    def is_command(self) -> bool:
+        """Return whether a shell runs it."""
+        return self.entry.endswith("|")
+
+    @property
+    def file(self) -> str:
+        """Return the file it is read from; for a command the entry."""
+        match = _ARK_ENTRY.fullmatch(self.entry)
+        return match[1] if match and not Path(self.entry).is_file() else self.entry
+
+
+def read_audio(
+    path: str | Path,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+    start_s: float = 0.0,
+    stop_s: float | None = None,
+) -> np.ndarray:
+    """Return the waveform (N,) float32 in [-1, 1], mixed to mono and resampled, or a part of it.
 
     Raises:
-        AudioError: the file is missing, unreadable, cut short, empty or holds values
-            that are not finite.
+        AudioError: the file is missing, unreadable, cut short, empty or holds values that are
+            not finite, or the part is not in it.
     """
     path = Path(path)
     if not path.is_file():
         raise AudioError(f"{path}: no such file")
     try:
         with soundfile.SoundFile(path) as stream:
-            rate_hz, header = stream.samplerate, stream.extra_info
-            if stream.frames < _UNKNOWN_LENGTH_FRAMES:
-                waveform = stream.read(dtype="float32", always_2d=True)
+            rate_hz, header, length = stream.samplerate, stream.extra_info, stream.frames
+            if length < _UNKNOWN_LENGTH_FRAMES:
+                part = find_part(length, rate_hz, str(path), start_s, stop_s)
+                if part.start:
+                    stream.seek(part.start)
+                waveform = stream.read(part.stop - part.start, "float32", always_2d=True)
             else:
                 waveform = _read_to_the_end(path)
+                waveform = waveform[find_part(len(waveform), rate_hz, str(path), start_s, stop_s)]
+    except AudioError:
+        raise
     # ValueError and MemoryError: a header that promises more than any array holds
     except (RuntimeError, ValueError, MemoryError) as error:
         reason = " ".join(str(error).split())
         raise AudioError(f"{path}: not readable as audio ({reason})") from error
     _refuse_cut_short(path, header)
-    if len(waveform) == 0:
-        raise AudioError(f"{path}: holds no samples")
-    if not np.isfinite(waveform).all():
-        raise AudioError(f"{path}: holds values that are not finite")
-    mono = waveform.mean(axis=1)
-    if rate_hz != sample_rate_hz:
-        mono = resample(mono, rate_hz, sample_rate_hz)
-    return np.ascontiguousarray(mono, dtype=np.float32)
+    return _to_mono(waveform, rate_hz, str(path), sample_rate_hz)
+
+
+def read_recording(recording: Recording) -> np.ndarray:
+    """Return the waveform (N,) float32 at 16 kHz of an entry of ``wav.scp``.
+
+    A command is run by the shell, once for every part.
+
+    Raises:
+        AudioError: see `read_audio`; or a command fails, or an archive holds no audio there.
+    """
+    entry, start_s, stop_s = recording
+    if recording.is_command:
+        with tempfile.NamedTemporaryFile() as output:
+            done = subprocess.run(
+                entry[:-1], shell=True, stdout=output, stderr=subprocess.PIPE, check=False
+            )
+            if done.returncode:
+                said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+                raise AudioError(f"{entry}: exit code {done.returncode}, {' '.join(said)}")
+            try:
+                return read_audio(output.name, start_s=start_s, stop_s=stop_s)
+            except AudioError as error:
+                raise AudioError(str(error).replace(output.name, entry)) from error
+    if recording.file == entry:
+        return read_audio(entry, start_s=start_s, stop_s=stop_s)
+    rate_hz, waveform = _read_ark(recording.file, int(entry.rpartition(":")[2]), entry)
+    waveform = waveform[find_part(len(waveform), rate_hz, entry, start_s, stop_s)]
+    return _to_mono(waveform, rate_hz, entry)
+
+
+def _read_ark(path: str, offset: int, entry: str) -> tuple[int, np.ndarray]:
+    """Return sampling rate and samples (N, channels) at a place in an archive."""
+    if not Path(path).is_file():
+        raise AudioError(f"{entry}: no such file")
+    with open(path, "rb") as stream:
+        stream.seek(offset)
+        begins = stream.read(4)
+    if begins not in _ARK_AUDIO:
+        raise AudioError(f"{entry}: no audio begins there")
+    try:
+        return load_ark_audio(path, offset)
+    except Exception as error:  # kaldiio raises whatever its readers raise
+        reason = " ".join(str(error).split())
+        raise AudioError(f"{entry}: not readable as audio ({reason})") from error
+
+
+def find_part(
+    num_samples: int, rate_hz: int, name: str, start_s: float = 0.0, stop_s: float | None = None
+) -> slice:
+    """Return the samples from start to stop; a stop up to 0.5 s after the end is the end.
+
+    Raises:
+        AudioError: the recording of that name does not hold the part.
+    """
+    start = round(start_s * rate_hz)
+    lasts = f"{name}: lasts {num_samples / rate_hz:.3f} s, the part"
+    if 0 < start >= num_samples:
+        raise AudioError(f"{lasts} begins at {start_s:.3f} s")
+    if stop_s is None:
+        return slice(start, num_samples)
+    if num_samples / rate_hz < stop_s - OVERSHOOT_S:
+        raise AudioError(f"{lasts} ends at {stop_s:.3f} s")
+    return slice(start, min(round(stop_s * rate_hz), num_samples))
 
 
 class _ForwardOnly(soundfile.SoundFile):
@@ -96,6 +203,20 @@ def _refuse_cut_short(path: Path, header: str) -> None:
         raise AudioError(f"{path}: cut short, {present} of {promised} bytes of audio are there")
 
 
+def _to_mono(
+    waveform: np.ndarray, rate_hz: int, name: str, to_hz: int = SAMPLE_RATE_HZ, remedy: str = ""
+) -> np.ndarray:
+    """Return samples (N, channels) as a waveform (N',) float32 at the rate that is wanted."""
+    if len(waveform) == 0:
+        raise AudioError(f"{name}: holds no samples{remedy}")
+    mono = waveform.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise AudioError(f"{name}: holds values that are not finite")
+    if rate_hz != to_hz:
+        mono = resample(mono, rate_hz, to_hz)
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
 def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     """Return the waveform (ceil(N * to/from),) at the new rate (windowed sinc, torchaudio).
 
@@ -113,11 +234,10 @@ def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     divisor = math.gcd(from_hz, to_hz)
     if from_hz * to_hz > _MOST_PHASE_PAIRS * divisor**2:
         return resample_poly(waveform, to_hz // divisor, from_hz // divisor)
-    tensor = torch.from_numpy(waveform)
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return resample_tensor(tensor, from_hz, to_hz).numpy()
+        return resample_tensor(torch.from_numpy(waveform), from_hz, to_hz).numpy()
     finally:
         torch.set_num_threads(num_threads)
 
@@ -130,28 +250,15 @@ def change_speed(waveform: np.ndarray, factor: Fraction) -> np.ndarray:
     return resample(waveform, factor.numerator, factor.denominator)
 
 
-def write_flac(path: str | Path, samples: np.ndarray) -> None:
-    """Write int16 samples (N,) at 16 kHz as mono flac, replacing ``path`` at once."""
-    with atomic_path(path) as temporary:
-        soundfile.write(temporary, samples, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
-
-
 def to_int16(waveform: np.ndarray) -> np.ndarray:
     """Return float samples in [-1, 1] as int16, clipped at full scale."""
     return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
 
 
-# ---------------------------------------------------------------- any audio
-# Read whatever a user calls audio: what soundfile knows, else what PyAV (FFmpeg) decodes.
-#
-# Data directories go through ``audio.read_audio`` alone, whose result does not depend on
-# what else is installed; this is for single files from anywhere.
-
-logger = logging.getLogger(__name__)
-
-LONGEST_CODED_FRAME = 2048
-"""Samples that an encoder may have to add at the end, to fill its last frame (AAC)."""
-REMEDY = "give a wav, flac, ogg, mp3 or mp4 file with sound in it"
+def write_flac(path: str | Path, samples: np.ndarray) -> None:
+    """Write int16 samples (N,) at 16 kHz as mono flac, replacing ``path`` at once."""
+    with atomic_path(path) as temporary:
+        soundfile.write(temporary, samples, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
 
 
 def read_any_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
@@ -161,51 +268,31 @@ def read_any_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np
     the sound of films need the package ``av``, which is optional.
 
     Raises:
-        AudioError: the file is missing, empty, not audio, cut short or holds values that
-            are not finite, or is of a kind that needs ``av`` where that is not installed;
-            one line with the file and the remedy.
+        AudioError: see `read_audio`; or ``av`` is needed and not installed. One line with the
+            file and the remedy.
     """
     path = Path(path)
     if path.is_file() and path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty; copy it again or {REMEDY}")
     if not path.is_file():
         raise AudioError(f"{path}: no such file")
-    known_rate_hz = _rate_by_soundfile(path)
-    if known_rate_hz is not None:
-        _warn_of_low_rate(path, known_rate_hz, sample_rate_hz)
-        return read_audio(path, sample_rate_hz)
-    channels, rate_hz = _decode(path)
-    _warn_of_low_rate(path, rate_hz, sample_rate_hz)
-    if channels.shape[1] == 0:
-        raise AudioError(f"{path}: holds no samples; {REMEDY}")
-    mono = channels.mean(axis=0)
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{path}: holds values that are not finite")
-    if rate_hz != sample_rate_hz:
-        mono = resample(mono, rate_hz, sample_rate_hz)
-    return np.ascontiguousarray(mono, dtype=np.float32)
-
-
-def _rate_by_soundfile(path: Path) -> int | None:
-    """Return the sampling rate if libsndfile recognises the file by its content, else None."""
     try:
-        return int(soundfile.info(path).samplerate)
+        rate_hz, channels = int(soundfile.info(path).samplerate), None
     # TypeError: a name that ends in .raw, which has no header to read the rate from
     except (RuntimeError, TypeError):
-        return None
-
-
-def _warn_of_low_rate(path: Path, rate_hz: int, wanted_hz: int) -> None:
-    """Say what resampling cannot restore."""
-    if rate_hz < wanted_hz:
+        channels, rate_hz = _decode(path)
+    if rate_hz < sample_rate_hz:
         logger.warning(
             f"{path}: {rate_hz} Hz, so nothing above {rate_hz // 2} Hz; vectors of models that "
-            f"learnt on {wanted_hz} Hz will be off"
+            f"learnt on {sample_rate_hz} Hz will be off"
         )
+    if channels is None:
+        return read_audio(path, sample_rate_hz)
+    return _to_mono(channels, rate_hz, str(path), sample_rate_hz, f"; {REMEDY}")
 
 
 def _decode(path: Path) -> tuple[np.ndarray, int]:
-    """Return the first audio stream (channels, N) float32 and its sampling rate.
+    """Return the first audio stream (N, channels) float32 and its sampling rate.
 
     Raises:
         AudioError: PyAV is not installed, cannot decode the file, or finds no sound in it.
@@ -236,7 +323,7 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
         reason = " ".join(str(error).split())
         raise AudioError(f"{path}: not readable as audio ({reason}); {REMEDY}") from error
     channels = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0))
-    return channels[:, :kept], rate_hz
+    return channels[:, :kept].T, rate_hz
 
 
 def _samples_to_keep(container: Any, stream: Any, decoded: int) -> int:
@@ -252,38 +339,38 @@ def _samples_to_keep(container: Any, stream: Any, decoded: int) -> int:
     return promised if 0 < decoded - promised <= LONGEST_CODED_FRAME else decoded
 
 
-# ---------------------------------------------------------------- check audio
-# What is wrong with audio files: by their headers, or by decoding, which finds the rest.
+def find_audio_faults(
+    recordings: dict[str, Recording], num_samples: dict[str, str], num_workers: int
+) -> dict[str, str]:
+    """Return ``{utterance: what is wrong}`` for every recording that is not good audio.
 
-
-def find_audio_faults(path: Path, wav_scp: dict[str, str], num_workers: int) -> dict[str, str]:
-    """Return ``{utterance: what is wrong}`` for every file that is not good audio.
-
-    Where the directory has ``utt2num_samples``, the lengths must agree with it.
+    Args:
+        recordings: of every utterance.
+        num_samples: what whole files must hold, of the utterances where that is known.
+        num_workers: processes.
     """
-    recorded: dict[str, str] = {}
-    if (path / "utt2num_samples").is_file():
-        recorded = read_table(path / "utt2num_samples")
     faults = parallel_map(
         _audio_fault,
-        [(wav, recorded.get(utterance_id)) for utterance_id, wav in wav_scp.items()],
-        description=f"reading audio of {path}",
+        [(each, num_samples.get(utterance_id)) for utterance_id, each in recordings.items()],
+        description="reading audio",
         num_workers=num_workers,
         chunk_size=16,
         start_method="spawn",
     )
-    pairs = zip(wav_scp, faults, strict=True)
+    pairs = zip(recordings, faults, strict=True)
     return {utterance_id: fault for utterance_id, fault in pairs if fault is not None}
 
 
-def _audio_fault(item: tuple[str, str | None]) -> str | None:
-    """Return what is wrong with one file, None for a good one."""
-    wav, recorded = item
+def _audio_fault(item: tuple[Recording, str | None]) -> str | None:
+    """Return what is wrong with one recording, None for a good one."""
+    recording, recorded = item
     try:
-        read_audio(wav)
+        read_recording(recording)
     except AudioError as error:
         return str(error)
-    num_samples = soundfile.info(wav).frames
-    if recorded is not None and recorded != str(num_samples):
-        return f"{wav}: holds {num_samples} samples, utt2num_samples says {recorded}"
+    if recorded is None or recording != Recording(recording.file):
+        return None
+    num_samples = soundfile.info(recording.file).frames
+    if recorded != str(num_samples):
+        return f"{recording.file}: holds {num_samples} samples, utt2num_samples says {recorded}"
     return None

@@ -3,6 +3,13 @@
 A directory holds ``wav.scp``, ``utt2spk`` and ``spk2utt``; every further table
 (``text``, ``utt2emo``, ``units_<tag>``, ``spk_embed.scp`` ...) has exactly the keys
 of ``wav.scp``, less what ``rejected.tsv`` lists. All are UTF-8 and sorted by key.
+
+What a user brings (a *source*) may have ``segments``, whose utterances are then parts of the
+recordings in ``wav.scp``, and commands and archives in ``wav.scp``; ``format_wav`` turns it into a
+directory of plain files.
+
+Tables stream line by line: only ``wav.scp``, ``utt2spk`` and ``segments`` are held in memory,
+since unit tables grow with the hours of a corpus.
 """
 
 import filecmp
@@ -16,7 +23,7 @@ from heapq import merge
 from itertools import zip_longest
 from pathlib import Path
 
-from espnet2_ext.data.audio import SAMPLE_RATE_HZ, find_audio_faults
+from espnet2_ext.data.audio import SAMPLE_RATE_HZ, Recording, find_audio_faults
 from espnet2_ext.data.parallel import temporary_path
 from espnet2_ext.data.tables import (
     iterate_table,
@@ -26,35 +33,87 @@ from espnet2_ext.data.tables import (
     write_rejected,
 )
 
-# ---------------------------------------------------------------- table set
-# The tables of one data directory, read and written as a set that agrees with itself.
-#
-# Tables stream line by line: only ``wav.scp`` and ``utt2spk`` are held in memory,
-# since unit tables grow with the hours of a corpus.
-
 logger = logging.getLogger(__name__)
 
 Rows = Iterable[tuple[str, object]]
 
-_NOT_PER_UTTERANCE = frozenset({"spk2utt", "feats_type", "audio_format"})
+OPTIONAL_TABLES = {
+    "text": "text",
+    "utt2emo": "emotion",
+    "utt2session": "session",
+    "utt2dialogue": "dialogue",
+    "utt2lang": "language",
+}
+"""Table name to the field of ``Utterance`` that fills it."""
+SEGMENTS = "segments"
+_NOT_PER_UTTERANCE = frozenset({"feats_type", "audio_format", "frame_shift", "cmvn.scp", SEGMENTS})
+_HANDFUL = 5
+_SHARE_ALONE = 0.9
+"""Where more of the utterances than this are the only one of their speaker, no speakers were
+named. Not in paper."""
 
 
 class DataDirectoryError(ValueError):
     """A data directory that breaks a rule; one line with file, utterance and remedy."""
 
 
+@dataclass(frozen=True)
+class Utterance:
+    """What a corpus parser knows of an utterance; None where the corpus does not say.
+
+    ``utterance_id`` starts with ``<speaker>-`` so that Kaldi's double sorting holds.
+    """
+
+    utterance_id: str
+    speaker: str
+    wav: str
+    text: str | None = None
+    emotion: str | None = None
+    session: str | None = None
+    dialogue: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """The tables of a data directory: ``tables["utt2emo"][utterance_id]``."""
+
+    path: Path
+    tables: dict[str, dict[str, str]]
+
+    @property
+    def utterance_ids(self) -> list[str]:
+        """Return all ids, in the order of ``wav.scp``."""
+        return list(self.tables["wav.scp"])
+
+    @property
+    def speakers(self) -> dict[str, list[str]]:
+        """Return ``{speaker: utterance ids}``, both sorted."""
+        return invert_utt2spk(self.tables["utt2spk"])
+
+    def table(self, name: str) -> dict[str, str]:
+        """Return one table.
+
+        Raises:
+            DataDirectoryError: the directory has no such table.
+        """
+        if name not in self.tables:
+            raise DataDirectoryError(f"{self.path / name}: missing; run the stage that writes it")
+        return self.tables[name]
+
+
 def table_names(path: str | Path) -> list[str]:
     """Return the sorted names of the per-utterance tables in a directory.
 
-    A table has no suffix or the suffix ``.scp``. Hidden files, ``rejected.tsv``,
-    archives, ``spk2*`` and ESPnet's one-word files are none.
+    A table has no suffix or the suffix ``.scp``. Hidden files, ``rejected.tsv``, archives,
+    ``segments``, tables by speaker or recording and ESPnet's one-word files are none.
     """
     return sorted(
         entry.name
         for entry in Path(path).iterdir()
         if entry.is_file()
         and entry.suffix in ("", ".scp")
-        and not entry.name.startswith((".", "spk2"))
+        and not entry.name.startswith((".", "spk2", "reco2"))
         and entry.name not in _NOT_PER_UTTERANCE
     )
 
@@ -93,27 +152,182 @@ def iterate_rows(path: Path) -> Iterator[tuple[str, str]]:
         raise DataDirectoryError(f"{error}; correct or remove the line") from error
 
 
-def refuse_same(out: str | Path, inputs: Sequence[Path]) -> None:
-    """Raise a DataDirectoryError where the output would overwrite an input."""
-    for path in inputs:
-        if path.resolve() == Path(out).resolve():
-            raise DataDirectoryError(f"{out}: is an input too; choose another output directory")
+def read_data_directory(path: str | Path, names: Iterable[str] | None = None) -> DataDirectory:
+    """Return the tables of a data directory, all of them or the named ones.
+
+    ``wav.scp`` and ``utt2spk`` are always read. Unit tables are large: name what
+    is needed where a corpus has hundreds of hours.
+
+    Raises:
+        DataDirectoryError: the directory or a table is missing, or a line malformed.
+    """
+    path = Path(path)
+    tables = {name: read_required(path, name) for name in ("wav.scp", "utt2spk")}
+    for name in table_names(path) if names is None else names:
+        if name not in tables:
+            tables[name] = read_required(path, name)
+    return DataDirectory(path, tables)
 
 
-def check_identity(path: Path, wav_scp: Mapping[str, object], utt2spk: Mapping[str, str]) -> None:
+def invert_utt2spk(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return ``{speaker: utterance ids}``, both sorted."""
+    speakers: dict[str, list[str]] = {}
+    for utterance_id in sorted(utt2spk):
+        speakers.setdefault(utt2spk[utterance_id], []).append(utterance_id)
+    return dict(sorted(speakers.items()))
+
+
+class SourceAudio:
+    """Where the audio of a source's utterances is; the tables are read once.
+
+    Raises:
+        DataDirectoryError: see `read_required`; or a line of ``segments`` is not a recording of
+            ``wav.scp`` with its start and end in seconds.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.wav_scp = read_required(path, "wav.scp")
+        self.segments = read_required(path, SEGMENTS) if (path / SEGMENTS).is_file() else None
+
+    @property
+    def utterance_ids(self) -> Mapping[str, str]:
+        """Return the table whose keys are the utterances."""
+        return self.wav_scp if self.segments is None else self.segments
+
+    def of(self, utterance_id: str) -> Recording:
+        """Return the recording of an utterance, or the part of one; -1 is its end."""
+        if self.segments is None:
+            return Recording(self.wav_scp[utterance_id])
+        value = self.segments[utterance_id]
+        try:
+            name, start, stop = value.split()
+            start_s, stop_s = float(start), float(stop)
+            if not (0 <= start_s < stop_s < float("inf") or (start_s >= 0 and stop_s == -1)):
+                raise ValueError
+        except ValueError as error:
+            raise DataDirectoryError(
+                f"{self.path}/{SEGMENTS}: {utterance_id}: expected 'recording start end' in "
+                f"seconds, got {value!r:.80}"
+            ) from error
+        if name not in self.wav_scp:
+            raise DataDirectoryError(
+                f"{self.path}/{SEGMENTS}: {utterance_id}: wav.scp has no recording {name!r:.80}; "
+                "add it, or remove the line"
+            )
+        return Recording(self.wav_scp[name], start_s, None if stop_s == -1 else stop_s)
+
+
+def validate_data_directory(
+    path: str | Path,
+    *,
+    check_audio: bool = False,
+    num_workers: int = 1,
+    is_source: bool = False,
+    allow_pipes: bool = False,
+    allow_utterance_speakers: bool = False,
+) -> int:
+    """Check that a data directory keeps every rule, and return its number of utterances.
+
+    Ids are unique, sorted and start with ``<speaker>-``; every table has exactly the
+    keys of ``wav.scp``, less utterances that a later stage listed in ``rejected.tsv``;
+    ``spk2utt`` is the inverse of ``utt2spk``.
+
+    Args:
+        path: the data directory.
+        check_audio: decode every file, and compare it with ``utt2num_samples`` if any.
+        num_workers: processes that decode.
+        is_source: it may have ``segments``, whose keys the tables then have, but not a
+            speaker for (nearly) every utterance.
+        allow_pipes: a source may have commands in ``wav.scp``, which are run.
+        allow_utterance_speakers: a source may have a speaker for every utterance.
+
+    Raises:
+        DataDirectoryError: the first rule found broken, with file, utterance and remedy.
+    """
+    path = Path(path)
+    audio = SourceAudio(path)
+    if audio.segments is not None and not is_source:
+        raise DataDirectoryError(f"{path}/{SEGMENTS}: only format_wav cuts; run it here first")
+    utt2spk = read_required(path, "utt2spk")
+    check_identity(path, audio.utterance_ids, utt2spk)
+    keys = sorted(audio.utterance_ids)
+    rejected = read_rejected(path).keys() & set(keys)
+    names = table_names(path)
+    if audio.segments is not None:
+        names = [SEGMENTS, *(name for name in names if name != "wav.scp")]
+        _check_rows(path / "wav.scp", sorted(audio.wav_scp))
+        for utterance_id in keys:
+            audio.of(utterance_id)
+    for name in names:
+        expected = keys
+        if rejected and name not in (SEGMENTS, "wav.scp", "utt2spk"):
+            present = {key for key, _ in iterate_rows(path / name)}
+            expected = [key for key in keys if key in present or key not in rejected]
+        _check_rows(path / name, expected)
+    spk2utt, inverse = read_required(path, "spk2utt"), invert_utt2spk(utt2spk)
+    # A line is split at a time: a second copy of all ids would be large.
+    if spk2utt.keys() != inverse.keys() or any(
+        spk2utt[speaker].split() != utterances for speaker, utterances in inverse.items()
+    ):
+        raise DataDirectoryError(
+            f"{path}/spk2utt: is not the inverse of utt2spk; write the directory again"
+        )
+    for name, entry in audio.wav_scp.items():
+        if Recording(entry).is_command and not (is_source and allow_pipes):
+            raise DataDirectoryError(
+                f"{path}/wav.scp: {name}: a command, which is run only by format_wav with "
+                "--allow_pipes true; give that if you trust the table, or give a file"
+            )
+    if is_source and not allow_utterance_speakers:
+        _refuse_lone_speakers(path, utt2spk)
+    if check_audio:
+        lengths: dict[str, str] = {}
+        if (path / "utt2num_samples").is_file():
+            lengths = read_required(path, "utt2num_samples")
+        recordings = {utterance_id: audio.of(utterance_id) for utterance_id in keys}
+        faults = find_audio_faults(recordings, lengths, num_workers)
+        for utterance_id, fault in faults.items():
+            raise DataDirectoryError(
+                f"{path}/wav.scp: {utterance_id}: {fault}; {len(faults)} of {len(keys)} files are "
+                "bad, format_wav lists such files in rejected.tsv and goes on"
+            )
+    return len(keys)
+
+
+def check_identity(
+    path: Path, utterance_ids: Mapping[str, object], utt2spk: Mapping[str, str]
+) -> None:
     """Check what every data directory needs: utterances, and ``<speaker>-`` before each id.
 
     Raises:
         DataDirectoryError: no utterance at all, or an id that breaks the rule.
     """
-    if not wav_scp:
+    if not utterance_ids:
         raise DataDirectoryError(f"{path}/wav.scp: holds no utterances; check the data stage")
     for utterance_id, speaker in utt2spk.items():
-        if not utterance_id.startswith(f"{speaker}-"):
+        if utterance_id != speaker and not utterance_id.startswith(f"{speaker}-"):
             raise DataDirectoryError(
                 f"{path}/utt2spk: {utterance_id}: does not start with its speaker "
                 f"{speaker!r}; name it '{speaker}-<original id>'"
             )
+
+
+def _refuse_lone_speakers(path: Path, utt2spk: Mapping[str, str]) -> None:
+    """Raise where (nearly) every one of many utterances has a speaker of its own."""
+    alone = sum(count == 1 for count in Counter(utt2spk.values()).values())
+    if len(utt2spk) > _HANDFUL and alone > _SHARE_ALONE * len(utt2spk):
+        raise DataDirectoryError(
+            f"{path}/utt2spk: {alone} of {len(utt2spk)} utterances are the only one of their "
+            "speaker, and the voice is taken from another utterance ([P2V] III-B); name the "
+            "speakers, or accept that with --allow_utterance_speakers true"
+        )
+
+
+def _check_rows(path: Path, keys: Iterable[str]) -> None:
+    """Raise a DataDirectoryError unless the table on disk has these keys in order."""
+    for _ in checked_rows(path, keys, iterate_rows(path)):
+        pass
 
 
 def checked_rows(path: Path, keys: Iterable[str], rows: Rows) -> Iterator[tuple[str, str]]:
@@ -145,6 +359,39 @@ def checked_rows(path: Path, keys: Iterable[str], rows: Rows) -> Iterator[tuple[
         previous = key
 
 
+def write_data_directory(path: str | Path, utterances: Iterable[Utterance]) -> None:
+    """Write ``wav.scp utt2spk spk2utt`` and the optional tables that the corpus fills.
+
+    Raises:
+        DataDirectoryError: no utterances, an id that stands twice or does not start
+            with ``<speaker>-``, or a field that only some of the utterances have.
+    """
+    by_id: dict[str, Utterance] = {}
+    for utterance in utterances:
+        if utterance.utterance_id in by_id:
+            raise DataDirectoryError(
+                f"{path}: {utterance.utterance_id}: given twice; make the ids unique"
+            )
+        by_id[utterance.utterance_id] = utterance
+    others = {
+        name: rows
+        for name, field in OPTIONAL_TABLES.items()
+        if (
+            rows := [
+                (key, value)
+                for key in sorted(by_id)
+                if (value := getattr(by_id[key], field)) is not None
+            ]
+        )
+    }
+    write_tables(
+        path,
+        {key: utterance.wav for key, utterance in by_id.items()},
+        {key: by_id[key].speaker for key in sorted(by_id)},
+        others,
+    )
+
+
 def write_tables(
     path: str | Path,
     wav_scp: Mapping[str, object],
@@ -172,32 +419,19 @@ def write_tables(
     check_identity(path, wav_scp, utt2spk)
     path.mkdir(parents=True, exist_ok=True)
     keys = sorted(wav_scp)
-    if not _holds(path / "wav.scp", keys, wav_scp):
+    if not _holds(path / "wav.scp", ((key, str(wav_scp[key])) for key in keys)):
         (path / "wav.scp").unlink(missing_ok=True)
     whole = (path / "wav.scp").is_file()
     for name, rows in {**others, "utt2spk": sorted(utt2spk.items())}.items():
         _write_rows(path, name, checked_rows(path / name, keys, rows))
-    _write_rows(path, "spk2utt", _spk2utt_rows(utt2spk))
+    inverse = invert_utt2spk(utt2spk).items()
+    _write_rows(path, "spk2utt", ((speaker, " ".join(ids)) for speaker, ids in inverse))
     for name in set(table_names(path)) - {*others, "wav.scp", "utt2spk"}:
-        if not whole or not _has_keys(path / name, keys):
+        if not whole or not _holds(path / name, ((key, None) for key in keys)):
             logger.warning("%s: removed, it describes earlier audio or utterances", path / name)
             (path / name).unlink()
     wav_rows = checked_rows(path / "wav.scp", keys, ((key, wav_scp[key]) for key in keys))
     _write_rows(path, "wav.scp", wav_rows)
-
-
-def _spk2utt_rows(utt2spk: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield ``(speaker, "utterance utterance ...")``, both sorted."""
-    for speaker, utterance_ids in invert_utt2spk(utt2spk).items():
-        yield speaker, " ".join(utterance_ids)
-
-
-def invert_utt2spk(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return ``{speaker: utterance ids}``, both sorted."""
-    speakers: dict[str, list[str]] = {}
-    for utterance_id in sorted(utt2spk):
-        speakers.setdefault(utt2spk[utterance_id], []).append(utterance_id)
-    return dict(sorted(speakers.items()))
 
 
 def _write_rows(path: Path, name: str, rows: Iterable[tuple[str, str]]) -> None:
@@ -215,200 +449,24 @@ def _write_rows(path: Path, name: str, rows: Iterable[tuple[str, str]]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _holds(path: Path, keys: list[str], table: Mapping[str, object]) -> bool:
-    """Return whether the file on disk is this table."""
+def _holds(path: Path, wanted: Iterable[tuple[str, str | None]]) -> bool:
+    """Return whether the file on disk is a table with these rows; a value of None is any."""
     if not path.is_file():
         return False
-    wanted = ((key, str(table[key])) for key in keys)
-    return all(old == new for old, new in zip_longest(_rows_or_none(path), wanted))
-
-
-def _has_keys(path: Path, keys: list[str]) -> bool:
-    """Return whether the file on disk is a table with exactly these keys, in order."""
-    return all(
-        row is not None and row[0] == key for row, key in zip_longest(_rows_or_none(path), keys)
-    )
-
-
-def _rows_or_none(path: Path) -> Iterator[tuple[str, str] | None]:
-    """Yield the rows of a table; a None stands for a malformed line and ends it."""
     try:
-        yield from iterate_table(path)
-    except ValueError:
-        yield None
-
-
-# ---------------------------------------------------------------- utterance
-# One utterance of a corpus, before it becomes lines of a data directory.
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """What a corpus parser knows of an utterance; None where the corpus does not say.
-
-    ``utterance_id`` starts with ``<speaker>-`` so that Kaldi's double sorting holds.
-    """
-
-    utterance_id: str
-    speaker: str
-    wav: str
-    text: str | None = None
-    emotion: str | None = None
-    session: str | None = None
-    dialogue: str | None = None
-    language: str | None = None
-
-
-# ---------------------------------------------------------------- data directory
-
-__all__ = [
-    "DataDirectory",
-    "DataDirectoryError",
-    "combine_data_directories",
-    "read_data_directory",
-    "subset_data_directory",
-    "validate_data_directory",
-    "write_data_directory",
-]
-
-
-OPTIONAL_TABLES = {
-    "text": "text",
-    "utt2emo": "emotion",
-    "utt2session": "session",
-    "utt2dialogue": "dialogue",
-    "utt2lang": "language",
-}
-"""Table name to the field of ``Utterance`` that fills it."""
-
-
-@dataclass(frozen=True)
-class DataDirectory:
-    """The tables of a data directory: ``tables["utt2emo"][utterance_id]``."""
-
-    path: Path
-    tables: dict[str, dict[str, str]]
-
-    @property
-    def utterance_ids(self) -> list[str]:
-        """Return all ids, in the order of ``wav.scp``."""
-        return list(self.tables["wav.scp"])
-
-    @property
-    def speakers(self) -> dict[str, list[str]]:
-        """Return ``{speaker: utterance ids}``, both sorted."""
-        return invert_utt2spk(self.tables["utt2spk"])
-
-    def table(self, name: str) -> dict[str, str]:
-        """Return one table.
-
-        Raises:
-            DataDirectoryError: the directory has no such table.
-        """
-        if name not in self.tables:
-            raise DataDirectoryError(f"{self.path / name}: missing; run the stage that writes it")
-        return self.tables[name]
-
-
-def read_data_directory(path: str | Path, names: Iterable[str] | None = None) -> DataDirectory:
-    """Return the tables of a data directory, all of them or the named ones.
-
-    ``wav.scp`` and ``utt2spk`` are always read. Unit tables are large: name what
-    is needed where a corpus has hundreds of hours.
-
-    Raises:
-        DataDirectoryError: the directory or a table is missing, or a line malformed.
-    """
-    path = Path(path)
-    tables = {name: read_required(path, name) for name in ("wav.scp", "utt2spk")}
-    for name in table_names(path) if names is None else names:
-        if name not in tables:
-            tables[name] = read_required(path, name)
-    return DataDirectory(path, tables)
-
-
-def write_data_directory(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write ``wav.scp utt2spk spk2utt`` and the optional tables that the corpus fills.
-
-    Raises:
-        DataDirectoryError: no utterances, an id that stands twice or does not start
-            with ``<speaker>-``, or a field that only some of the utterances have.
-    """
-    by_id: dict[str, Utterance] = {}
-    for utterance in utterances:
-        if utterance.utterance_id in by_id:
-            raise DataDirectoryError(
-                f"{path}: {utterance.utterance_id}: given twice; make the ids unique"
-            )
-        by_id[utterance.utterance_id] = utterance
-    ordered = [by_id[utterance_id] for utterance_id in sorted(by_id)]
-    write_tables(
-        path,
-        {utterance.utterance_id: utterance.wav for utterance in ordered},
-        {utterance.utterance_id: utterance.speaker for utterance in ordered},
-        {
-            name: [(u.utterance_id, getattr(u, field)) for u in ordered if _has(u, field)]
-            for name, field in OPTIONAL_TABLES.items()
-            if any(_has(utterance, field) for utterance in ordered)
-        },
-    )
-
-
-def _has(utterance: Utterance, field: str) -> bool:
-    return getattr(utterance, field) is not None
-
-
-def validate_data_directory(
-    path: str | Path, *, check_audio: bool = False, num_workers: int = 1
-) -> int:
-    """Check that a data directory keeps every rule, and return its number of utterances.
-
-    Ids are unique, sorted and start with ``<speaker>-``; every table has exactly the
-    keys of ``wav.scp``, less utterances that a later stage listed in ``rejected.tsv``;
-    ``spk2utt`` is the inverse of ``utt2spk``.
-
-    Args:
-        path: the data directory.
-        check_audio: decode every file, and compare it with ``utt2num_samples`` if any.
-        num_workers: processes that decode.
-
-    Raises:
-        DataDirectoryError: the first rule found broken, with file, utterance and remedy.
-    """
-    path = Path(path)
-    wav_scp = read_required(path, "wav.scp")
-    utt2spk = read_required(path, "utt2spk")
-    check_identity(path, wav_scp, utt2spk)
-    keys = sorted(wav_scp)
-    rejected = read_rejected(path).keys() & wav_scp.keys()
-    for name in table_names(path):
-        expected = keys
-        if rejected and name not in ("wav.scp", "utt2spk"):
-            present = {key for key, _ in iterate_rows(path / name)}
-            expected = [key for key in keys if key in present or key not in rejected]
-        for _ in checked_rows(path / name, expected, iterate_rows(path / name)):
-            pass
-    spk2utt, inverse = read_required(path, "spk2utt"), invert_utt2spk(utt2spk)
-    # A line is split at a time: a second copy of all ids would be large.
-    if spk2utt.keys() != inverse.keys() or any(
-        spk2utt[speaker].split() != utterances for speaker, utterances in inverse.items()
-    ):
-        raise DataDirectoryError(
-            f"{path}/spk2utt: is not the inverse of utt2spk; write the directory again"
+        return all(
+            row is not None and want is not None and row[0] == want[0] and want[1] in (None, row[1])
+            for row, want in zip_longest(iterate_table(path), wanted)
         )
-    for utterance_id, wav in wav_scp.items():
-        if wav.endswith("|"):
-            raise DataDirectoryError(
-                f"{path}/wav.scp: {utterance_id}: commands are not supported; give a file"
-            )
-    if check_audio:
-        faults = find_audio_faults(path, wav_scp, num_workers)
-        for utterance_id, fault in faults.items():
-            raise DataDirectoryError(
-                f"{path}/wav.scp: {utterance_id}: {fault}; {len(faults)} of {len(wav_scp)} files "
-                "are bad, format_wav lists such files in rejected.tsv and goes on"
-            )
-    return len(wav_scp)
+    except ValueError:
+        return False
+
+
+def refuse_same(out: str | Path, inputs: Sequence[Path]) -> None:
+    """Raise a DataDirectoryError where the output would overwrite an input."""
+    for path in inputs:
+        if path.resolve() == Path(out).resolve():
+            raise DataDirectoryError(f"{out}: is an input too; choose another output directory")
 
 
 def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> None:
@@ -442,14 +500,17 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
         rejected |= bad
     if not wav_scp:
         raise DataDirectoryError(f"{out}: every utterance is rejected; see rejected.tsv")
-
-    def kept(path: Path, name: str) -> Iterator[tuple[str, str]]:
-        return (row for row in iterate_rows(path / name) if row[0] in wav_scp)
-
-    names = _common_tables(out, paths)
-    others = {name: merge(*(kept(path, name) for path in paths)) for name in names}
+    others = {
+        name: merge(*(kept_rows(path / name, wav_scp) for path in paths))
+        for name in _common_tables(out, paths)
+    }
     write_tables(out, wav_scp, utt2spk, others)
     write_rejected(out, {key: rejected[key] for key in rejected.keys() - wav_scp.keys()})
+
+
+def kept_rows(path: Path, kept: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a table whose key is in a mapping or set."""
+    return (row for row in iterate_rows(path) if row[0] in kept)
 
 
 def _common_tables(out: str | Path, paths: Sequence[Path]) -> list[str]:
@@ -475,24 +536,15 @@ def subset_data_directory(
     refuse_same(out, [source])
     validate_data_directory(source)
     wanted = set(utterance_ids)
-
-    def keep(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        return (row for row in rows if row[0] in wanted)
-
-    wav_scp = dict(keep(iterate_rows(source / "wav.scp")))
+    wav_scp = dict(kept_rows(source / "wav.scp", wanted))
     for utterance_id in sorted(wanted - wav_scp.keys()):
         reason = read_rejected(source).get(utterance_id)
         because = f"rejected ({reason})" if reason else "not there"
         raise DataDirectoryError(
             f"{source}/wav.scp: {utterance_id}: {because}; take it out of the subset"
         )
-    utt2spk = dict(keep(read_required(source, "utt2spk").items()))
-    others = {name: keep(iterate_rows(source / name)) for name in _common_tables(out, [source])}
-    write_tables(out, wav_scp, utt2spk, others)
-
-
-# ---------------------------------------------------------------- length filter
-# Leave out utterances that are too short or too long, or that nobody can give a voice.
+    others = {name: kept_rows(source / name, wanted) for name in _common_tables(out, [source])}
+    write_tables(out, wav_scp, dict(kept_rows(source / "utt2spk", wanted)), others)
 
 
 def filter_length(
@@ -569,8 +621,8 @@ def filter_length(
     return len(kept)
 
 
-def _only_utterances(source: Path, kept: Sequence[str], speaker_dir: Path) -> Mapping[str, str]:
-    """Return ``{utterance: speaker}`` of those whose speaker has no other; log how many.
+def _only_utterances(source: Path, kept: Sequence[str], speaker_dir: Path) -> set[str]:
+    """Return the utterances whose speaker has no other; log how many.
 
     The other directory streams, so that its size costs no memory.
     """
@@ -593,4 +645,4 @@ def _only_utterances(source: Path, kept: Sequence[str], speaker_dir: Path) -> Ma
             "%s: %d of %d speakers have one utterance in it and %s together, and are left out: %s",
             *(source, len(alone), len(members), speaker_dir, " ".join(sorted(alone)[:10])),
         )
-    return {utterance_id: speaker for speaker, utterance_id in alone.items()}
+    return set(alone.values())

@@ -1,4 +1,11 @@
-"""Bring the audio of a data directory into the one form that everything here reads."""
+"""Bring audio into the one form that everything here reads: 16 kHz mono flac.
+
+``format_wav`` makes a dump directory of a data directory, ``perturb_speed`` one at several speeds
+of a dump directory, ``extract_audio`` takes the sound out of videos. All go on after a kill: a
+journal holds a line for every file that says from what it was made (size and time of the source)
+and what became of it (size, or the reason of a rejection), and a later run redoes exactly the
+files for which that no longer holds.
+"""
 
 import importlib.util
 import json
@@ -8,12 +15,11 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from heapq import merge
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,16 +27,21 @@ import soundfile
 from espnet2_ext.data.audio import (
     SAMPLE_RATE_HZ,
     AudioError,
+    Recording,
     change_speed,
+    find_part,
     read_any_audio,
-    read_audio,
+    read_recording,
     to_int16,
     write_flac,
 )
 from espnet2_ext.data.directory import (
     DataDirectoryError,
+    Rows,
+    SourceAudio,
     check_table,
     iterate_rows,
+    kept_rows,
     read_required,
     refuse_same,
     table_names,
@@ -40,70 +51,19 @@ from espnet2_ext.data.directory import (
 from espnet2_ext.data.parallel import atomic_open, parallel_map, remove_leftovers
 from espnet2_ext.data.tables import read_rejected, report_rejected, write_rejected
 
-# ---------------------------------------------------------------- journal
-# Records of work done, a line of JSON each, which a kill may cut off but not spoil.
-
-Record = TypeVar("Record")
-
-
-class Journal(Generic[Record]):
-    """Records of one dataclass in a file; of two with one key the later counts.
-
-    Args:
-        path: the file, which need not be there.
-        key_of: returns the key of a record.
-        decode: returns the record of a line's fields. A line for which it raises ValueError,
-            TypeError, KeyError or AttributeError is as if not there.
-    """
-
-    def __init__(
-        self, path: Path, key_of: Callable[[Record], str], decode: Callable[[dict], Record]
-    ):
-        self.path = path
-        self.key_of = key_of
-        self.decode = decode
-
-    def read(self) -> dict[str, Record]:
-        """Return ``{key: record}``."""
-        records: dict[str, Record] = {}
-        if not self.path.is_file():
-            return records
-        with open(self.path, encoding="utf-8", errors="replace") as stream:
-            for line in stream:
-                try:
-                    record = self.decode(json.loads(line))
-                except (ValueError, TypeError, KeyError, AttributeError):
-                    continue
-                records[self.key_of(record)] = record
-        return records
-
-    @contextmanager
-    def appending(self) -> Iterator[Callable[[Record], None]]:
-        """Yield a function that adds a record, on disk when it returns."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a", encoding="utf-8", newline="\n") as stream:
-            stream.write("\n")  # ends a line that a kill cut off
-
-            def append(record: Record) -> None:
-                stream.write(_to_line(record))
-                stream.flush()
-
-            yield append
-
-    def replace(self, records: Iterable[Record]) -> None:
-        """Write these records in place of what is there."""
-        with atomic_open(self.path) as stream:
-            stream.writelines(map(_to_line, records))
-
-
-def _to_line(record: Any) -> str:
-    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
-
-
-# ---------------------------------------------------------------- share
-# A share of a job's parts, for several processes that know nothing of each other.
+logger = logging.getLogger(__name__)
 
 SHARE_HELP = "do only this share of the utterances, such as 3/32; a run without it completes them"
+_JOURNAL = ".audio_journal.jsonl"
+_VIDEO_JOURNAL = ".video_journal.jsonl"
+_NUM_FOLDERS = 256
+"""Of flac files, chosen by a hash of the utterance's id, so that none grows too large. A folder is
+the work of one process and has its own journal, so nobody holds the records of all."""
+_LARGEST_TERM = 200
+"""Of a speed as a fraction (two decimals, up to 2); the resampling filter grows with it."""
+
+State = tuple[int, int] | None
+"""Bytes and modification time in ns of a file; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -133,29 +93,25 @@ def parse_share(text: str) -> Share:
     return Share(int(match[1]), int(match[2]))
 
 
-# ---------------------------------------------------------------- audio jobs
-# Write many audio files so that a killed run goes on where it stopped.
-#
-# The files lie in 256 folders, chosen by a hash of the utterance's name. A journal in each
-# holds a line for every file: what the source was (size and time), what was written (size,
-# samples) or why it was rejected. A later run redoes exactly the files for which that no longer
-# holds. A folder is the work of one process, and nobody holds the records of all of them.
-
-logger = logging.getLogger(__name__)
-
-_JOURNAL = ".audio_journal.jsonl"
-_NUM_FOLDERS = 256
-
-
 @dataclass(frozen=True, slots=True)
 class AudioJob:
-    """One file to write; where output and source are one path it is only measured."""
+    """One flac to write; where output and source are one path it is only measured.
+
+    ``source`` is an entry of ``wav.scp``, from ``start_s`` to ``stop_s`` (None: its end).
+    """
 
     utterance_id: str
     source: str
     output: str
     speed: str = "1"
     min_duration_s: float = 0.0
+    start_s: float = 0.0
+    stop_s: float | None = None
+
+    @property
+    def recording(self) -> Recording:
+        """Return where its audio is."""
+        return Recording(self.source, self.start_s, self.stop_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +119,25 @@ class AudioRecord:
     """What became of a job: the number of samples, or the reason of a rejection."""
 
     job: AudioJob
-    source_state: tuple[int, int] | None
+    source_state: State
     output_bytes: int
     num_samples: int
     clipped: bool = False
     reason: str | None = None
 
+    @classmethod
+    def of(cls, fields: dict) -> "AudioRecord":
+        """Return the record of a line of the journal."""
+        job, state = AudioJob(**fields.pop("job")), fields.pop("source_state")
+        return cls(job, state and (state[0], state[1]), **fields)
+
     def holds(self) -> bool:
-        """Return whether source and output are still what they were."""
-        if file_state(self.job.source) != self.source_state:
+        """Return whether source and output are still what they were; a command may heal."""
+        recording = self.job.recording
+        if file_state(recording.file) != self.source_state:
             return False
         if self.reason is not None:
-            return True
+            return not recording.is_command
         state = file_state(self.job.output)
         return state is not None and state[0] == self.output_bytes
 
@@ -209,13 +172,75 @@ class AudioOutcome:
         return len(self.num_samples) + len(self.rejected)
 
 
+def run_with_journal(
+    path: Path,
+    jobs: Sequence[Any],
+    key: Callable[[Any], str],
+    decode: Callable[[dict], Any],
+    work: Callable[[list], Iterable],
+) -> tuple[list, int]:
+    """Return the record of every job, and how many of them had to be done.
+
+    A record is a dataclass with its ``job`` and ``holds()``.
+
+    Args:
+        path: the journal: records as lines of JSON. Of two with one key the later counts, a line
+            that is no record does not.
+        jobs: no key twice.
+        key: returns that of a job.
+        decode: returns the record of a line's fields.
+        work: yields the records of the jobs it is given; each is on disk before the next is asked
+            for, so that a kill costs what is in flight.
+    """
+    records: dict[str, Any] = {}
+    if path.is_file():
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                try:
+                    record = decode(json.loads(line))
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    continue
+                records[key(record.job)] = record
+    waiting = []
+    for job in jobs:
+        record = records.get(key(job))
+        if record is None or record.job != job or not record.holds():
+            waiting.append(job)
+    if waiting:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8", newline="\n") as stream:
+            stream.write("\n")  # ends a line that a kill cut off
+            for record in work(waiting):
+                records[key(record.job)] = record
+                stream.write(_line(record))
+                stream.flush()
+    result = [records[key(job)] for job in jobs]
+    if waiting or len(result) < len(records):
+        with atomic_open(path) as stream:
+            stream.writelines(map(_line, result))
+    return result, len(waiting)
+
+
+def _line(record: Any) -> str:
+    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
+
+
+def file_state(path: str) -> State:
+    """Return bytes and modification time of a file, None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
 def folder_of(utterance_id: str) -> int:
     """Return which of the 256 folders an utterance belongs to."""
     return zlib.crc32(utterance_id.encode()) % _NUM_FOLDERS
 
 
 def audio_path(out: Path, utterance_id: str) -> str:
-    """Return where an utterance's flac lies: 256 folders, so that none grows too large."""
+    """Return where an utterance's flac lies."""
     return str(_folder(out, folder_of(utterance_id)) / f"{utterance_id}.flac")
 
 
@@ -279,43 +304,31 @@ def _run_folder(task: tuple[Path, int, list[AudioJob]]) -> AudioOutcome:
     out, number, jobs = task
     folder = _folder(out, number)
     remove_leftovers(folder)
-    journal = Journal(folder / _JOURNAL, lambda record: record.job.utterance_id, _decode)
-    records = journal.read()
-    waiting = []
-    for job in jobs:
-        record = records.get(job.utterance_id)
-        if record is None or record.job != job or not record.holds():
-            waiting.append(job)
-    if waiting:
+
+    def work(waiting: list[AudioJob]) -> Iterator[AudioRecord]:
         (out / "wav.scp").unlink(missing_ok=True)
-        with journal.appending() as append:  # a kill costs the files in flight, no more
-            for job in waiting:
-                records[job.utterance_id] = convert_audio(job)
-                append(records[job.utterance_id])
-    if waiting or len(jobs) < len(records):
-        journal.replace(records[job.utterance_id] for job in jobs)
-    outcome = AudioOutcome(already_done=len(jobs) - len(waiting))
-    for job in jobs:
-        _add(outcome, records[job.utterance_id])
-    return outcome
+        for job in waiting:
+            yield convert_audio(job)
 
-
-def _add(outcome: AudioOutcome, record: AudioRecord) -> None:
-    if record.reason is not None:
-        outcome.rejected[record.job.utterance_id] = record.reason
-        return
-    outcome.num_samples[record.job.utterance_id] = record.num_samples
-    if record.clipped:
-        outcome.clipped.append(record.job.utterance_id)
+    records, num_done = run_with_journal(
+        folder / _JOURNAL, jobs, lambda job: job.utterance_id, AudioRecord.of, work
+    )
+    kept = {each.job.utterance_id: each for each in records if each.reason is None}
+    return AudioOutcome(
+        {key: each.num_samples for key, each in kept.items()},
+        {each.job.utterance_id: each.reason for each in records if each.reason is not None},
+        [key for key, each in kept.items() if each.clipped],
+        len(jobs) - num_done,
+    )
 
 
 def convert_audio(job: AudioJob) -> AudioRecord:
     """Do one job and return its record; audio that cannot be used is a reason, not an error."""
-    state = file_state(job.source)
+    state = file_state(job.recording.file)
     try:
         if job.output == job.source:
             return AudioRecord(job, state, state[0] if state else 0, _measure(job.source))
-        waveform = read_audio(job.source)
+        waveform = read_recording(job.recording)
         if job.speed != "1":
             waveform = change_speed(waveform, Fraction(job.speed))
         samples = to_int16(waveform)
@@ -333,15 +346,6 @@ def convert_audio(job: AudioJob) -> AudioRecord:
     return AudioRecord(job, state, os.path.getsize(job.output), len(samples), clipped)
 
 
-def file_state(path: str) -> tuple[int, int] | None:
-    """Return (bytes, modification time in ns) of a file, None where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
 def _measure(path: str) -> int:
     """Return the number of samples of a file that is used as it is."""
     if not os.path.isfile(path):
@@ -355,16 +359,6 @@ def _measure(path: str) -> int:
     return header.frames
 
 
-def _decode(fields: dict) -> AudioRecord:
-    """Return the record that a line of the journal holds."""
-    job = AudioJob(**fields.pop("job"))
-    state = fields.pop("source_state")
-    return AudioRecord(job, None if state is None else (state[0], state[1]), **fields)
-
-
-# ---------------------------------------------------------------- format wav
-
-
 def format_wav(
     data_dir: str | Path,
     out_dir: str | Path,
@@ -372,13 +366,15 @@ def format_wav(
     num_workers: int = 1,
     min_duration_s: float = 0.1,
     share: Share | None = None,
+    allow_pipes: bool = False,
+    allow_utterance_speakers: bool = False,
 ) -> int:
     """Write ``out_dir`` with 16 kHz mono flac and all tables; return how many are kept.
 
-    Any format and rate libsndfile reads is mixed to mono and resampled. Files that
-    are missing, empty, cut short, corrupt, not finite, silent or too short go to
+    Any format and rate libsndfile reads is mixed to mono and resampled; ``segments`` are cut.
+    Files that are missing, empty, cut short, corrupt, not finite, silent or too short go to
     ``rejected.tsv`` with their reason, and one log line counts them. A rerun redoes
-    only files whose source or output has changed since.
+    only files whose source or output has changed since; what a command reads is not known.
 
     Args:
         data_dir: a valid data directory; paths in ``wav.scp`` are used as given.
@@ -387,21 +383,29 @@ def format_wav(
         min_duration_s: shorter utterances are rejected.
         share: write only the audio of this share and no tables; a run without it then
             finds the audio of all shares and writes the tables.
+        allow_pipes: run the commands that stand in ``wav.scp``.
+        allow_utterance_speakers: accept a speaker for (nearly) every utterance.
 
     Raises:
         DataDirectoryError: the input breaks a rule, or every utterance was rejected.
     """
     source, out = Path(data_dir), Path(out_dir)
     refuse_same(out, [source])
-    validate_data_directory(source)
-    wavs = read_required(source, "wav.scp")
+    validate_data_directory(
+        source,
+        is_source=True,
+        allow_pipes=allow_pipes,
+        allow_utterance_speakers=allow_utterance_speakers,
+    )
+    audio = SourceAudio(source)
 
     def job_of(utterance_id: str) -> AudioJob:
-        wav, flac = wavs[utterance_id], audio_path(out, utterance_id)
-        return AudioJob(utterance_id, wav, flac, min_duration_s=min_duration_s)
+        entry, start_s, stop_s = audio.of(utterance_id)
+        output = audio_path(out, utterance_id)
+        return AudioJob(utterance_id, entry, output, "1", min_duration_s, start_s, stop_s)
 
     outcome = run_audio_jobs(
-        wavs,
+        audio.utterance_ids,
         job_of,
         out,
         description=f"formatting {source}",
@@ -409,22 +413,30 @@ def format_wav(
         share=share,
     )
     kept = outcome.num_samples
-    if share is not None:
-        return len(kept)
-    wavs.clear()  # a large table, no longer needed
-    list_rejected(out, outcome, read_rejected(source))
-    others = {
-        name: (row for row in iterate_rows(source / name) if row[0] in kept)
-        for name in table_names(source)
-        if name not in ("wav.scp", "utt2spk", "utt2num_samples")
-    }
-    write_tables(
-        out,
-        {key: audio_path(out, key) for key in kept},
-        {key: speaker for key, speaker in read_required(source, "utt2spk").items() if key in kept},
-        others | {"utt2num_samples": ((key, kept[key]) for key in sorted(kept))},
-    )
+    if share is None:
+        audio.wav_scp.clear()  # a large table, no longer needed
+        list_rejected(out, outcome, read_rejected(source))
+        names = set(table_names(source)) - {"wav.scp", "utt2spk"}
+        _write_dump(
+            out,
+            kept,
+            {key: audio_path(out, key) for key in kept},
+            dict(kept_rows(source / "utt2spk", kept)),
+            {name: kept_rows(source / name, kept) for name in names},
+        )
     return len(kept)
+
+
+def _write_dump(
+    out: Path,
+    num_samples: dict[str, int],
+    wavs: dict[str, str],
+    utt2spk: dict[str, str],
+    others: dict[str, Rows],
+) -> None:
+    """Write the tables of what was kept, with ``utt2num_samples``."""
+    lengths = ((key, num_samples[key]) for key in sorted(num_samples))
+    write_tables(out, wavs, utt2spk, others | {"utt2num_samples": lengths})
 
 
 def list_rejected(out: Path, outcome: AudioOutcome, rejected_before: dict[str, str]) -> None:
@@ -447,14 +459,6 @@ def list_rejected(out: Path, outcome: AudioOutcome, rejected_before: dict[str, s
         )
 
 
-# ---------------------------------------------------------------- perturb speed
-# Speed perturbation: more speakers and tempi from the same audio ([P2V] IV-B).
-
-
-_LARGEST_TERM = 200
-"""Of the factor as a fraction (two decimals, up to 2); the resampling filter grows with it."""
-
-
 def perturb_speed(
     data_dir: str | Path,
     out_dir: str | Path,
@@ -463,7 +467,7 @@ def perturb_speed(
     num_workers: int = 1,
     share: Share | None = None,
 ) -> int:
-    """Write ``out_dir`` with every utterance at every speed; return their number.
+    """Write ``out_dir`` with every utterance at every speed ([P2V] IV-B); return their number.
 
     A factor changes pitch and tempo together by resampling, as ``sox speed`` in
     Kaldi's ``perturb_data_dir_speed.sh``: 0.9 makes the audio 1/0.9 times as long.
@@ -513,19 +517,17 @@ def perturb_speed(
         share=share,
     )
     kept = outcome.num_samples
-    if share is not None:
-        return len(kept)
-    list_rejected(out, outcome, read_rejected(source))
-    speakers = read_required(source, "utt2spk")
-    origins = ((key, *origin_of(key)) for key in kept)
-    utt2spk = {key: sys.intern(prefix + speakers[old]) for key, prefix, old in origins}
-    others = {name: _prefixed(source / name, speeds, kept) for name in _labels(source)}
-    write_tables(
-        out,
-        {key: job_of(key).output for key in kept},
-        utt2spk,
-        others | {"utt2num_samples": ((key, kept[key]) for key in sorted(kept))},
-    )
+    if share is None:
+        list_rejected(out, outcome, read_rejected(source))
+        speakers = read_required(source, "utt2spk")
+        origins = ((key, *origin_of(key)) for key in kept)
+        _write_dump(
+            out,
+            kept,
+            {key: job_of(key).output for key in kept},
+            {key: sys.intern(prefix + speakers[old]) for key, prefix, old in origins},
+            {name: _prefixed(source / name, speeds, kept) for name in _labels(source)},
+        )
     return len(kept)
 
 
@@ -588,20 +590,6 @@ def _prefixed(
     return merge(*map(under, prefixes))
 
 
-# ---------------------------------------------------------------- video audio
-# Take the sound out of many videos, or parts of it, as 16 kHz mono flac.
-#
-# ESPnet's readers and libsndfile do not open mp4, so it is done once, before the data
-# directory is written. A journal holds a line for every video: what it was (size and
-# time), which parts were asked for, and what became of each. A later run redoes exactly
-# the videos for which that no longer holds.
-
-
-_VIDEO_JOURNAL = ".video_journal.jsonl"
-TOLERANCE_S = 0.5
-"""A video may end so much before a part of it should, as tables of times are rounded."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A part of a video's sound: where it goes, and from when to when; None is the end."""
@@ -624,9 +612,20 @@ class VideoRecord:
     """What became of a job: bytes written or the reason why not, for each cut."""
 
     job: VideoJob
-    source_state: tuple[int, int] | None
+    source_state: State
     output_bytes: tuple[int, ...]
     reasons: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, fields: dict) -> "VideoRecord":
+        """Return the record of a line of the journal."""
+        job, state = fields["job"], fields["source_state"]
+        return cls(
+            VideoJob(job["source"], tuple(Cut(**cut) for cut in job["cuts"])),
+            state and (state[0], state[1]),
+            tuple(fields["output_bytes"]),
+            tuple(fields["reasons"]),
+        )
 
     def holds(self) -> bool:
         """Return whether source and outputs are still what they were."""
@@ -644,6 +643,8 @@ def extract_audio(
 ) -> dict[str, str | None]:
     """Return ``{output: why it could not be written}``, None for what is there now.
 
+    It is done once, before the data directory is written: neither ESPnet nor libsndfile reads mp4.
+
     Args:
         jobs: no source and no output twice.
         out: folder of the journal and of the outputs, which nothing else writes to.
@@ -659,33 +660,26 @@ def extract_audio(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
-    journal = Journal(out / _VIDEO_JOURNAL, lambda record: record.job.source, _decode_video)
-    records = journal.read()
-    waiting = []
-    for job in jobs:
-        record = records.get(job.source)
-        if record is None or record.job != job or not record.holds():
-            waiting.append(job)
-    if waiting and len(waiting) < len(jobs):
-        logger.info("%s: %d of %d done before", description, len(jobs) - len(waiting), len(jobs))
-    if waiting:
-        with journal.appending() as append:  # a kill costs the videos in flight, no more
-            for record in parallel_map(
-                extract_cuts,
-                waiting,
-                description=description,
-                num_workers=num_workers,
-                chunk_size=8,
-                start_method="spawn",
-            ):
-                records[record.job.source] = record
-                append(record)
-    result = [records[job.source] for job in jobs]
-    if waiting or len(result) < len(records):
-        journal.replace(result)
+
+    def work(waiting: list[VideoJob]) -> Iterator[VideoRecord]:
+        if len(waiting) < len(jobs):
+            done = len(jobs) - len(waiting)
+            logger.info("%s: %d of %d done before", description, done, len(jobs))
+        return parallel_map(
+            extract_cuts,
+            waiting,
+            description=description,
+            num_workers=num_workers,
+            chunk_size=8,
+            start_method="spawn",
+        )
+
+    records, _ = run_with_journal(
+        out / _VIDEO_JOURNAL, jobs, lambda job: job.source, VideoRecord.of, work
+    )
     return {
         cut.output: reason
-        for record in result
+        for record in records
         for cut, reason in zip(record.job.cuts, record.reasons, strict=True)
     }
 
@@ -693,45 +687,24 @@ def extract_audio(
 def extract_cuts(job: VideoJob) -> VideoRecord:
     """Do one job and return its record; sound that is not there is a reason, not an error."""
     state = file_state(job.source)
-    sizes, reasons = [], []
+    sizes: list[int] = []
+    reasons: list[str | None] = []
+    waveform, fault = np.zeros(0, dtype=np.float32), ""
     try:
-        waveform, fault = read_any_audio(job.source), None
+        waveform = read_any_audio(job.source)
     except AudioError as error:
-        waveform, fault = np.zeros(0, dtype=np.float32), " ".join(str(error).split())
+        fault = str(error)
     for cut in job.cuts:
-        reason = fault or _outside(cut, len(waveform) / SAMPLE_RATE_HZ, job.source)
-        if reason is None:
-            write_flac(cut.output, to_int16(waveform[_samples_of(cut)]))
-            sizes.append(os.path.getsize(cut.output))
-        else:
+        try:
+            if fault:
+                raise AudioError(fault)
+            part = find_part(len(waveform), SAMPLE_RATE_HZ, job.source, cut.start_s, cut.stop_s)
+        except AudioError as error:
             Path(cut.output).unlink(missing_ok=True)  # made when the source was still good
             sizes.append(0)
-        reasons.append(reason)
+            reasons.append(" ".join(str(error).split()))
+        else:
+            write_flac(cut.output, to_int16(waveform[part]))
+            sizes.append(os.path.getsize(cut.output))
+            reasons.append(None)
     return VideoRecord(job, state, tuple(sizes), tuple(reasons))
-
-
-def _samples_of(cut: Cut) -> slice:
-    stop = None if cut.stop_s is None else round(cut.stop_s * SAMPLE_RATE_HZ)
-    return slice(round(cut.start_s * SAMPLE_RATE_HZ), stop)
-
-
-def _outside(cut: Cut, duration_s: float, source: str) -> str | None:
-    """Return why a video of this length does not hold the part, None where it does."""
-    last_s = cut.start_s if cut.stop_s is None else cut.stop_s - TOLERANCE_S
-    if round(cut.start_s * SAMPLE_RATE_HZ) >= round(duration_s * SAMPLE_RATE_HZ):
-        return f"{source}: lasts {duration_s:.3f} s, the part begins at {cut.start_s:.3f} s"
-    if duration_s < last_s:
-        return f"{source}: lasts {duration_s:.3f} s, the part ends at {cut.stop_s:.3f} s"
-    return None
-
-
-def _decode_video(fields: dict) -> VideoRecord:
-    """Return the record that a line of the journal holds."""
-    cuts = tuple(Cut(**cut) for cut in fields["job"]["cuts"])
-    state = fields["source_state"]
-    return VideoRecord(
-        VideoJob(fields["job"]["source"], cuts),
-        None if state is None else (state[0], state[1]),
-        tuple(fields["output_bytes"]),
-        tuple(fields["reasons"]),
-    )

@@ -1,4 +1,4 @@
-"""A process pool that shows its progress and keeps the order of its items."""
+"""A process pool with a progress bar, one CPU thread for exact sums, and files written at once."""
 
 import multiprocessing
 import os
@@ -14,13 +14,12 @@ from typing import IO, Any, TypeVar
 
 from tqdm import tqdm
 
-# ---------------------------------------------------------------- parallel
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CHUNKS_AHEAD = 8
 """Chunks in flight per process: enough to keep all busy, and memory bounded."""
+_LEFTOVER = re.compile(r"\..+\.\d+\.part(\.\w+)?")
 
 
 def parallel_map(
@@ -38,11 +37,9 @@ def parallel_map(
 ) -> Iterator[Result]:
     """Yield ``function(item)`` in the order of the items, with a bar of rate and time left.
 
-    With one worker everything runs in this process, which keeps tracebacks and
-    debuggers useful. An exception in the function stops the map and is raised
-    here; return a value that describes a bad item to go on without it. Only a few
-    chunks are in flight at a time, so neither do items have to be in memory together,
-    nor do results pile up before a slow consumer.
+    With one worker everything runs in this process. An exception in the function stops the
+    map and is raised here. Only a few chunks are in flight at a time: neither items nor
+    results are in memory together.
 
     Args:
         function: picklable (a module's top level) when ``num_workers`` is above 1.
@@ -126,10 +123,6 @@ def _apply(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Re
     return [function(item) for item in chunk]
 
 
-# ---------------------------------------------------------------- one thread
-# One CPU thread for sums that must not depend on the machine's number of cores.
-
-
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Give numpy, scikit-learn and torch one CPU thread inside the block.
@@ -147,12 +140,6 @@ def one_thread() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-
-
-# ---------------------------------------------------------------- atomic
-# Write beside, then rename: a reader never sees half a file.
-
-_LEFTOVER = re.compile(r"\..+\.\d+\.part(\.\w+)?")
 
 
 @contextmanager

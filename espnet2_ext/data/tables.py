@@ -1,4 +1,8 @@
-"""Kaldi's text tables: one ``key value`` a line, sorted by key, UTF-8."""
+"""The text tables of a corpus: Kaldi's, ``rejected.tsv``, and a csv that a user wrote.
+
+Kaldi's tables have one ``key value`` a line, are UTF-8 and sorted by key in byte order, as
+``LC_ALL=C sort`` does.
+"""
 
 import csv
 import logging
@@ -10,19 +14,22 @@ from pathlib import Path
 
 from espnet2_ext.data.parallel import atomic_open
 
-# ---------------------------------------------------------------- table
+logger = logging.getLogger(__name__)
+
+REJECTED = "rejected.tsv"
+_ROW = re.compile(r"([^ \t]+)[ \t](.*)", re.DOTALL)
+_EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
 
 
 def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield ``(key, value)`` line by line, in file order; the value is stripped.
 
-    A key that stands in several tables is in memory once. A byte order mark before the
-    first key, as editors on Windows write it, is passed over.
+    Blanks or tabs separate key and value. A byte order mark before the first key is skipped.
+    A key that stands in several tables is in memory once.
 
     Raises:
-        FileNotFoundError: the table is not there.
-        ValueError: a line has no value, a tab where the key should end, or is not UTF-8;
-            the message names file and line.
+        FileNotFoundError: there is no such table.
+        ValueError: a line has no value or is not UTF-8; file and line are named.
     """
     # Bytes that are no UTF-8 are read as surrogates, so that the line they stand in is known.
     with open(path, encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -32,8 +39,8 @@ def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
                     f"{path}:{number}: not UTF-8 text; convert the table with iconv -t UTF-8 "
                     "-f and its encoding, such as GBK or UTF-16"
                 )
-            key, _, value = line.rstrip("\n").partition(" ")
-            value = value.strip()
+            row = _ROW.fullmatch(line)
+            key, value = (row[1], row[2].strip()) if row else ("", "")
             if not value or key.split() != [key]:
                 raise ValueError(f"{path}:{number}: expected 'key value', got {line.strip()!r:.80}")
             yield sys.intern(key), value
@@ -66,12 +73,10 @@ def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
 
 
 def read_table(path: str | Path) -> dict[str, str]:
-    """Return ``{key: value}`` in file order; the value is the rest of the line, stripped.
+    """Return ``{key: value}`` in file order.
 
     Raises:
-        FileNotFoundError: the table is not there.
-        ValueError: a line has no value or a key stands twice; the message names the
-            file and the line or key.
+        FileNotFoundError, ValueError: see `iterate_table`; or a key stands twice.
     """
     table: dict[str, str] = {}
     for key, value in iterate_table(path):
@@ -81,18 +86,11 @@ def read_table(path: str | Path) -> dict[str, str]:
     return table
 
 
-def write_table(path: str | Path, table: Mapping[str, object]) -> None:
-    """Write the table sorted by key (byte order, as LC_ALL=C sort), replacing it at once."""
-    with atomic_open(path) as stream:
-        for key in sorted(table):
-            stream.write(f"{key} {table[key]}\n")
-
-
 def read_int_table(path: str | Path) -> dict[str, list[int]]:
     """Return ``{key: integers}`` of a ``text_int`` table such as ``units_<tag>``.
 
     Raises:
-        ValueError: a value is not a list of integers; the message names file and key.
+        ValueError: a value is not a list of integers; file and key are named.
     """
     result = {}
     for key, value in read_table(path).items():
@@ -103,8 +101,49 @@ def read_int_table(path: str | Path) -> dict[str, list[int]]:
     return result
 
 
-# ---------------------------------------------------------------- csv file
-# Read a table that a user wrote by hand or exported from a spreadsheet.
+def write_table(path: str | Path, table: Mapping[str, object]) -> None:
+    """Write the table sorted by key, replacing it at once."""
+    with atomic_open(path) as stream:
+        stream.writelines(f"{key} {table[key]}\n" for key in sorted(table))
+
+
+def read_rejected(path: str | Path) -> dict[str, str]:
+    """Return ``{utterance: reason}`` of a data directory; empty where nothing is listed.
+
+    Raises:
+        ValueError: a line is not ``utterance<TAB>reason``.
+    """
+    table = Path(path) / REJECTED
+    rejected: dict[str, str] = {}
+    if not table.is_file():
+        return rejected
+    with open(table, encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            utterance_id, _, reason = line.rstrip("\n").partition("\t")
+            if not utterance_id or not reason:
+                raise ValueError(f"{table}:{number}: expected 'utterance<TAB>reason'")
+            rejected[utterance_id] = reason
+    return rejected
+
+
+def write_rejected(path: str | Path, rejected: Mapping[str, str]) -> None:
+    """Write ``rejected.tsv`` sorted, also an empty one, which says that nothing was left out."""
+    with atomic_open(Path(path) / REJECTED) as stream:
+        for utterance_id in sorted(rejected):
+            reason = " ".join(rejected[utterance_id].split())
+            stream.write(f"{utterance_id}\t{reason}\n")
+
+
+def report_rejected(path: str | Path, rejected: Mapping[str, str], total: int) -> None:
+    """Log one line: how many of ``total`` were left out just now, and an example."""
+    if not rejected:
+        logger.info("%s: all %d utterances kept", path, total)
+        return
+    example = min(rejected)
+    logger.warning(
+        "%s: %d of %d utterances rejected, listed in %s; for example %s: %s",
+        *(path, len(rejected), total, Path(path) / REJECTED, example, rejected[example]),
+    )
 
 
 def read_csv(
@@ -112,18 +151,13 @@ def read_csv(
 ) -> list[tuple[int, dict[str, str]]]:
     """Return ``(line, {column: value})`` of every row; a column is filled in all rows or absent.
 
-    Columns stand in any order, separated by commas; values are stripped. A byte
-    order mark, which spreadsheets write, is tolerated, and so are blank lines.
-
-    Args:
-        path: UTF-8, its first line names the columns.
-        required: columns that must be there.
-        optional: columns that may be there.
+    Columns stand in any order, separated by commas; values are stripped. Blank lines and a
+    byte order mark, which spreadsheets write, are skipped.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: not UTF-8, not a csv, a column missing, unknown or given twice, a
-            row with more or fewer fields, an empty field, no rows; file and line named.
+            row with more or fewer fields, an empty field, no rows; file and line are named.
     """
     path = Path(path)
     if not path.is_file():
@@ -158,15 +192,14 @@ def _check_header(
     place: str, header: Sequence[str], required: Sequence[str], optional: Sequence[str]
 ) -> None:
     """Raise a ValueError for a column that is unknown, given twice or missing."""
-    known = ", ".join((*required, *optional))
-    for name in header:
-        if name not in (*required, *optional):
-            raise ValueError(f"{place}: unknown column {name!r:.80}; known, with commas: {known}")
-        if header.count(name) > 1:
-            raise ValueError(f"{place}: column {name!r} stands twice; remove one")
-    for name in required:
-        if name not in header:
-            raise ValueError(f"{place}: column {name!r} is missing; known, with commas: {known}")
+    faults = [
+        *(f"unknown column {name!r:.80}" for name in header if name not in (*required, *optional)),
+        *(f"column {name!r} stands twice" for name in header if header.count(name) > 1),
+        *(f"column {name!r} is missing" for name in required if name not in header),
+    ]
+    if faults:
+        known = ", ".join((*required, *optional))
+        raise ValueError(f"{place}: {faults[0]}; known, with commas: {known}")
 
 
 def _row(place: str, header: Sequence[str], values: Sequence[str]) -> dict[str, str]:
@@ -176,65 +209,11 @@ def _row(place: str, header: Sequence[str], values: Sequence[str]) -> dict[str, 
             f"{place}: {len(values)} fields, the first line names {len(header)} columns; "
             "quote fields that hold a comma"
         )
-    for name, value in zip(header, values, strict=True):
+    row = dict(zip(header, values, strict=True))
+    for name, value in row.items():
         if not value:
             raise ValueError(f"{place}: {name} is empty; fill it in, or remove the whole column")
-    return dict(zip(header, values, strict=True))
-
-
-# ---------------------------------------------------------------- rejected
-# ``rejected.tsv``: what was left out of a data directory and why, never silently.
-
-logger = logging.getLogger(__name__)
-
-REJECTED = "rejected.tsv"
-
-
-def read_rejected(path: str | Path) -> dict[str, str]:
-    """Return ``{utterance: reason}`` of a data directory; empty where nothing is listed.
-
-    Raises:
-        ValueError: a line is not ``utterance<TAB>reason``.
-    """
-    table = Path(path) / REJECTED
-    rejected: dict[str, str] = {}
-    if not table.is_file():
-        return rejected
-    with open(table, encoding="utf-8") as stream:
-        for number, line in enumerate(stream, start=1):
-            utterance_id, _, reason = line.rstrip("\n").partition("\t")
-            if not utterance_id or not reason:
-                raise ValueError(f"{table}:{number}: expected 'utterance<TAB>reason'")
-            rejected[utterance_id] = reason
-    return rejected
-
-
-def write_rejected(path: str | Path, rejected: Mapping[str, str]) -> None:
-    """Write the sorted list, also an empty one, which says that nothing was left out."""
-    with atomic_open(Path(path) / REJECTED) as stream:
-        for utterance_id in sorted(rejected):
-            reason = " ".join(rejected[utterance_id].split())
-            stream.write(f"{utterance_id}\t{reason}\n")
-
-
-def report_rejected(path: str | Path, rejected: Mapping[str, str], total: int) -> None:
-    """Log one line: how many of ``total`` were left out just now, and an example."""
-    if not rejected:
-        logger.info("%s: all %d utterances kept", path, total)
-        return
-    utterance_id = min(rejected)
-    logger.warning(
-        "%s: %d of %d utterances rejected, listed in %s; for example %s: %s",
-        path,
-        len(rejected),
-        total,
-        Path(path) / REJECTED,
-        utterance_id,
-        rejected[utterance_id],
-    )
-
-
-_EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
+    return row
 
 
 def normalise_sentence(text: str) -> str | None:

@@ -124,7 +124,7 @@ def test_valid_directory(data):
         ("wav.scp", "", "wav.scp: holds no utterances"),
         ("wav.scp", "a-2 x\na-1 x\nb-1 x\n", "wav.scp: a-1: no line at.*sort"),
         ("wav.scp", "a-1 x\na-1 x\n", "wav.scp: a-1 stands twice"),
-        ("wav.scp", "a-1 x\na-2 sox y |\nb-1 x\n", "wav.scp: a-2: commands are not supported"),
+        ("wav.scp", "a-1 x\na-2 sox y |\nb-1 x\n", "wav.scp: a-2: a command, .*allow_pipes"),
         ("utt2spk", "a-1 a\na-2 b\nb-1 b\n", "utt2spk: a-2: does not start with its speaker 'b'"),
         ("utt2spk", "a-1 a\na-2 a\n", "utt2spk: b-1: no line"),
         ("utt2emo", "a-1 x\nb-1 x\n", "utt2emo: a-2: no line at"),

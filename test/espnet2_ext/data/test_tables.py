@@ -11,7 +11,7 @@ def test_write_sorts_by_bytes_and_read_returns_the_same(tmp_path):
     assert read_table(tmp_path / "text") == {key: str(value) for key, value in table.items()}
 
 
-@pytest.mark.parametrize("line", ["a-1", "a-1 ", " a-1 x", "", "a-1\tx y"])
+@pytest.mark.parametrize("line", ["a-1", "a-1 ", " a-1 x", ""])
 def test_malformed_line_is_named(tmp_path, line):
     (tmp_path / "text").write_text(f"a-0 x\n{line}\n")
     with pytest.raises(ValueError, match=r"text:2: expected 'key value'"):
