@@ -29,6 +29,8 @@ train_set=                  # directory below data/
 valid_set=                  # directory below data/
 test_sets=                  # directories below data/ with pairs/same_voice, such as "test_a test_b"
 local_data_opts=            # further options of local/data.sh
+allow_pipes=false           # run the commands that stand in data/*/wav.scp
+allow_utterance_speakers=false  # accept that (nearly) every utterance of train_set has a speaker of its own
 max_wav_duration=20         # seconds; longer ones are left out of training and validation; not in paper
 ## References of the conversion: stage 1
 pair_rules="same_voice parallel average"  # whose prosody is taken; the first one is compared most
@@ -98,6 +100,7 @@ p2v() {
         --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
         --dumpdir "${dumpdir}" --expdir "${expdir}" --python "${python}" --nj "${nj}" --ngpu "${ngpu}" \
         --num_nodes "${num_nodes}" --gpu_inference "${gpu_inference}" \
+        --allow_pipes "${allow_pipes}" --allow_utterance_speakers "${allow_utterance_speakers}" \
         --max_wav_duration "${max_wav_duration}" --cached_mels "${cached_mels}" \
         --p2v_exp "${evc_exp}" --p2v_stats_dir "${expdir}/evc_stats_16k" \
         --p2v_args "${p2v_args} ${evc_args}"

@@ -28,6 +28,8 @@ train_set=                  # directory below data/
 valid_set=                  # directory below data/
 test_sets=                  # directories below data/, such as "test_a test_b"; none: no stages 9 and 10
 local_data_opts=            # options of local/data.sh
+allow_pipes=false           # run the commands that stand in data/*/wav.scp
+allow_utterance_speakers=false  # accept that (nearly) every utterance of train_set has a speaker of its own
 speed_perturb_factors=      # of the training set, such as "0.9 1.0 1.1"
 audio_format=flac           # in dumpdir; only flac
 fs=16000                    # sampling rate; only 16000, which HuBERT and the vocoder need
@@ -105,9 +107,11 @@ if begin 1 "data/{${train_set},${valid_set},${test_sets// /,}} by local/data.sh"
 
 if begin 2 "16 kHz mono flac in ${org}"; then
     for name in "${train_set}" "${valid_set}" "${tests[@]}"; do
+        alone=true  # training utterances give the others their voice, or pairs say whose it is
+        if [ "${name}" = "${train_set}" ]; then alone=${allow_utterance_speakers}; fi
         in_shares "${logs}/format_wav_${name}.log" 0 "${python}" -m espnet2_ext.bin.format_wav \
-            --data_dir "data/${name}" --out_dir "${org}/${name}" \
-            --min_duration_s "${min_wav_duration}" --num_workers "${nj}"
+            --data_dir "data/${name}" --out_dir "${org}/${name}" --allow_pipes "${allow_pipes}" \
+            --allow_utterance_speakers "${alone}" --min_duration_s "${min_wav_duration}" --num_workers "${nj}"
     done
 fi
 

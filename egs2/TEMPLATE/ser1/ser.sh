@@ -25,6 +25,8 @@ train_set=                  # directory below data/, of which the protocols make
 valid_set=                  # directory below data/, for protocol given alone: the others draw it from train_set
 test_sets=                  # as valid_set, such as "test_a test_b", which are scored together
 local_data_opts=            # further options of local/data.sh
+allow_pipes=false           # run the commands that stand in wav.scp
+allow_utterance_speakers=false  # accept that (nearly) every utterance has a speaker of its own
 emotions="neutral happy angry sad"  # classes in their order
 ## Folds: stage 3
 protocols="loso:0 lospko:0"  # NAME:SEED,SEED of bin/ser_folds --help; seeds are of the training
@@ -99,7 +101,8 @@ if begin 1 "data in data/{${sets[*]}} by local/data.sh"; then prepare_data; fi
 if begin 2 "16 kHz mono flac in ${raw}"; then
     for each in "${sets[@]}"; do
         "${python}" -m espnet2_ext.bin.format_wav --data_dir "data/${each}" --out_dir "${dumpdir}/raw/${each}" \
-            --num_workers "${nj}"
+            --num_workers "${nj}" --allow_pipes "${allow_pipes}" \
+            --allow_utterance_speakers "${allow_utterance_speakers}"
     done
     [ ${#sets[@]} -eq 1 ] || "${python}" -m espnet2_ext.bin.combine_data --out_dir "${raw}" \
         --data_dirs "${sets[@]/#/${dumpdir}/raw/}"

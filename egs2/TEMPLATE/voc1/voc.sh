@@ -28,6 +28,7 @@ train_set=                  # directory below data/
 valid_set=                  # directory below data/
 test_sets=                  # directories below data/ to score; none: the validation set
 local_data_opts=            # options of local/data.sh
+allow_pipes=false           # run the commands that stand in data/*/wav.scp
 min_wav_duration=0.1        # seconds; shorter utterances are left out
 max_wav_duration=20         # seconds; longer ones are left out of training and validation
 ## Training: stage 4
@@ -75,7 +76,8 @@ if begin 2 "16 kHz mono flac in ${org}"; then
     for name in "${sets[@]}"; do
         in_shares "${dumpdir}/log/format_wav_${name}.log" 0 "${python}" -m espnet2_ext.bin.format_wav \
             --data_dir "data/${name}" --out_dir "${org}/${name}" \
-            --min_duration_s "${min_wav_duration}" --num_workers "${nj}"
+            --min_duration_s "${min_wav_duration}" --num_workers "${nj}" \
+            --allow_pipes "${allow_pipes}" --allow_utterance_speakers true
     done
 fi
 
