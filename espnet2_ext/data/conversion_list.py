@@ -97,13 +97,16 @@ def read_conversion_list(path: str | Path) -> list[ListedConversion]:
 
 def _check_columns(path: Path, columns: list[str]) -> None:
     """Raise ValueError unless the first line names the columns."""
-    known = f"the first line is {', '.join(REQUIRED)} and, if wanted, speaker, text, with tabs"
-    for name in columns:
-        if name not in COLUMNS or columns.count(name) > 1:
-            raise ValueError(f"{path}:1: column {name!r:.80} is unknown or twice there; {known}")
-    for name in REQUIRED:
-        if name not in columns:
-            raise ValueError(f"{path}:1: column {name!r} is missing; {known}")
+    faults = [
+        *(f"{n!r:.80} is unknown or twice there" for n in columns if n not in COLUMNS),
+        *(f"{n!r:.80} is unknown or twice there" for n in columns if columns.count(n) > 1),
+        *(f"{n!r} is missing" for n in REQUIRED if n not in columns),
+    ]
+    if faults:
+        raise ValueError(
+            f"{path}:1: column {faults[0]}; the first line is {', '.join(REQUIRED)} and, if "
+            "wanted, speaker, text, with tabs"
+        )
 
 
 def _check(place: str, conversion: ListedConversion) -> None:

@@ -3,8 +3,20 @@
 A pairs directory holds the table ``pairs`` and, where the prosody is not that of one
 utterance as it is, ``prosody_mix``: ``pair_id utterance weight utterance weight ...``. The
 vector taken is then the weighted sum of theirs: an average of references, or a point on
-the way from neutral to an emotion (``prosody_mix.py``). Readers that know nothing of mixes
-find the utterance that counts most in ``pairs``.
+the way from neutral to an emotion. Readers that know nothing of mixes find the utterance that
+counts most in ``pairs``. Beside them stand ``targets`` (what is scored against), ``conditions``,
+``wrong_sentence`` and ``rule``, one sentence that every result repeats.
+
+The rules that choose the utterance that gives the prosody:
+
+* ``same_voice``: another sentence by the source's speaker in the target emotion, drawn with the
+  seed. The model cannot copy the timing of the words from it.
+* ``parallel``: the source's own sentence by its speaker in the target emotion.
+* ``average``: the mean of several sentences as in ``same_voice``.
+* ``intensity``: points on the way from the source's prosody to that of ``same_voice``.
+
+Source: [P2V] IV-D (neutral to angry, happy and sad on parallel utterances). Deviation: [P2V] does
+not say which utterance gives the prosody; hence the rules.
 """
 
 import random
@@ -18,17 +30,23 @@ from espnet2_ext.data.tables import read_table, write_table
 
 PairTables = dict[str, dict[str, str]]
 
-
-def write_pairs(directory: str | Path, tables: PairTables) -> None:
-    """Write the tables of a pairs directory."""
-    for name, table in tables.items():
-        write_table(Path(directory) / name, table)
-
-
-# ---------------------------------------------------------------- pairs
-
 PAIRS = "pairs"
 PROSODY_MIX = "prosody_mix"
+RULE = "rule"
+SCALE = "scale"
+"""Table of an intensity list: pair -> the pair it was made from, and its intensity."""
+RULES = ("same_voice", "parallel")
+KEPT = ("targets", "conditions", "wrong_sentence")
+DEFAULT_TARGETS = ("angry", "happy", "sad")
+SAME_VOICE_TEXT = "prosody of another sentence by the source's voice in the target emotion"
+PARALLEL_TEXT = (
+    "prosody of the source's own sentence by its voice in the target emotion, which is also "
+    "what is scored against"
+)
+AVERAGE_TEXT = (
+    "prosody: mean vector of up to {} other sentences by the source's voice in the target emotion"
+)
+SCALE_TEXT = "prosody: the source's + a x (that of {} - the source's)"
 
 
 @dataclass(frozen=True)
@@ -111,34 +129,16 @@ def mix_text(mix: tuple[tuple[str, float], ...]) -> str:
     return " ".join(f"{utterance} {weight!r}" for utterance, weight in mix)
 
 
-# ---------------------------------------------------------------- pair rules
-# Further lists of pairs from one that exists: parallel, average of references, intensity.
-#
-# A list of ``same_voice`` (another sentence of the source's voice in the target emotion gives
-# the prosody) says for each source what is right; which utterance gives the prosody is a
-# rule, and a score means little without it. Each rule becomes a pairs directory with the
-# tables of ``corpora/mini_emo_pairs.py``, ``prosody_mix`` where vectors are mixed, and a file
-# ``rule`` of one sentence, which every result repeats.
-#
-# Source: [P2V] IV-D. Deviation: it does not say which utterance gives the prosody.
-
-RULE = "rule"
-SCALE = "scale"
-"""Table of an intensity list: pair -> the pair it was made from, and its intensity."""
-SAME_VOICE_TEXT = "prosody of another sentence by the source's voice in the target emotion"
-PARALLEL_TEXT = (
-    "prosody of the source's own sentence by its voice in the target emotion, which is also "
-    "what is scored against"
-)
-AVERAGE_TEXT = (
-    "prosody: mean vector of up to {} other sentences by the source's voice in the target emotion"
-)
-SCALE_TEXT = "prosody: the source's + a x (that of {} - the source's)"
-KEPT = ("targets", "conditions", "wrong_sentence")
-Tables = dict[str, dict[str, str]]
+def write_pairs(directory: str | Path, tables: PairTables, rule: str | None = None) -> None:
+    """Write the tables of a pairs directory and, where given, its rule."""
+    for name, table in tables.items():
+        write_table(Path(directory) / name, table)
+    if rule is not None:
+        with atomic_open(Path(directory) / RULE) as stream:
+            stream.write(f"{rule}\n")
 
 
-def parallel_tables(base: Sequence[Pair], targets: Mapping[str, str]) -> Tables:
+def parallel_tables(base: Sequence[Pair], targets: Mapping[str, str]) -> PairTables:
     """Return the pairs with the target itself as the prosody utterance."""
     return {PAIRS: {p.pair_id: f"{p.source} {targets[p.pair_id]} {p.speaker}" for p in base}}
 
@@ -150,7 +150,7 @@ def average_tables(
     *,
     num_references: int,
     seed: int,
-) -> Tables:
+) -> PairTables:
     """Return the pairs with the average of several utterances as prosody.
 
     Args:
@@ -170,7 +170,7 @@ def average_tables(
     for name in sorted(data["utt2emo"]):
         by_kind.setdefault((data["utt2spk"][name], data["utt2emo"][name]), []).append(name)
     texts = data.get("text", {})
-    tables: Tables = {PAIRS: {}, PROSODY_MIX: {}}
+    tables: PairTables = {PAIRS: {}, PROSODY_MIX: {}}
     for pair in base:
         target = targets[pair.pair_id]
         said = {texts.get(name, name) for name in (pair.source, target)}
@@ -193,7 +193,7 @@ def intensity_tables(
     intensities: Sequence[float],
     pairs_per_condition: int | None,
     seed: int,
-) -> Tables:
+) -> PairTables:
     """Return pairs whose prosody is source + a x (reference - source), for every a.
 
     Args:
@@ -216,7 +216,7 @@ def intensity_tables(
         count = len(pairs) if pairs_per_condition is None else pairs_per_condition
         draw = random.Random(f"{seed} {condition} intensity")
         chosen += draw.sample(pairs, min(count, len(pairs)))
-    tables: Tables = {PAIRS: {}, PROSODY_MIX: {}, SCALE: {}}
+    tables: PairTables = {PAIRS: {}, PROSODY_MIX: {}, SCALE: {}}
     for pair in chosen:
         for a in intensities:
             name = f"{pair.pair_id}_at_{a:g}"
@@ -272,40 +272,10 @@ def derive_pairs(
         scale.setdefault("targets", {})[pair] = targets[parent]
         scale.setdefault("conditions", {})[pair] = conditions[parent]
     folder = pairs_dir.parent
-    _write(pairs_dir, {}, SAME_VOICE_TEXT)
-    _write(folder / "parallel", {**parallel_tables(base, targets), **kept}, PARALLEL_TEXT)
-    _write(folder / "average", {**average, **kept}, AVERAGE_TEXT.format(num_references))
-    _write(folder / "intensity", scale, SCALE_TEXT.format(pairs_dir.name))
-
-
-def _write(directory: Path, tables: Tables, rule: str) -> None:
-    """Write the tables of a pairs directory and its rule."""
-    for name, table in tables.items():
-        write_table(directory / name, table)
-    with atomic_open(directory / RULE) as stream:
-        stream.write(f"{rule}\n")
-
-
-# ---------------------------------------------------------------- esd pairs
-# Which utterances of ESD a conversion takes as source, prosody and speaker.
-#
-# Two rules choose the utterance that gives the prosody; each becomes a pairs directory in
-# the format of ``mini_emo_pairs.py``:
-#
-# * ``same_voice``: another sentence by the source's speaker in the target emotion, drawn
-#   with the seed. The model cannot copy the timing of the words from it.
-# * ``parallel``: the source's own sentence by its speaker in the target emotion, which is
-#   also what the result is scored against.
-#
-# Both are scored against the parallel utterance and take the voice from the same neutral
-# utterance, of a sentence that is neither the source's nor that of ``same_voice``. Partners
-# are found by id; the words of parallel utterances are not always the same.
-#
-# What is drawn for a pair depends on the seed, the pair and the sentences that the speaker
-# has in the set, so a set of one speaker has the pairs that it has within all.
-#
-# Source: [P2V] IV-D (neutral to angry, happy and sad on parallel utterances).
-# Deviation: [P2V] does not say which utterance gives the prosody; hence both rules.
+    write_pairs(pairs_dir, {}, SAME_VOICE_TEXT)
+    write_pairs(folder / "parallel", {**parallel_tables(base, targets), **kept}, PARALLEL_TEXT)
+    write_pairs(folder / "average", {**average, **kept}, AVERAGE_TEXT.format(num_references))
+    write_pairs(folder / "intensity", scale, SCALE_TEXT.format(pairs_dir.name))
 
 
 class Reading(Protocol):
@@ -323,9 +293,6 @@ class Reading(Protocol):
 
 Readings = Mapping[tuple[str, str], Sequence[Reading]]
 """Utterances by speaker and emotion."""
-
-DEFAULT_TARGETS = ("angry", "happy", "sad")
-RULES = ("same_voice", "parallel")
 
 
 def check_targets(targets: Sequence[str], emotions: Iterable[str]) -> None:
@@ -358,55 +325,30 @@ def make_pairs(
     }
     impossible = []
     for source in (key for kind, keys in readings.items() if kind[1] == "neutral" for key in keys):
+        neutral = _others(readings, source, "neutral")
         for emotion in targets:
             pair = f"{source.utterance_id}_to_{emotion}"
-            target = _parallel(readings, source, emotion)
-            drawn = _draw(readings, source, emotion, random.Random(f"{seed} {pair}"))
-            if drawn is None or target is None:
+            draw = random.Random(f"{seed} {pair}")
+            own = readings.get((source.speaker, emotion), ())
+            target = next((key for key in own if key.sentence == source.sentence), None)
+            references = _others(readings, source, emotion)
+            reference = draw.choice(references) if references else source
+            voices = [key for key in neutral if key.sentence != reference.sentence]
+            if target is None or not references or not voices:
                 impossible.append(pair)
                 continue
-            reference, speaker = drawn
+            speaker = draw.choice(voices)
+            wrong = random.Random(f"{seed} {source} wrong sentence").choice(neutral)
             for rule, prosody in zip(RULES, (reference, target), strict=True):
-                _enter(tables[rule], pair, (source, prosody, speaker), target)
-                tables[rule]["wrong_sentence"][source.utterance_id] = _wrong(readings, source, seed)
+                utterances = (source, prosody, speaker)
+                tables[rule]["pairs"][pair] = " ".join(key.utterance_id for key in utterances)
+                tables[rule]["targets"][pair] = target.utterance_id
+                tables[rule]["conditions"][pair] = f"neutral-{emotion}"
+                tables[rule]["wrong_sentence"][source.utterance_id] = wrong.utterance_id
     return tables, impossible
-
-
-def _parallel(readings: Readings, source: Reading, emotion: str) -> Reading | None:
-    """Return the speaker's utterance of the same sentence in an emotion, if there is one."""
-    own = readings.get((source.speaker, emotion), ())
-    return next((key for key in own if key.sentence == source.sentence), None)
 
 
 def _others(readings: Readings, source: Reading, emotion: str) -> list[Reading]:
     """Return the speaker's utterances of the other sentences in an emotion, in order."""
     own = readings.get((source.speaker, emotion), ())
     return [key for key in own if key.sentence != source.sentence]
-
-
-def _draw(
-    readings: Readings, source: Reading, emotion: str, draw: random.Random
-) -> tuple[Reading, Reading] | None:
-    """Return the emotional and the neutral reference; None where there are too few sentences."""
-    references = _others(readings, source, emotion)
-    if not references:
-        return None
-    reference = draw.choice(references)
-    neutral = _others(readings, source, "neutral")
-    speakers = [key for key in neutral if key.sentence != reference.sentence]
-    return (reference, draw.choice(speakers)) if speakers else None
-
-
-def _wrong(readings: Readings, source: Reading, seed: int) -> str:
-    """Return a neutral utterance of other words, which a source of any pair has."""
-    draw = random.Random(f"{seed} {source} wrong sentence")
-    return draw.choice(_others(readings, source, "neutral")).utterance_id
-
-
-def _enter(
-    tables: PairTables, pair: str, utterances: tuple[Reading, Reading, Reading], target: Reading
-) -> None:
-    """Enter one pair of source, prosody and speaker utterance."""
-    tables["pairs"][pair] = " ".join(key.utterance_id for key in utterances)
-    tables["targets"][pair] = target.utterance_id
-    tables["conditions"][pair] = f"neutral-{target.emotion}"

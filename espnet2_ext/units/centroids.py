@@ -1,4 +1,4 @@
-"""Cluster centres and the features they were learnt on, kept without pickle."""
+"""From a waveform to units: cluster centres, kept without pickle, and what is done with them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import torch
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.units.features import FrameFeatures, S3prlFeatures, build_frame_features
 
-# ---------------------------------------------------------------- switch penalty
-# Assign frames to clusters at a price for every change of cluster.
+FORMAT = "espnet2_ext centroids 1"
 
 
 def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndarray:
@@ -54,11 +53,6 @@ def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndar
     for frame in range(num_frames - 1, 0, -1):
         path[frame - 1] = came_from[frame, path[frame]]
     return path
-
-
-# ---------------------------------------------------------------- centroids
-
-FORMAT = "espnet2_ext centroids 1"
 
 
 @dataclass(frozen=True)
@@ -213,48 +207,6 @@ class Centroids:
             ) from error
 
 
-# ---------------------------------------------------------------- assign
-# From a waveform to the centre of each frame, where the features are.
-
-
-class FrameAssigner:
-    """Assigns the frames of waveforms to centres.
-
-    Features of an upstream on a GPU stay there: one matrix product with the centres, and
-    only the number of the nearest leaves it, 8 bytes a frame in place of 3 kB (with a
-    switch penalty, a distance for every centre). On the CPU it is ``Centroids.assign``.
-
-    Args:
-        centroids: the cluster centres.
-        frame_features: the features they were learnt on.
-
-    Raises:
-        ValueError: the features are not those of the centroids.
-    """
-
-    def __init__(self, centroids: Centroids, frame_features: FrameFeatures) -> None:
-        centroids.check_features(frame_features)
-        self.centroids = centroids
-        self.frame_features = frame_features
-        self._on_device: CentroidsOnDevice | None = None
-        if isinstance(frame_features, S3prlFeatures) and frame_features.device != "cpu":
-            self._on_device = CentroidsOnDevice(centroids, frame_features.device)
-
-    def assign(self, waveform: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return centres (F,) int64 of a waveform (N,), and the summed squared distance to them.
-
-        Raises:
-            ValueError: the waveform is too short for one frame.
-        """
-        if self._on_device is not None:
-            assert isinstance(self.frame_features, S3prlFeatures)
-            return self._on_device.assign(self.frame_features.states(waveform))
-        features = self.frame_features(waveform)
-        assignments = self.centroids.assign(features)
-        distances = self.centroids.squared_distances(features, assignments)
-        return assignments, float(distances.sum(dtype=float))
-
-
 class CentroidsOnDevice:
     """Centres that torch holds on a device.
 
@@ -284,10 +236,6 @@ class CentroidsOnDevice:
             assignments = chosen.cpu().numpy()
         squared_distance = (states - self.centers[chosen]).square().sum(dtype=torch.float64)
         return assignments, float(squared_distance)
-
-
-# ---------------------------------------------------------------- deduplicate
-# Runs of equal units: taken out, and put back.
 
 
 def deduplicate(assignments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -330,12 +278,12 @@ def expand(units: np.ndarray, run_lengths: np.ndarray) -> np.ndarray:
     return np.repeat(units, run_lengths)
 
 
-# ---------------------------------------------------------------- encode
-# From a waveform to de-duplicated units.
-
-
 class UnitEncoderPipeline:
     """Waveform to units: frame features, nearest centre, repeats removed.
+
+    Features of an upstream on a GPU stay there: one matrix product with the centres, and
+    only the number of the nearest leaves it, 8 bytes a frame in place of 3 kB (with a
+    switch penalty, a distance for every centre). On the CPU it is ``Centroids.assign``.
 
     Args:
         centroids: the cluster centres.
@@ -350,9 +298,12 @@ class UnitEncoderPipeline:
     """
 
     def __init__(self, centroids: Centroids, frame_features: FrameFeatures) -> None:
+        centroids.check_features(frame_features)
         self.centroids = centroids
         self.frame_features = frame_features
-        self._assigner = FrameAssigner(centroids, frame_features)
+        self._on_device: CentroidsOnDevice | None = None
+        if isinstance(frame_features, S3prlFeatures) and frame_features.device != "cpu":
+            self._on_device = CentroidsOnDevice(centroids, frame_features.device)
 
     @classmethod
     def from_file(cls, path: str | Path, *, device: str = "cpu") -> UnitEncoderPipeline:
@@ -363,10 +314,20 @@ class UnitEncoderPipeline:
         )
         return cls(centroids, features)
 
-    def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return units (U,) int64 and run lengths (U,) int64 in frames of a waveform (N,).
+    def assign(self, waveform: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return centres (F,) int64 of a waveform (N,), and the summed squared distance to them.
 
         Raises:
             ValueError: the waveform is too short for one frame.
         """
-        return deduplicate(self._assigner.assign(waveform)[0])
+        if self._on_device is not None:
+            assert isinstance(self.frame_features, S3prlFeatures)
+            return self._on_device.assign(self.frame_features.states(waveform))
+        features = self.frame_features(waveform)
+        assignments = self.centroids.assign(features)
+        distances = self.centroids.squared_distances(features, assignments)
+        return assignments, float(distances.sum(dtype=float))
+
+    def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return units (U,) int64 and run lengths (U,) int64 in frames; raises as ``assign``."""
+        return deduplicate(self.assign(waveform)[0])

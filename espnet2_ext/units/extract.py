@@ -1,4 +1,8 @@
-"""Write the units and run lengths of a data directory; a killed run goes on where it was."""
+"""Write the units and run lengths of a data directory; a killed run goes on where it was.
+
+Each part of the utterances is encoded by one process and written to a file in the hidden folder
+``.units_<tag>.parts_<hash>``; when all are there they become the tables.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,70 +23,29 @@ from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
 from espnet2_ext.data.formatting import Share
 from espnet2_ext.data.parallel import atomic_open, one_thread, parallel_map
 from espnet2_ext.data.tables import read_rejected, read_table, report_rejected, write_rejected
-from espnet2_ext.units.centroids import Centroids, FrameAssigner, deduplicate
+from espnet2_ext.units.centroids import Centroids, UnitEncoderPipeline, deduplicate
 from espnet2_ext.units.features import FrameFeatures, build_frame_features
 
-# ---------------------------------------------------------------- unit parts
-# Parts of a half-done extraction, so that a kill loses little.
+logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class EncodedUtterance:
-    """One utterance's units, or the reason why it has none."""
-
-    utterance_id: str
-    units: list[int]
-    run_lengths: list[int]
-    squared_distance: float
-    num_samples: int
-    reason: str = ""
-
-
-class UnitParts:
-    """A hidden folder of numbered files, each the utterances of one part, in order.
-
-    Its name holds a hash of what the parts depend on, so that several processes may open it
-    at once; folders of parts made otherwise are removed.
-
-    Args:
-        data_dir: the data directory.
-        tag: of the units.
-        made_by: what the parts depend on.
-    """
-
-    def __init__(self, data_dir: Path, tag: str, made_by: dict[str, str | int]) -> None:
-        digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
-        self.folder = data_dir / f".units_{tag}.parts_{digest}"
-        for other in data_dir.glob(f".units_{tag}.parts*"):
-            if other != self.folder:
-                shutil.rmtree(other, ignore_errors=True)
-        self.folder.mkdir(exist_ok=True)
-
-    def path(self, number: int) -> Path:
-        """Return the file of a part; that it exists says that it is whole."""
-        return self.folder / f"part_{number:06d}.json"
-
-    def read(self, num_parts: int) -> Iterator[EncodedUtterance]:
-        """Yield all utterances in the order of the parts."""
-        for number in range(num_parts):
-            for row in json.loads(self.path(number).read_text(encoding="utf-8")):
-                yield EncodedUtterance(**row)
-
-    def remove(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder)
-
-
-def write_part(path: Path, utterances: list[EncodedUtterance]) -> None:
-    """Write one part at once."""
-    with atomic_open(path) as stream:
-        json.dump([vars(utterance) for utterance in utterances], stream)
-
-
-# ---------------------------------------------------------------- worker
-# What a process needs to turn utterances of a data directory into frame features.
+PART_UTTERANCES = 64
+"""Utterances a kill may cost each worker; small corpora are split finer."""
+REPORT_EVERY_S = 15.0
+"""Often enough to see a slow disk or device, seldom enough for the log of a long run."""
+DEFINITIONS = {
+    "usage_entropy_bits": "entropy of the share of frames that each unit has",
+    "perplexity": "2 to that power: as many equally used units have the same entropy",
+    "unused_codes": "units that no frame has",
+    "units_per_second": "units left after removing repeats, a second of audio",
+    "inertia": "mean squared distance of a frame to its centre",
+}
 
 _features: FrameFeatures | None = None
+_encoder: UnitEncoderPipeline | None = None
+"""What a worker process has built once."""
+
+FeaturesArguments = tuple[str, str | None, str]
+"""Spec, checkpoint and device of ``build_frame_features``."""
 
 
 @lru_cache(maxsize=1)
@@ -102,31 +65,34 @@ def start_worker(spec: str, path_or_url: str | None, device: str) -> None:
     _features = built_features(spec, path_or_url, device)
 
 
-def read_and_compute(wav: str) -> tuple[np.ndarray, int]:
-    """Return features (F, dim) of an audio file, and its samples at 16 kHz.
+def read_and_compute(wav: str) -> np.ndarray:
+    """Return features (F, dim) of an audio file.
 
     Raises:
         ValueError: the file is not readable as audio (``AudioError``), or too short.
     """
     if _features is None:
         raise RuntimeError("start_worker has not run in this process")
-    waveform = read_audio(wav)
-    return _features(waveform), len(waveform)
+    return _features(read_audio(wav))
 
 
 def read_wavs(data_dir: str | Path) -> dict[str, str]:
     """Return ``{utterance: audio file}`` of a data directory.
 
     Raises:
-        FileNotFoundError: there is no wav.scp.
-        ValueError: it is empty.
+        FileNotFoundError, ValueError: see ``check_wavs``.
     """
     check_wavs(data_dir)
     return read_table(Path(data_dir) / "wav.scp")
 
 
 def check_wavs(data_dir: str | Path) -> None:
-    """Check that there are utterances; raises as ``read_wavs`` does."""
+    """Check that there are utterances.
+
+    Raises:
+        FileNotFoundError: there is no wav.scp.
+        ValueError: it is empty.
+    """
     path = Path(data_dir) / "wav.scp"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; run the data stages first")
@@ -141,21 +107,12 @@ def data_signature(data_dir: str | Path) -> str:
     same; ``wav.scp`` stands in where it is missing.
     """
     path = Path(data_dir) / "utt2num_samples"
-    path = path if path.is_file() else Path(data_dir) / "wav.scp"
+    return _hash(path if path.is_file() else Path(data_dir) / "wav.scp")[:16]
+
+
+def _hash(path: Path) -> str:
     with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
-
-
-# ---------------------------------------------------------------- statistics
-# Numbers that say how a set of units is used.
-
-DEFINITIONS = {
-    "usage_entropy_bits": "entropy of the share of frames that each unit has",
-    "perplexity": "2 to that power: as many equally used units have the same entropy",
-    "unused_codes": "units that no frame has",
-    "units_per_second": "units left after removing repeats, a second of audio",
-    "inertia": "mean squared distance of a frame to its centre",
-}
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class UnitStatistics:
@@ -213,15 +170,6 @@ class UnitStatistics:
         }
 
 
-# ---------------------------------------------------------------- real time
-# How much faster than speech something is done, said every now and then.
-
-logger = logging.getLogger(__name__)
-
-REPORT_EVERY_S = 15.0
-"""Often enough to see a slow disk or device, seldom enough for the log of a long run."""
-
-
 class RealTimeLog:
     """Adds up seconds of speech and logs their ratio to the seconds passed.
 
@@ -248,15 +196,6 @@ class RealTimeLog:
         """Return ``312 x real time``, one digit after the point below 10."""
         ratio = self.audio_s / max(self._clock() - self._start_s, 1e-9)
         return f"{ratio:.{0 if ratio >= 10 else 1}f} x real time"
-
-
-# ---------------------------------------------------------------- extract
-
-
-PART_UTTERANCES = 64
-"""Utterances a kill may cost each worker; small corpora are split finer."""
-
-_assigner: FrameAssigner | None = None
 
 
 @dataclass(frozen=True)
@@ -290,7 +229,7 @@ def extract_units(
 
     The tables are ``text_int``, ids 0 to k - 1 without repeats, run lengths in upstream
     frames. The json says what made them, and holds the statistics; tables that it
-    describes are left alone. Work in progress lies in ``.units_<tag>.parts``.
+    describes are skipped.
 
     Args:
         data_dir: directory with ``wav.scp``.
@@ -304,24 +243,18 @@ def extract_units(
         FileNotFoundError: there is no ``wav.scp`` or no centroids file.
         ValueError: no utterance is usable, or the features are not those of the centroids.
     """
-    data_dir, centroids, made_by = _inputs(data_dir, centroids_path)
-    done = _complete(data_dir, centroids.tag, made_by)
+    job = _ExtractionJob(data_dir, centroids_path)
+    table = job.data_dir / f"units_{job.tag}"
+    done = job.complete()
     if done is not None:
-        logger.info("%s: complete", data_dir / f"units_{centroids.tag}")
-        return Extraction(centroids.tag, done["statistics"], done["rejected"], True)
-    progress = RealTimeLog(f"units_{centroids.tag}")
-    features_arguments = (centroids.features, path_or_url or centroids.path_or_url, device)
-    parts, num_parts = _encode_all(
-        data_dir, centroids, made_by, features_arguments, num_workers, progress
-    )
-    statistics, rejected = _write_tables(data_dir, centroids, parts, num_parts, made_by)
-    logger.info(
-        "%s: %s; %s",
-        data_dir / f"units_{centroids.tag}",
-        ", ".join(f"{name} {value}" for name, value in statistics.items()),
-        progress,
-    )
-    return Extraction(centroids.tag, statistics, rejected, False)
+        logger.info("%s: complete", table)
+        return Extraction(job.tag, done["statistics"], done["rejected"], True)
+    progress = RealTimeLog(f"units_{job.tag}")
+    parts = job.encode(path_or_url, device, num_workers, progress)
+    statistics, rejected = job.write_tables(parts)
+    numbers = ", ".join(f"{name} {value}" for name, value in statistics.items())
+    logger.info("%s: %s; %s", table, numbers, progress)
+    return Extraction(job.tag, statistics, rejected, False)
 
 
 def encode_share(
@@ -337,129 +270,169 @@ def encode_share(
 
     Arguments and errors are those of ``extract_units``. Tables are not written.
     """
-    data_dir, centroids, made_by = _inputs(data_dir, centroids_path)
-    if _complete(data_dir, centroids.tag, made_by) is None:
-        progress = RealTimeLog(f"units_{centroids.tag}, share {share}")
-        features_arguments = (centroids.features, path_or_url or centroids.path_or_url, device)
-        _encode_all(data_dir, centroids, made_by, features_arguments, num_workers, progress, share)
+    job = _ExtractionJob(data_dir, centroids_path)
+    if job.complete() is None:
+        progress = RealTimeLog(f"units_{job.tag}, share {share}")
+        job.encode(path_or_url, device, num_workers, progress, share)
 
 
-def _inputs(
-    data_dir: str | Path, centroids_path: str | Path
-) -> tuple[Path, Centroids, dict[str, str | int]]:
-    """Return the directory, the centroids and what says that tables are made of the two."""
-    data_dir, centroids = Path(data_dir), Centroids.load(centroids_path)
-    check_wavs(data_dir)
-    return (
-        data_dir,
-        centroids,
-        {"centroids": centroids.fingerprint, "data": data_signature(data_dir)},
-    )
+class _ExtractionJob:
+    """A directory, centroids, and the hash that says that tables are made of the two."""
+
+    def __init__(self, data_dir: str | Path, centroids_path: str | Path) -> None:
+        self.data_dir = Path(data_dir)
+        self.centroids = Centroids.load(centroids_path)
+        self.tag = self.centroids.tag
+        check_wavs(data_dir)
+        self.made_by = {"centroids": self.centroids.fingerprint, "data": data_signature(data_dir)}
+
+    def complete(self) -> dict[str, Any] | None:
+        """Return the json of an extraction that is whole and was made by the same, else None."""
+        report = self.data_dir / f"units_{self.tag}.json"
+        if not report.is_file():
+            return None
+        content = json.loads(report.read_text(encoding="utf-8"))
+        if content["made_by"] != self.made_by:
+            logger.warning("%s: made by other centroids or of other data, made again", report)
+            return None
+        for name, digest in content["tables"].items():
+            path = self.data_dir / name
+            if not path.is_file() or _hash(path) != digest:
+                logger.warning("%s: missing or changed, made again", path)
+                return None
+        return content
+
+    def encode(
+        self,
+        path_or_url: str | None,
+        device: str,
+        num_workers: int,
+        progress: RealTimeLog,
+        share: Share | None = None,
+    ) -> list[Path]:
+        """Encode what no earlier run has; return the files of all parts, in order.
+
+        That a file exists says that the part is whole.
+        """
+        arguments = (self.centroids.features, path_or_url or self.centroids.path_or_url, device)
+        self.centroids.check_features(built_features(*arguments))
+        items = sorted(read_wavs(self.data_dir).items())
+        # The split may not depend on num_workers: another run may have another number.
+        size = max(1, min(PART_UTTERANCES, len(items) // 64))
+        folder = self._part_folder(size)
+        parts = [folder / f"part_{number:06d}.json" for number in range(-(-len(items) // size))]
+        own = [number for number in range(len(parts)) if share is None or share.has(number)]
+        pending = [number for number in own if not parts[number].is_file()]
+        if len(pending) < len(own):
+            there = len(own) - len(pending)
+            logger.info("%s: %d of %d parts are there", self.data_dir, there, len(own))
+        with one_thread():
+            for audio_s in parallel_map(
+                _encode_part,
+                ((items[part * size : (part + 1) * size], parts[part]) for part in pending),
+                total=len(pending),
+                description=f"units_{self.tag} (x{size})",
+                num_workers=num_workers,
+                initializer=_start,
+                initializer_arguments=(self.centroids, arguments),
+                start_method="spawn",
+            ):
+                progress.add(audio_s)
+        return parts
+
+    def _part_folder(self, part_utterances: int) -> Path:
+        """Return the folder of the parts; folders of parts made otherwise are removed.
+
+        Its name holds a hash of what they depend on: several processes may open it at once.
+        """
+        facts = json.dumps({**self.made_by, "part_utterances": part_utterances}, sort_keys=True)
+        digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
+        folder = self.data_dir / f".units_{self.tag}.parts_{digest}"
+        for other in self.data_dir.glob(f".units_{self.tag}.parts*"):
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def write_tables(self, parts: Sequence[Path]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Write tables, rejections and, last of all, the json that calls them complete."""
+        names = (f"units_{self.tag}", f"unit_durations_{self.tag}")
+        paths = [self.data_dir / name for name in names]
+        report = self.data_dir / f"units_{self.tag}.json"
+        report.unlink(missing_ok=True)
+        totals = UnitStatistics(self.centroids.num_clusters, SAMPLE_RATE_HZ)
+        rejected: dict[str, str] = {}
+        with atomic_open(paths[0]) as units, atomic_open(paths[1]) as durations:
+            for part in parts:
+                for each in json.loads(part.read_text(encoding="utf-8")):
+                    name = each["utterance_id"]
+                    if each["reason"]:
+                        rejected[name] = f"{names[0]}: {each['reason']}"
+                        continue
+                    units.write(f"{name} {' '.join(map(str, each['units']))}\n")
+                    durations.write(f"{name} {' '.join(map(str, each['run_lengths']))}\n")
+                    totals.add(
+                        each["units"],
+                        each["run_lengths"],
+                        each["squared_distance"],
+                        each["num_samples"],
+                    )
+            if totals.num_utterances == 0:
+                shutil.rmtree(parts[0].parent)  # a rerun reads the audio again
+                name, reason = next(iter(rejected.items()))
+                raise ValueError(f"{self.data_dir}: no utterance is usable, e.g. {name}: {reason}")
+        total = len(rejected) + totals.num_utterances
+        _merge_rejected(self.data_dir, names[0], rejected, total)
+        statistics = {**totals.summary(), "rejected": len(rejected)}
+        content = {
+            "made_by": self.made_by,
+            "tables": {path.name: _hash(path) for path in paths},
+            "statistics": statistics,
+            "definitions": DEFINITIONS,
+            "rejected": rejected,
+        }
+        with atomic_open(report) as stream:
+            json.dump(content, stream, indent=2)
+            stream.write("\n")
+        shutil.rmtree(parts[0].parent)
+        return statistics, rejected
 
 
-def _encode_all(
-    data_dir: Path,
-    centroids: Centroids,
-    made_by: dict[str, str | int],
-    features_arguments: tuple[str, str | None, str],
-    num_workers: int,
-    progress: RealTimeLog,
-    share: Share | None = None,
-) -> tuple[UnitParts, int]:
-    """Encode what no earlier run has; return the parts and how many there are."""
-    centroids.check_features(built_features(*features_arguments))
-    items = sorted(read_wavs(data_dir).items())
-    # The split may not depend on num_workers: another run may have another number.
-    size = max(1, min(PART_UTTERANCES, len(items) // 64))
-    num_parts = -(-len(items) // size)
-    parts = UnitParts(data_dir, centroids.tag, {**made_by, "part_utterances": size})
-    own = [number for number in range(num_parts) if share is None or share.has(number)]
-    pending = [number for number in own if not parts.path(number).is_file()]
-    if len(pending) < len(own):
-        logger.info("%s: %d of %d parts are there", data_dir, len(own) - len(pending), len(own))
-    with one_thread():
-        for audio_s in parallel_map(
-            _encode_part,
-            ((items[part * size : (part + 1) * size], parts.path(part)) for part in pending),
-            total=len(pending),
-            description=f"units_{centroids.tag} (x{size})",
-            num_workers=num_workers,
-            initializer=_start,
-            initializer_arguments=(centroids, features_arguments),
-            start_method="spawn",
-        ):
-            progress.add(audio_s)
-    return parts, num_parts
-
-
-def _start(centroids: Centroids, features_arguments: tuple[str, str | None, str]) -> None:
-    global _assigner
-    start_worker(*features_arguments)
-    _assigner = FrameAssigner(centroids, built_features(*features_arguments))
+def _start(centroids: Centroids, arguments: FeaturesArguments) -> None:
+    global _encoder
+    start_worker(*arguments)
+    _encoder = UnitEncoderPipeline(centroids, built_features(*arguments))
 
 
 def _encode_part(item: tuple[list[tuple[str, str]], Path]) -> float:
     """Encode the utterances of one part and write it; return the seconds of speech."""
     chunk, path = item
     encoded = [_encode(utterance_id, wav) for utterance_id, wav in chunk]
-    write_part(path, encoded)
-    return sum(each.num_samples for each in encoded) / SAMPLE_RATE_HZ
+    with atomic_open(path) as stream:
+        json.dump(encoded, stream)
+    return sum(each["num_samples"] for each in encoded) / SAMPLE_RATE_HZ
 
 
-def _encode(utterance_id: str, wav: str) -> EncodedUtterance:
-    """Return an utterance's units, or with the reason why it has none."""
-    assert _assigner is not None, "_start runs first in every process"
+def _encode(utterance_id: str, wav: str) -> dict[str, Any]:
+    """Return an utterance's units, or the reason why it has none."""
+    assert _encoder is not None, "_start runs first in every process"
+    units = run_lengths = np.zeros(0, np.int64)
+    distance, num_samples, reason = 0.0, 0, ""
     try:
         waveform = read_audio(wav)
-        assignments, distance = _assigner.assign(waveform)
+        assignments, distance = _encoder.assign(waveform)
+        units, run_lengths = deduplicate(assignments)
+        num_samples = len(waveform)
     except ValueError as error:
-        return EncodedUtterance(utterance_id, [], [], 0.0, 0, " ".join(str(error).split()))
-    units, run_lengths = deduplicate(assignments)
-    return EncodedUtterance(
-        utterance_id, units.tolist(), run_lengths.tolist(), distance, len(waveform)
-    )
-
-
-def _write_tables(
-    data_dir: Path,
-    centroids: Centroids,
-    parts: UnitParts,
-    num_parts: int,
-    made_by: dict[str, str | int],
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Write tables, rejections and, last of all, the json that calls them complete."""
-    tag = centroids.tag
-    names = (f"units_{tag}", f"unit_durations_{tag}")
-    report = data_dir / f"units_{tag}.json"
-    report.unlink(missing_ok=True)
-    totals = UnitStatistics(centroids.num_clusters, SAMPLE_RATE_HZ)
-    rejected: dict[str, str] = {}
-    with atomic_open(data_dir / names[0]) as units, atomic_open(data_dir / names[1]) as durations:
-        for each in parts.read(num_parts):
-            if each.reason:
-                rejected[each.utterance_id] = f"{names[0]}: {each.reason}"
-                continue
-            units.write(f"{each.utterance_id} {' '.join(map(str, each.units))}\n")
-            durations.write(f"{each.utterance_id} {' '.join(map(str, each.run_lengths))}\n")
-            totals.add(each.units, each.run_lengths, each.squared_distance, each.num_samples)
-        if totals.num_utterances == 0:
-            parts.remove()  # a rerun reads the audio again
-            utterance_id, reason = next(iter(rejected.items()))
-            raise ValueError(f"{data_dir}: no utterance is usable, e.g. {utterance_id}: {reason}")
-    _merge_rejected(data_dir, names[0], rejected, len(rejected) + totals.num_utterances)
-    statistics = {**totals.summary(), "rejected": len(rejected)}
-    content = {
-        "made_by": made_by,
-        "tables": {name: _hash(data_dir / name) for name in names},
-        "statistics": statistics,
-        "definitions": DEFINITIONS,
-        "rejected": rejected,
+        reason = " ".join(str(error).split())
+    return {
+        "utterance_id": utterance_id,
+        "units": units.tolist(),
+        "run_lengths": run_lengths.tolist(),
+        "squared_distance": distance,
+        "num_samples": num_samples,
+        "reason": reason,
     }
-    with atomic_open(report) as stream:
-        json.dump(content, stream, indent=2)
-        stream.write("\n")
-    parts.remove()
-    return statistics, rejected
 
 
 def _merge_rejected(data_dir: Path, table: str, rejected: dict[str, str], total: int) -> None:
@@ -472,24 +445,3 @@ def _merge_rejected(data_dir: Path, table: str, rejected: dict[str, str], total:
     if rejected or others:
         write_rejected(data_dir, {**rejected, **others})
     report_rejected(data_dir, rejected, total)
-
-
-def _complete(data_dir: Path, tag: str, made_by: dict[str, str | int]) -> dict[str, Any] | None:
-    """Return the json of an extraction that is whole and was made by the same, else None."""
-    report = data_dir / f"units_{tag}.json"
-    if not report.is_file():
-        return None
-    content = json.loads(report.read_text(encoding="utf-8"))
-    if content["made_by"] != made_by:
-        logger.warning("%s: made by other centroids or of other data, made again", report)
-        return None
-    for name, digest in content["tables"].items():
-        if not (data_dir / name).is_file() or _hash(data_dir / name) != digest:
-            logger.warning("%s: missing or changed, made again", data_dir / name)
-            return None
-    return content
-
-
-def _hash(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -15,8 +15,6 @@ from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 
-# ---------------------------------------------------------------- frame features
-
 STRIDE_SAMPLES = 320
 """Samples from one frame to the next: 20 ms at 16 kHz, HuBERT's rate of 50 frames a second."""
 
@@ -69,8 +67,6 @@ def build_frame_features(
             loaded, or it has no such layer.
     """
     if spec == "mfcc":
-        from espnet2_ext.units.features import MfccFeatures
-
         if path_or_url is not None:
             raise ValueError(
                 f"features 'mfcc' take no checkpoint, got {path_or_url!r}: leave it out"
@@ -81,13 +77,8 @@ def build_frame_features(
         raise ValueError(
             f"features {spec!r}: expected 'mfcc' or '<S3PRL upstream>/<layer>' as 'hubert_base/6'"
         )
-    from espnet2_ext.units.features import S3prlFeatures
-
     return S3prlFeatures(upstream, int(layer), path_or_url=path_or_url, device=device)
 
-
-# ---------------------------------------------------------------- truncate
-# Leave out of an S3PRL upstream what comes after the hidden state that is wanted.
 
 logger = logging.getLogger(__name__)
 
@@ -171,9 +162,6 @@ def _states(upstream: Any, layer: int) -> list[torch.Tensor]:
         states.append(upstream(waveform, torch.tensor([num_samples]))[0][layer])
     return states
 
-
-# ---------------------------------------------------------------- s3prl features
-# Hidden states of any S3PRL upstream, one utterance at a time.
 
 CONV_OFFSET_SAMPLES = 200
 """Centre of the 400 samples that frame 0 of HuBERT, wav2vec 2.0 and WavLM sees."""
@@ -307,9 +295,6 @@ def load_upstream(name: str, path_or_url: str | None) -> Any:
             f"loaded: {type(error).__name__}: {reason}"
         ) from error
 
-
-# ---------------------------------------------------------------- mfcc
-# MFCC with deltas, normalised per utterance: units that need no download.
 
 WINDOW_MS = 64.0
 NUM_MELS = 40

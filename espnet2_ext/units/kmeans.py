@@ -1,4 +1,8 @@
-"""Learn cluster centres on a sample of a corpus's frames."""
+"""Learn cluster centres on a sample of a corpus's frames, or import published ones.
+
+``Reservoir`` keeps a uniform sample of all frames in bounded memory, ``fit_kmeans`` clusters it by
+mini-batches, ``refine`` adds passes of full-batch k-means in the memory of one batch.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +28,19 @@ from espnet2_ext.units.extract import (
 )
 from espnet2_ext.units.features import FrameFeatures
 
-# ---------------------------------------------------------------- reservoir
-# A uniform sample of all frames of a corpus, in bounded memory.
+logger = logging.getLogger(__name__)
 
+BATCH_FRAMES = 10_000
+MAX_PASSES = 100
+NUM_INITIALISATIONS = 20
 SLACK = 1.05
 """Rows held over rows kept: pruning now and then is cheaper than at every utterance."""
 GROWTH = 1.25
 """New rows over old where room is made; rows grown in vain are memory."""
 COLUMNS_AT_ONCE = 16
 """Columns that are put in order together, so that order costs no second copy of all."""
+_NAMES = {"data": "the training utterances", "feature_settings": "the settings of the features"}
+"""Settings that are hashes or long, for messages."""
 
 
 class Reservoir:
@@ -140,12 +148,6 @@ def choose_utterances(
     return sorted(by_key[:count])
 
 
-# ---------------------------------------------------------------- refine
-# Passes of full-batch k-means behind mini-batches, in the memory of one batch.
-
-BATCH_FRAMES = 10_000
-
-
 def refine(centroids: Centroids, frames: np.ndarray, num_passes: int) -> Centroids:
     """Return centres moved to the mean of their frames, ``num_passes`` times (Lloyd).
 
@@ -191,14 +193,6 @@ def _assigned(centroids: Centroids, frames: np.ndarray) -> Iterator[tuple[np.nda
     for start in range(0, len(frames), BATCH_FRAMES):
         batch = frames[start : start + BATCH_FRAMES]
         yield batch, centroids.assign(batch)
-
-
-# ---------------------------------------------------------------- kmeans
-
-logger = logging.getLogger(__name__)
-
-MAX_PASSES = 100
-NUM_INITIALISATIONS = 20
 
 
 def learn_kmeans(
@@ -349,10 +343,6 @@ def _fit_and_refine(
     return replace(centroids, switch_penalty=settings["switch_penalty"])
 
 
-_NAMES = {"data": "the training utterances", "feature_settings": "the settings of the features"}
-"""Settings that are hashes or long, for messages."""
-
-
 def _existing(path: Path, settings: dict[str, Any]) -> Centroids:
     """Return the centroids on disk, or raise ValueError if they were learnt otherwise."""
     centroids = Centroids.load(path)
@@ -409,13 +399,9 @@ def _sample(
 
 def _features_or_reason(wav: str) -> np.ndarray | str:
     try:
-        return read_and_compute(wav)[0]
+        return read_and_compute(wav)
     except ValueError as error:
         return str(error)
-
-
-# ---------------------------------------------------------------- published
-# Convert published k-means files, which are pickles, to centroids, which are not.
 
 
 def import_kmeans(

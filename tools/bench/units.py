@@ -8,7 +8,7 @@ import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 from espnet2_ext.data.parallel import one_thread
-from espnet2_ext.units.centroids import Centroids, CentroidsOnDevice, FrameAssigner
+from espnet2_ext.units.centroids import Centroids, CentroidsOnDevice, UnitEncoderPipeline
 from espnet2_ext.units.features import FrameFeatures, MfccFeatures, S3prlFeatures
 from tools.bench.goals import against
 from tools.bench.measure import Options, Row, interleaved_seconds
@@ -44,7 +44,7 @@ def hubert_rows(options: Options) -> list[Row]:
     """
     num_clusters, audio_s = (20, 1.0) if options.is_quick else (200, 5.0)
     whole, stopped = _hubert_features(options)
-    assigner = FrameAssigner(_centroids(stopped, num_clusters), stopped)
+    assigner = UnitEncoderPipeline(_centroids(stopped, num_clusters), stopped)
     waveform = _noise(audio_s)
     states = stopped.states(waveform)
     features, centroids = states.cpu().numpy(), assigner.centroids
@@ -94,8 +94,8 @@ def mfcc_rows(options: Options) -> list[Row]:
     """Return rows of MFCC units, nearest and with a price for changes; always on the CPU."""
     audio_s = 1.0 if options.is_quick else 5.0
     features, waveform = MfccFeatures(), _noise(audio_s)
-    nearest = FrameAssigner(_centroids(features, 100), features)
-    priced = FrameAssigner(_centroids(features, 100, switch_penalty=10.0), features)
+    nearest = UnitEncoderPipeline(_centroids(features, 100), features)
+    priced = UnitEncoderPipeline(_centroids(features, 100, switch_penalty=10.0), features)
     seconds = interleaved_seconds(
         {
             "MFCC units, nearest centre": lambda: nearest.assign(waveform),

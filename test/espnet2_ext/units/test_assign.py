@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from espnet2_ext.units.centroids import Centroids, CentroidsOnDevice, FrameAssigner
+from espnet2_ext.units.centroids import Centroids, CentroidsOnDevice, UnitEncoderPipeline
 from espnet2_ext.units.features import MfccFeatures
 
 
@@ -46,7 +46,7 @@ def test_on_the_cpu_it_is_centroids_assign():
     waveform = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
     frames = features(waveform)
     centroids = Centroids(frames[:5].copy(), "mfcc", 320, 0, 0.0, settings=features.settings)
-    assigned, distance = FrameAssigner(centroids, features).assign(waveform)
+    assigned, distance = UnitEncoderPipeline(centroids, features).assign(waveform)
     expected = centroids.assign(frames)
     assert np.array_equal(assigned, expected)
     assert distance == centroids.squared_distances(frames, expected).sum(dtype=float)
@@ -54,7 +54,7 @@ def test_on_the_cpu_it_is_centroids_assign():
 
 def test_features_must_be_those_learnt_on():
     with pytest.raises(ValueError, match="learnt on features of name 'hubert_base/6'.*again"):
-        FrameAssigner(make(np.eye(2)), MfccFeatures())
+        UnitEncoderPipeline(make(np.eye(2)), MfccFeatures())
 
 
 def upstream_features(device):
@@ -74,6 +74,6 @@ def test_features_of_an_upstream_stay_where_they_are(device, monkeypatch):
         pytest.skip("no CUDA device")
     if device != "cpu":
         monkeypatch.setattr(Centroids, "assign", None)  # would fail if called
-    assigner = FrameAssigner(make([[0, 0], [3, 0]]), upstream_features(device))
+    assigner = UnitEncoderPipeline(make([[0, 0], [3, 0]]), upstream_features(device))
     assigned, distance = assigner.assign(np.array([3, 1, 0, 0, 2, 0], np.float32))
     assert assigned.tolist() == [1, 0, 1] and distance == pytest.approx(2.0)
