@@ -36,12 +36,3 @@ def test_any_files_become_audio_a_table_and_a_figure(
     assert (tmp_path / "result.png").read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(SystemExit, match=r"^convert: nobody\.wav: no such file$"):
         convert.main(f"{given} --prosody nobody.wav".split())
-
-
-def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_info:
-        convert.main(["--help"])
-    assert exit_info.value.code == 0
-    text = capsys.readouterr().out
-    for option in ("source", "prosody", "speaker", "intensity", "interpolate_from", "plot", "out"):
-        assert f"--{option}" in text

@@ -39,13 +39,3 @@ def test_a_broken_table_is_one_line(tmp_path, make_wav, monkeypatch):
         validate_data.main(["--data_dir", "data"])
     with pytest.raises(SystemExit, match=r"^format_wav: data/text:1: not UTF-8 text; .*$"):
         format_wav.main(["--data_dir", "data", "--out_dir", "out"])
-
-
-@pytest.mark.parametrize(
-    "module", [combine_data, filter_length, format_wav, perturb_speed, validate_data]
-)
-def test_help_names_every_option(module, capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        module.main(["--help"])
-    assert exit_info.value.code == 0
-    assert "--data_dir" in capsys.readouterr().out

@@ -71,9 +71,3 @@ def test_faults_are_one_line(command, arguments, message):
     with pytest.raises(SystemExit) as caught:
         command(arguments)
     assert str(caught.value).startswith(message)
-
-
-def test_help_names_every_option(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--help"])
-    assert caught.value.code == 0 and "--out_dir" in capsys.readouterr().out

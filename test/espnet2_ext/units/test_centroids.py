@@ -1,11 +1,20 @@
 """Nearest centres, and files that never hold pickles."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
+import torch
 
-from espnet2_ext.units.centroids import Centroids
+from espnet2_ext.units.centroids import (
+    Centroids,
+    CentroidsOnDevice,
+    UnitEncoderPipeline,
+    assign_with_switch_penalty,
+    deduplicate,
+    expand,
+)
 from espnet2_ext.units.features import MfccFeatures
 
 
@@ -118,3 +127,142 @@ def test_features_must_be_those_learnt_on():
     ):
         with pytest.raises(ValueError, match=f"learnt on features of {fact} .*learn"):
             dataclasses.replace(right, **change).check_features(mfcc)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 2), (400, 7, 5), (50, 100, 36)])
+def test_the_nearest_of_all_on_a_device(shape):
+    num_frames, num_clusters, dim = shape
+    generator = np.random.default_rng(dim)
+    centroids = make(generator.standard_normal((num_clusters, dim)))
+    frames = generator.standard_normal((num_frames, dim)).astype(np.float32)
+    brute = ((frames[:, None, :] - centroids.centers[None]) ** 2).sum(axis=2)
+    assigned, distance = CentroidsOnDevice(centroids, "cpu").assign(torch.from_numpy(frames))
+    assert assigned.dtype == np.int64
+    assert np.array_equal(assigned, brute.argmin(axis=1))
+    assert distance == pytest.approx(brute.min(axis=1).sum(), rel=1e-5)
+
+
+def test_ties_go_to_the_first_on_a_device():
+    on_device = CentroidsOnDevice(make([[5, 5], [1, 0], [-1, 0], [1, 0]]), "cpu")
+    assert on_device.assign(torch.tensor([[1.0, 0], [0, 0]]))[0].tolist() == [1, 1]
+
+
+def test_switch_penalty_on_a_device():
+    generator = np.random.default_rng(3)
+    frames = generator.standard_normal((60, 4)).astype(np.float32)
+    centers = generator.standard_normal((9, 4))
+    centroids = make(centers, switch_penalty=2.0)
+    assigned, distance = CentroidsOnDevice(centroids, "cpu").assign(torch.from_numpy(frames))
+    assert np.array_equal(assigned, centroids.assign(frames))
+    assert not np.array_equal(assigned, make(centers).assign(frames))
+    assert distance == pytest.approx(centroids.squared_distances(frames, assigned).sum(), rel=1e-5)
+
+
+def test_on_the_cpu_it_is_centroids_assign():
+    features = MfccFeatures()
+    waveform = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    frames = features(waveform)
+    centroids = Centroids(frames[:5].copy(), "mfcc", 320, 0, 0.0, settings=features.settings)
+    assigned, distance = UnitEncoderPipeline(centroids, features).assign(waveform)
+    expected = centroids.assign(frames)
+    assert np.array_equal(assigned, expected)
+    assert distance == centroids.squared_distances(frames, expected).sum(dtype=float)
+
+
+def test_pipeline_takes_the_features_learnt_on():
+    with pytest.raises(ValueError, match="learnt on features of name 'hubert_base/6'.*again"):
+        UnitEncoderPipeline(make(np.eye(2)), MfccFeatures())
+
+
+def upstream_features(device):
+    """Return S3PRL features, without an upstream, whose state of a waveform is its samples."""
+    from espnet2_ext.units.features import S3prlFeatures
+
+    features = S3prlFeatures.__new__(S3prlFeatures)
+    features.name, features.dim, features.stride_samples = "hubert_base/6", 2, 320
+    features.device = device
+    features.states = lambda waveform: torch.from_numpy(waveform).reshape(-1, 2).to(device)
+    return features
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu:0", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_features_of_an_upstream_stay_where_they_are(device, monkeypatch):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    if device != "cpu":
+        monkeypatch.setattr(Centroids, "assign", None)  # would fail if called
+    assigner = UnitEncoderPipeline(make([[0, 0], [3, 0]]), upstream_features(device))
+    assigned, distance = assigner.assign(np.array([3, 1, 0, 0, 2, 0], np.float32))
+    assert assigned.tolist() == [1, 0, 1] and distance == pytest.approx(2.0)
+
+
+def test_golden():
+    units, run_lengths = deduplicate(np.array([7, 7, 7, 2, 7]))
+    assert units.tolist() == [7, 2, 7]
+    assert run_lengths.tolist() == [3, 1, 1]
+    assert units.dtype == run_lengths.dtype == np.int64
+
+
+@pytest.mark.parametrize("num_frames", [0, 1, 2, 3, 50, 999])
+@pytest.mark.parametrize("num_units", [1, 2, 100])
+def test_properties(num_frames, num_units):
+    assignments = np.random.default_rng(num_frames).integers(0, num_units, num_frames)
+    units, run_lengths = deduplicate(assignments)
+    assert np.array_equal(expand(units, run_lengths), assignments)
+    assert run_lengths.sum() == num_frames
+    assert (run_lengths >= 1).all()
+    assert (units[1:] != units[:-1]).all()
+    again, ones = deduplicate(units)
+    assert np.array_equal(again, units) and (ones == 1).all()
+
+
+def test_refuses_two_dimensions():
+    with pytest.raises(ValueError, match=r"\(F,\)"):
+        deduplicate(np.zeros((2, 2)))
+
+
+def test_expand_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="2 units but 1 run|units but"):
+        expand(np.array([1, 2]), np.array([1]))
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        expand(np.array([1, 2]), np.array([1, 0]))
+
+
+def total_cost(distances, path, penalty):
+    steps = sum(distances[frame, cluster] for frame, cluster in enumerate(path))
+    return steps + penalty * sum(a != b for a, b in itertools.pairwise(path))
+
+
+@pytest.mark.parametrize("penalty", [0.1, 0.7, 5.0])
+def test_no_path_is_cheaper(penalty):
+    generator = np.random.default_rng(0)
+    for num_frames in (1, 2, 5):
+        distances = generator.random((num_frames, 3))
+        found = assign_with_switch_penalty(distances, penalty)
+        cheapest = min(
+            total_cost(distances, path, penalty)
+            for path in itertools.product(range(3), repeat=num_frames)
+        )
+        assert total_cost(distances, found, penalty) == pytest.approx(cheapest)
+
+
+def test_without_a_penalty_it_is_the_nearest_centre():
+    distances = np.random.default_rng(1).random((20, 4))
+    assert (assign_with_switch_penalty(distances, 0) == distances.argmin(1)).all()
+
+
+def test_a_flicker_is_smoothed_and_a_change_is_kept():
+    distances = np.array([[0, 5], [0, 5], [2, 0], [0, 5], [5, 0], [5, 0]], dtype=float)
+    assert assign_with_switch_penalty(distances, 3.0).tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_what_all_clusters_share_does_not_matter():
+    generator = np.random.default_rng(2)
+    distances, shared = generator.random((9, 4)), generator.random((9, 1))
+    expected = assign_with_switch_penalty(distances, 0.3)
+    assert (assign_with_switch_penalty(distances - shared, 0.3) == expected).all()
+
+
+def test_a_negative_penalty_is_an_error():
+    with pytest.raises(ValueError, match="must not be negative"):
+        assign_with_switch_penalty(np.zeros((1, 2)), -1.0)

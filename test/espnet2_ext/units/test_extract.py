@@ -1,6 +1,7 @@
 """Unit tables: right, resumable, and honest about what was left out."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from espnet2_ext.data.tables import (
 )
 from espnet2_ext.units import extract
 from espnet2_ext.units.centroids import Centroids, UnitEncoderPipeline
-from espnet2_ext.units.extract import extract_units
+from espnet2_ext.units.extract import DEFINITIONS, RealTimeLog, UnitStatistics, extract_units
 from espnet2_ext.units.features import MfccFeatures
 
 TABLES = ("units_mfcc_6", "unit_durations_mfcc_6", "units_mfcc_6.json")
@@ -193,3 +194,74 @@ def test_command(data_dir, centroids_path, tmp_path):
     assert report["statistics"]["utterances"] == 12
     with pytest.raises(SystemExit, match="extract_units: .*none.npz: no such centroids"):
         command.main(f"--data_dir {data_dir} --centroids_path {tmp_path}/none.npz".split())
+
+
+def test_golden():
+    statistics = UnitStatistics(4, sample_rate_hz=100)
+    statistics.add([0, 1, 0], [1, 2, 1], squared_distance=3.0, num_samples=100)
+    statistics.add([2], [4], squared_distance=5.0, num_samples=300)
+    # frames: unit 0 two, unit 1 two, unit 2 four, unit 3 none: 2 * 1/4 * 2 bits + 1/2 * 1 bit
+    assert statistics.summary() == {
+        "utterances": 2,
+        "audio_s": 4.0,
+        "frames": 8,
+        "units": 4,
+        "units_per_second": 1.0,
+        "usage_entropy_bits": 1.5,
+        "perplexity": 2.828,
+        "unused_codes": 1,
+        "inertia": 1.0,
+    }
+
+
+def test_one_code_has_no_entropy():
+    statistics = UnitStatistics(2, 100)
+    statistics.add([1], [5], 0.0, 10)
+    summary = statistics.summary()
+    assert summary["usage_entropy_bits"] == 0 and summary["perplexity"] == 1
+
+
+def test_every_derived_number_has_a_definition():
+    statistics = UnitStatistics(2, 100)
+    statistics.add([1], [5], 0.0, 10)
+    counts = {"utterances", "audio_s", "frames", "units"}
+    assert set(DEFINITIONS) == set(statistics.summary()) - counts
+
+
+def test_nothing_added():
+    with pytest.raises(ValueError, match="no frames"):
+        UnitStatistics(2, 100).summary()
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self):
+        return self.now_s
+
+
+def test_ratio_of_all_speech_to_all_time():
+    clock = Clock()
+    log = RealTimeLog("units", clock)
+    clock.now_s += 4
+    log.add(20)
+    assert str(log) == "5.0 x real time"
+    log.add(380)
+    assert str(log) == "100 x real time"
+
+
+def test_a_line_every_fifteen_seconds(caplog):
+    clock = Clock()
+    log = RealTimeLog("units", clock)
+    with caplog.at_level(logging.INFO):
+        for _ in range(40):
+            clock.now_s += 1
+            log.add(20)
+    assert caplog.messages == [
+        "units: 300 s of speech, 20 x real time",
+        "units: 600 s of speech, 20 x real time",
+    ]
+
+
+def test_no_time_has_passed():
+    assert str(RealTimeLog("units", Clock())) == "0.0 x real time"

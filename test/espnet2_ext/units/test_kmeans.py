@@ -2,15 +2,27 @@
 
 import logging
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans, MiniBatchKMeans
 
+from espnet2_ext.bin import import_kmeans as import_command
 from espnet2_ext.bin import learn_kmeans as command
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.units import kmeans as module
 from espnet2_ext.units.centroids import Centroids
 from espnet2_ext.units.features import MfccFeatures
-from espnet2_ext.units.kmeans import fit_kmeans, learn_kmeans
+from espnet2_ext.units.kmeans import (
+    Reservoir,
+    choose_utterances,
+    fit_kmeans,
+    import_kmeans,
+    learn_kmeans,
+    refine,
+    utterance_generator,
+)
 
 QUICK = {"features_spec": "mfcc", "num_clusters": 4, "num_initialisations": 2, "max_frames": 100}
 
@@ -101,3 +113,179 @@ def test_command(data_dir, tmp_path):
     assert Centroids.load(tmp_path / "a.npz").tag == "mfcc_3"
     with pytest.raises(SystemExit, match=r"learn_kmeans: .*num_clusters \(3, now 4\).*remove"):
         command.main(f"{options} --num_clusters 4 {quick}".split())
+
+
+UTTERANCES = {f"s-{number:03d}": 1 + 7 * number % 40 for number in range(60)}
+TOTAL = sum(UTTERANCES.values())
+
+
+def frames_of(utterance_id):
+    """Frames that say where they come from."""
+    number = int(utterance_id[2:])
+    index = np.arange(UTTERANCES[utterance_id])
+    return np.stack([np.full(len(index), number), index], axis=1).astype(np.float32)
+
+
+def sample(max_frames, order, seed=0):
+    reservoir = Reservoir(max_frames, seed)
+    for utterance_id in order:
+        reservoir.add(utterance_id, frames_of(utterance_id))
+    assert reservoir.num_seen == TOTAL
+    return reservoir.frames()
+
+
+@pytest.mark.parametrize("max_frames", [1, 10, 400, TOTAL - 1, TOTAL, 10 * TOTAL])
+def test_is_the_frames_of_smallest_key_in_any_order(max_frames):
+    keyed = sorted(
+        (key, *frame)
+        for utterance_id in UTTERANCES
+        for key, frame in zip(
+            utterance_generator(0, utterance_id).random(UTTERANCES[utterance_id]),
+            frames_of(utterance_id).tolist(),
+            strict=True,
+        )
+    )
+    oracle = np.array(keyed)[:max_frames, 1:]
+    order = list(UTTERANCES)
+    assert np.array_equal(sample(max_frames, order), oracle)
+    assert np.array_equal(sample(max_frames, order[::-1]), oracle)
+
+
+def test_every_frame_is_as_likely():
+    seeds = 300
+    counts = np.zeros(len(UTTERANCES))
+    for seed in range(seeds):
+        numbers = sample(100, UTTERANCES, seed)[:, 0].astype(int)
+        counts += np.bincount(numbers, minlength=len(counts))
+    expected = seeds * 100 * np.array(list(UTTERANCES.values())) / TOTAL
+    chi_square = ((counts - expected) ** 2 / expected).sum()
+    assert chi_square < 110  # 59 degrees of freedom: exceeded once in 10,000
+
+
+def test_memory_is_bounded():
+    reservoir = Reservoir(100)
+    for number in range(50):
+        reservoir.add(f"s-{number}", np.zeros((40, 3), np.float32))
+    assert len(reservoir._frames) <= 100 * 1.25 + 40
+
+
+def test_needs_room():
+    with pytest.raises(ValueError, match="max_frames must be at least 1, got 0"):
+        Reservoir(0)
+
+
+def test_choice_of_utterances():
+    everyone = list(UTTERANCES)
+    half = choose_utterances(everyone, 0.5, None, seed=0)
+    assert half == sorted(half) and len(half) == 30 and set(half) < set(everyone)
+    assert half == choose_utterances(everyone[::-1], 0.5, None, seed=0)
+    assert half != choose_utterances(everyone, 0.5, None, seed=1)
+    assert set(choose_utterances(everyone, 0.5, 10, seed=0)) < set(half)
+    assert choose_utterances(everyone, 1.0, None, seed=0) == everyone
+    assert len(choose_utterances(everyone, 0.001, None, seed=0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("portion", "limit", "message"),
+    [(0.0, None, "portion"), (1.1, None, "portion"), (1.0, 0, "max_utterances")],
+)
+def test_choice_of_nothing(portion, limit, message):
+    with pytest.raises(ValueError, match=message):
+        choose_utterances(["a"], portion, limit, seed=0)
+
+
+def make(centers, **facts):
+    return Centroids(np.asarray(centers, np.float32), "mfcc", 320, 0, float("nan"), **facts)
+
+
+@pytest.fixture
+def frames():
+    return np.random.default_rng(0).standard_normal((500, 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch_frames", [64, 10_000])
+@pytest.mark.parametrize("num_passes", [0, 1, 4])
+def test_as_scikit_learn_does(frames, num_passes, batch_frames, monkeypatch):
+    from sklearn.cluster import KMeans
+
+    monkeypatch.setattr(module, "BATCH_FRAMES", batch_frames)
+    start = make(frames[:7])
+    refined = refine(start, frames, num_passes)
+    expected = start.centers
+    if num_passes:
+        model = KMeans(7, init=expected, n_init=1, max_iter=num_passes, tol=0, algorithm="lloyd")
+        expected = model.fit(frames).cluster_centers_
+    assert np.allclose(refined.centers, expected, atol=1e-4)
+    distances = ((frames[:, None] - refined.centers[None]) ** 2).sum(axis=2)
+    assert refined.inertia == pytest.approx(distances.min(axis=1).mean(), rel=1e-5)
+
+
+def test_it_ends_at_the_optimum(frames):
+    refined = refine(make(frames[:7]), frames, 1000)
+    assigned = refined.assign(frames)
+    means = np.array([frames[assigned == cluster].mean(axis=0) for cluster in range(7)])
+    assert np.allclose(refined.centers, means, atol=1e-5)
+    again = refine(refined, frames, 5)
+    assert np.array_equal(again.centers, refined.centers)
+
+
+def test_a_centre_without_frames_stays(frames):
+    refined = refine(make([*frames[:3], np.full(6, 99)]), frames, 3)
+    assert (refined.centers[3] == 99).all()
+    assert refined.features == "mfcc"
+
+
+def test_what_cannot_be(frames):
+    with pytest.raises(ValueError, match="must not be negative: -1"):
+        refine(make(frames[:2]), frames, -1)
+    with pytest.raises(ValueError, match="switch penalty cannot be refined: add it afterwards"):
+        refine(make(frames[:2], switch_penalty=1.0), frames, 1)
+
+
+@pytest.fixture
+def published(tmp_path):
+    frames = np.random.default_rng(0).standard_normal((50, 4))
+    model = MiniBatchKMeans(3, n_init=1, random_state=0).fit(frames)
+    joblib.dump(model, tmp_path / "km.bin")
+    return tmp_path / "km.bin", model, frames
+
+
+def test_same_assignments(published, tmp_path):
+    path, model, frames = published
+    import_command.main(
+        f"--kmeans_path {path} --out_path {tmp_path}/c.npz --features_spec hubert_base/6 "
+        "--i_trust_this_file".split()
+    )
+    centroids = Centroids.load(tmp_path / "c.npz")
+    assert np.array_equal(centroids.assign(frames.astype(np.float32)), model.predict(frames))
+    assert centroids.tag == "hubert_base_6_3"
+    assert (centroids.stride_samples, centroids.offset_samples) == (320, 200)
+    assert np.isnan(centroids.inertia)
+
+
+def test_untrusted_is_not_opened(published, tmp_path):
+    path = published[0]
+    path.write_bytes(b"never read")
+    with pytest.raises(ValueError, match="unpickles, which runs any code.*i_trust_this_file"):
+        import_kmeans(path, tmp_path / "c", features_spec="hubert/6", i_trust_this_file=False)
+    with pytest.raises(SystemExit, match="import_kmeans: .*unpickles"):
+        import_command.main(f"--kmeans_path {path} --out_path c --features_spec hubert/6".split())
+
+
+def convert(path, spec="hubert/6"):
+    return import_kmeans(path, path.parent / "c", features_spec=spec, i_trust_this_file=True)
+
+
+def test_what_else_is_refused(published, tmp_path):
+    path = published[0]
+    with pytest.raises(ValueError, match="'mfcc': name the S3PRL"):
+        convert(path, "mfcc")
+    with pytest.raises(FileNotFoundError, match="none.bin: no such file"):
+        convert(tmp_path / "none.bin")
+    (tmp_path / "text.bin").write_text("no pickle")
+    with pytest.raises(ValueError, match="text.bin: joblib cannot read it"):
+        convert(tmp_path / "text.bin")
+    joblib.dump(KMeans(3), path)
+    with pytest.raises(ValueError, match="holds a KMeans, not a fitted k-means"):
+        convert(path)
+    assert not (tmp_path / "c").exists()
