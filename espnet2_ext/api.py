@@ -46,11 +46,10 @@ _SLOW = {
     "EmotionRecogniser": "espnet2_ext.ser.recogniser",
     "convert_file": "espnet2_ext.conversion.recordings",
 }
-"""What is imported only when asked for: ESPnet's tasks take seconds."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what takes seconds only when it is asked for."""
+    """Import what takes seconds, ESPnet's tasks, only when it is asked for."""
     if name in _SLOW:
         return getattr(import_module(_SLOW[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

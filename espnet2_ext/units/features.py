@@ -15,8 +15,30 @@ from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 
+logger = logging.getLogger(__name__)
+
 STRIDE_SAMPLES = 320
 """Samples from one frame to the next: 20 ms at 16 kHz, HuBERT's rate of 50 frames a second."""
+PROBE_SAMPLES = (8000, 8320)
+"""24 and 25 frames: fairseq's wav2vec 2.0 pads odd counts, so one of each is tried."""
+CONV_OFFSET_SAMPLES = 200
+"""Centre of the 400 samples that frame 0 of HuBERT, wav2vec 2.0 and WavLM sees."""
+SHORTEST_SAMPLES = 400
+"""Samples that one such frame needs (25 ms)."""
+S3PRL_GAP_SAMPLES = range(961, 1040)
+"""Lengths S3PRL cannot do at stride 320: see ``S3prlFeatures``."""
+PIECE_SAMPLES = 60 * 16000
+"""Longest waveform given to an upstream at once; self-attention grows with its square."""
+CONTEXT_SAMPLES = 5 * 16000
+"""Heard on either side of a piece of a longer waveform, and thrown away again."""
+WINDOW_MS = 64.0
+NUM_MELS = 40
+NUM_COEFFICIENTS = 13
+RANGE_DB = 50.0
+SMOOTHING_FRAMES = 3
+LIFTER_EXPONENT = 0.25
+DELTA_WEIGHT = 1.0
+DOUBLE_DELTA_WEIGHT = 0.5
 
 
 class FrameFeatures(Protocol):
@@ -78,12 +100,6 @@ def build_frame_features(
             f"features {spec!r}: expected 'mfcc' or '<S3PRL upstream>/<layer>' as 'hubert_base/6'"
         )
     return S3prlFeatures(upstream, int(layer), path_or_url=path_or_url, device=device)
-
-
-logger = logging.getLogger(__name__)
-
-PROBE_SAMPLES = (8000, 8320)
-"""24 and 25 frames: fairseq's wav2vec 2.0 pads odd counts, so one of each is tried."""
 
 
 @torch.no_grad()
@@ -163,40 +179,20 @@ def _states(upstream: Any, layer: int) -> list[torch.Tensor]:
     return states
 
 
-CONV_OFFSET_SAMPLES = 200
-"""Centre of the 400 samples that frame 0 of HuBERT, wav2vec 2.0 and WavLM sees."""
-SHORTEST_SAMPLES = 400
-"""Samples that one such frame needs (25 ms)."""
-S3PRL_GAP_SAMPLES = range(961, 1040)
-"""Lengths S3PRL cannot do at stride 320: see ``S3prlFeatures``."""
-PIECE_SAMPLES = 60 * 16000
-"""Longest waveform given to an upstream at once; self-attention grows with its square."""
-CONTEXT_SAMPLES = 5 * 16000
-"""Heard on either side of a piece of a longer waveform, and thrown away again."""
-
-
 class S3prlFeatures:
     """One hidden state of an S3PRL upstream: frozen, in eval mode, without gradients.
 
     What comes after the chosen state is not computed, see ``truncate_upstream``.
 
     Utterances are never batched: padding changes the values of upstreams with group
-    normalisation (HuBERT base), so units would depend on their neighbours. Utterances of
-    equal length could share a batch without padding, but 6 % of mini_emo's training set
-    have a companion to the sample, and on a CPU four in a batch took 1.07 to 1.14 times
-    as long as one by one. Longest first instead of any order would lower the peak of
-    memory by 4 % only, and parts in the order of ids write sorted tables as they come.
+    normalisation (HuBERT base), and batches of equal lengths are no faster on a CPU.
 
     S3PRL reports ceil(N / stride) frames and repeats the last one where the convolutions
-    gave fewer. It refuses to fill up more than it has, which stops it at 961 to 1039
-    samples (4 frames due, 2 there). Those are padded with zeros to 1040, where the
-    third frame exists: the count stays the 4 that S3PRL promises for them, zeros at the
-    end are S3PRL's own remedy for short input (below 800 samples), and no other length
-    is touched.
+    gave fewer, but stops at 961 to 1039 samples (4 frames due, 2 there). Those are padded
+    with zeros to 1040, as S3PRL itself pads below 800 samples.
 
-    Waveforms over a minute are cut into pieces of 60 s that overlap by 5 s on either
-    side, on multiples of the stride; memory stays bounded, and only what an upstream
-    hears beyond 5 s differs.
+    Waveforms over a minute are cut into pieces of 60 s that overlap by 5 s on either side,
+    on multiples of the stride: memory stays bounded.
 
     Args:
         upstream: name in S3PRL's hub.
@@ -296,16 +292,6 @@ def load_upstream(name: str, path_or_url: str | None) -> Any:
         ) from error
 
 
-WINDOW_MS = 64.0
-NUM_MELS = 40
-NUM_COEFFICIENTS = 13
-RANGE_DB = 50.0
-SMOOTHING_FRAMES = 3
-LIFTER_EXPONENT = 0.25
-DELTA_WEIGHT = 1.0
-DOUBLE_DELTA_WEIGHT = 0.5
-
-
 class MfccFeatures:
     """MFCC without c0, their deltas and double deltas, mean 0 and variance 1 per utterance.
 
@@ -316,21 +302,16 @@ class MfccFeatures:
     vocoder. Unit error rates on 82 sentences of mini_emo, each spoken in four emotions,
     against the neutral one; in brackets those of common settings (25 ms, 80 dB, power,
     no smoothing, equal weights): the same mel through Griffin-Lim 0.08 (0.32), angry,
-    happy or sad 0.35 (0.45), the two together 0.35 (0.50), a wrong sentence 0.96 (0.96).
-    What helped: the window (0.17 off the first number), the range (0.04), and smoothing,
-    magnitudes and the lower weights (0.01 to 0.02 each, off one number or the other). A
-    minimum run length did harm; fewer filters or coefficients made little difference.
+    happy or sad 0.35 (0.45), a wrong sentence 0.96 (0.96). Not in paper.
 
     Args:
-        window_ms: length of the Hann window; a frame is centred every 20 ms. As long as
-            the mel spectrogram's, because a vocoder cannot restore what that has lost.
+        window_ms: length of the Hann window, that of the mel spectrogram; a frame is centred
+            every 20 ms.
         num_mels: triangular filters from 0 to 8000 Hz, over magnitudes.
-        num_coefficients: cepstral coefficients counted with c0, which is dropped.
-        range_db: levels lower than the loudest one by more than this are lifted to it,
-            so that silence and a vocoder's noise look alike.
+        num_coefficients: counted with c0, which is dropped.
+        range_db: lower levels are lifted to the loudest one less this.
         smoothing_frames: odd number of frames averaged before the deltas; 1 for none.
-        lifter_exponent: coefficient n is weighted n to the minus this; the low ones
-            describe the vowel, the high ones more of pitch and voice.
+        lifter_exponent: coefficient n is weighted n to the minus this.
         delta_weight: factor on the normalised deltas.
         double_delta_weight: factor on the normalised double deltas.
 

@@ -152,9 +152,8 @@ def refine(centroids: Centroids, frames: np.ndarray, num_passes: int) -> Centroi
     """Return centres moved to the mean of their frames, ``num_passes`` times (Lloyd).
 
     Mini-batches stop 1.1 to 1.5 % above the inertia of scikit-learn's full-batch k-means
-    (MFCC of mini_emo, k = 50 and 100), and 1.4 to 2.5 % if they see 500 frames a cluster;
-    after twenty passes it is 0.3 to 0.4 and 0.6 to 0.8 %, at a tenth of the time. A centre
-    without frames stays where it is; when none moves, it ends.
+    (MFCC of mini_emo, k = 50 and 100); after twenty passes it is 0.3 to 0.4 %, at a tenth of
+    the time. A centre without frames stays where it is; when none moves, it ends.
 
     Args:
         centroids: to start from; without switch penalty, which is no part of k-means.
