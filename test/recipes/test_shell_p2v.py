@@ -59,6 +59,17 @@ def test_all_stages_run_in_order(recipe):
     assert "contrast restored: false" in value_of(scores, "protocol")
 
 
+@pytest.mark.parametrize("accepted", ["true", "false"])
+def test_only_the_training_set_needs_speakers_of_several_utterances(recipe, accepted):
+    settings = {"allow_pipes": "true", "allow_utterance_speakers": accepted}
+    assert run_fake(recipe, stage="2", stop_stage="2", **settings).returncode == 0
+    given = [
+        tuple(value_of(each, name) for name in settings)
+        for each in options_of(recipe, "format_wav")
+    ]
+    assert given == [("true", accepted), ("true", "true"), ("true", "true")]
+
+
 def test_statistics_are_split_without_loss_or_repetition(recipe):
     assert run_fake(recipe, stage="7", stop_stage="7", nj="3").returncode == 0
     logdir = recipe / "exp/p2v_stats_16k/logdir"

@@ -51,11 +51,15 @@ def test_systems_that_need_neither_model_nor_upstream(recipe):
 def test_data_and_folds(recipe):
     settings = {"db": "/corpus", "local_data_opts": "--all true", "max_train": "20"}
     settings |= {"pretraining_data": "x/train x/valid", "allow": "train/test:sentence a/b:c"}
+    settings |= {"allow_pipes": "true"}
     run_fake(recipe, stop_stage="3", protocols="loso:0,1 lospko:0", folds_seed="4", **settings)
     assert options_of(recipe, "data.sh") == ["--db /corpus --all true"]
     assert (recipe / "given").read_text() == "data.sh: fake/python 2\n"
     [formatted] = options_of(recipe, "format_wav")
-    assert formatted == "--data_dir data/tiny --out_dir dump/raw/tiny --num_workers 2"
+    assert formatted == (
+        "--data_dir data/tiny --out_dir dump/raw/tiny --num_workers 2"
+        " --allow_pipes true --allow_utterance_speakers false"
+    )
     assert options_of(recipe, "ser_folds") == [
         f"--data_dir dump/raw/tiny --out_dir data/tiny/folds --protocol {protocol} --seed 4"
         " --max_train 20 --superb_lists downloads/superb_lists"

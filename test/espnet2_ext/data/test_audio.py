@@ -16,7 +16,6 @@ from espnet2_ext.data.audio import (
     change_speed,
     read_any_audio,
     read_audio,
-    read_header,
     resample,
     to_int16,
     write_flac,
@@ -233,20 +232,3 @@ def test_only_the_padding_of_the_last_frame_is_cut(
     container = SimpleNamespace(format=SimpleNamespace(name=kind))
     stream = SimpleNamespace(duration=stated, time_base=Fraction(1, 16000), rate=16000)
     assert any_audio._samples_to_keep(container, stream, 16300) == kept
-
-
-def test_seconds_of_a_good_file(tmp_path):
-    soundfile.write(tmp_path / "good.wav", np.zeros(4000), 8000)
-    assert read_header(tmp_path / "good.wav") == (0.5, None)
-
-
-def test_a_file_without_samples(tmp_path):
-    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
-    assert read_header(tmp_path / "empty.wav") == (0.0, "holds no samples")
-
-
-def test_a_file_that_is_no_audio(tmp_path):
-    (tmp_path / "text.wav").write_text("no audio")
-    duration_s, fault = read_header(tmp_path / "text.wav")
-    assert duration_s == 0.0 and fault.startswith("not readable as audio: ")
-    assert "\n" not in fault
