@@ -181,13 +181,14 @@ def test_local_data_sh(recipe: str, tmp_path: Path):
     for link in ("tools", "espnet2_ext"):
         (tmp_path / link).symlink_to(ROOT / link)
     (directory / "common").symlink_to(ROOT / "egs2/TEMPLATE/common")
-    (directory / "path.sh").symlink_to(ROOT / "egs2/TEMPLATE/common/path.sh")
+    for name in ("path.sh", "db.sh"):
+        (directory / name).symlink_to(ROOT / "egs2/TEMPLATE/common" / name)
 
     def run(*options: str) -> subprocess.CompletedProcess[str]:
         command = ["local/data.sh", *options]
         return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
 
-    assert "required: --db" in run().stderr.splitlines()[-1]
+    assert "db.sh has no folder for" in run().stderr.splitlines()[-1]
     options = ["--db", str(copy), *(["--speakers", "0013"] if corpus == "esd" else SMALL)]
     if corpus != "msp_podcast":  # whose counts nobody published for so few
         assert f"prepare {corpus}: " in run(*options).stderr.splitlines()[-1]

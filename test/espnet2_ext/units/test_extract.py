@@ -115,7 +115,7 @@ def test_shares_and_then_a_run_that_puts_them_together(data_dir, centroids_path,
 
 
 def test_parts_of_other_centroids_are_thrown_away(data_dir, centroids_path, tmp_path, monkeypatch):
-    monkeypatch.setattr(extract, "_write_tables", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(extract._ExtractionJob, "write_tables", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         extract_units(data_dir, save_centroids(tmp_path / "other.npz", seed=1))
     assert list(data_dir.glob(".units*/part*"))
@@ -130,7 +130,7 @@ def test_parts_of_other_centroids_are_thrown_away(data_dir, centroids_path, tmp_
 
 def test_complete_tables_are_left_alone(data_dir, centroids_path, monkeypatch):
     first = extract_units(data_dir, centroids_path)
-    monkeypatch.setattr(extract, "_encode_all", None)  # would fail if called
+    monkeypatch.setattr(extract._ExtractionJob, "encode", None)  # would fail if called
     again = extract_units(data_dir, centroids_path)
     assert again.was_complete
     assert (again.statistics, again.rejected) == (first.statistics, first.rejected)
