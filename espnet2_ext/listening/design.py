@@ -27,14 +27,7 @@ Item = tuple[str, str]
 
 @dataclass(frozen=True)
 class Trial:
-    """One question of the page; for what is not said here see ``Stimulus``.
-
-    Attributes:
-        trial_id: reveals nothing.
-        audio: name of the file in the page's folder ``audio``.
-        reference: the same of what is played first; "" where there is none.
-        expected: answers that show attention; empty unless it is a check.
-    """
+    """One question of the page; see ``Stimulus``. Names of it and its files reveal nothing."""
 
     trial_id: str
     kind: str
@@ -49,16 +42,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class ListeningTest:
-    """A whole test.
+    """A whole test; ``orders`` has the ids of the trials of each listener.
 
-    Attributes:
-        title: heads the page.
-        emotions: choices of the emotion question, in order.
-        systems: as in the manifest, in order.
-        systems_per_item: ``all`` or ``one``, see ``listener_order``.
-        seed: of the orders.
-        trials: by id.
-        orders: ids of trials, one sequence for each listener.
+    For ``systems_per_item`` and ``seed`` see ``listener_order``.
     """
 
     title: str
@@ -91,7 +77,6 @@ def read_key(path: str | Path) -> ListeningTest:
     """Return what ``write_key`` wrote.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: it is no key, or was changed since it was written.
     """
     try:
@@ -120,15 +105,10 @@ def listener_order(
     The kinds follow each other, every other round of listeners the other way round. Each
     begins with its practice. Then come blocks with one recording by each system, in the
     order of the listener's row of a Latin square; items are in a random order of the
-    listener's own. Checks lie scattered in between.
-
-    Args:
-        stimuli: complete as ``check_complete`` has it.
-        listener: from 0.
-        systems_per_item: ``all`` or ``one``.
+    listener's own. Checks lie scattered in between. Listeners count from 0.
 
     Raises:
-        ValueError: another word than ``all`` or ``one``.
+        ValueError: ``systems_per_item`` is neither ``all`` nor ``one``.
     """
     if systems_per_item not in SYSTEMS_PER_ITEM:
         raise ValueError(f"systems_per_item is {systems_per_item!r}; give all or one")
@@ -169,10 +149,7 @@ def _square_period(stimuli: Sequence[Stimulus]) -> int:
 
 
 def _groups(stimuli: Sequence[Stimulus], places: Sequence[int]) -> list[list[int]]:
-    """Return places by the set of systems that the emotion has; often there is one group.
-
-    Neutral recordings, for instance, may be there as originals but not as conversions.
-    """
+    """Return places by the set of systems that the emotion has; often there is one group."""
     systems: dict[str, set[str]] = {}
     for place in places:
         systems.setdefault(stimuli[place].target_emotion, set()).add(stimuli[place].system)
@@ -210,10 +187,7 @@ def _group_order(
 def _rotated(
     items: Sequence[Item], num_systems: int, generator: np.random.Generator
 ) -> list[list[Item]]:
-    """Return for each system all items, shifted so that the same item is never near.
-
-    With at least twice as many items as systems, no item follows itself.
-    """
+    """Return for each system all items, shifted so that no item follows itself."""
     shuffled = [items[i] for i in generator.permutation(len(items))]
     step = max(1, len(items) // num_systems)
     shifts = [system * step % len(items) for system in range(num_systems)]
@@ -229,9 +203,8 @@ def _divided(
 ) -> list[list[Item]]:
     """Return for each system the items that this listener hears by it.
 
-    Item r of an emotion goes to system (r + listener) mod S: S listeners in a row hear
-    every item by every system once, and where an emotion has S items or more each of them
-    hears it by every system.
+    Item r of an emotion goes to system (r + listener) mod S: S listeners in a row hear every
+    item by every system once, and each of them every emotion by every system.
     """
     # Without the listener, or the square would fall apart.
     shuffled = [items[i] for i in np.random.default_rng(seed).permutation(len(items))]
@@ -271,17 +244,9 @@ def williams_square(size: int) -> list[list[int]]:
     other number equally often, so that neither tiredness nor contrast with the recording
     before favours a system.
 
-    Args:
-        size: at least 1.
-
-    Raises:
-        ValueError: a size below 1.
-
     Source: Williams, "Experimental designs balanced for the estimation of residual
         effects of treatments", Australian Journal of Scientific Research 2, 1949.
     """
-    if size < 1:
-        raise ValueError(f"a square needs a size of at least 1, got {size}")
     first, low, high = [0], 1, size - 1
     while low <= high:
         first.append(low)

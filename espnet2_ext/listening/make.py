@@ -32,12 +32,10 @@ PAGE_FILES = ("index.html", "style.css", "store.js", "player.js", "page.js")
 
 
 class SoundFolder:
-    """Writes recordings as 16-bit mono wav, at their own rate and level.
+    """Writes recordings as 16-bit mono wav, at their own rate and level, and keeps each once.
 
-    One format for all, because ``.flac`` originals among ``.wav`` conversions, or the
-    name of a file, would tell a curious listener which is which. The name is a hash of
-    what is heard, so the same recording is kept once. Level is left alone: it is a part
-    of emotion.
+    One format for all, under a hash as name, because format or name would tell a curious
+    listener which is which. Level is unchanged: it is a part of emotion.
 
     Attributes:
         rates_hz: by source path.
@@ -91,20 +89,13 @@ def make_test(
 ) -> ListeningTest:
     """Write ``page/``, which goes to the listeners, and ``key.json``, which does not.
 
-    The same call gives the same files.
-
-    Args:
-        manifest_path: see ``read_manifest``.
-        out_dir: of both.
-        num_listeners: how many numbers there are to give out.
-        systems_per_item: ``all`` or ``one``, see ``listener_order``.
-        emotions: choices of the emotion question; None for the target emotions, sorted.
+    The same call gives the same files. Choices of the emotion question are ``emotions``, by
+    default the target emotions; for ``systems_per_item`` see ``listener_order``.
 
     Source: questions of [P2V] IV-D 2 and 3.
     Deviation: the paper tells neither orders nor checks of attention.
 
     Raises:
-        FileNotFoundError: no manifest.
         ValueError: the manifest or a recording cannot be used, fewer than 1 listener, or
             ``out_dir`` holds another test, of which there may be answers.
     """

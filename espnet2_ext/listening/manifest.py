@@ -29,12 +29,10 @@ class Stimulus:
     Attributes:
         kind: ``similarity`` (is the emotion of two recordings alike, -2 to +2) or
             ``emotion`` (which of the emotions is it).
-        system: that made the recording; a bar of Fig. 3, a matrix of Fig. 4.
+        system: that made the recording; a bar of [P2V] Fig. 3, a matrix of Fig. 4.
         target_emotion: what it should sound like; a row of Fig. 4.
-        item: what the recordings of different systems have in common, for instance the
-            pair of source and reference that was converted.
-        audio: path of the recording.
-        reference: played before it, for ``similarity`` only.
+        item: what the recordings of different systems have in common, such as a pair.
+        reference: played before ``audio``, for ``similarity`` only.
         role: ``test`` (also if empty), ``practice`` (not scored) or ``check`` (of attention).
         expected: answers of a check that show attention, separated by commas.
     """
@@ -54,14 +52,11 @@ OPTIONAL_COLUMNS = ("role", "expected")
 
 
 def read_manifest(path: str | Path) -> list[Stimulus]:
-    """Return the recordings; relative paths are seen from the folder of the manifest.
+    """Return the recordings of a tab-separated table with the columns of ``Stimulus``.
 
-    Args:
-        path: tab-separated, its first line names the columns: those of ``Stimulus``, of
-            which ``role`` and ``expected`` may be left out.
+    ``role`` and ``expected`` may be left out; paths are seen from the folder of the table.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: a column is missing or unknown, a field is wrong, a line stands
             twice, or an item lacks a system that others of its emotion have.
     """
@@ -188,9 +183,8 @@ def conversion_manifest(
     originals too, or listeners would learn that nothing is neutral.
 
     Args:
-        inference_dirs: names of systems to folders with ``wav.scp`` by pair, as the
-            conversion stage and a baseline give them. Where ``settings.json`` of that stage
-            says that contrast was restored, so does the name in the manifest.
+        inference_dirs: names of systems to folders with ``wav.scp`` by pair. Where their
+            ``settings.json`` says that contrast was restored, so does the name.
         data_dir: holds ``wav.scp`` and ``utt2spk`` of sources and targets.
         pairs_dir: holds ``pairs targets conditions``.
         num_items: for each condition. # not in paper
@@ -198,11 +192,9 @@ def conversion_manifest(
         num_checks: further pairs whose true target is compared to itself: only similar
             and absolutely similar show attention.
         reference: what a recording is compared to: ``target``, the true target as in
-            [P2V] IV-D 2 (the last bar is then a recording against itself), or
-            ``prosody``, the recording that the conversion took its prosody from.
+            [P2V] IV-D 2, or ``prosody``, the recording that gave the prosody.
 
     Raises:
-        FileNotFoundError: a table is missing.
         ValueError: too few pairs, a table lacks one, no system, or one of a reserved name.
     """
     if reference not in REFERENCES:

@@ -17,15 +17,7 @@ EXCLUDED = "excluded.tsv"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a listener said to one trial.
-
-    Attributes:
-        trial: of the test.
-        answer: one of its choices.
-        plays_reference: how often the reference was heard to its end; 0 without one.
-        plays_audio: how often the recording was.
-        seconds: spent on the trial.
-    """
+    """An answer to one trial; how often reference and recording were played to the end."""
 
     trial: Trial
     answer: str
@@ -36,13 +28,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ListenerResult:
-    """A whole session.
-
-    Attributes:
-        path: of the file.
-        listener: number from 1.
-        answers: in the order heard.
-    """
+    """A whole session; listeners are numbered from 1, answers in the order of the page."""
 
     path: str
     listener: int
@@ -107,12 +93,7 @@ def _answer(test: ListeningTest, row: dict) -> Answer:
 
 @dataclass(frozen=True)
 class Collection:
-    """What was handed in.
-
-    Attributes:
-        results: that count, by listener.
-        excluded: paths of the others to the reason.
-    """
+    """The sessions that count, by listener, and paths of the others to the reason."""
 
     results: tuple[ListenerResult, ...]
     excluded: Mapping[str, str]
@@ -121,15 +102,11 @@ class Collection:
 def collect_results(
     result_dir: str | Path, test: ListeningTest, *, max_failed_checks: int = 0
 ) -> Collection:
-    """Return the sessions of a folder.
+    """Return the sessions of all ``.json`` files of a folder, at any depth.
 
-    Left out are files that ``read_result`` refuses, listeners who failed too many checks
-    of attention, and listener numbers that stand for different answers; of files with the
-    same answers of a listener the first counts.
-
-    Args:
-        result_dir: all its ``.json`` files, at any depth.
-        max_failed_checks: more than that exclude a listener. # not in paper
+    Left out are files that ``read_result`` refuses, listeners who failed more checks of attention
+    than ``max_failed_checks`` # not in paper, and listener numbers with different answers; of
+    files with the same answers of a listener the first counts.
 
     Raises:
         ValueError: there is no file, or none that counts.

@@ -22,13 +22,11 @@ class SystemScore:
     """Answers to one system, over all target emotions or one.
 
     Attributes:
-        system: that made the recordings.
         target_emotion: "" for all that every system has, together.
         mean: of the similarity in [-2, 2], or share of right emotions in [0, 1].
         low: lower end of the 95 % interval over listeners and items.
-        high: upper end.
         counts: (answers,) how often each was given, in the order of the choices.
-        drawn: what the interval is drawn over, in words.
+        drawn: what the interval resamples, in words.
     """
 
     system: str
@@ -47,12 +45,9 @@ class SystemScore:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Krippendorff's alpha of one kind of question; see ``krippendorff_alpha``.
+    """Krippendorff's alpha of one kind of question, None where it is not defined.
 
-    Attributes:
-        kind: of question.
-        alpha: None where it is not defined.
-        number: answers to recordings that at least two listeners judged.
+    ``number`` counts answers to recordings that at least two listeners judged.
     """
 
     kind: str
@@ -68,10 +63,6 @@ def score_kind(
     An emotion is right if it is the target emotion. Practice and checks do not count. Over
     all means over those that every system has: neutral originals, for instance, would
     make the originals look better than what has no neutral.
-
-    Args:
-        results: of the listeners that count.
-        kind: of question; none of that kind gives an empty list.
     """
     given = _given(results, kind)
     targets: dict[str, set[str]] = {}
@@ -161,19 +152,13 @@ def krippendorff_alpha(
     """Return Krippendorff's alpha: 1 full agreement, 0 chance, below 0 worse than chance.
 
     alpha = 1 - observed / expected disagreement, of pairs of ratings within a unit and of
-    any two ratings.
-
-    Args:
-        ratings: one list a unit, of any lengths; a unit with one rating has no pair and
-            does not count. Values are 0 to ``num_values`` - 1.
-        num_values: how many values there are.
-        level: ``nominal``, any two values differ alike, or ``ordinal``, they differ by how
-            many ratings lie between them.
-
-    Returns:
-        None where all ratings that have a pair are equal: nothing could disagree.
+    any two ratings. None where all ratings that have a pair are equal.
 
     Source: Krippendorff, "Computing Krippendorff's alpha-reliability", 2011.
+
+    Args:
+        ratings: values from 0 to ``num_values`` - 1, one list a unit; one rating has no pair.
+        level: ``nominal``, any two values differ alike, or ``ordinal``, by the ratings between.
 
     Raises:
         ValueError: no unit has two ratings, or another level.

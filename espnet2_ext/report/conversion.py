@@ -42,7 +42,6 @@ from espnet2_ext.report.records import (
     columns_of,
     environment_records,
     file_record,
-    git_commit,
     records_of,
     relative_path,
 )
@@ -57,12 +56,7 @@ TRAINING = "Training"
 
 
 def conversion_columns(f0_method: str = "dio") -> tuple[Column[PairScore], ...]:
-    """Return the columns of a table of conversions.
-
-    Args:
-        f0_method: by which mean and deviation of F0 were measured, see ``f0_contour``; the
-            other columns that need F0 are always by DIO.
-    """
+    """Return the columns of a table; ``f0_method`` is that of mean and deviation of F0 alone."""
     columns = [
         replace(column, value=_is_unvoiced) if column.name == "unvoiced" else column
         for column in columns_of("conversion", f0_method)
@@ -99,9 +93,9 @@ def report_scores(
 ) -> None:
     """Score an inference directory and add its rows to ``results.jsonl``.
 
+    For the first four arguments see ``score_conversions``, for the models ``Judges``.
+
     Args:
-        inference_dir: see ``score_conversions``, also for the next three.
-        unit_tag: which ``units_<tag>``.
         table: title; a condition's rows are called ``<row>, <condition>``.
         protocol: what was converted with what; settings of the metrics are added.
         train_config: ``config.yaml`` of the model; None says nothing of its training.
@@ -109,8 +103,6 @@ def report_scores(
         with_reference_rows: also add zero effort, resynthesis, true target and wrong
             sentence; leave them out for a second list over the same sources and targets.
         vocoder: of resynthesis.
-        f0_method: see ``f0_contour``.
-        emotion_model: see ``Judges``, also for the next three.
         with_published: also the rows of [P2V] Table VII, which are of ESD.
 
     Raises:
@@ -139,7 +131,6 @@ def report_scores(
         scores,
         table=table,
         protocol="; ".join(settings) + training,
-        commit=git_commit(),
         f0_method=f0_method,
         source=relative_path(Path(inference_dir) / PAIR_SCORES, results_path),
     )
@@ -166,20 +157,16 @@ def summarise_scores(
     *,
     table: str,
     protocol: str,
-    commit: str,
     f0_method: str = "dio",
     source: str = "",
 ) -> list[Record]:
     """Return the records over all pairs, then rows of zero effort and conversions by condition.
 
-    Args:
-        f0_method: by which the scores' mean F0 was measured; for the others see ``Record``.
-
     Raises:
         ValueError: a value is there for some pairs of a row but not for all.
     """
     columns = conversion_columns(f0_method)
-    records = records_of(columns, pair_rows(scores, protocol, source), table=table, commit=commit)
+    records = records_of(columns, pair_rows(scores, protocol, source), table=table)
     conditions = sorted({score.condition for score in scores})
     for condition in conditions if len(conditions) > 1 else ():
         chosen = [
@@ -188,7 +175,7 @@ def summarise_scores(
             if score.condition == condition and score.row not in ROWS_POOLED_ONLY
         ]
         rows = pair_rows(chosen, protocol, source)
-        records += records_of(columns, rows, table=table, commit=commit)
+        records += records_of(columns, rows, table=table)
     return records
 
 
@@ -210,20 +197,13 @@ def report_conversion(
     title: str,
     train_dir: str | Path | None = None,
 ) -> None:
-    """Write figures and audio of the first pair of each condition, and point to them.
+    """Write figures and audio of the first pair of each condition, and their records.
 
-    For each example ``output_dir`` gets a figure of the mels with F0, one of the
-    attention, and the audio of source, reference, converted and true target.
-
-    Args:
-        inference_dir: holds ``wav.scp`` and ``attention.scp``.
-        data_dir: holds ``wav.scp`` and, where known, ``text`` of all utterances.
-        pairs_dir: holds ``pairs targets conditions``.
-        train_dir: training directory whose curves are drawn; None for no curves.
+    ``inference_dir`` holds ``wav.scp`` and ``attention.scp``, ``data_dir`` ``wav.scp`` and, where
+    known, ``text``. With ``train_dir`` training curves are drawn too.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: a pair or utterance is missing in a table; the message says which.
+        ValueError: a pair or utterance is missing in a table, which is named.
     """
     read = cache(read_table)
 
@@ -318,16 +298,11 @@ def report_intensity(
     protocol: str,
     num_workers: int = 1,
 ) -> None:
-    """Measure conversions along a scale, write ``intensity*.tsv`` and add records.
+    """Measure conversions along the scale of ``derive_pairs`` and add records.
 
-    Args:
-        inference_dir: holds ``wav.scp`` of the conversions; gets ``intensity*.tsv``.
-        data_dir: holds ``wav.scp`` of sources and targets.
-        pairs_dir: of ``derive_pairs``: ``pairs targets conditions scale``.
-        protocol: what was converted with what.
+    ``inference_dir`` gets ``intensity*.tsv``, with every value of the tables.
 
     Raises:
-        FileNotFoundError: a file is missing.
         ValueError: a pair was not converted, or there are none.
     """
     scaled = measure_scale(inference_dir, data_dir, pairs_dir, num_workers)
@@ -346,7 +321,7 @@ def report_intensity(
                 values = [name, f"{found.correlation:.6g}", f"{found.right_steps:.6g}"]
                 stream.write("\t".join([pair.pair_id, pair.condition, *values]) + "\n")
     sources = [relative_path(path, results_path) for path in (scores, trends)]
-    records = summarise_scale(scaled, table, protocol, git_commit(), *sources)
+    records = summarise_scale(scaled, table, protocol, *sources)
     append_records(results_path, records, replace_tables=[table, f"{table}: trends"])
 
 
@@ -399,7 +374,6 @@ def summarise_scale(
     scaled: Sequence[ScaledPair],
     table: str,
     protocol: str,
-    commit: str,
     scores_file: str = "",
     trends_file: str = "",
 ) -> list[Record]:
@@ -416,12 +390,10 @@ def summarise_scale(
         for stage, measured in stages.items():
             name = f"{condition}, {stage}"
             row = Row(name, measured, protocol, _crossing(pairs), scores_file)
-            records += records_of(columns_of("intensity"), [row], table=table, commit=commit)
+            records += records_of(columns_of("intensity"), [row], table=table)
     for name, pairs in {"all": list(scaled), **by_condition}.items():
         row = Row(name, [_trends(pair) for pair in pairs], protocol, _crossing(pairs), trends_file)
-        records += records_of(
-            columns_of("intensity trends"), [row], table=f"{table}: trends", commit=commit
-        )
+        records += records_of(columns_of("intensity trends"), [row], table=f"{table}: trends")
     return records
 
 

@@ -31,19 +31,13 @@ def replace_units(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return units (U,) of which a share is replaced by others drawn at random, and run lengths.
 
-    A new unit differs from the one it replaces and from both neighbours, so that the result
-    is as long as before and holds no repeats; run lengths (U,) stay as they are.
-
-    Args:
-        units: (U,) de-duplicated.
-        run_lengths: (U,) in frames.
-        share: of the U units, from 0 to 1; the number is rounded, halves up.
-        num_units: size of the codebook from which new ones are drawn.
-        generator: the same state damages a larger share at the same places and more.
+    A new unit differs from the one it replaces and from both neighbours, so that there are no
+    repeats and run lengths (U,) stay as they are. The number of units is rounded, halves up;
+    the same generator damages a larger share at the same places and more.
 
     Raises:
-        ValueError: the share is not in [0, 1], the codebook has fewer than 4 units or lacks
-            one of the sequence, or units and run lengths differ in length.
+        ValueError: the share is not in [0, 1], the codebook of ``num_units`` has fewer than 4 or
+            lacks one of the sequence, or units and run lengths differ in length.
     """
     units, run_lengths = _checked(units, run_lengths)
     if num_units < 4:
@@ -65,13 +59,7 @@ def drop_units(
     """Return units (U',) without a share of them, and run lengths (U',) of the same sum.
 
     The frames of a dropped unit go to the one before it (at the start, to the one after),
-    and neighbours that have become equal are one unit.
-
-    Args:
-        units: (U,) de-duplicated.
-        run_lengths: (U,) in frames.
-        share: see ``replace_units``.
-        generator: the same state drops with a larger share the same units and more.
+    and neighbours that have become equal are one unit. For the share see ``replace_units``.
 
     Raises:
         ValueError: the share is not in [0, 1], nothing would remain, or units and run
@@ -102,10 +90,9 @@ def _positions(length: int, share: float, generator: np.random.Generator) -> np.
 
 
 def active_samples(waveform: np.ndarray) -> np.ndarray:
-    """Return which samples (N,) of a waveform (N,) at 16 kHz belong to speech, not to pauses.
+    """Return which samples (N,) of a waveform (N,) at 16 kHz are speech, not pauses.
 
-    Frames of 20 ms every 10 ms; a frame is active when its power is within 30 dB of the
-    strongest one's, as for the level of speech in the metrics.
+    Frames of 20 ms every 10 ms are active within 30 dB of the strongest one's power.
 
     Raises:
         ValueError: the waveform is not (N,), empty or silent.
@@ -124,10 +111,9 @@ def active_samples(waveform: np.ndarray) -> np.ndarray:
 
 
 def add_noise(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Return speech (N,) at 16 kHz with noise (N,), float32, at an exact signal-to-noise ratio.
+    """Return speech (N,) with noise (N,), float32, at an exact ratio over active speech.
 
-    Only active speech counts, on either side. Where the sum would exceed full scale all of it
-    is attenuated, which does not change the ratio.
+    Where the sum would exceed full scale all of it is attenuated.
 
     Raises:
         ValueError: the two are not equally long, or one is silent.
@@ -146,16 +132,9 @@ def add_noise(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarra
 def babble(
     utterances: Sequence[np.ndarray], num_samples: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return many talking at once (N,), each as loud as the others.
+    """Return utterances (N_i,) talking at once (N,), each as loud as the others.
 
-    Every utterance begins at a random place and is repeated as often as needed.
-
-    Args:
-        utterances: (N_i,) waveforms at 16 kHz, about six to understand none of them.
-        generator: of the places.
-
-    Raises:
-        ValueError: no utterances, or a silent one.
+    Each begins at a random place and is repeated as often as needed.
     """
     if not utterances:
         raise ValueError("babble needs at least one utterance")
@@ -172,9 +151,6 @@ def room_response(rt60_s: float, generator: np.random.Generator) -> np.ndarray:
 
     The echo falls by 60 dB within RT60, where it is cut, and has as much energy as the
     direct sound, which is 1 at sample 0. There are no single early reflections.
-
-    Raises:
-        ValueError: RT60 is not above 1 ms.
     """
     if not rt60_s > 1.0e-3:
         raise ValueError(f"a reverberation time must be above 0.001 s, got {rt60_s}")
@@ -185,10 +161,7 @@ def room_response(rt60_s: float, generator: np.random.Generator) -> np.ndarray:
 
 
 def reverberate(speech: np.ndarray, rt60_s: float, generator: np.random.Generator) -> np.ndarray:
-    """Return speech (N,) at 16 kHz in a room, float32, as long and as loud as it was.
-
-    The echo after the last sample is cut; the level over active speech is kept unless that
-    exceeds full scale. For the room see ``room_response``.
+    """Return speech (N,) in a room, float32, as long and as loud as it was; see ``room_response``.
 
     Raises:
         ValueError: the speech is silent, or RT60 is not above 1 ms.

@@ -39,12 +39,9 @@ def example_records(
     caption: str,
     results_path: str | Path,
 ) -> list[Record]:
-    """Write figures and audio of an example; return the records of its row in section ``title``.
+    """Write the figures and waveforms (N,) of an example; return the records that show them.
 
-    Args:
-        prefix: files are called ``<prefix>_<what it shows>.png`` and ``.wav``.
-        figures: by what they show.
-        waveforms: (N,) at 16 kHz by what they are.
+    Files are called ``<prefix>_<what it shows>``; ``title`` is the section's.
     """
     records = []
     for what, figure in figures.items():
@@ -64,18 +61,11 @@ TICKS_HZ = (250, 500, 1000, 2000, 4000)
 
 
 def mel_figure(panels: Mapping[str, np.ndarray], title: str = "") -> Figure:
-    """Return a figure with a panel for each utterance: mel as colour, F0 (Praat) as a line.
+    """Return a figure with a panel for each waveform (N,): mel as colour, F0 (Praat) as a line.
 
-    All panels share time, colour and F0 scales, and shorter utterances are padded with
-    grey to the longest, so that tempo, level and pitch compare by eye.
+    All share time, colour and F0 scales, and shorter utterances are padded with grey.
 
     Source: [P2V] Figs. 7-10.
-
-    Args:
-        panels: waveforms (N,) at 16 kHz by the titles of their panels.
-
-    Raises:
-        ValueError: no panels, or a waveform is too short for a mel.
     """
     if not panels:
         raise ValueError("a mel figure needs at least one utterance")
@@ -148,19 +138,10 @@ def conversion_figure(
     *,
     title: str = "",
 ) -> Figure:
-    """Return mels and F0 (Praat) of the three, padded to equal length, as the paper draws them.
+    """Return mels and F0 (Praat) of the waveforms, padded to equal length, as in the paper.
 
-    Source: [P2V] Figs. 6 to 10. Deviation: the paper's boxes are drawn by hand; here they
-    are where the pitch of the conversion is 3 semitones off the source's, both stretched
-    to the same length.
-
-    Args:
-        source: (N,) at 16 kHz.
-        references: (N_i,), whose prosody was taken.
-        converted: (N',).
-
-    Raises:
-        ValueError: a waveform is too short for a mel.
+    Source: [P2V] Figs. 6 to 10. Deviation: the paper's boxes are drawn by hand; here they are
+    where pitch is 3 semitones off the source's, both stretched to the same length.
     """
     panels = {"source": source}
     for number, reference in enumerate(references, start=1):
@@ -219,14 +200,9 @@ def _semitones_at(waveform: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) -> Figure:
-    """Return a figure of confusions: shares of a row as colour and percent, counts beneath.
+    """Return a figure of counts (K, K), rows are references: shares of a row as colour and percent.
 
     Source: rows and columns as in [P2V] Fig. 4, which shows human listeners.
-
-    Args:
-        confusion: (K, K) counts, rows are reference emotions; a row without utterances
-            is drawn as 0.
-        classes: (K,) names of rows and columns.
 
     Raises:
         ValueError: the matrix does not fit the classes.
@@ -259,11 +235,10 @@ SHARE_COLOURS = ("#b2182b", "#ef8a62", "#d9d9d9", "#67a9cf", "#2166ac")
 def similarity_figure(scores: Sequence[SystemScore], title: str) -> Figure:
     """Return a figure of a listening test: mean scores with intervals, shares of answers beneath.
 
+    Scores over all target emotions are not drawn.
+
     Source: [P2V] Fig. 3, bars of systems in a panel for each emotion.
     Deviation: the paper shows no intervals and no shares of answers.
-
-    Args:
-        scores: of similarity; those over all target emotions are not drawn.
 
     Raises:
         ValueError: there is no score of a single emotion.
@@ -319,11 +294,10 @@ Curves = Mapping[str, Mapping[str, np.ndarray]]
 def read_curves(exp_dir: str | Path) -> Curves:
     """Return the training curves, ``train`` and ``valid``, from the trainer's event files.
 
-    A resumed run's event files are joined; where an update was done twice, because the
-    run was killed in mid-epoch, the later value counts.
+    Where an update was done twice, as after a killed run, the later value counts.
 
     Raises:
-        FileNotFoundError: there are no event files, or nothing is in them yet.
+        FileNotFoundError: there are no event files, or they are empty.
     """
     # An import of seconds, needed nowhere else.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -395,12 +369,10 @@ class Projection(NamedTuple):
 
 
 def project(vectors: np.ndarray, method: str = "pca", seed: int = 0) -> Projection:
-    """Return vectors, each dimension standardised, as points of a plane.
+    """Return vectors (n, dim), each dimension standardised, as points of a plane.
 
-    Args:
-        vectors: (n, dim).
-        method: ``pca``, the two directions of largest variance, in which distances mean
-            what they do in the vectors; or ``tsne``, which shows clusters and nothing else.
+    ``pca`` takes the two directions of largest variance, in which distances mean what they do
+    in the vectors; ``tsne``, which starts from them, shows clusters and nothing else.
 
     Raises:
         ValueError: fewer than three vectors or two dimensions, or another method.
@@ -438,9 +410,7 @@ def vector_figure(
 ) -> Figure:
     """Return a figure with a row for each kind of vectors and a column for each colouring.
 
-    Args:
-        rows: points by what they are.
-        colours: labels (n,) by what they say, such as ``{"emotion": ..., "speaker": ...}``.
+    ``colours`` has labels (n,) by what they say, such as ``{"emotion": ..., "speaker": ...}``.
 
     Raises:
         ValueError: no rows or colourings, or labels that do not fit the points.

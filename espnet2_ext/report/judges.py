@@ -33,8 +33,7 @@ class Judges:
         emotion_model: weights or a folder of trained recognisers, see ``find_recognisers``.
         speaker_encoder: hub name or directory.
         whisper_model: name or path, see ``whisper_transcriber``; needs ``text`` of utterances.
-        with_dnsmos: quality.
-        device: of the models.
+        with_dnsmos: quality, by the package speechmos.
     """
 
     emotion_model: str | None = None
@@ -50,12 +49,7 @@ class Judges:
     def protocol(self, data_dir: str | Path, pairs_dir: str | Path) -> list[str]:
         """Return a phrase for each model, having checked that it can run.
 
-        Args:
-            data_dir: holds ``utt2spk``.
-            pairs_dir: holds ``targets``.
-
         Raises:
-            FileNotFoundError: there is no such model.
             ValueError: a package is not installed.
         """
         texts = []
@@ -77,11 +71,7 @@ class Judges:
         return texts
 
     def texts(self, data_dir: str | Path, pairs_dir: str | Path) -> Mapping[str, str]:
-        """Return what utterances say; nothing where words are not evaluated.
-
-        Args:
-            data_dir: holds ``text``.
-            pairs_dir: holds ``pairs`` and ``targets``.
+        """Return the ``text`` of utterances; nothing where words are not evaluated.
 
         Raises:
             ValueError: there is no text, or none of a source or target.
@@ -103,7 +93,6 @@ def hear(waveform: np.ndarray, judges: Judges) -> Heard:
     """Return what the models say of a waveform (N,) at 16 kHz; loaded once a process.
 
     Raises:
-        FileNotFoundError: there is no such model.
         ValueError: the waveform is too short for a model, or a package is not installed.
     """
     emotions = vector = words = None

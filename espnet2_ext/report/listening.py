@@ -21,7 +21,6 @@ from espnet2_ext.report.records import (
     append_records,
     columns_of,
     file_record,
-    git_commit,
     records_of,
     relative_path,
 )
@@ -47,16 +46,15 @@ def report_listening(
     """Score what listeners handed in and add it to ``results.jsonl``.
 
     ``output_dir`` gets ``answers.tsv`` (every answer that counts, for other statistics),
-    ``excluded.tsv`` and the figures. Records of an earlier call with this title go.
+    ``excluded.tsv`` and the figures. Records of an earlier call with this title are removed.
+
+    Source: [P2V] Figs. 3 and 4.
 
     Args:
         key_path: ``key.json`` of the test.
         result_dir: files that listeners saved.
-        table: title; says ``synthetic`` where the data are.
-        protocol: what was heard by whom; the numbers of files and listeners are added.
+        protocol: who heard what; the numbers of files and listeners are added.
         max_failed_checks: see ``collect_results``.
-
-    Source: [P2V] Figs. 3 and 4.
 
     Raises:
         ValueError: the key is none, or no file counts; the message says why.
@@ -72,13 +70,13 @@ def report_listening(
         f"{len(collection.excluded)} files left out, each item by {test.systems_per_item} of "
         f"{len(test.systems)} systems for a listener"
     )
-    commit, source = git_commit(), relative_path(output_dir / ANSWERS, results_path)
+    source = relative_path(output_dir / ANSWERS, results_path)
     records = [
         record
         for kind in KINDS
-        for record in score_records(scores[kind], test, kind, table, settings, commit, source)
+        for record in score_records(scores[kind], test, kind, table, settings, source)
     ]
-    records += agreement_records(collection, test, table, settings, commit, source)
+    records += agreement_records(collection, test, table, settings, source)
     for name, figure in listening_figures(scores, test).items():
         file = output_dir / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.png"
         save_figure(figure, file)
@@ -93,7 +91,6 @@ def score_records(
     kind: str,
     table: str,
     protocol: str,
-    commit: str,
     source: str = "",
 ) -> list[Record]:
     """Return the mean of every score, and the share of every answer in a table of its own."""
@@ -114,9 +111,9 @@ def score_records(
             for answer, count in zip(names, score.counts, strict=True)
         }
         row = Row(name, [{NAMES[kind]: mean}], protocol, source=source)
-        records += records_of(columns, [row], table=table, commit=commit)
+        records += records_of(columns, [row], table=table)
         row = Row(name, [shares], protocol, source=source)
-        records += records_of(answers, [row], table=f"{table}, answers", commit=commit)
+        records += records_of(answers, [row], table=f"{table}, answers")
     return records
 
 
@@ -125,7 +122,6 @@ def agreement_records(
     test: ListeningTest,
     table: str,
     protocol: str,
-    commit: str,
     source: str = "",
 ) -> list[Record]:
     """Return Krippendorff's alpha of each kind that has one; ``undefined`` where all agree."""
@@ -134,7 +130,7 @@ def agreement_records(
         if found := agreement(collection.results, test, kind):
             alpha = Estimate("undefined" if found.alpha is None else found.alpha, found.number)
             rows.append(Row(NAMES[kind], [{"alpha": alpha}], protocol, source=source))
-    return records_of(columns_of("listening"), rows, table=f"{table}, agreement", commit=commit)
+    return records_of(columns_of("listening"), rows, table=f"{table}, agreement")
 
 
 def listening_figures(

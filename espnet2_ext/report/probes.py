@@ -44,7 +44,6 @@ from espnet2_ext.report.records import (
     append_records,
     columns_of,
     file_record,
-    git_commit,
     records_of,
     relative_path,
 )
@@ -72,12 +71,10 @@ Score = TypeVar("Score")
 
 @dataclass(frozen=True)
 class ProbeSet:
-    """Labels and vectors of n utterances.
+    """Labels and vectors of the n utterances of a data directory.
 
     Attributes:
-        name: of the data directory.
         listed: utterances that it lists, rejected ones too.
-        speakers: (n,).
         sentences: (n,) normalised words; an utterance without words is a sentence of its own.
         has_words: (n,) bool, whether its sentence is known.
         emotions: (n,); None where there is no ``utt2emo``.
@@ -116,13 +113,10 @@ def read_probe_set(
     num_workers: int = 1,
     seed: int = 0,
 ) -> ProbeSet:
-    """Return labels and vectors of a data directory.
+    """Return labels and vectors of a data directory; the model must be in eval mode.
 
-    Args:
-        data_dir: holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``
-            and, where known, ``utt2emo`` and ``text``.
-        model: trained, in eval mode.
-        max_utterances: see `MAX_UTTERANCES`.
+    It holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>`` and, where known,
+    ``utt2emo`` and ``text``.
 
     Raises:
         DataDirectoryError: a table is missing or lacks an utterance.
@@ -203,12 +197,7 @@ def pooled_units(
 ) -> np.ndarray:
     """Return (num_units,) shares of the frames that each unit takes, which add up to 1.
 
-    Order and tempo are lost: what remains is which sounds an utterance has.
-
-    Args:
-        units: (U,) de-duplicated ids.
-        durations: (U,) run lengths in upstream frames.
-        num_units: size of the vocabulary.
+    Order and tempo of ``units`` (U,), which last ``durations`` (U,) frames, are lost.
 
     Raises:
         ValueError: lengths differ, there are no frames, or an id is outside the vocabulary.
@@ -244,15 +233,13 @@ def _targets(
 def probe_scores(
     data: ProbeSet, seed: int = 0
 ) -> tuple[dict[str, dict[str, ProbeScore]], list[str]]:
-    """Return how well emotion, speaker and content are read from each kind of vectors.
+    """Return ``{probe: {kind of vectors: score}}`` of what can be measured, and notes.
 
     * Emotion: speakers held out, and sentences too if several speakers say them.
     * Speaker: sentences held out, of the same speakers.
     * Content: which sentence, of those that several speakers say; speakers held out.
 
-    Returns:
-        ``{probe: {kind of vectors: score}}`` without what cannot be measured, and notes: what
-        is held out, of how many classes, and why something is left out.
+    Notes say what is held out, of how many classes, and why something is left out.
 
     Raises:
         ValueError: a vector is not finite.
@@ -281,10 +268,9 @@ def probe_scores(
 def correlation_scores(
     data: ProbeSet, seed: int = 0
 ) -> tuple[dict[str, dict[str, CorrelationScore]], list[str]]:
-    """Return how well pitch, tempo and level are read from each kind of vectors, and notes.
+    """Return how well pitch, tempo and level are read, and notes; see ``probe_scores``.
 
-    Speakers are held out, and sentences too if several speakers say them. For arguments and
-    return values see ``probe_scores``.
+    Speakers are held out, and sentences too if several speakers say them.
     """
     other, held_out = _held_out(data)
 
@@ -326,11 +312,7 @@ def _measured(
 def _task(
     data: ProbeSet, probe: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, str]:
-    """Return from which utterances (mask) a probe reads which labels, and what is held out.
-
-    Raises:
-        NotMeasurable: the directory has no such labels.
-    """
+    """Return from which utterances (mask) a probe reads which labels, and what is held out."""
     everything = np.ones(len(data.speakers), dtype=bool)
     if probe == SPEAKER:
         return everything, data.speakers, data.sentences, None, "sentences"
@@ -345,10 +327,7 @@ def _task(
 
 
 def _held_out(data: ProbeSet) -> tuple[np.ndarray | None, str]:
-    """Return the second grouping, if sentences are shared, and both in words.
-
-    Where every sentence has one speaker, sentences are held out with the speakers.
-    """
+    """Return sentences as the second grouping if several speakers share them, and both in words."""
     if data.shared_sentences.any():
         return data.sentences, "speakers and sentences"
     return None, "speakers"
@@ -360,23 +339,13 @@ def probe_records(
     *,
     table: str,
     correlation_table: str,
-    commit: str,
     seed: int = 0,
     source: str = "",
 ) -> list[Record]:
     """Return the records of both tables; a row is called ``<data directory>: <vectors>``.
 
     A column that the labels of a directory do not allow is left out of its rows, and the
-    protocol says why.
-
-    Args:
-        sets: data directories, in this order.
-        protocols: of each by its name: model, data; settings of the probes are added.
-        correlation_table: title of the correlations with pitch, tempo and level.
-        seed: of the folds; for the others see ``Record``.
-
-    Raises:
-        ValueError: a vector is not finite.
+    protocol says why. ``protocols`` name model and data of each directory.
     """
     rows: list[Row[Estimates]] = []
     correlation_rows: list[Row[Estimates]] = []
@@ -409,10 +378,8 @@ def probe_records(
         chances = {probe: Estimate.percent(each.chance, each.n) for probe, each in first.items()}
         rows.append(Row(f"{data.name}: {CHANCE}", [chances], how, source=source))
     return [
-        *records_of(columns_of("probes"), rows, table=table, commit=commit),
-        *records_of(
-            columns_of("correlations"), correlation_rows, table=correlation_table, commit=commit
-        ),
+        *records_of(columns_of("probes"), rows, table=table),
+        *records_of(columns_of("correlations"), correlation_rows, table=correlation_table),
     ]
 
 
@@ -448,22 +415,17 @@ def report_probes(
     """Probe a model's prosody vectors, write figures, put tables into ``results.jsonl``.
 
     The tables are made anew as a whole: give all data directories of a model at once.
+    Returned are their records.
 
     Args:
-        model_file: weights.
         data_dirs: see ``read_probe_set``; rows are called after them.
-        table: title; says ``synthetic`` where the data are.
         train_config: of the model; None takes config.yaml beside the weights.
         figure_dir: gets ``<data directory>_<projection>.png``; None takes
             ``report/<folder of the model>`` beside the jsonl.
-        projection: ``pca`` or ``tsne``.
-        max_utterances: of a data directory.
-
-    Returns:
-        The records of the two tables.
+        projection: see ``project``.
+        seed: of the untrained encoder, folds and samples.
 
     Raises:
-        FileNotFoundError: no model.
         ValueError: two directories of one name, or see ``read_probe_set``.
     """
     names = [Path(data_dir).name for data_dir in data_dirs]
@@ -489,7 +451,6 @@ def report_probes(
         {data.name: _data_protocol(data, model_file, config, unit_tag) for data in sets},
         table=table,
         correlation_table=correlation_table,
-        commit=git_commit(),
         seed=seed,
         source=relative_path(model_file, results_path),
     )
@@ -517,18 +478,9 @@ def met_in_pretraining(
 ) -> str:
     """Return in words how many of them are in the training set of a model.
 
-    Args:
-        train_config: ESPnet's ``config.yaml``, whose ``train_speaker_dir`` is that set;
-            the path starts where the recipe was run.
-        speakers: names, without the prefix of speed perturbation.
-        sentences: normalised as by ``normalise_sentence``.
-
-    Returns:
-        For instance ``pretraining met 10 of 10 speakers and 0 of 5 sentences``. What no
-        longer exists is called not known.
-
-    Raises:
-        ValueError: a table is malformed.
+    That is ``train_speaker_dir`` of ``train_config``, seen from where the recipe was run; what no
+    longer exists is called not known. Speakers are without the prefix of speed perturbation,
+    sentences as ``normalise_sentence`` has them.
     """
     with open(train_config, encoding="utf-8") as stream:
         directory = yaml.safe_load(stream).get("train_speaker_dir")

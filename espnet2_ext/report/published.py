@@ -47,10 +47,6 @@ def paper_score(system: str, protocol: str) -> PublishedScore | None:
 
     A system of several tables has the same WA in all; the row with UA is returned.
 
-    Args:
-        system: as in `PAPER`.
-        protocol: as in ``ser/protocols.py``.
-
     Raises:
         ValueError: the paper knows no such system under any protocol.
     """

@@ -166,12 +166,8 @@ class Column(Generic[Item]):
     """What a table measures of the items of a row: their mean, unless said otherwise.
 
     Attributes:
-        name: heading.
         value: of an item; None where the row has no such value. The ``Estimate`` of a row's
             only item is taken as it is.
-        unit: see ``Record``.
-        better: see ``Record``.
-        definition: one sentence.
         is_count: the sum instead of the mean, and no interval.
         weight: of an item in the mean; None for 1.
     """
@@ -190,9 +186,7 @@ class Row(Generic[Item]):
     """What was evaluated.
 
     Attributes:
-        name: heading.
         items: conversions, utterances ..., or the one ``Estimates``.
-        protocol: see ``Record``.
         crossing: which items share a speaker, and which a sentence; of means only.
         source: see ``Record``.
     """
@@ -207,9 +201,7 @@ class Row(Generic[Item]):
 def columns_of(table: str, f0_method: str = "dio", **phrases: str) -> tuple[Column[Any], ...]:
     """Return the columns of a table of ``columns.yaml``.
 
-    Args:
-        f0_method: which ``{f0}`` in definitions describes.
-        phrases: what other names in braces stand for.
+    ``{f0}`` in definitions describes ``f0_method``, other names in braces are ``phrases``.
     """
     known = {"f0": describe_f0(f0_method), "dio": describe_f0("dio"), **phrases}
     known |= {name: text.format(**known) for name, text in _definitions()["phrases"].items()}
@@ -250,17 +242,18 @@ def records_of(
     rows: Sequence[Row[Item]],
     *,
     table: str,
-    commit: str,
+    commit: str | None = None,
     is_rounded: bool = True,
 ) -> list[Record]:
     """Return one record for each column and row that has a value, column by column.
 
     Columns thus keep their order whichever of them the first row lacks. Values are rounded to
-    six decimals unless ``is_rounded`` is false.
+    six decimals unless ``is_rounded`` is false. The commit is that of this code if not given.
 
     Raises:
         ValueError: a value is there for some items of a row but not for all.
     """
+    commit = _this_commit() if commit is None else commit
     records = []
     for column in columns:
         for row in rows:
@@ -330,10 +323,9 @@ def file_record(
 
 
 def git_commit(directory: str | Path | None = None) -> str:
-    """Return the short hash of the code, ``+`` behind it if changed since; "" outside git.
+    """Return the short hash of this package's code (or of a directory), "" outside git.
 
-    Args:
-        directory: inside the repository; None for this package's.
+    ``+`` stands behind it if files have changed since.
     """
     place = Path(__file__).parent if directory is None else Path(directory)
 
@@ -348,12 +340,11 @@ def git_commit(directory: str | Path | None = None) -> str:
         return ""
 
 
-def environment_records(device: str = "cpu") -> list[Record]:
-    """Return the environment block of ESPnet's result pages as records.
+_this_commit = cache(git_commit)
 
-    Args:
-        device: on which the model ran, ``cpu`` or ``cuda``.
-    """
+
+def environment_records(device: str = "cpu") -> list[Record]:
+    """Return the environment block of ESPnet's result pages; ``device`` is the model's."""
     facts = {
         "date": datetime.date.today().isoformat(),
         "python version": platform.python_version(),

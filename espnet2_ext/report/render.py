@@ -15,11 +15,7 @@ IMAGE_SUFFIXES = (".png", ".svg")
 
 
 def render_results(results_path: str | Path, out_path: str | Path) -> None:
-    """Write a markdown page: environment, score tables, definitions, then figures.
-
-    Raises:
-        FileNotFoundError: there is no jsonl.
-    """
+    """Write a markdown page: environment, score tables, definitions, then figures."""
     results_path, out_path = Path(results_path), Path(out_path)
     if not results_path.is_file():
         raise FileNotFoundError(f"{results_path}: no results yet; run the scoring stage")

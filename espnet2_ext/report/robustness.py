@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -47,7 +48,6 @@ from espnet2_ext.report.records import (
     columns_of,
     environment_records,
     file_record,
-    git_commit,
     records_of,
     relative_path,
 )
@@ -86,14 +86,10 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Condition:
-    """One way and amount of damage.
-
-    Attributes:
-        kind: ``clean replaced dropped white babble reverberation``.
-        amount: share of units, SNR in dB or RT60 in seconds; 0 for clean.
+    """One way and amount of damage: share of units, SNR in dB or RT60 in seconds; 0 for clean.
 
     Raises:
-        ValueError: the kind is none of these, or the amount impossible.
+        ValueError: the kind is none of `ROWS`, or the amount impossible.
     """
 
     kind: str
@@ -129,14 +125,10 @@ def study_conditions(
 ) -> list[Condition]:
     """Return every condition once, the clean source first; a share of 0 is that one.
 
-    Args:
-        shares: of units replaced, and likewise dropped.
-        snrs_db: of every noise.
-        rt60s_s: reverberation times in seconds.
-        noises: ``white``, ``babble`` or both.
+    Shares are of units replaced, and likewise dropped; SNRs of each of the noises.
 
     Raises:
-        ValueError: see ``Condition``; or a noise is neither.
+        ValueError: see ``Condition``; or a noise is neither white nor babble.
     """
     shares, snrs_db = list(shares), list(snrs_db)
     conditions = [Condition(CLEAN)]
@@ -162,15 +154,10 @@ def choose_pairs(
 
     Conditions take turns, and each goes on in its list where the one before stopped: every
     condition and voice has its share, and pairs share a source only where there are more
-    pairs than sources. Scores of pairs of one source are not independent.
-
-    Args:
-        pairs_dir: holds ``pairs targets conditions`` and, where there are such,
-            ``wrong_sentence`` and ``prosody_mix``.
-        max_pairs: None takes all.
+    pairs than sources. Tables are ``pairs targets conditions`` and, where there are such,
+    ``wrong_sentence`` and ``prosody_mix``.
 
     Raises:
-        FileNotFoundError: a table is missing.
         ValueError: there are no pairs, fewer than 1 is asked for, or a table lacks a pair.
     """
     pairs_dir, output_dir = Path(pairs_dir), Path(output_dir)
@@ -233,12 +220,9 @@ def _check_has(path: Path, table: Mapping, keys: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class StudySet:
-    """The clean data that all conditions share.
+    """The clean data that all conditions share: those of the data directory ``path``.
 
     Attributes:
-        path: data directory.
-        unit_tag: which ``units_<tag>``.
-        pairs: what is converted, sorted by id.
         units: sources, sorted, to their units (U,).
         run_lengths: sources to the run lengths (U,) of their units.
         wavs: all utterances to their audio files.
@@ -259,12 +243,9 @@ class StudySet:
 def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -> StudySet:
     """Return the clean data of the pairs of ``choose_pairs``.
 
-    Args:
-        data_dir: holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``.
-        pairs_dir: holds ``pairs``.
+    ``data_dir`` holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``.
 
     Raises:
-        FileNotFoundError: a table is missing.
         ValueError: a table lacks an utterance that a pair names, or units and run lengths
             of a source differ in length.
     """
@@ -294,42 +275,42 @@ def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -
 
 
 class SourceDamage:
-    """Damages sources, each always in the same way.
+    """Damages the sources of a study, each always in the same way.
 
     Args:
-        encoder: makes the units of damaged audio.
-        num_units: size of the codebook.
+        study: the clean data.
+        centroids_path: with which the units were made; encodes damaged audio on ``device``.
+        seed: another one draws other places, noises and rooms.
     """
 
-    def __init__(self, study: StudySet, encoder: UnitEncoder, num_units: int, seed: int) -> None:
+    def __init__(
+        self, study: StudySet, centroids_path: str | Path, seed: int = 0, device: str = "cpu"
+    ) -> None:
         self.study = study
-        self.encoder = encoder
-        self.num_units = num_units
+        self.centroids_path = centroids_path
         self.seed = seed
-        self._is_checked = False
+        self.device = device
 
     def write(self, condition: Condition, folder: str | Path) -> None:
         """Write a data directory whose units are those of the damaged sources.
 
-        ``folder`` gets ``units_<tag> unit_durations_<tag>``, the clean ``wav.scp`` and
-        ``spk_embed.scp`` of those who give prosody and voice and, where the audio was
-        damaged, ``damaged_wav.scp`` and the audio itself.
+        It gets the clean ``wav.scp`` and ``spk_embed.scp`` of those who give prosody and voice and,
+        where the audio was damaged, ``damaged_wav.scp`` and the audio itself.
 
         Raises:
             ValueError: the encoder makes other units of the clean sources than the table
                 holds, or a source cannot be damaged in this way; the message names it.
         """
         folder, study = Path(folder), self.study
-        if condition.kind in AUDIO_KINDS:
-            self._check_encoder()
+        encoder = self._encoder if condition.kind in AUDIO_KINDS else None
         damaged, wavs = {}, {}
         for source in study.units:
             try:
-                if condition.kind in AUDIO_KINDS:
+                if encoder:
                     wavs[source] = folder / "wav" / f"{source}.flac"
                     write_flac(wavs[source], to_int16(self._audio(condition, source)))
                     # From the file: what can be listened to is what was encoded.
-                    damaged[source] = self.encoder.encode(read_audio(wavs[source]))
+                    damaged[source] = encoder.encode(read_audio(wavs[source]))
                 else:
                     damaged[source] = self._units(condition, source)
             except ValueError as error:
@@ -349,7 +330,7 @@ class SourceDamage:
         clean = self.study.units[source], self.study.run_lengths[source]
         generator = self._generator(condition, source)
         if condition.kind == REPLACED:
-            return replace_units(*clean, condition.amount, self.num_units, generator)
+            return replace_units(*clean, condition.amount, self._num_units, generator)
         return (
             drop_units(*clean, condition.amount, generator) if condition.kind == DROPPED else clean
         )
@@ -383,13 +364,17 @@ class SourceDamage:
         chosen = generator.choice(others, NUM_TALKERS, replace=False)
         return [read_audio(wavs[name]) for name in chosen]
 
-    def _check_encoder(self) -> None:
-        """Raise ValueError unless clean audio has the units of the table; done once."""
-        if self._is_checked:
-            return
+    @cached_property
+    def _num_units(self) -> int:
+        return Centroids.load(self.centroids_path).num_clusters
+
+    @cached_property
+    def _encoder(self) -> UnitEncoder:
+        """Load the encoder; ValueError unless it makes the units of the table of clean audio."""
+        encoder = load_unit_encoder(str(self.centroids_path), self.device)
         rates = {}
         for source, units in self.study.units.items():
-            encoded, _ = self.encoder.encode(read_audio(self.study.wavs[source]))
+            encoded, _ = encoder.encode(read_audio(self.study.wavs[source]))
             rates[source] = unit_error_rate(units.tolist(), encoded.tolist())
         mean = sum(rates.values()) / len(rates)
         if mean > MAX_DIFFERENCE:
@@ -399,15 +384,11 @@ class SourceDamage:
                 f"of clean sources are not what the centroids make of their audio, for example "
                 f"of {worst}; give the centroids they were made with"
             )
-        self._is_checked = True
+        return encoder
 
 
 def input_error_rates(study: StudySet, folder: str | Path) -> dict[str, float]:
-    """Return pair to the unit error rate of the model's input, against the clean source.
-
-    Args:
-        folder: written by ``SourceDamage.write``.
-    """
+    """Return pair to the unit error rate of ``SourceDamage.write``'s units to the clean ones."""
     given = read_int_table(Path(folder) / f"units_{study.unit_tag}")
     return {
         pair.pair_id: unit_error_rate(study.units[pair.source].tolist(), given[pair.source])
@@ -417,12 +398,7 @@ def input_error_rates(study: StudySet, folder: str | Path) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """With what is converted and scored; see ``convert_pairs`` for all of it.
-
-    Attributes:
-        centroids_path: with which the units were made.
-        seed: of places, noises and rooms.
-    """
+    """With what is converted and scored; see ``convert_pairs``. The seed is of the damage."""
 
     model_file: str | Path
     centroids_path: str | Path
@@ -461,14 +437,7 @@ def _digest(content: bytes) -> str:
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """What a condition did to each pair.
-
-    Attributes:
-        condition: see there.
-        scores: of its row; beside the clean source also of zero effort, resynthesis ...
-        input_error_rates: pair to the unit error rate of what the model was given.
-        source: file of the scores; see ``Record``.
-    """
+    """What a condition did to each pair; the clean source also has rows of zero effort ..."""
 
     condition: Condition
     scores: list[PairScore]
@@ -485,103 +454,72 @@ class ConditionResult:
         }
 
 
-class ConditionRunner:
-    """Runs conditions; the unit encoder is loaded when the first of them needs it.
+def run_condition(
+    condition: Condition,
+    damage: SourceDamage,
+    pairs_dir: Path,
+    out_dir: Path,
+    settings: ConversionSettings,
+) -> ConditionResult:
+    """Convert and score the pairs under a condition; one that is complete is read, not run again.
 
-    Args:
-        pairs_dir: of ``choose_pairs``.
-        out_dir: gets a folder for each condition: ``data/``, ``conversion/``, ``settings.json``.
-        settings: see there.
+    ``<out_dir>/<condition>`` gets ``data/``, ``conversion/`` and ``settings.json``.
+
+    Raises:
+        ValueError: see ``SourceDamage.write``, ``convert_pairs``, ``score_conversions``.
     """
-
-    def __init__(
-        self,
-        study: StudySet,
-        pairs_dir: str | Path,
-        out_dir: str | Path,
-        settings: ConversionSettings,
-    ) -> None:
-        self.study = study
-        self.pairs_dir = Path(pairs_dir)
-        self.out_dir = Path(out_dir)
-        self.settings = settings
-
-    def run(self, condition: Condition) -> ConditionResult:
-        """Return the result of a condition; one that is complete is read, not run again.
-
-        Raises:
-            FileNotFoundError: model or centroids are missing.
-            ValueError: see ``SourceDamage.write``, ``convert_pairs``, ``score_conversions``.
-        """
-        folder = self.out_dir / condition.folder
-        fingerprint = self.settings.fingerprint(self.study, self.pairs_dir, condition)
-        kept, scores_path = folder / "settings.json", folder / "conversion" / SCORES
-        is_same = kept.is_file() and kept.read_text(encoding="utf-8") == fingerprint
-        if is_same and scores_path.is_file():
-            logger.info("%s: complete, kept", folder)
-        else:
-            if not is_same:
-                # Conversions of other units would otherwise be taken for these.
-                shutil.rmtree(scores_path.parent, ignore_errors=True)
-                with atomic_open(kept) as stream:
-                    stream.write(fingerprint)
-            self._convert_and_score(condition, folder)
-        # Always from the file, whose digits are fewer: a rerun gives the same records.
-        pooled = [replace(score, condition="") for score in read_scores(scores_path)]
-        rates = input_error_rates(self.study, folder / "data")
-        return ConditionResult(condition, pooled, rates, str(scores_path))
-
-    def _convert_and_score(self, condition: Condition, folder: Path) -> None:
-        settings = self.settings
-        self._damage.write(condition, folder / "data")
+    study, folder = damage.study, out_dir / condition.folder
+    fingerprint = settings.fingerprint(study, pairs_dir, condition)
+    kept, conversions = folder / "settings.json", folder / "conversion"
+    is_same = kept.is_file() and kept.read_text(encoding="utf-8") == fingerprint
+    if is_same and (conversions / SCORES).is_file():
+        logger.info("%s: complete, kept", folder)
+    else:
+        if not is_same:
+            # Conversions of other units would otherwise be taken for these.
+            shutil.rmtree(conversions, ignore_errors=True)
+            with atomic_open(kept) as stream:
+                stream.write(fingerprint)
+        damage.write(condition, folder / "data")
+        shared: dict[str, Any] = {
+            name: getattr(settings, name) for name in ("vocoder", "num_workers", "device")
+        }
         convert_pairs(
             model_file=settings.model_file,
             train_config=settings.train_config,
             data_dir=folder / "data",
-            unit_tag=self.study.unit_tag,
-            pairs_dir=self.pairs_dir,
-            output_dir=folder / "conversion",
-            vocoder=settings.vocoder,
+            unit_tag=study.unit_tag,
+            pairs_dir=pairs_dir,
+            output_dir=conversions,
             limits=settings.limits,
-            num_workers=settings.num_workers,
-            device=settings.device,
             contrast_data_dir=settings.contrast_data_dir,
             contrast_speaker_dir=settings.contrast_speaker_dir,
+            **shared,
         )
         score_conversions(
-            folder / "conversion",
-            self.study.path,  # Clean: the true content.
-            self.pairs_dir,
+            conversions,
+            study.path,  # Clean: the true content.
+            pairs_dir,
             settings.centroids_path,
-            unit_tag=self.study.unit_tag,
+            unit_tag=study.unit_tag,
             row_name=condition.row,
             with_reference_rows=condition.kind == CLEAN,
-            vocoder=settings.vocoder,
-            num_workers=settings.num_workers,
-            device=settings.device,
+            **shared,
         )
-
-    @cached_property
-    def _damage(self) -> SourceDamage:
-        path = self.settings.centroids_path
-        encoder = load_unit_encoder(str(path), self.settings.device)
-        return SourceDamage(
-            self.study, encoder, Centroids.load(path).num_clusters, self.settings.seed
-        )
+    # Always from the file, whose digits are fewer: a rerun gives the same records.
+    pooled = [replace(score, condition="") for score in read_scores(conversions / SCORES)]
+    rates = input_error_rates(study, folder / "data")
+    return ConditionResult(condition, pooled, rates, str(conversions / SCORES))
 
 
 def robustness_records(
-    results: Sequence[ConditionResult], *, table: str, protocol: str, commit: str
+    results: Sequence[ConditionResult], *, table: str, protocol: str
 ) -> list[Record]:
     """Return the records of all conditions, by metric and then by row.
 
-    Beside the metrics of every table of conversions a row has the unit error rate of what
-    went into the model, and that of what came out less that of the clean source, pair by
-    pair: the interval of a difference is narrow where that of a mean is not.
-
-    Args:
-        results: of all conditions; the clean source must be among them.
-        table: title; for this and the others see ``Record``.
+    Beside the columns of every table of conversions a row has the unit error rate of the model's
+    input, and that of its output less that of the clean source, pair by pair: the interval of a
+    difference is narrow where that of a mean is not.
 
     Raises:
         ValueError: the clean source or one of its pairs is missing.
@@ -601,8 +539,8 @@ def robustness_records(
         ]
         shared = crossing(s for s in result.scores if s.row == row and s.pair_id in rates)
         damaged.append(Row(row, pairs, protocol, shared, result.source))
-    records = records_of(conversion_columns(), rows, table=table, commit=commit)
-    return records + records_of(columns_of("robustness"), damaged, table=table, commit=commit)
+    records = records_of(conversion_columns(), rows, table=table)
+    return records + records_of(columns_of("robustness"), damaged, table=table)
 
 
 PANELS = {
@@ -622,8 +560,7 @@ def robustness_figure(
 ) -> Figure:
     """Return a figure: a row for each metric, a column for each way of damage, worse to the right.
 
-    The grey line is the clean source; in the row of unit error rates, dotted lines are
-    those of what the model was given.
+    The grey line is the clean source; dotted lines are unit error rates of the input.
 
     Raises:
         ValueError: no condition damages anything, or a record is missing.
@@ -695,31 +632,23 @@ def report_robustness(
 ) -> list[Record]:
     """Convert damaged sources, score them, add rows and a figure; return the table's records.
 
-    Conditions are those of ``study_conditions``. A rerun keeps the ones that are complete.
-
-    Args:
-        data_dir: see ``read_study_set``.
-        pairs_dir: see ``choose_pairs``.
-        unit_tag: which ``units_<tag>``.
-        table: title; says ``synthetic`` where the data are.
-        out_dir: gets ``pairs/``, a folder for each condition and ``robustness.png``.
-        shares: see ``study_conditions``, also for the next three.
-        max_pairs: evenly chosen; None takes all.
+    A rerun keeps the conditions that are complete. ``out_dir`` gets ``pairs/``, a folder for each
+    condition and ``robustness.png``. For the arguments see ``study_conditions``,
+    ``choose_pairs`` and ``read_study_set``.
 
     Raises:
-        FileNotFoundError: a file is missing.
         ValueError: an amount is impossible, tables disagree, or a source cannot be damaged.
     """
     conditions = study_conditions(shares, snrs_db, rt60s_s, noises)
     out_dir = Path(out_dir)
     chosen, listed = choose_pairs(pairs_dir, out_dir / "pairs", max_pairs)
     study = read_study_set(data_dir, unit_tag, out_dir / "pairs")
-    runner = ConditionRunner(study, out_dir / "pairs", out_dir, settings)
+    damage = SourceDamage(study, settings.centroids_path, settings.seed, settings.device)
     results = []
     with tqdm(conditions, desc="conditions", dynamic_ncols=True) as bar:
         for condition in bar:
             bar.set_postfix_str(condition.row)
-            result = runner.run(condition)
+            result = run_condition(condition, damage, out_dir / "pairs", out_dir, settings)
             results.append(replace(result, source=relative_path(result.source, results_path)))
     restored = str(bool(settings.contrast_data_dir)).lower()
     protocol = (
@@ -727,7 +656,7 @@ def report_robustness(
         f"{settings.model_file}, contrast restored: {restored}; {DAMAGE}; "
         f"seed {settings.seed}; units {unit_tag}, vocoder {settings.vocoder}, F0 by dio"
     )
-    records = robustness_records(results, table=table, protocol=protocol, commit=git_commit())
+    records = robustness_records(results, table=table, protocol=protocol)
     figure = out_dir / "robustness.png"
     save_figure(robustness_figure(conditions, records, f"{table}, {chosen} pairs"), figure)
     title = f"Figure: {table}"

@@ -46,7 +46,6 @@ from espnet2_ext.report.records import (
     columns_of,
     environment_records,
     file_record,
-    git_commit,
     records_of,
 )
 from espnet2_ext.ser.experiment import LAST, FoldRun, ProtocolRuns, RunResult, System, list_runs
@@ -70,8 +69,6 @@ class FoldResult:
     """The test of one fold under one seed.
 
     Attributes:
-        fold: name, such as ``fold_1``.
-        seed: of the training; the lists are the same under all seeds.
         predictions: of the test list by the epoch that is best on validation.
         num_train: utterances trained on.
         fold_hash: of the fold's lists.
@@ -121,11 +118,7 @@ class FoldResult:
         return _labels(self.predictions)
 
     def confusion(self, classes: Sequence[str], *, test_selected: bool = False) -> np.ndarray:
-        """Return (K, K) counts in the order of ``classes``, rows are references.
-
-        Raises:
-            ValueError: there are no test-selected predictions.
-        """
+        """Return (K, K) counts in the order of ``classes``, rows are references."""
         predictions = self.test_selected if test_selected else self.predictions
         if predictions is None:
             raise ValueError(f"{self.fold}, seed {self.seed}: no test-selected predictions")
@@ -154,8 +147,7 @@ class SystemScores:
         paper_system: the same system in the paper's tables, see ``paper_score``.
         notes: what else the protocol must say: corpus, declared overlaps.
         pretraining: see ``pretraining_status``; "" where it was not looked up.
-        source: file of the predictions; see ``Record``.
-        test_selected_source: of those of the epochs that are best on the test list.
+        source: file of the predictions; ``test_selected_source`` of the test-selected ones.
 
     Raises:
         ValueError: folds are missing under a seed or stand twice, an utterance is tested in two
@@ -251,11 +243,7 @@ class SystemScores:
     def fold_scores(
         self, score: Callable[[np.ndarray], np.ndarray], *, test_selected: bool = False
     ) -> np.ndarray:
-        """Return a score of each fold and seed, (J,), in the order of `by_fold_and_seed`.
-
-        Args:
-            score: of a confusion matrix, see ``metrics/ser.py``.
-            test_selected: score the epochs that are best on the test list.
+        """Return a score of confusions for each fold and seed, (J,), as in `by_fold_and_seed`.
 
         Raises:
             ValueError: there are no test-selected predictions.
@@ -321,21 +309,15 @@ def ser_records(
     systems: Sequence[SystemScores],
     *,
     table: str,
-    commit: str,
     utt2spk: Tables = None,
     texts: Tables = None,
 ) -> list[Record]:
     """Return one record for each system and column that it has; accuracies in percent.
 
-    ``WA std`` and ``UA std`` are left out for a single fold and seed, the paper's
-    columns where the paper has no figure, the test-selected ones where those
-    predictions were not given.
-
-    Args:
-        table: title; says ``synthetic`` where the data are.
-        utt2spk: resamples whole speakers for the intervals, which are then wider and honest
-            for few speakers; None resamples utterances.
-        texts: with ``utt2spk`` resamples speakers and sentences, see ``crossed_interval``.
+    Standard deviations are left out for a single fold and seed, the paper's columns where the
+    paper has no figure, the test-selected ones where those predictions were not given.
+    Intervals are over utterances, with ``utt2spk`` over whole speakers (wider, and honest for
+    few of them), with ``texts`` too over speakers and sentences, see ``crossed_interval``.
 
     Raises:
         ValueError: two rows of the same name and protocol, a ``paper_system`` the
@@ -350,7 +332,7 @@ def ser_records(
         for system, (name, protocol) in zip(systems, keys, strict=True)
     ]
     columns = columns_of("emotion recognition", drawn=drawn_text(utt2spk, texts))
-    return records_of(columns, rows, table=table, commit=commit)
+    return records_of(columns, rows, table=table)
 
 
 def _estimates(system: SystemScores, utt2spk: Tables, texts: Tables) -> Estimates:
@@ -386,7 +368,6 @@ def comparison_records(
     pairs: Sequence[tuple[SystemScores, SystemScores]],
     *,
     table: str,
-    commit: str,
     utt2spk: Tables = None,
     texts: Tables = None,
 ) -> list[Record]:
@@ -412,7 +393,7 @@ def comparison_records(
         drawn=drawn_text(utt2spk, texts),
         least_p=f"{2 / (NUM_RESAMPLES + 1):.3f}",
     )
-    return records_of(columns, [*rows.values()], table=table, commit=commit)
+    return records_of(columns, [*rows.values()], table=table)
 
 
 def _protocol(a: SystemScores, b: SystemScores) -> str:
@@ -488,12 +469,11 @@ def report_experiment(
     """Add tables and figures to ``<expdir>/results.jsonl`` and return the tables' records.
 
     Beside them, ``<expdir>/ser_<system>/<protocol>/predictions_seed_<s>.tsv`` gets the
-    test predictions of every fold, from which all can be computed again.
+    test predictions of every fold, from which all can be computed again. Systems are rows,
+    protocols tables.
 
     Args:
-        emotions: classes in their order.
-        title: of the tables, before the protocol; says ``synthetic`` where the data are.
-        utt2spk: speakers, which the intervals resample; where ``text`` is beside it, sentences too.
+        utt2spk: for the intervals; where ``text`` is beside it, sentences are resampled too.
         comparisons: tags (A, B) of systems to test against each other.
         with_published: add a table of figures from the literature for each protocol.
         notes: added to the protocol's text.
@@ -503,7 +483,7 @@ def report_experiment(
         ValueError: a training is not complete, or a comparison names no system.
         OSError: a file cannot be read or written.
     """
-    expdir, commit = Path(expdir), git_commit()
+    expdir = Path(expdir)
     text = Path(utt2spk).with_name("text")
     drawn: dict[str, Tables] = {
         "utt2spk": read_table(Path(utt2spk)),
@@ -516,10 +496,10 @@ def report_experiment(
             for system in systems
         }
         table = f"{title}, {protocol.tag}"
-        records += ser_records(list(scores.values()), table=table, commit=commit, **drawn)
+        records += ser_records(list(scores.values()), table=table, **drawn)
         pairs = [compared(scores, tags) for tags in comparisons]
         comparison_table = f"{table}: comparisons"
-        records += comparison_records(pairs, table=comparison_table, commit=commit, **drawn)
+        records += comparison_records(pairs, table=comparison_table, **drawn)
         if with_published:
             name = protocol.folds.protocol
             records += published_records([name], table=f"Published, {name}")

@@ -21,7 +21,6 @@ from espnet2_ext.report.records import (
     append_records,
     columns_of,
     environment_records,
-    git_commit,
     records_of,
     relative_path,
 )
@@ -53,18 +52,12 @@ def report_style_scores(
     """Score the conversions of a list, write ``scores.tsv`` and add a table to the jsonl.
 
     Args:
-        list_file: see ``read_conversion_list``.
         wavs: the conversions' audio by name.
         cut: whether the model found no end, by name.
-        out_dir: gets ``scores.tsv``, from which the table can be rebuilt.
-        centroids_path: of the model's units.
         protocol: what was converted with what; settings of the metrics are added.
         vocoder: of resynthesis; the one the conversions were made with.
-        f0_method: see ``f0_contour``.
-        num_workers: processes; 1 with a GPU.
 
     Raises:
-        FileNotFoundError: a file is missing.
         ValueError: a conversion is missing, or a recording cannot be compared with.
     """
     conversions = read_conversion_list(list_file)
@@ -84,7 +77,6 @@ def report_style_scores(
         scores,
         table=table,
         protocol=f"{protocol}, vocoder {vocoder}, F0 by {f0_method}",
-        commit=git_commit(),
         f0_method=f0_method,
         source=relative_path(Path(out_dir) / SCORES, results_path),
     )
@@ -106,16 +98,12 @@ def summarise_style(
     *,
     table: str,
     protocol: str,
-    commit: str,
     f0_method: str = "dio",
     source: str = "",
 ) -> list[Record]:
     """Return a record for each condition, row and column that the row has.
 
     Conditions stand in the order of the scores, rows in that of ROWS.
-
-    Args:
-        f0_method: by which F0 was measured; for the others see ``Record``.
 
     Raises:
         ValueError: a value is there for some conversions of a row but not for all.
@@ -132,7 +120,7 @@ def summarise_style(
                 "references",
             )
             row = Row(f"{condition}, {name}", of_row, protocol, shared, source)
-            records += records_of(columns, [row], table=table, commit=commit)
+            records += records_of(columns, [row], table=table)
     return records
 
 
@@ -149,12 +137,7 @@ def report_style_figures(
 
     Source: [P2V] Figs. 7 to 10: mel, F0 by Praat, padded to equal length, differences boxed.
 
-    Args:
-        list_file: see ``read_conversion_list``.
-        wavs: the conversions' audio by name.
-
     Raises:
-        FileNotFoundError: the list is missing.
         ValueError: one of them is not converted, or an audio file is bad; it is named.
     """
     by_condition: dict[str, list[ListedConversion]] = {}

@@ -20,7 +20,6 @@ from espnet2_ext.report.records import (
     append_records,
     columns_of,
     environment_records,
-    git_commit,
     records_of,
     relative_path,
 )
@@ -34,11 +33,7 @@ SCORES = "scores.tsv"
 
 
 def parse_vocoders(texts: Sequence[str]) -> dict[str, str]:
-    """Return the vocoders ``ROW=SPEC`` by row; without ``ROW=`` the last part of SPEC names it.
-
-    Raises:
-        ValueError: two have one name.
-    """
+    """Return the vocoders ``ROW=SPEC`` by row; without ``ROW=`` the last part of SPEC names it."""
     vocoders: dict[str, str] = {}
     for text in texts:
         row, separator, spec = text.partition("=")
@@ -62,14 +57,8 @@ def report_vocoders(
 ) -> None:
     """Resynthesise a data directory with every vocoder and add a table of their scores.
 
-    A rerun keeps audio that is complete and of the same vocoder.
-
-    Args:
-        data_dir: with ``wav.scp``, 16 kHz.
-        output_dir: gets ``mel/``, for each row ``<row>/wav`` and ``<row>/scores.tsv``.
-        vocoders: see ``parse_vocoders`` and ``build_vocoder``.
-        protocol: what the vocoder was trained on.
-        num_workers: use 1 with a GPU.
+    ``output_dir`` gets ``mel/`` and for each row ``<row>/wav`` and ``<row>/scores.tsv``; a rerun
+    keeps audio that is complete and of the same vocoder. ``protocol`` says what it was trained on.
 
     Raises:
         ValueError: a file is too short for a mel, or a vocoder is none; the message names it.
@@ -93,7 +82,6 @@ def report_vocoders(
             columns_of("vocoders"),
             [Row(row, scores, f"{protocol}; vocoder {spec}", shared, source)],
             table=table,
-            commit=git_commit(),
             is_rounded=False,
         )
         logger.info("%s: %s", row, ", ".join(f"{r.metric} {r.value:.3f} {r.unit}" for r in found))
@@ -144,17 +132,12 @@ def report_speaker_vectors(
 ) -> None:
     """Score the ``spk_embed.scp`` of data directories and add one row each to a table.
 
-    Args:
-        data_dirs: rows are named after them; of each ``utt2spk`` and, where present,
-            ``utt2emo`` and ``text`` are read.
-        results_path: ``results.jsonl``.
-        table: title; says ``synthetic`` where the data are.
-        protocol: which encoder, trained on what.
+    ``utt2spk`` and, where present, ``utt2emo`` and ``text`` are read; ``protocol`` says which
+    encoder, trained on what.
 
     Raises:
         ValueError: a directory has no vectors yet, or too few utterances to score.
     """
-    commit = git_commit()
     records: list[Record] = []
     for data_dir in data_dirs:
         scores = score_data_directory(data_dir)
@@ -169,7 +152,7 @@ def report_speaker_vectors(
             if value is not None
         }
         row = Row(Path(data_dir).name, [cells], settings, source=source)
-        found = records_of(columns_of("speaker vectors"), [row], table=table, commit=commit)
+        found = records_of(columns_of("speaker vectors"), [row], table=table)
         texts = (f"{r.metric} {r.value:.3g} {r.unit}".strip() for r in found)
         logger.info("%s: %s", data_dir, ", ".join(texts))
         records += found

@@ -1,4 +1,4 @@
-"""Scores of planted answers."""
+"""Scores of planted answers, and agreement of raters."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from espnet2_ext.listening.design import ListeningTest, Trial
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
 from espnet2_ext.listening.results import Answer, ListenerResult, collect_results
-from espnet2_ext.listening.scores import agreement, confusion, score_kind
+from espnet2_ext.listening.scores import agreement, confusion, krippendorff_alpha, score_kind
 
 Results = tuple[ListenerResult, ...]
 
@@ -41,13 +41,21 @@ def by_system(similarity: dict[str, str], emotion: dict[str, str]) -> Callable[[
     return choose
 
 
+def disagreeing() -> list[Callable[[Trial], str]]:
+    """Return two listeners who agree on what is converted only."""
+    return [
+        by_system(
+            {"zero effort": similarity, "converted": "2"},
+            {"zero effort": emotion, "converted": "target"},
+        )
+        for similarity, emotion in (("-2", "neutral"), ("-1", "sad"))
+    ]
+
+
 def test_means_and_shares_are_those_planted(
     collected: Callable[..., Results], tiny_test: ListeningTest
 ) -> None:
-    first = by_system({"zero effort": "-2", "converted": "2"}, {"zero effort": "neutral",
-                      "converted": "target"})  # fmt: skip
-    second = by_system({"zero effort": "-1", "converted": "2"}, {"zero effort": "sad",
-                       "converted": "target"})  # fmt: skip
+    first, second = disagreeing()
     results = collected(first, second)
     scores = score_kind(results, tiny_test, SIMILARITY)
     found = {(s.system, s.target_emotion): s for s in scores}
@@ -128,10 +136,7 @@ def test_agreement_by_hand(collected: Callable[..., Results], tiny_test: Listeni
     2 sad by both; of the others 4 neutral by one, 4 sad by the other. Observed 8 / 16, expected
     2 (16 + 32 + 32) / 240.
     """
-    first = by_system({"zero effort": "-2", "converted": "2"}, {"zero effort": "neutral",
-                      "converted": "target"})  # fmt: skip
-    second = by_system({"zero effort": "-1", "converted": "2"}, {"zero effort": "sad",
-                       "converted": "target"})  # fmt: skip
+    first, second = disagreeing()
     results = collected(first, second)
     similarity = agreement(results, tiny_test, SIMILARITY)
     assert similarity is not None and similarity.number == 16
@@ -160,3 +165,34 @@ def test_nothing_is_pooled_where_systems_share_no_emotion(tiny_test: ListeningTe
     rows = [(score.system, score.target_emotion) for score in scores]
     assert sorted(rows) == [("converted", "sad"), ("zero effort", "angry")]
     assert score_kind([ListenerResult("a.json", 1, answers)], tiny_test, EMOTION) == []
+
+
+@pytest.mark.parametrize(("level", "published"), [("nominal", 0.743), ("ordinal", 0.815)])
+def test_published_example(level: str, published: float) -> None:
+    """Four observers, twelve units, values missing: Krippendorff 2011, section D."""
+    table = [
+        "1 2 3 3 2 1 4 1 2 * * *",
+        "1 2 3 3 2 2 4 1 2 5 * 3",
+        "* 3 3 3 2 3 4 2 2 5 1 *",
+        "1 2 3 3 2 4 4 1 2 5 1 *",
+    ]
+    units = [
+        [int(value) - 1 for value in unit if value != "*"]
+        for unit in zip(*(row.split() for row in table))
+    ]
+    assert krippendorff_alpha(units, 5, level=level) == pytest.approx(published, abs=5e-4)
+
+
+def test_full_agreement_chance_and_none() -> None:
+    assert krippendorff_alpha([[0, 0], [1, 1]], 2, level="nominal") == 1.0
+    assert krippendorff_alpha([[1, 1], [1, 1]], 2, level="nominal") is None
+    generator = np.random.default_rng(0)
+    random = krippendorff_alpha(generator.integers(0, 3, (4000, 2)), 3, level="ordinal")
+    assert random == pytest.approx(0.0, abs=0.06)  # 4 standard errors of 1 / sqrt(4000)
+
+
+def test_refuses_ratings_without_pairs_and_other_levels() -> None:
+    with pytest.raises(ValueError, match="one recording that two listeners judged"):
+        krippendorff_alpha([[0], [1]], 2, level="nominal")
+    with pytest.raises(ValueError, match="level is 'ratio'"):
+        krippendorff_alpha([[0, 1]], 2, level="ratio")

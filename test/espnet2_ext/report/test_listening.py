@@ -113,7 +113,7 @@ def test_from_files_to_a_page(tmp_path: Path) -> None:
 def test_shares_are_in_the_order_of_the_choices() -> None:
     test = make_listening_test()
     score = SystemScore("ours", "sad", 0.75, 0.5, 1.0, np.array([1, 3]))
-    mean, angry, sad = score_records([score], test, EMOTION, "T", "p", "c")
+    mean, angry, sad = score_records([score], test, EMOTION, "T", "p")
     assert (mean.metric, mean.row, mean.value, mean.n) == (
         "emotion recognised",
         "ours, sad",
@@ -128,9 +128,9 @@ def test_shares_are_in_the_order_of_the_choices() -> None:
 
 def test_no_agreement_of_one_listener_and_none_defined_where_all_say_the_same() -> None:
     test = make_listening_test()
-    assert agreement_records(make_collection(test, ("2", "sad")), test, "T", "p", "c") == []
+    assert agreement_records(make_collection(test, ("2", "sad")), test, "T", "p") == []
     both = make_collection(test, ("2", "sad"), ("2", "sad"))
-    records = agreement_records(both, test, "T", "p", "c")
+    records = agreement_records(both, test, "T", "p")
     assert [(r.row, r.value, r.n) for r in records] == [
         ("emotion similarity", "undefined", 2),
         ("emotion recognised", "undefined", 2),

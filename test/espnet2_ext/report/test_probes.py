@@ -1,20 +1,260 @@
-"""The disentanglement report from a model to a page."""
+"""What can be read from prosody vectors: labels and vectors, probes, tables, and the command."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 
+from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.bin import probe
-from espnet2_ext.data.directory import subset_data_directory
-from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.report import probes as probe_report
-from espnet2_ext.report.probes import met_in_pretraining, report_probes
+from espnet2_ext.data.directory import DataDirectoryError, subset_data_directory
+from espnet2_ext.data.tables import read_table, write_rejected, write_table
+from espnet2_ext.report import probes
+from espnet2_ext.report.probes import (
+    CONTENT,
+    EMOTION,
+    F0_IN_VOICE,
+    F0_MEAN,
+    F0_RANGE,
+    KINDS,
+    LEVEL,
+    PROSODY,
+    RATE,
+    SPEAKER,
+    SPEAKER_VECTOR,
+    UNITS,
+    UNTRAINED,
+    ProbeSet,
+    correlation_scores,
+    met_in_pretraining,
+    pooled_units,
+    probe_records,
+    probe_scores,
+    read_probe_set,
+    records_text,
+    report_probes,
+)
 from espnet2_ext.report.records import read_records
 from espnet2_ext.report.render import render_results
 
-TITLE = "Disentanglement: tiny (synthetic)"
+Make = Callable[..., ProbeSet]
+TITLE = "Disentanglement (synthetic)"
+
+
+@pytest.mark.parametrize(
+    ("units", "durations", "message"),
+    [
+        ([1, 2], [1], "give one each"),
+        ([], [], "at least one frame"),
+        ([1], [0], "at least one frame"),
+        ([1, 2], [3, -1], "at least one frame"),
+        ([1, 4], [1, 1], "units 1 to 4 of a vocabulary of 4"),
+        ([-1], [1], "units -1 to -1"),
+    ],
+)
+def test_units_are_pooled_to_shares_of_time(units: list, durations: list, message: str) -> None:
+    # Unit 2 stands twice: 3 + 1 of 8 frames.
+    assert pooled_units([2, 0, 2], [3, 4, 1], 4).tolist() == [0.5, 0.0, 0.5, 0.0]
+    with pytest.raises(ValueError, match=message):
+        pooled_units(units, durations, 4)
+
+
+def test_everything_of_a_directory_in_one_order(probe_data_dir: Path, tiny_model) -> None:
+    data = read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+    keys = sorted(read_table(probe_data_dir / "wav.scp"))
+    assert (data.name, data.listed, data.lacking) == ("parallel", 18, ())
+    assert data.speakers.tolist() == [key[0] for key in keys]
+    assert data.sentences.tolist() == [f"sentence {key[2]}" for key in keys]
+    assert data.emotions.tolist() == [key[4:] for key in keys]
+    assert data.has_words.all() and data.shared_sentences.all()
+    assert tuple(data.vectors) == KINDS
+    assert data.vectors[PROSODY].shape == data.vectors[UNTRAINED].shape == (18, 5)
+    assert np.abs(data.vectors[PROSODY] - data.vectors[UNTRAINED]).max() > 0.01
+    voices = data.vectors[SPEAKER_VECTOR].argmax(axis=1)
+    assert voices.tolist() == ["abc".index(key[0]) for key in keys]
+    # Sentence 0 is units 0 4 0: two thirds of the time unit 0.
+    np.testing.assert_allclose(data.vectors[UNITS][0], [2 / 3, 0, 0, 0, 1 / 3])
+    targets = data.targets
+    happy, neutral = targets[F0_MEAN][0], targets[F0_MEAN][1]
+    assert happy - neutral == pytest.approx(6.0, abs=0.3)
+    assert targets[F0_IN_VOICE][:2] == pytest.approx([3.0, -3.0], abs=0.3)
+    # Voice a at 120 Hz against c at 160 Hz: another pitch, the same within the voice.
+    assert targets[F0_MEAN][12] - happy == pytest.approx(12 * np.log2(160 / 120), abs=0.3)
+    assert targets[F0_IN_VOICE][12] == pytest.approx(targets[F0_IN_VOICE][0], abs=0.3)
+    assert targets[RATE][[0, 4]] == pytest.approx([3 / 0.3, 4 / 0.4])
+    assert targets[F0_RANGE][0] < 1.0 and np.ptp(targets[LEVEL]) < 6.0
+
+
+def test_silence_has_no_pitch_to_correlate(probe_data_dir: Path, tiny_model) -> None:
+    wav = read_table(probe_data_dir / "wav.scp")["a-0-happy"]
+    soundfile.write(wav, np.zeros(4800), 16000)
+    targets = read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny").targets
+    for name in (F0_MEAN, F0_IN_VOICE, F0_RANGE):
+        assert np.isnan(targets[name]).tolist() == [True] + 17 * [False]
+    assert np.isfinite(targets[RATE]).all() and np.isfinite(targets[LEVEL]).all()
+
+
+def test_what_is_rejected_or_not_sampled_is_counted(probe_data_dir: Path, tiny_model) -> None:
+    write_rejected(probe_data_dir, {"a-0-happy": "no units", "z-9": "not readable"})
+    options = {"unit_tag": "tiny", "max_utterances": 6}
+    data = read_probe_set(probe_data_dir, tiny_model, **options)
+    # 18 of wav.scp, one of them rejected, and one that never came into wav.scp.
+    assert (len(data.speakers), data.listed) == (6, 19)
+    again = read_probe_set(probe_data_dir, tiny_model, **options)
+    np.testing.assert_array_equal(again.vectors[PROSODY], data.vectors[PROSODY])
+    other = read_probe_set(probe_data_dir, tiny_model, **options, seed=1)
+    assert other.sentences.tolist() != data.sentences.tolist()
+
+
+def test_directories_without_labels_or_words(probe_data_dir: Path, tiny_model) -> None:
+    (probe_data_dir / "utt2emo").unlink()
+    (probe_data_dir / "text").unlink()
+    data = read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+    assert data.emotions is None
+    assert len(set(data.sentences.tolist())) == 18
+    assert not data.has_words.any() and not data.shared_sentences.any()
+    assert data.lacking == ("sentences: no text, or nothing in it",)
+
+
+def test_sentences_of_one_voice_are_not_shared(make_probe_set: Make) -> None:
+    sentences = np.array(["one"] * 8 + ["two"] * 8 + ["three"] * 24)
+    data = make_probe_set(sentences=sentences)
+    assert data.shared_sentences.tolist() == [False] * 16 + [True] * 24
+    assert not make_probe_set(has_words=np.zeros(40, dtype=bool)).shared_sentences.any()
+
+
+@pytest.mark.parametrize("name", ["units_tiny", "unit_durations_tiny", "spk_embed.scp"])
+def test_names_what_is_missing(probe_data_dir: Path, tiny_model, name: str) -> None:
+    (probe_data_dir / name).rename(probe_data_dir / "hidden")
+    with pytest.raises(DataDirectoryError, match=f"{name}: missing; run"):
+        read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+    if name == "spk_embed.scp":
+        write_ark_scp(probe_data_dir / name, {"b-1-happy": np.ones(3)})
+    else:
+        write_table(probe_data_dir / name, {"b-1-happy": "1"})
+    with pytest.raises(DataDirectoryError, match=f"{name}: a-0-happy: missing"):
+        read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+
+
+def test_names_units_and_durations_that_do_not_fit(probe_data_dir: Path, tiny_model) -> None:
+    table = read_table(probe_data_dir / "unit_durations_tiny")
+    write_table(probe_data_dir / "unit_durations_tiny", {**table, "b-1-happy": "7"})
+    with pytest.raises(DataDirectoryError, match="unit_durations_tiny: b-1-happy: .* give one"):
+        read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+
+
+def test_each_vector_says_what_it_knows(make_probe_set: Make) -> None:
+    found, notes = probe_scores(make_probe_set())
+    assert list(found) == [EMOTION, SPEAKER, CONTENT]
+    knows = {EMOTION: PROSODY, SPEAKER: SPEAKER_VECTOR, CONTENT: UNITS}
+    for name, scores in found.items():
+        assert list(scores) == [PROSODY, UNTRAINED, SPEAKER_VECTOR, UNITS]
+        for kind, score in scores.items():
+            if kind == knows[name]:
+                assert score.accuracy == 1.0
+            else:
+                assert score.accuracy < score.chance + 0.25, (name, kind)
+    assert notes == [
+        "emotion probe: 2 classes, speakers and sentences held out, 20 folds",
+        "speaker probe: 5 classes, sentences held out, 4 folds",
+        "content probe: 4 classes, speakers held out, 5 folds",
+    ]
+
+
+def test_sentences_decide_what_is_held_out_and_probed(make_probe_set: Make) -> None:
+    _, notes = probe_scores(make_probe_set(sentences=np.arange(40).astype(str)))
+    assert notes == [
+        "emotion probe: 2 classes, speakers held out, 5 folds",
+        "speaker probe: 5 classes, sentences held out, 5 folds",
+        "content probe not measurable (no sentence is said by two speakers)",
+    ]
+    sentences = make_probe_set().sentences.copy()
+    sentences[:8] = [f"of a {number}" for number in range(8)]
+    score = probe_scores(make_probe_set(sentences=sentences))[0][CONTENT][UNITS]
+    assert (score.n, score.classes) == (32, 4)
+
+
+def test_what_the_labels_do_not_allow_is_said(
+    make_probe_set: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    found, notes = probe_scores(make_probe_set(emotions=None, speakers=np.array(["a"] * 40)))
+    assert found == {}
+    assert notes == [
+        "emotion probe not measurable (no utt2emo)",
+        "speaker probe not measurable (a probe needs at least two classes, got 1)",
+        "content probe not measurable (no sentence is said by two speakers)",
+    ]
+    assert "parallel: emotion probe not measurable: no utt2emo" in caplog.text
+    speakers = make_probe_set().speakers.copy()
+    speakers[0] = "once"
+    _, notes = probe_scores(make_probe_set(speakers=speakers))
+    assert notes[1].endswith(", 1 utterances left out whose label training lacks")
+    with pytest.raises(ValueError, match="not finite"):
+        probe_scores(make_probe_set(vectors={PROSODY: np.full((40, 2), np.nan)}))
+
+
+def test_correlations(make_probe_set: Make) -> None:
+    found, notes = correlation_scores(make_probe_set())
+    assert notes == ["speakers and sentences held out"]
+    assert found["F0 mean"][PROSODY].pearson_r > 0.95
+    assert abs(found["F0 mean"][UNITS].pearson_r) < 0.3
+    assert found["level"][PROSODY].n == 40
+    pitch = make_probe_set().targets["F0 mean"].copy()
+    pitch[:3] = np.nan
+    found, notes = correlation_scores(make_probe_set(targets={"F0 mean": pitch}))
+    assert found["F0 mean"][PROSODY].n == 37
+    assert notes[1] == "F0 mean: 3 utterances without a voiced frame left out"
+    silent = {"F0 mean": np.full(40, np.nan), "level": np.ones(40)}
+    found, notes = correlation_scores(make_probe_set(targets=silent))
+    assert found == {}
+    assert notes[1:] == [
+        "F0 mean: 40 utterances without a voiced frame left out",
+        "F0 mean not measurable (a correlation needs a target that varies)",
+        "level not measurable (a correlation needs a target that varies)",
+    ]
+
+
+def records_of(*sets: ProbeSet):
+    protocols = {data.name: f"{data.name} by hand" for data in sets}
+    tables = {"table": TITLE, "correlation_table": f"{TITLE}: correlations"}
+    return probe_records(sets, protocols, **tables)
+
+
+def test_rows_and_columns(make_probe_set: Make) -> None:
+    records = records_of(make_probe_set())
+    accuracies = [record for record in records if record.unit == "%"]
+    assert list(dict.fromkeys(r.metric for r in accuracies)) == [EMOTION, SPEAKER, CONTENT]
+    rows = ["prosody vector", "untrained encoder", "speaker vector", "units", "chance"]
+    assert [r.row for r in accuracies[:5]] == [f"parallel: {row}" for row in rows]
+    first = accuracies[0]
+    assert (first.value, first.low, first.high) == (100.0, 100.0, 100.0)
+    assert [r.value for r in accuracies if r.row == "parallel: chance"] == [50.0, 20.0, 25.0]
+    assert [accuracies[number].better for number in (0, 5, 10)] == ["higher", "lower", "lower"]
+    assert first.protocol == (
+        "parallel by hand; "
+        "emotion probe: 2 classes, speakers and sentences held out, 20 folds; "
+        "speaker probe: 5 classes, sentences held out, 4 folds; "
+        "content probe: 4 classes, speakers held out, 5 folds; "
+        "logistic regression on standardised vectors, C = 0.1, classes balanced, seed 0"
+    )
+    drawn = {record.drawn for record in accuracies if not record.row.endswith("chance")}
+    assert drawn == {"5 speakers and 4 sentences"}
+    correlations = [record for record in records if record.unit == ""]
+    assert {record.table for record in correlations} == {f"{TITLE}: correlations"}
+    assert list(dict.fromkeys(r.metric for r in correlations)) == ["F0 mean (r)", "level (r)"]
+    assert "ridge regression" in correlations[0].protocol
+    assert {record.n for record in records} == {40}
+    lines = records_text(records).splitlines()
+    assert lines[0] == TITLE and len(lines) == 11
+    assert lines[1].startswith("  parallel: prosody vector     emotion probe 100.0 %, speaker")
+    assert lines[6] == f"{TITLE}: correlations"
+    assert lines[7].startswith("  parallel: prosody vector     F0 mean (r) +")
+    with pytest.raises(KeyError, match="parallel"):
+        probe_records([make_probe_set()], {}, table="t", correlation_table="c")
 
 
 @pytest.fixture
@@ -27,13 +267,8 @@ def options(
     model_file.write_bytes(b"weights")
     config = {"train_speaker_dir": str(probe_data_dir)}
     (model_file.parent / "config.yaml").write_text(yaml.safe_dump(config))
-
-    class Converter:
-        @staticmethod
-        def from_file(model_file, train_config, device):
-            return SimpleNamespace(model=tiny_model)
-
-    monkeypatch.setattr(probe_report, "Prosody2VecConverter", Converter)
+    converter = SimpleNamespace(from_file=lambda *_, device: SimpleNamespace(model=tiny_model))
+    monkeypatch.setattr(probes, "Prosody2VecConverter", converter)
     return {
         "model_file": model_file,
         "data_dirs": probe_data_dir,
@@ -52,8 +287,7 @@ def test_command_writes_tables_and_figure_and_repeats(
 ) -> None:
     probe.main(command(options))
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == TITLE
-    assert printed[6] == f"{TITLE}: correlations"
+    assert (printed[0], printed[6]) == (TITLE, f"{TITLE}: correlations")
     assert (tmp_path / "exp/report/p2v_tiny/parallel_pca.png").stat().st_size > 0
     records = read_records(options["results_path"])
     assert {record.table for record in records} == {
@@ -64,13 +298,12 @@ def test_command_writes_tables_and_figure_and_repeats(
         "model p2v_tiny/best.pth, units tiny; emotion probe: 2 classes"
     )
     values = {(record.row, record.metric): record.value for record in records}
-    assert values["parallel: chance", "speaker probe"] == pytest.approx(100 / 3)
-    assert values["parallel: speaker vector", "speaker probe"] == 100.0
-    assert values["parallel: units", "content probe"] == 100.0
+    assert values["parallel: chance", SPEAKER] == pytest.approx(100 / 3)
+    assert values["parallel: speaker vector", SPEAKER] == 100.0
+    assert values["parallel: units", CONTENT] == 100.0
     render_results(options["results_path"], tmp_path / "exp/RESULTS.md")
     page = (tmp_path / "exp/RESULTS.md").read_text()
     assert "![pca by emotion and speaker of parallel](report/p2v_tiny/parallel_pca.png)" in page
-    assert f"## {TITLE}\n\n|  | n | emotion probe" in page
     before = options["results_path"].read_bytes()
     probe.main(command(options))
     assert options["results_path"].read_bytes() == before
@@ -78,6 +311,8 @@ def test_command_writes_tables_and_figure_and_repeats(
 
 def test_tables_are_made_anew(options: dict, probe_data_dir: Path, tmp_path: Path) -> None:
     arguments = {**options, "data_dirs": [probe_data_dir], "figure_dir": tmp_path / "figures"}
+    with pytest.raises(ValueError, match="rows need directories of other names"):
+        report_probes(**{**arguments, "data_dirs": [probe_data_dir] * 2})
     report_probes(**arguments)
     some = [key for key in read_table(probe_data_dir / "wav.scp") if not key.startswith("c-")]
     subset_data_directory(probe_data_dir, tmp_path / "pair", some)
@@ -92,7 +327,7 @@ def test_tables_are_made_anew(options: dict, probe_data_dir: Path, tmp_path: Pat
     assert (tmp_path / "figures/pair_tsne.png").is_file()
 
 
-def test_what_pretraining_met(options: dict, probe_data_dir: Path, tmp_path: Path) -> None:
+def test_what_pretraining_met(options: dict, probe_data_dir: Path) -> None:
     config = options["model_file"].parent / "config.yaml"
     met = met_in_pretraining(config, ["a", "new"], ["sentence 1", "sentence 9", "sentence 8"])
     assert met == "pretraining met 1 of 2 speakers and 1 of 3 sentences"
@@ -106,21 +341,7 @@ def test_what_pretraining_met(options: dict, probe_data_dir: Path, tmp_path: Pat
     assert met == "whom pretraining met is not known (no train_speaker_dir)"
 
 
-def test_two_directories_of_one_name(options: dict, probe_data_dir: Path) -> None:
-    with pytest.raises(ValueError, match="rows need directories of other names"):
-        report_probes(**{**options, "data_dirs": [probe_data_dir, probe_data_dir]})
-
-
-def test_errors_are_one_line(
-    options: dict, probe_data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_are_one_line(options: dict, probe_data_dir: Path) -> None:
     write_table(probe_data_dir / "units_tiny", {"x": "1"})
     with pytest.raises(SystemExit, match="^probe: .*units_tiny: a-0-happy: missing"):
-        probe.main(command(options))
-
-    def from_file(model_file: Path, train_config: None, device: str) -> None:
-        raise FileNotFoundError(f"{model_file}: no such model; train one first (stage 8)")
-
-    monkeypatch.setattr(probe_report.Prosody2VecConverter, "from_file", from_file)
-    with pytest.raises(SystemExit, match="^probe: .*best.pth: no such model; train one first"):
         probe.main(command(options))

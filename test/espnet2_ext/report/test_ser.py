@@ -1,29 +1,361 @@
-"""From the files that trainings leave to tables; their predictions are written by hand."""
+"""Systems of emotion recognition: folds, tables, comparisons, and the files of trainings."""
 
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from reference.ser_examples import predictions
+from reference.ser_examples import fold_result, predictions, system
 
 from espnet2_ext.bin import ser_score
 from espnet2_ext.data.tables import write_table
-from espnet2_ext.metrics.ser import read_predictions, write_predictions
-from espnet2_ext.report.records import read_records
+from espnet2_ext.metrics.ser import (
+    Prediction,
+    macro_f1,
+    read_predictions,
+    unweighted_accuracy,
+    weighted_accuracy,
+    write_predictions,
+)
+from espnet2_ext.metrics.statistics import (
+    Crossing,
+    bootstrap_score,
+    corrected_t_test,
+    paired_bootstrap,
+)
+from espnet2_ext.report.records import Record, read_records
 from espnet2_ext.report.render import render_results
-from espnet2_ext.report.ser import collect_system, compared, report_experiment
+from espnet2_ext.report.ser import (
+    FoldResult,
+    SystemScores,
+    collect_system,
+    compared,
+    comparison_records,
+    report_experiment,
+    ser_records,
+)
 from espnet2_ext.ser.experiment import RunResult, System, list_runs, read_protocols
 from espnet2_ext.ser.folds import FoldSet, write_folds
 from espnet2_ext.ser.splits import Fold
 
+SAD_AS_SAD = Prediction("u", "sad", "sad", {"angry": 0.0, "sad": 1.0})
+ANGRY_AS_SAD = Prediction("v", "angry", "sad", {"angry": 0.0, "sad": 1.0})
+ANGRY_AS_ANGRY = Prediction("v", "angry", "angry", {"angry": 1.0, "sad": 0.0})
+RESULT = FoldResult("fold_1", 3, [SAD_AS_SAD, ANGRY_AS_SAD], 8, "abc")
+
+
+def test_a_fold_has_labels_classes_and_confusions_of_both_epochs() -> None:
+    assert RESULT.labels == {"u": "sad", "v": "angry"}
+    assert RESULT.classes == ("angry", "sad")
+    np.testing.assert_array_equal(RESULT.confusion(["angry", "sad"]), [[0, 1], [0, 1]])
+    np.testing.assert_array_equal(RESULT.confusion(["sad", "angry"]), [[1, 0], [1, 0]])
+    with pytest.raises(ValueError, match="fold_1, seed 3: no test-selected predictions"):
+        RESULT.confusion(["angry", "sad"], test_selected=True)
+    # In another order of utterances, which does not matter.
+    both = replace(RESULT, test_selected=[ANGRY_AS_ANGRY, SAD_AS_SAD])
+    leaked = both.confusion(["angry", "sad"], test_selected=True)
+    np.testing.assert_array_equal(leaked, [[1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"predictions": []}, "no predictions or no training utterances"),
+        ({"num_train": 0}, "no predictions or no training utterances"),
+        ({"predictions": [SAD_AS_SAD, SAD_AS_SAD]}, "an utterance is predicted twice"),
+        ({"test_selected": []}, "of other utterances or emotions"),
+        ({"test_selected": [SAD_AS_SAD]}, "of other utterances or emotions"),
+        ({"test_selected": [SAD_AS_SAD, ANGRY_AS_SAD, ANGRY_AS_SAD]}, "is predicted twice"),
+        ({"predictions": [SAD_AS_SAD, Prediction("w", "sad", "sad", {"sad": 1.0})]},
+         "w: other classes than angry, sad"),
+    ],
+)  # fmt: skip
+def test_refuses_a_fold_that_cannot_be_scored(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^fold_1, seed 3: .*{message}.*test it again$"):
+        replace(RESULT, **fields)
+
+
+FOLDS = [
+    # WA 3/4, UA (1 + 1/2) / 2; all right on the best epoch of the test list.
+    fold_result("fold_1", "aass", "aasa", leaked="aass"),
+    # WA 1/3, UA (0 + 1/2) / 2; then 2/3 and (1 + 1/2) / 2.
+    fold_result("fold_2", "ass", "ssa", leaked="asa"),
+]
+OURS = system(FOLDS, "ours", paper_system="Prosody2Vec, 200 units")
+
+
+def test_folds_are_ordered_as_numbers_and_scored_one_by_one() -> None:
+    folds = [fold_result(f"fold_{number}", "as", "as") for number in (10, 2, 1)]
+    assert list(system(folds).by_fold_and_seed) == [("fold_1", 0), ("fold_2", 0), ("fold_10", 0)]
+    scores = system(FOLDS[::-1])
+    np.testing.assert_allclose(scores.fold_scores(weighted_accuracy), [3 / 4, 1 / 3])
+    np.testing.assert_allclose(scores.fold_scores(unweighted_accuracy), [3 / 4, 1 / 4])
+    leaked = scores.fold_scores(weighted_accuracy, test_selected=True)
+    np.testing.assert_allclose(leaked, [1, 2 / 3])
+    with pytest.raises(ValueError, match="no test-selected predictions"):
+        system(folds).fold_scores(weighted_accuracy, test_selected=True)
+
+
+def test_groups_are_utterances_whatever_the_seeds_or_speakers() -> None:
+    second = fold_result("fold_1", "aass", "ssss", seed=7, leaked="ssss")
+    both = system([FOLDS[0], second])
+    assert (both.num_utterances, both.seeds) == (4, [0, 7])
+    counts, crossing, drawn = both.groups()
+    # fold_1-0 is angry: right under seed 0, taken for sad under seed 7.
+    assert (counts.shape, crossing, drawn) == ((4, 2, 2), None, "4 utterances")
+    np.testing.assert_array_equal(counts[0], [[1, 1], [0, 0]])
+    np.testing.assert_array_equal(counts.sum(axis=0), [[2, 2], [1, 3]])
+    turned, _, _ = both.groups(classes=("sad", "angry"))
+    np.testing.assert_array_equal(turned[0], [[0, 0], [1, 1]])
+    speakers = {"fold_1-0": "x", "fold_1-1": "y", "fold_1-2": "x", "fold_1-3": "x", "other": "z"}
+    counts, _, drawn = system(FOLDS[:1]).groups(speakers)
+    np.testing.assert_array_equal(counts, [[[1, 0], [1, 1]], [[1, 0], [0, 0]]])
+    assert drawn == "2 speakers"
+    for texts in (None, {}):
+        with pytest.raises(ValueError, match="system: fold_1-1 and 2 more have no speaker in utt"):
+            system(FOLDS[:1]).groups({"fold_1-0": "x"}, texts)
+    assert both.under({7, 8}).folds == [second]
+    with pytest.raises(ValueError, match="no folds"):
+        both.under({8})
+
+
+def test_the_protocol_says_what_must_be_known() -> None:
+    assert system(FOLDS[::-1], notes="made up").protocol_text() == (
+        "loso; 2 folds (fold_1 fold_101, fold_2 fold_201); seed 0; whole training lists; epoch of "
+        "the best validation UA; made up"
+    )
+    folds = [fold_result("one", "as", "as", seed=seed, fold_hash="abc") for seed in (2, 1)]
+    assert system(folds, train_limit=160).protocol_text() == (
+        "loso; 1 fold (one abc); seeds 1, 2; at most 160 training utterances a fold; epoch of the "
+        "best validation UA"
+    )
+
+
+FOLD_1, FOLD_2 = FOLDS
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ([], "no folds"),
+        ([FOLD_1, FOLD_1], "a fold stands twice under one seed"),
+        ([FOLD_1, FOLD_2, fold_result("fold_2", "ass", "ass", seed=4, leaked="ass")],
+         "fold_1 is missing under seed 4; train and test it"),
+        ([FOLD_1, fold_result("fold_2", "as", "as")],
+         "fold_2, seed 0: test-selected predictions are there for some folds only"),
+        ([FOLD_1, fold_result("fold_1", "aass", "aass", seed=1, leaked="aass", fold_hash="x")],
+         "fold_1, seed 1: other lists than under seed 0"),
+        ([FOLD_1, fold_result("fold_1", "asas", "aass", seed=1, leaked="aass")],
+         "fold_1, seed 1: other lists than under seed 0"),
+        ([fold_result("a", "as", "as"), fold_result("b", "as", "as", classes=("afraid", "sad"))],
+         "b, seed 0: classes afraid, sad instead of angry, sad"),
+        ([fold_result("fold_1", "as", "as"), fold_result("fold_2", "as", "as", prefix="fold_1")],
+         "fold_1-0 is tested in fold_1 and fold_2"),
+    ],
+)  # fmt: skip
+def test_refuses_folds_that_are_no_whole(folds: list, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^system.*{message}"):
+        system(folds)
+
+
+def cells(systems: list[SystemScores], **options) -> dict[tuple[str, str], Record]:
+    records = ser_records(systems, table="SER (synthetic)", **options)
+    return {(record.row, record.metric): record for record in records}
+
+
+def test_columns_by_hand() -> None:
+    """Pooled: angry 2 of 3 right, sad 2 of 4; 4 are called angry, 3 sad."""
+    records = cells([OURS])
+    found = {metric: record.value for (_, metric), record in records.items()}
+    expected = {
+        "WA": 100 * (3 / 4 + 1 / 3) / 2,
+        "WA std": 100 * (3 / 4 - 1 / 3) / 2**0.5,
+        "UA": 100 * (3 / 4 + 1 / 4) / 2,
+        "UA std": 100 * (3 / 4 - 1 / 4) / 2**0.5,
+        "pooled WA": 100 * 4 / 7,
+        "pooled UA": 100 * (2 / 3 + 2 / 4) / 2,
+        "macro-F1": 100 * (2 * 2 / (3 + 4) + 2 * 2 / (4 + 3)) / 2,
+        "paper WA": 64.10,
+        "paper UA": 65.32,
+        "test-selected (leaks) WA": 100 * (1 + 2 / 3) / 2,
+        "test-selected (leaks) UA": 100 * (1 + 3 / 4) / 2,
+    }
+    assert found == pytest.approx(expected)
+    assert list(found) == list(expected)
+    for (_, metric), record in records.items():
+        assert (record.table, record.unit) == ("SER (synthetic)", "%")
+        assert record.protocol == OURS.protocol_text()
+        assert record.n == (5531 if metric.startswith("paper") else 7)
+        assert record.better == ("" if "std" in metric or "leaks" in metric else "higher")
+    assert "not a result" in records["ours", "test-selected (leaks) UA"].definition
+
+
+def test_intervals_say_what_they_are_over() -> None:
+    utterances = sorted(utterance for fold in FOLDS for utterance in fold.labels)
+    speakers = {name: name[-1] for name in utterances}
+    texts = {name: name[:-2] for name in utterances}
+    shared = Crossing([name[-1] for name in utterances], [name[:-2] for name in utterances])
+    for tables, groups, crossing, over, drawn in (
+        ({}, OURS.groups()[0], None, "utterances", "7 utterances"),
+        ({"utt2spk": speakers}, OURS.groups(speakers)[0], None, "speakers", "4 speakers"),
+        ({"utt2spk": speakers, "texts": texts}, OURS.groups()[0], shared,
+         "speakers and sentences", "4 speakers and 2 sentences"),
+    ):  # fmt: skip
+        found = cells([OURS], **tables)
+        for metric, score in (("pooled UA", unweighted_accuracy), ("macro-F1", macro_f1)):
+            low, high = bootstrap_score(groups, score, crossing=crossing)
+            record = found["ours", metric]
+            assert (record.low, record.high) == pytest.approx((100 * low, 100 * high))
+            assert record.definition.endswith(f"bootstrap over {over}.")
+            assert record.drawn == drawn
+        assert found["ours", "WA"].low is None
+
+
+def test_a_row_has_only_what_it_can_have() -> None:
+    """One fold and seed has no spread; nothing leaked; FBANK has no UA in the paper."""
+    single = system([fold_result("fold_1", "as", "as")], "one", paper_system="FBANK")
+    assert [metric for _, metric in cells([single])] == [
+        "WA", "UA", "pooled WA", "pooled UA", "macro-F1", "paper WA"
+    ]  # fmt: skip
+    for changes in ({"protocol": "lospko"}, {"paper_system": None}):
+        assert ("one", "paper WA") not in cells([replace(single, **changes)])
+    with pytest.raises(ValueError, match="no system of .P2V. Tables IV to VI"):
+        cells([replace(OURS, paper_system="mine")])
+    with pytest.raises(ValueError, match="SER .synthetic.: ours: two systems of one name"):
+        cells([OURS, OURS])
+
+
+def test_seeds_count_as_folds_do_but_not_as_utterances() -> None:
+    folds = [fold_result("f", "as", guess, seed=seed) for seed, guess in enumerate(("as", "aa"))]
+    found = cells([system(folds, "two seeds")])
+    assert found["two seeds", "WA"].value == 75.0
+    assert found["two seeds", "WA std"].value == pytest.approx(50 / 2**0.5)
+    assert found["two seeds", "WA"].n == 2
+
+
+A = system([fold_result("fold_1", "aass", "aass"), fold_result("fold_2", "aass", "aasa")], "A")
+B = system([fold_result("fold_1", "aass", "aasa"), fold_result("fold_2", "aass", "ssaa")], "B")
+# UA of A: 1 and 3/4, of B: 3/4 and 0.
+
+
+def differences(a: SystemScores, b: SystemScores, **options) -> dict[str, Record]:
+    records = comparison_records([(a, b)], table="T", **options)
+    assert {record.row for record in records} == {f"{a.name} against {b.name}"}
+    return {record.metric: record for record in records}
+
+
+def test_differences_by_hand() -> None:
+    """Differences 1/4 and 3/4; A alone is right on 1 + 3 utterances, B alone on none."""
+    found = differences(A, B)
+    _, p_value = corrected_t_test([0.25, 0.75], 4 / 8)
+    pooled = paired_bootstrap(A.groups()[0], B.groups()[0], unweighted_accuracy)
+    assert {metric: record.value for metric, record in found.items()} == pytest.approx(
+        {
+            "UA difference": 50.0,
+            "UA difference std": 100 * 0.5 / 2**0.5,
+            "pairs": 2,
+            "p, corrected t": p_value,
+            "p, sign flip": 2 / 4,
+            # Pooled recalls of A are 1 and 3/4, of B 1/2 and 1/4.
+            "pooled UA difference": 50.0,
+            "p, paired bootstrap": pooled.p_value,
+            "p, McNemar": 2 / 2**4,
+        },
+        abs=1.0e-6,
+    )
+    record = found["pooled UA difference"]
+    assert (record.low, record.high) == pytest.approx((100 * pooled.low, 100 * pooled.high))
+    assert "paired bootstrap over utterances" in record.definition
+    assert found["pairs"].unit == "count"
+    assert {record.n for record in found.values()} == {8}
+    assert {record.protocol for record in found.values()} == {A.protocol_text()}
+
+
+def test_speakers_and_sentences_are_drawn_where_they_are_known() -> None:
+    speakers = {prediction.utterance: "one" for prediction in A.predictions()}
+    pooled = differences(A, B, utt2spk=speakers)["pooled UA difference"]
+    # The only speaker is drawn every time.
+    assert (pooled.low, pooled.high) == (50.0, 50.0)
+    assert "paired bootstrap over speakers, " in pooled.definition
+    pooled = differences(A, B, utt2spk=speakers, texts={})["pooled UA difference"]
+    # Without words, each utterance is a sentence of its own.
+    assert pooled.low < 50.0 < pooled.high
+    assert pooled.drawn == "1 speaker (not drawn) and 8 utterances"
+    assert "paired bootstrap over speakers and sentences" in pooled.definition
+
+
+def test_what_one_fold_or_two_seeds_cannot_tell_is_left_out() -> None:
+    a = system([fold_result("fold_1", "as", "as")], "A")
+    b = system([fold_result("fold_1", "as", "aa")], "B")
+    assert list(differences(a, b)) == [
+        "UA difference", "pairs", "p, sign flip", "pooled UA difference", "p, paired bootstrap",
+        "p, McNemar",
+    ]  # fmt: skip
+    a, b = (
+        system([fold_result("fold_1", "as", guess, seed=seed) for seed in (0, 1)], name)
+        for name, guess in (("A", "as"), ("B", "aa"))
+    )
+    assert "p, McNemar" not in differences(a, b)
+    assert differences(a, b)["pairs"].value == 2
+
+
+def test_the_order_of_classes_does_not_matter() -> None:
+    def turned(fold: FoldResult) -> FoldResult:
+        reversed_ = [
+            replace(p, posteriors=dict(reversed(p.posteriors.items()))) for p in fold.predictions
+        ]
+        return replace(fold, predictions=reversed_)
+
+    other = system([turned(fold) for fold in B.folds], "B")
+    assert other.classes == ("sad", "angry")
+    assert differences(A, other) == differences(A, B)
+
+
+def test_the_smaller_training_set_counts_for_the_corrected_test() -> None:
+    small = replace(B, folds=[replace(f, num_train=2) for f in B.folds], train_limit=2)
+    found = differences(A, small)
+    _, p_value = corrected_t_test([0.25, 0.75], 4 / 2)
+    assert found["p, corrected t"].value == pytest.approx(p_value, abs=1.0e-6)
+    protocol = found["pairs"].protocol
+    assert protocol == f"first: {A.protocol_text()}; second: {small.protocol_text()}"
+
+
+def test_several_pairs_share_the_columns() -> None:
+    records = comparison_records([(A, B), (B, A)], table="T")
+    assert [(r.row, r.value) for r in records[:2]] == [("A against B", 50), ("B against A", -50)]
+    with pytest.raises(ValueError, match="T: two systems are compared twice"):
+        comparison_records([(A, B), (A, B)], table="T")
+
+
+OF_THREE = [
+    replace(f, predictions=predictions(f.fold, "aass", "aass", ("a", "angry", "sad")))
+    for f in B.folds
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"protocol": "superb"}, "protocols loso and superb"),
+        ({"folds": B.folds[:1]}, "fold_2, seed 0 is there for one only"),
+        ({"folds": [B.folds[0], fold_result("fold_2", "aasa", "aasa")]},
+         "fold_2, seed 0: other test utterances or emotions"),
+        ({"folds": OF_THREE}, "fold_1, seed 0: other test utterances or emotions"),
+    ],
+)  # fmt: skip
+def test_refuses_systems_that_were_tested_differently(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^A against B: {message}"):
+        comparison_records([(A, replace(B, **changes))], table="T")
+
+
 EMOTIONS = ("angry", "sad")
 LABELS = {f"{who}-{n}": EMOTIONS["as".index(e)] for who in "xyz" for n, e in enumerate("aass")}
 OF = {who: tuple(name for name in LABELS if name[0] == who) for who in "xyz"}
-FOLDS = (Fold("fold_1", OF["z"], OF["y"], OF["x"]), Fold("fold_2", OF["x"], OF["z"], OF["y"]))
+LISTS = (Fold("fold_1", OF["z"], OF["y"], OF["x"]), Fold("fold_2", OF["x"], OF["z"], OF["y"]))
 CHECK = ("speakers shared by train and test: 0.0 %",)
-SAID = {
+PREDICTED = {
     # Fold 1 and 2: UA 1 and 3/4; epoch 1 is chosen, epoch 2 is better on the second test list.
     "p2v": {"fold_1": ("aass", "aass"), "fold_2": ("aasa", "aass")},
     # UA 3/4 and 1/2.
@@ -31,12 +363,16 @@ SAID = {
 }
 
 
+def read_tiny(root: Path, protocol: str = "tiny:0"):
+    return read_protocols(root / "folds", [protocol], root / "data/utt2emo")
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return a folder with folds, two configurations, and tables of the data."""
     write_table(tmp_path / "data/utt2emo", LABELS)
     write_table(tmp_path / "data/utt2spk", {name: name[0] for name in LABELS})
-    folds = FoldSet("tiny", "", "", "", 0, 20, EMOTIONS, (), CHECK, FOLDS, LABELS)
+    folds = FoldSet("tiny", "", "", "", 0, 20, EMOTIONS, (), CHECK, LISTS, LABELS)
     write_folds(tmp_path / "folds/tiny", folds)
     criterion = "best_model_criterion:\n-   [valid, ua, max]\n"
     (tmp_path / "train_ser_p2v.yaml").write_text(f"# row: Prosody2Vec\n{criterion}")
@@ -45,25 +381,18 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def protocols(root: Path):
-    return read_protocols(root / "folds", ["tiny:0"], root / "data/utt2emo")
-
-
-@pytest.fixture
 def systems(root: Path) -> list[System]:
     return [System.of_config(root / f"train_ser_{tag}.yaml") for tag in ("p2v", "fbank")]
 
 
 @pytest.fixture
-def runs(root: Path, systems, protocols):
+def runs(root: Path, systems):
     """Return the runs, complete."""
-    runs = list_runs(systems, protocols, root / "exp", EMOTIONS)
+    runs = list_runs(systems, read_tiny(root), root / "exp", EMOTIONS)
     for run in runs:
-        guesses = SAID[run.system][run.fold.name]
         write_result(run, epoch=1, test_selected=2 if run.fold.name == "fold_2" else 1)
-        for epoch, said in enumerate(guesses, start=1):
-            path = run.directory / f"predictions/test.{epoch}ep.tsv"
-            write_predictions(path, predictions(run.fold.test[0][0], "aass", said, EMOTIONS))
+        for epoch, predicted in enumerate(PREDICTED[run.system][run.fold.name], start=1):
+            write_test(run, epoch, predicted)
     return runs
 
 
@@ -73,31 +402,31 @@ def write_result(run, *, epoch: int, test_selected: int, **fields) -> None:
     replace(result, **fields).write(run.directory)
 
 
+def write_test(run, epoch: int, predicted: str) -> None:
+    path = run.directory / f"predictions/test.{epoch}ep.tsv"
+    write_predictions(path, predictions(run.fold.test[0][0], "aass", predicted, EMOTIONS))
+
+
 @pytest.fixture
-def report(root: Path, systems, protocols, runs):
+def report(root: Path, systems, runs):
     """Return a function that reports the experiment."""
 
-    def report(**options):
+    def report(systems=systems, protocols=None, **options):
+        protocols, utt2spk = protocols or read_tiny(root), root / "data/utt2spk"
         return report_experiment(
-            systems,
-            protocols,
-            root / "exp",
-            EMOTIONS,
-            title="Emotion (synthetic)",
-            utt2spk=root / "data/utt2spk",
-            **options,
+            systems, protocols, root / "exp", EMOTIONS, title="E", utt2spk=utt2spk, **options
         )
 
     return report
 
 
-def cells(records, table: str) -> dict[tuple[str, str], float | str]:
+def values(records, table: str = "E, tiny_train20") -> dict[tuple[str, str], float | str]:
     return {(r.row, r.metric): r.value for r in records if r.table == table}
 
 
-def test_table_by_hand(report, root: Path) -> None:
+def test_an_experiment_is_a_table_with_files_beside_it(report, root: Path) -> None:
     records = report(notes="a note")
-    found = cells(records, "Emotion (synthetic), tiny_train20")
+    found = values(records)
     expected = {
         ("Prosody2Vec", "UA"): 100 * (1 + 3 / 4) / 2,
         ("Prosody2Vec", "WA"): 100 * (1 + 3 / 4) / 2,
@@ -116,91 +445,74 @@ def test_table_by_hand(report, root: Path) -> None:
         assert part in text
     stored = read_records(root / "exp/results.jsonl")
     assert [record for record in stored if record.table != "Environment"] == records
-    assert any(record.table == "Environment" for record in stored)
+    assert len(stored) > len(records)
+    for row, tag in (("Prosody2Vec", "p2v"), ("fbank", "fbank")):
+        every = read_predictions(root / f"exp/ser_{tag}/tiny_train20/predictions_seed_0.tsv")
+        assert [p.utterance for p in every] == [*OF["x"], *OF["y"]]
+        predicted = "".join(PREDICTED[tag][fold][0] for fold in ("fold_1", "fold_2"))
+        assert "".join(p.predicted[0] for p in every) == predicted
+        figures = values(records, "E, tiny_train20: confusion")
+        assert (root / "exp" / figures[row, "confusion"]).read_bytes().startswith(b"\x89PNG")
+    assert len(figures) == 2
 
 
-def test_a_row_says_that_its_pretraining_was_not_checked(report, root: Path) -> None:
+def test_a_row_says_whether_its_pretraining_was_checked(report, root, systems, runs) -> None:
+    """By what it was trained with, not by its configuration alone."""
     (root / "train_ser_fbank.yaml").write_text("prosody_init: random\n")
-    found = cells(report(), "Emotion (synthetic), tiny_train20")
+    found = values(report())
     assert found["Prosody2Vec", "pretraining data"] == "not checked"
     assert found["fbank", "pretraining data"] == "none"
     render_results(root / "exp/results.jsonl", root / "exp/RESULTS.md")
     lines = (root / "exp/RESULTS.md").read_text().splitlines()
     [row] = [line for line in lines if line.startswith("| Prosody2Vec") and "not checked" in line]
     assert row.endswith("| not checked |")
-
-
-def test_a_row_says_that_its_pretraining_was_checked(report, root, systems, runs) -> None:
-    """By what it was trained with, not by its configuration alone."""
     path = root / "folds/tiny/folds.json"
     stored = json.loads(path.read_text())
     stored["pretraining"] = {"checked": True, "model_sha256": "abc"}
     path.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n")
     (root / "encoder").mkdir()
     (root / "encoder/config.yaml").write_text("sha256: abc\n")
-    protocols = read_protocols(root / "folds", ["tiny:0"], root / "data/utt2emo")
 
-    def said(**options):
+    def status(**options):
         for run in runs:
             (run.directory / "config.yaml").write_text(json.dumps(options))
-        return collect_system(systems[0], protocols[0], root / "exp", EMOTIONS).pretraining
+        return collect_system(systems[0], read_tiny(root)[0], root / "exp", EMOTIONS).pretraining
 
     encoder = {"prosody_encoder_dir": f"{root}/encoder"}
-    assert said(**encoder) == "checked"
-    assert said(**encoder, upstream="wavlm") == "Prosody2Vec checked, upstream not checked"
-    assert said(**encoder, prosody_init="random") == "none"
+    assert status(**encoder) == "checked"
+    assert status(**encoder, upstream="wavlm") == "Prosody2Vec checked, upstream not checked"
+    assert status(**encoder, prosody_init="random") == "none"
     (root / "encoder/config.yaml").write_text("sha256: other\n")
-    assert said(**encoder) == "not checked"
+    assert status(**encoder) == "not checked"
 
 
 def test_a_protocol_that_validates_on_nothing_says_which_epoch_it_is(root, systems, runs) -> None:
     labels = {name: LABELS[name] for name in (*OF["z"], *OF["x"], *OF["y"])}
-    folds = tuple(replace(fold, valid=()) for fold in FOLDS)
-    deviation = "nobody says which epoch"
-    write_folds(
-        root / "folds/none",
-        FoldSet("none", "", "", deviation, 0, 20, EMOTIONS, (), CHECK, folds, labels),
-    )
-    [protocol] = read_protocols(root / "folds", ["none:0"], root / "data/utt2emo")
+    lists = tuple(replace(fold, valid=()) for fold in LISTS)
+    folds = FoldSet("none", "", "", "which epoch?", 0, 20, EMOTIONS, (), CHECK, lists, labels)
+    write_folds(root / "folds/none", folds)
+    [protocol] = read_tiny(root, "none:0")
     for run, done in zip(list_runs(systems, [protocol], root / "exp", EMOTIONS), runs, strict=True):
         shutil.copytree(done.directory, run.directory)
         write_result(run, epoch=2, test_selected=1, criterion="last")
     scores = collect_system(systems[0], protocol, root / "exp", EMOTIONS)
     assert scores.selection == "last epoch, the protocol validating on nothing"
-    assert f"; deviation: {deviation}; {CHECK[0]}" in scores.protocol_text()
+    assert f"; deviation: which epoch?; {CHECK[0]}" in scores.protocol_text()
 
 
 def test_names_of_rows_tell_the_vocabulary(report, root: Path) -> None:
     config = root / "train_ser_p2v.yaml"
     config.write_text(config.read_text().replace("Prosody2Vec", "Prosody2Vec, {units} units"))
-    found = cells(report(units="200"), "Emotion (synthetic), tiny_train20")
+    found = values(report(units="200"))
     assert {row for row, _ in found} == {"Prosody2Vec, 200 units", "fbank"}
 
 
-def test_files_beside(report, root: Path, runs) -> None:
-    records = report()
-    for row, tag in (("Prosody2Vec", "p2v"), ("fbank", "fbank")):
-        folder = root / f"exp/ser_{tag}/tiny_train20"
-        every = read_predictions(folder / "predictions_seed_0.tsv")
-        assert [p.utterance for p in every] == [*OF["x"], *OF["y"]]
-        said = "".join(SAID[tag][fold][0] for fold in ("fold_1", "fold_2"))
-        assert "".join(p.predicted[0] for p in every) == said
-        found = cells(records, "Emotion (synthetic), tiny_train20: confusion")
-        assert (root / "exp" / found[row, "confusion"]).read_bytes().startswith(b"\x89PNG")
-    assert len(found) == 2
-
-
-def test_reported_twice_is_reported_once(report, root: Path) -> None:
-    report(comparisons=[("p2v", "fbank")])
+def test_comparisons_repeat_to_the_same_file(report, root: Path) -> None:
+    records = report(comparisons=[("p2v", "fbank")])
     before = (root / "exp/results.jsonl").read_text()
     report(comparisons=[("p2v", "fbank")])
-    lines = [json.loads(line) for line in (root / "exp/results.jsonl").read_text().splitlines()]
-    assert len(lines) == len(before.splitlines())
-
-
-def test_comparison(report) -> None:
-    records = report(comparisons=[("p2v", "fbank")])
-    found = cells(records, "Emotion (synthetic), tiny_train20: comparisons")
+    assert len((root / "exp/results.jsonl").read_text().splitlines()) == len(before.splitlines())
+    found = values(records, "E, tiny_train20: comparisons")
     assert found["Prosody2Vec against fbank", "UA difference"] == pytest.approx(25.0)
     assert found["Prosody2Vec against fbank", "pairs"] == 2
 
@@ -219,53 +531,43 @@ def test_comparison_of_what_is_not_there(report, pair, message) -> None:
         report(comparisons=[pair])
 
 
-def test_comparison_under_the_seeds_that_both_have(runs, systems, root: Path) -> None:
+def test_comparison_under_the_seeds_that_both_have(report, systems, root: Path) -> None:
     """p2v has a second seed, in which it errs everywhere; it must not count."""
-    protocols = read_protocols(root / "folds", ["tiny:0,1"], root / "data/utt2emo")
+    protocols = read_tiny(root, "tiny:0,1")
     single = replace(systems[1], max_seeds=1)
     for run in list_runs([systems[0]], protocols, root / "exp", EMOTIONS):
         if run.seed == 1:
             write_result(run, epoch=1, test_selected=1, seed=1)
-            path = run.directory / "predictions/test.1ep.tsv"
-            write_predictions(path, predictions(run.fold.test[0][0], "aass", "ssaa", EMOTIONS))
-    records = report_experiment(
-        [systems[0], single], protocols, root / "exp", EMOTIONS, title="E",
-        utt2spk=root / "data/utt2spk", comparisons=[("p2v", "fbank")],
-    )  # fmt: skip
-    found = cells(records, "E, tiny_train20: comparisons")
+            write_test(run, 1, "ssaa")
+    records = report([systems[0], single], protocols, comparisons=[("p2v", "fbank")])
+    found = values(records, "E, tiny_train20: comparisons")
     assert found["Prosody2Vec against fbank", "UA difference"] == pytest.approx(25.0)
     assert found["Prosody2Vec against fbank", "pairs"] == 2
-    assert cells(records, "E, tiny_train20")["Prosody2Vec", "UA"] == pytest.approx(87.5 / 2)
-
-
-def test_comparison_without_a_shared_seed(runs, systems, protocols, root: Path) -> None:
-    fbank = collect_system(systems[1], protocols[0], root / "exp", EMOTIONS)
+    assert values(records)["Prosody2Vec", "UA"] == pytest.approx(87.5 / 2)
+    fbank = collect_system(systems[1], read_tiny(root)[0], root / "exp", EMOTIONS)
     other = replace(fbank, folds=[replace(fold, seed=5) for fold in fbank.folds])
     with pytest.raises(ValueError, match="comparison a:b: the two share no seed"):
         compared({"a": fbank, "b": other}, ("a", "b"))
 
 
-def test_published_figures_where_asked(report, protocols, root, systems, runs) -> None:
+def test_published_figures_where_asked(report, root, systems, runs) -> None:
     assert not any(r.table.startswith("Published") for r in report())
-    loso = replace(protocols[0], folds=replace(protocols[0].folds, protocol="loso"))
+    [tiny] = read_tiny(root)
+    loso = replace(tiny, folds=replace(tiny.folds, protocol="loso"))
     for run, done in zip(list_runs(systems, [loso], root / "exp", EMOTIONS), runs):
         run.directory.parent.mkdir(parents=True, exist_ok=True)
         done.directory.rename(run.directory)
-    records = report_experiment(
-        systems, [loso], root / "exp", EMOTIONS, title="E", utt2spk=root / "data/utt2spk",
-        with_published=True,
-    )  # fmt: skip
+    records = report(protocols=[loso], with_published=True)
     assert any(r.table == "Published, loso" for r in records)
-    assert cells(records, "E, loso_train20")["fbank", "paper WA"] > 0
+    assert values(records, "E, loso_train20")["fbank", "paper WA"] > 0
 
 
-def test_incomplete_and_other_trainings(report, runs, systems, protocols, root: Path) -> None:
+def test_incomplete_and_other_trainings(report, runs, systems, root: Path) -> None:
     [run] = [run for run in runs if run.system == "fbank" and run.fold.name == "fold_2"]
-    result = run.directory / "result.json"
-    result.unlink()
+    (run.directory / "result.json").unlink()
     with pytest.raises(ValueError, match="fbank/tiny_train20/fold_2/seed_0: not trained to the en"):
         report()
-    collect_system(systems[0], protocols[0], root / "exp", EMOTIONS)
+    collect_system(systems[0], read_tiny(root)[0], root / "exp", EMOTIONS)
     write_result(run, epoch=1, test_selected=1, fold_hash="other")
     with pytest.raises(ValueError, match="seed_0: trained on other lists; run the training stage"):
         report()
@@ -277,8 +579,7 @@ def test_incomplete_and_other_trainings(report, runs, systems, protocols, root: 
 def test_entry_point(runs, root: Path) -> None:
     command = ["--configs", *sorted(root.glob("*.yaml")), "--folds_dir", root / "folds"]
     command += ["--protocols", "tiny:0", "--data_dir", root / "data", "--expdir", root / "exp"]
-    command += ["--emotions", *EMOTIONS, "--title", "T"]
-    command = [str(word) for word in command]
+    command = [str(word) for word in (*command, "--emotions", *EMOTIONS, "--title", "T")]
     ser_score.main([*command, "--comparisons", "p2v:fbank", "fbank:p2v"])
     records = read_records(root / "exp/results.jsonl")
     rows = {record.row for record in records if record.table == "T, tiny_train20: comparisons"}

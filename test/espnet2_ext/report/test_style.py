@@ -30,7 +30,7 @@ SCORES = [
 
 
 def summary(scores: list[StyleScore]) -> dict:
-    records = summarise_style(scores, table="t", protocol="p", commit="c")
+    records = summarise_style(scores, table="t", protocol="p")
     return {(record.row, record.metric): record for record in records}
 
 
@@ -63,7 +63,7 @@ def test_means_counts_and_intervals_by_hand():
 
 @pytest.mark.parametrize(("method", "tracker"), [("dio", "WORLD's DIO"), ("praat", "Praat's")])
 def test_columns_of_f0_state_tracker_and_limits(method: str, tracker: str):
-    records = summarise_style(SCORES, table="t", protocol="p", commit="c", f0_method=method)
+    records = summarise_style(SCORES, table="t", protocol="p", f0_method=method)
     f0 = {r.metric: r.definition for r in records if r.metric[:2] == "F0" or "contour" in r.metric}
     assert len(f0) == 5
     for definition in f0.values():

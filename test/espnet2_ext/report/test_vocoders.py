@@ -1,4 +1,4 @@
-"""Vocoders compared on one data directory."""
+"""Vocoders compared on one data directory, and scores of speaker vectors."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,10 @@ import soundfile
 import torch
 from reference.tiny_vocoder import write_trained_vocoder
 
+from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.bin.score import main
 from espnet2_ext.data.tables import write_table
+from espnet2_ext.report.records import Record, read_records
 from espnet2_ext.report.vocoders import parse_vocoders
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
@@ -92,3 +94,46 @@ def test_wrong_input_ends_in_one_line(data) -> None:
     soundfile.write(wav, np.zeros(300), 16000)
     with pytest.raises(SystemExit, match=r"a-2\.wav: a mel needs .* length filter"):
         run(data, "griffin_lim")
+
+
+@pytest.fixture
+def speaker_data(tmp_path: Path) -> Path:
+    """Return a data directory of two speakers, two emotions and vectors that tell speakers."""
+    path = tmp_path / "valid"
+    utterances = [f"{speaker}-{number}" for speaker in "ab" for number in range(4)]
+    write_ark_scp(
+        path / "spk_embed.scp",
+        {u: np.array([u[0] == "a", u[0] == "b", 0.1 * int(u[-1])]) for u in utterances},
+    )
+    write_table(path / "utt2spk", {u: u[0] for u in utterances})
+    write_table(path / "utt2emo", {u: "sad" if int(u[-1]) < 2 else "happy" for u in utterances})
+    return path
+
+
+def score_speakers(data_dir: Path) -> dict[str, Record]:
+    results = data_dir.parent / "results.jsonl"
+    command = ["speaker_vectors", "--data_dirs", data_dir, "--results_path", results]
+    main([*map(str, command), "--table", "Speaker vectors (synthetic)", "--protocol", "by hand"])
+    return {record.metric: record for record in read_records(results)}
+
+
+def test_speaker_vectors_are_a_row_that_a_rerun_repeats(speaker_data: Path) -> None:
+    records = score_speakers(speaker_data)
+    assert list(records) == [
+        "EER", "EER across emotions", "cosine, same emotion", "cosine, other emotion",
+        "cosine, other voice", "emotion read", "chance",
+    ]  # fmt: skip
+    assert records["EER"].value == 0.0
+    assert (records["chance"].value, records["chance"].unit) == (50.0, "%")
+    assert records["emotion read"].value == 100.0
+    assert records["EER"].protocol == "by hand; 8 of 8 utterances, 2 speakers, 28 pairs"
+    assert {(record.row, record.n) for record in records.values()} == {("valid", 8)}
+    assert score_speakers(speaker_data) == records
+
+
+def test_scores_without_labels_are_left_out_and_no_vectors_are_one_line(speaker_data: Path) -> None:
+    (speaker_data / "utt2emo").unlink()
+    assert list(score_speakers(speaker_data)) == ["EER", "cosine, other voice"]
+    (speaker_data / "spk_embed.scp").unlink()
+    with pytest.raises(SystemExit, match="^score speaker_vectors: .*run extract_speaker_vec"):
+        score_speakers(speaker_data)
