@@ -220,9 +220,7 @@ def conversion_manifest(
         # Of the first system, which stands behind the source.
         first = pairs.stimuli(pair, reference)[1], pairs.stimuli(pair)[1]
         stimuli += [replace(stimulus, role=PRACTICE) for stimulus in first]
-    for pair in spare[num_practice : num_practice + num_checks]:
-        target = pairs.stimuli(pair, "target")[-1]
-        stimuli.append(replace(target, role=CHECK, expected="1,2"))
+    stimuli += [pairs.check(pair) for pair in spare[num_practice : num_practice + num_checks]]
     write_manifest(out_path, stimuli)
     return stimuli
 
@@ -299,6 +297,12 @@ class _Pairs:
         pair = next(pair for pair in self.pairs if self.source(pair) == source)
         emotion = self.conditions[pair].split("-")[0]
         return Stimulus(EMOTION, TRUE_TARGET, emotion, source, self._path(self.data, source))
+
+    def check(self, pair: str) -> Stimulus:
+        """Return the true target against itself."""
+        emotion = self.conditions[pair].split("-")[-1]
+        audio = self._path(self.data, self.targets[pair])
+        return Stimulus(SIMILARITY, TRUE_TARGET, emotion, pair, audio, audio, CHECK, "1,2")
 
     def _voice(self, pair: str) -> str:
         source = self.source(pair)

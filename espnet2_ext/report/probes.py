@@ -247,7 +247,7 @@ def probe_scores(
     sentences = "sentences" if data.has_words.any() else "utterances"
     crossing = Crossing(data.speakers.tolist(), data.sentences.tolist(), column_name=sentences)
 
-    def measure(probe: str, note: list[str]) -> dict[str, ProbeScore]:
+    def measure(probe: str, notes: list[str]) -> dict[str, ProbeScore]:
         chosen, labels, groups, other, held_out = _task(data, probe)
         scores = {
             kind: linear_probe(
@@ -259,7 +259,7 @@ def probe_scores(
         text = f"{probe}: {score.classes} classes, {held_out} held out, {score.folds} folds"
         if score.left_out:
             text += f", {score.left_out} utterances left out whose label training lacks"
-        note.append(text)
+        notes.append(text)
         return scores
 
     return _measured(data, PROBES, measure, [])
