@@ -12,9 +12,9 @@ from espnet2_ext.bin.entry import Command
 from espnet2_ext.conversion import batch
 
 
-def convert_list(list_file: str, out_dir: str, device: str, **options) -> None:
+def convert_list(list_file: str, out_dir: str, **options) -> None:
     """Convert what is missing of the list."""
-    batch.convert_list(list_file, out_dir, batch.ModelChoice(**options), device)
+    batch.convert_list(list_file, out_dir, **options)
 
 
 main = Command("convert_list", __doc__, convert_list, is_quiet=True)

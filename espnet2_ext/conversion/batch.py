@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,12 +49,9 @@ CONVERSIONS = "conversions.tsv"
 
 
 class PairRequests:
-    """The tables of a dump directory, looked up by pair.
+    """The tables of a dump directory (wav.scp, units_<tag>, spk_embed.scp), looked up by pair.
 
-    Args:
-        data_dir: holds wav.scp, units_<tag> and spk_embed.scp of all utterances named.
-        unit_tag: which units.
-        converter: encodes the prosody of mixes, each utterance once.
+    The converter encodes the prosody of mixes, each utterance once.
 
     Raises:
         FileNotFoundError: a table is missing.
@@ -97,7 +95,6 @@ class PairRequests:
         ]
 
     def _mixed(self, pair: Pair) -> np.ndarray:
-        """Return the weighted sum (P,) of a pair's prosody vectors."""
         vectors = [self._prosody[name] for name, _ in pair.mix]
         return weighted_prosody(vectors, [weight for _, weight in pair.mix])
 
@@ -134,14 +131,12 @@ def convert_pairs(
     warning.
 
     Args:
-        model_file: see Prosody2VecConverter.from_file.
-        train_config: see there.
+        model_file: see Prosody2VecConverter.from_file, as for train_config.
         data_dir: holds wav.scp, units_<tag> and spk_embed.scp of all utterances named.
         unit_tag: which units.
         pairs_dir: holds the table ``pairs`` and, for mixed prosody, ``prosody_mix``.
         output_dir: where ``wav.scp mel.scp attention.scp generation.tsv`` appear.
         vocoder: see build_vocoder.
-        limits: of generation.
         batch_size: pairs generated at a time.
         num_workers: processes of the vocoder.
         device: of the model.
@@ -207,11 +202,9 @@ def _hash_of_tables(data_dir: Path, unit_tag: str) -> str:
 def _generate(
     tables: PairRequests, pairs: Sequence[Pair], output_dir: Path, batch_size: int
 ) -> None:
-    """Write mel, attention and a record for each pair, batches of like length together.
-
-    The last bits of a result depend on its batch. So batches are the same in every run, and
-    one that was begun is done again whole.
-    """
+    """Write mel, attention and a record for each pair, batches of like length together."""
+    # The last bits of a result depend on its batch. So batches are the same in every run, and
+    # one that was begun is done again whole.
     tables.check(pairs)
     ordered = sorted(pairs, key=lambda pair: len(tables.units[pair.source]))
     reduction_factor = tables.converter.model.decoder.reduction_factor
@@ -322,54 +315,35 @@ def _wav_path(output_dir: Path, pair_id: str) -> Path:
 # ---------------------------------------------------------------- lists of recordings
 
 
-@dataclass(frozen=True)
-class ModelChoice:
-    """The arguments of ``AnyConverter.from_file``."""
+MODEL_OPTIONS: dict[str, Any] = {
+    "train_config": None,
+    "centroids": None,
+    "speaker_encoder": None,
+    "vocoder": "griffin_lim",
+    "max_segment_s": 10.0,
+    "restore_contrast": None,
+}
+"""Defaults of ``AnyConverter.from_file``, on which conversions depend."""
 
-    model_file: str
-    train_config: str | None = None
-    centroids: str | None = None
-    speaker_encoder: str | None = None
-    vocoder: str = "griffin_lim"
-    max_segment_s: float = 10.0
-    restore_contrast: bool | None = None
 
-    def fingerprint(self) -> str:
-        """Return a hash of the settings and the model's files; raises as find_trained_files."""
-        files = find_trained_files(
-            self.model_file,
-            self.train_config,
-            centroids=self.centroids,
-            speaker_encoder=self.speaker_encoder,
-        )
-        held = [file_hash(files.model_file), file_hash(files.centroids), repr(files.config)]
-        restored = None if self.restore_contrast is False else files.contrast
-        held += [files.speaker_encoder, file_hash(restored) if restored else ""]
-        settings = asdict(self)
-        del settings["model_file"]  # may have moved
-        return hashlib.sha256(repr((settings, held)).encode()).hexdigest()
-
-    def load(self, device: str) -> AnyConverter:
-        """Return the converter."""
-        options = asdict(self)
-        model = options.pop("model_file"), options.pop("train_config")
-        return AnyConverter.from_file(*model, **options, device=device)
+def _model_hash(model_file: str | Path, options: Mapping[str, Any]) -> str:
+    """Return a hash of the settings and the model's files; raises as find_trained_files."""
+    settings = {**MODEL_OPTIONS, **options}
+    names = ("train_config", "centroids", "speaker_encoder")
+    files = find_trained_files(model_file, **{name: settings[name] for name in names})
+    held = [file_hash(files.model_file), file_hash(files.centroids), repr(files.config)]
+    restored = None if settings["restore_contrast"] is False else files.contrast
+    held += [files.speaker_encoder, file_hash(restored) if restored else ""]
+    return hashlib.sha256(repr((settings, held)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class ConvertedLine:
-    """One line of ``conversions.tsv``.
-
-    Attributes:
-        name: of the conversion.
-        wav: its audio file.
-        not_stopped: its segments that were cut by a limit on length.
-        made_from: hash of the model and of the audio files.
-    """
+    """One line of ``conversions.tsv``; ``made_from`` is a hash of the model and the audio files."""
 
     name: str
     wav: str
-    not_stopped: int
+    not_stopped: int  # segments that were cut by a limit on length
     made_from: str
 
 
@@ -377,18 +351,19 @@ COLUMNS = [field.name for field in fields(ConvertedLine)]
 
 
 def convert_list(
-    list_file: str | Path, out_dir: str | Path, model: ModelChoice, device: str = "cpu"
+    list_file: str | Path,
+    out_dir: str | Path,
+    *,
+    model_file: str | Path,
+    device: str = "cpu",
+    **options: Any,
 ) -> list[ConvertedLine]:
     """Write ``wav/<name>.wav`` for every line of a list, and ``conversions.tsv`` over all.
 
     The model is loaded only if something is to be done. A conversion is kept if it was made
     from the same model, settings and audio; lines that left the list leave the table.
-
-    Args:
-        list_file: see ``read_conversion_list``.
-        out_dir: where to write.
-        model: that converts.
-        device: of model and unit upstream.
+    ``list_file`` is read by ``read_conversion_list``; model and options are those of
+    ``AnyConverter.from_file``.
 
     Raises:
         FileNotFoundError: the list or a file of the model is missing.
@@ -397,7 +372,7 @@ def convert_list(
     conversions = read_conversion_list(list_file)
     out_dir = Path(out_dir)
     remove_leftovers(out_dir)
-    of_model = model.fingerprint()
+    of_model = _model_hash(model_file, options)
     prints = {each.name: _made_from(each, of_model) for each in conversions}
     old = read_conversions(out_dir) if (out_dir / CONVERSIONS).is_file() else {}
     done = {
@@ -406,9 +381,9 @@ def convert_list(
         if line.made_from == prints.get(name) and Path(line.wav).is_file()
     }
     missing = [each for each in conversions if each.name not in done]
-    converter = model.load(device) if missing else None
+    if missing:
+        converter = AnyConverter.from_file(model_file, **options, device=device)
     for each in tqdm(missing, desc="convert", dynamic_ncols=True, disable=not missing):
-        assert converter is not None
         wav = out_dir / "wav" / f"{each.name}.wav"
         result = convert_file(
             converter,

@@ -50,17 +50,15 @@ def model_contrast(
 ) -> Contrast:
     """Return the contrast of a model; ``<model>.contrast.json`` keeps it beside the weights.
 
+    The converter's contrast is set to it.
+
     Args:
-        converter: of the model; its contrast is set to the one that is returned.
-        model_file: its weights.
         data_dir: validation set: wav.scp, utt2spk, units_<tag> and spk_embed.scp.
-        unit_tag: which units.
         vocoder: whose loss of level is measured.
         speaker_dir: training set, with utt2spk and spk_embed.scp, whose utterances give
             voices too. An utterance whose speaker has no other one in either is left out.
-        max_utterances: generated, taken evenly from the list.
-        max_vocoded: vocoded of these for the level.
-        batch_size: generated at a time.
+        max_utterances: generated, taken evenly from the list, of which ``max_vocoded`` are
+            vocoded for the level.
 
     Raises:
         ValueError: the directory has no utterances, or no speaker has another one.

@@ -28,19 +28,13 @@ from espnet2_ext.prosody2vec.model import Prosody2VecModel
 
 @dataclass(frozen=True)
 class Contrast:
-    """What one model's mels lack (see ``contrast.py``); arrays are (M,), in normalised mels.
+    """What one model's mels lack (see ``contrast.py``); arrays are (M,), in normalised mels."""
 
-    Attributes:
-        generated_mean: of generated frames.
-        true_mean: of the frames that they should have been.
-        gain: standard deviation of those over that of the generated ones, at least 1.
-        lost_level_db: by vocoder, how much quieter its speech is than recordings.
-    """
-
-    generated_mean: np.ndarray
-    true_mean: np.ndarray
-    gain: np.ndarray
+    generated_mean: np.ndarray  # of generated frames
+    true_mean: np.ndarray  # of the frames that they should have been
+    gain: np.ndarray  # deviation of those over that of the generated ones, at least 1
     lost_level_db: dict[str, float] = field(default_factory=dict)
+    """By vocoder, how much quieter its speech is than recordings."""
 
     @classmethod
     def between(cls, generated: np.ndarray, true: np.ndarray) -> "Contrast":
@@ -54,15 +48,12 @@ class Contrast:
     def load(cls, path: str | Path, model_file: str | Path | None = None) -> "Contrast":
         """Return the contrast of a ``<model>.contrast.json``.
 
-        Args:
-            path: of the file.
-            model_file: the weights that it must have been measured on; None takes
-                ``<model>.pth`` beside it, where there is one.
+        ``model_file`` holds the weights that it must have been measured on; None takes
+        ``<model>.pth`` beside it, where there is one.
 
         Raises:
             FileNotFoundError: there is none; converting pairs with restore_contrast writes it.
-            ValueError: it was measured on other weights. Files from before that was recorded
-                pass.
+            ValueError: it was measured on other weights. Files from before that was recorded pass.
         """
         path = Path(path)
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -82,13 +73,7 @@ class Contrast:
         )
 
     def save(self, path: str | Path, key: str, weights: str | None = None) -> None:
-        """Write it to a file that ``load`` reads.
-
-        Args:
-            path: of the file.
-            key: says what it was measured on.
-            weights: ``file_hash`` of the model; None leaves it out.
-        """
+        """Write it for ``load``; the key says what it was measured on, the weights are a hash."""
         kept = {"key": key, "weights": weights, **asdict(self)}
         if weights is None:
             del kept["weights"]
@@ -115,22 +100,16 @@ def file_hash(model_file: str | Path) -> str:
 
 @dataclass(frozen=True)
 class ConversionRequest:
-    """Units, prosody and voice of one utterance to be generated.
-
-    Attributes:
-        units: (U,) de-duplicated unit ids of the source.
-        prosody: (N,) 16 kHz waveform of the prosody reference; None where the vector is given.
-        speaker_embedding: (speaker_dim,).
-        prosody_embedding: (P,) prosody vector in place of a waveform.
+    """Units, prosody (a waveform or a vector) and voice of one utterance to be generated.
 
     Raises:
         ValueError: both a waveform and a vector give the prosody, or neither.
     """
 
-    units: np.ndarray
-    prosody: np.ndarray | None
-    speaker_embedding: np.ndarray
-    prosody_embedding: np.ndarray | None = None
+    units: np.ndarray  # (U,) de-duplicated unit ids of the source
+    prosody: np.ndarray | None  # (N,) 16 kHz waveform of the prosody reference
+    speaker_embedding: np.ndarray  # (speaker_dim,)
+    prosody_embedding: np.ndarray | None = None  # (P,)
 
     def __post_init__(self) -> None:
         if (self.prosody is None) == (self.prosody_embedding is None):
@@ -139,32 +118,20 @@ class ConversionRequest:
 
 @dataclass(frozen=True)
 class Conversion:
-    """One converted utterance.
+    """One converted utterance."""
 
-    Attributes:
-        mel: (T, M) natural-log mel, as the vocoder takes it.
-        attention: (S, U).
-        is_stopped: whether the stop token ended it.
-    """
-
-    mel: np.ndarray
-    attention: np.ndarray
-    is_stopped: bool
+    mel: np.ndarray  # (T, M) natural-log mel, as the vocoder takes it
+    attention: np.ndarray  # (S, U)
+    is_stopped: bool  # whether the stop token ended it
 
 
 class Prosody2VecConverter:
     """Convert with a trained model; a batch gives the same as each request alone.
 
+    ``contrast`` is restored in every mel (None leaves them as generated), and the loss of level of
+    the vocoder ``vocoder_name``, where the contrast knows it.
+
     Source: [P2V] IV-D, V and Fig. 6.
-
-    Args:
-        model: in any mode; put into eval mode.
-        limits: of generation.
-        device: ``cpu`` or ``cuda``.
-
-    Attributes:
-        contrast: restored in every mel; None leaves them as generated.
-        vocoder_name: whose loss of level is restored too, where the contrast knows it.
 
     Example:
         >>> converter = Prosody2VecConverter.from_file("exp/p2v/best.pth")  # doctest: +SKIP
@@ -191,13 +158,9 @@ class Prosody2VecConverter:
         limits: GenerationLimits = GenerationLimits(),
         device: str = "cpu",
     ) -> "Prosody2VecConverter":
-        """Return the converter of a trained model.
+        """Return the converter of a trained model's weights, ``exp/p2v_<tag>/valid.loss.ave.pth``.
 
-        Args:
-            model_file: weights, for instance ``exp/p2v_<tag>/valid.loss.ave.pth``.
-            train_config: None takes config.yaml beside the weights.
-            limits: of generation.
-            device: ``cpu`` or ``cuda``.
+        The configuration is config.yaml beside them unless another is named.
 
         Raises:
             FileNotFoundError: a file is not there.
@@ -254,16 +217,14 @@ class Prosody2VecConverter:
         waveforms = {i: r.prosody for i, r in enumerate(requests) if r.prosody is not None}
         if waveforms:
             vectors[list(waveforms)] = self.prosody_embeddings(list(waveforms.values()))
-        for row, request in enumerate(requests):
-            given = request.prosody_embedding
-            if given is None:
-                continue
-            if np.shape(given) != (width,):
+        for row, given in enumerate(request.prosody_embedding for request in requests):
+            if given is not None and np.shape(given) != (width,):
                 raise ValueError(
                     f"prosody_embedding of shape {np.shape(given)}: this model takes ({width},); "
                     "make it with the same model"
                 )
-            vectors[row] = torch.as_tensor(given, dtype=torch.float32, device=self.device)
+            if given is not None:
+                vectors[row] = torch.as_tensor(given, dtype=torch.float32, device=self.device)
         return vectors
 
     def denormalize(self, mel: torch.Tensor) -> np.ndarray:
@@ -296,9 +257,7 @@ MAX_INTENSITY = 3.0
 
 
 def average_prosody(vectors: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the mean (P,) float32 of n prosody vectors (P,).
-
-    It averages out what a single sentence adds to its emotion or style.
+    """Return the mean (P,) float32 of prosody vectors (P,), which averages out single sentences.
 
     Raises:
         ValueError: no vectors, or vectors of different widths.
@@ -309,9 +268,7 @@ def average_prosody(vectors: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def weighted_prosody(vectors: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
-    """Return the weighted sum (P,) float32 of n prosody vectors (P,).
-
-    Weights 1/n give the average, ``1 - a`` and ``a`` an intensity of ``a``.
+    """Return the weighted sum (P,) float32 of prosody vectors (P,).
 
     Raises:
         ValueError: no vectors, another number of weights, a weight that is not finite, or
@@ -338,11 +295,7 @@ def interpolate_prosody(start: np.ndarray, end: np.ndarray, share: float) -> np.
 def scale_intensity(neutral: np.ndarray, target: np.ndarray, intensity: float) -> np.ndarray:
     """Return neutral + intensity * (target - neutral), (P,) float32.
 
-    Args:
-        neutral: (P,), prosody without the emotion or style.
-        target: (P,), prosody with it.
-        intensity: 0 gives neutral, 1 the target, more than 1 exaggerates and less than 0
-            goes the other way.
+    More than 1 exaggerates, less than 0 goes the other way.
 
     Raises:
         ValueError: the intensity lies outside -3 to 3, or the widths differ.
@@ -384,11 +337,8 @@ def prosody_vectors(
 ) -> dict[str, np.ndarray]:
     """Return ``{encoder: (n, P)}``, one vector a file and in their order.
 
-    Args:
-        model: gives the normalised mels; in eval mode.
-        encoders: prosody encoders in eval mode, on the model's device.
-        wavs: paths of the audio.
-        batch_size: utterances at a time; vectors do not depend on it.
+    Model, which gives the normalised mels, and encoders are in eval mode and on one device. The
+    vectors do not depend on ``batch_size``.
 
     Raises:
         AudioError: a file is missing or broken; the message names it.
@@ -420,14 +370,10 @@ def prosody_vectors(
 
 
 def untrained_encoder(encoder: nn.Module, seed: int = 0) -> nn.Module:
-    """Return a copy in eval mode with the weights that training starts from.
+    """Return a copy in eval mode with the weights that training starts from, by the seed.
 
     A random network passes on much of its input, which then needs no training to be read off
     its vectors.
-
-    Args:
-        encoder: gives the sizes and the device.
-        seed: determines the weights.
 
     Raises:
         ValueError: a module has weights but no ``reset_parameters``.

@@ -67,16 +67,12 @@ class Segment:
 
 
 def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]:
-    """Return segments of speech and of pause that together are the whole waveform.
+    """Return segments of speech and of pause that together are the whole waveform (N,) at 16 kHz.
 
     Pauses of 1 s and more become segments of their own, less the 0.1 s on either side that
-    stay with the speech. Speech that is still longer than ``max_segment_s`` is cut where it is
-    weakest in the second half of the allowed length; a pause around the cut becomes a segment
-    likewise. Where there is no pause (music, noise), it is just cut.
-
-    Args:
-        waveform: (N,) at 16 kHz.
-        max_segment_s: longest segment of speech, 3 to 60.
+    stay with the speech. Speech that is still longer than ``max_segment_s`` (3 to 60) is cut where
+    it is weakest in the second half of the allowed length; a pause around the cut becomes a
+    segment likewise. Where there is no pause (music, noise), it is just cut.
 
     Raises:
         ValueError: the limit is out of range, or the waveform is silent.
@@ -195,17 +191,11 @@ BATCH_SIZE = 8
 
 @dataclass(frozen=True)
 class AnyConversion:
-    """A converted recording.
+    """A converted recording."""
 
-    Attributes:
-        waveform: (N',) float32 at 16 kHz.
-        segments: of the source; its pauses are silence in the waveform.
-        not_stopped: segments of speech cut by a limit on length.
-    """
-
-    waveform: np.ndarray
-    segments: list[Segment]
-    not_stopped: list[Segment]
+    waveform: np.ndarray  # (N',) float32 at 16 kHz
+    segments: list[Segment]  # of the source; its pauses are silence in the waveform
+    not_stopped: list[Segment]  # segments of speech cut by a limit on length
 
 
 class AnyConverter:
@@ -213,13 +203,9 @@ class AnyConverter:
 
     Source: [P2V] V and Fig. 6. Deviation: sources of any length; prosody vectors may be mixed.
 
-    Args:
-        converter: of the trained model.
-        unit_encoder: with the model's own k-means.
-        speaker_encoder: whose vectors the model was trained on.
-        vocoder: for the model's mel.
-        max_segment_s: longest segment converted at once, 3 to 60; best about as long as the
-            utterances of the training.
+    Units, speaker encoder and vocoder are those that the model was trained with or for.
+    ``max_segment_s``, the longest segment converted at once, is 3 to 60 and best about as long as
+    the utterances of the training.
 
     Raises:
         ValueError: max_segment_s is out of range.
@@ -262,19 +248,10 @@ class AnyConverter:
         limits: GenerationLimits = GenerationLimits(),
         device: str = "cpu",
     ) -> "AnyConverter":
-        """Return the converter of a trained model.
+        """Return the converter of a model, see ``find_trained_files`` and ``build_vocoder``.
 
-        Args:
-            model_file: see ``find_trained_files``, as for the next three.
-            train_config: see there.
-            centroids: see there.
-            speaker_encoder: see there.
-            vocoder: see ``build_vocoder``.
-            max_segment_s: see the class.
-            restore_contrast: restore what ``<model>.contrast.json`` measured as lost; not in
-                paper. None does so where that file is.
-            limits: of generation.
-            device: of model, unit upstream and vocoder.
+        ``restore_contrast`` restores what ``<model>.contrast.json`` measured as lost (not in
+        paper); None does so where that file is.
 
         Raises:
             FileNotFoundError: a file of the model is missing, or its contrast is to be
@@ -314,14 +291,9 @@ class AnyConverter:
     def convert(
         self, source: np.ndarray, prosody_embedding: np.ndarray, speaker_embedding: np.ndarray
     ) -> AnyConversion:
-        """Return the source's words in the given prosody and voice.
+        """Return the words of a source (N,) at 16 kHz in the given prosody (P,) and voice.
 
         All segments get the same prosody vector; the pauses between them keep their length.
-
-        Args:
-            source: (N,) at 16 kHz, of any length.
-            prosody_embedding: (P,).
-            speaker_embedding: (speaker_dim,).
 
         Raises:
             ValueError: the source is silent, or too short for a unit.
@@ -359,11 +331,7 @@ class AnyConverter:
 
 
 def read_speech(path: str | Path, role: str) -> np.ndarray:
-    """Return the waveform (N,) at 16 kHz of a file.
-
-    Args:
-        path: see ``read_any_audio``.
-        role: what the file is for; goes into the messages.
+    """Return the waveform (N,) at 16 kHz of a file; messages name its role, such as ``source``.
 
     Raises:
         AudioError: see ``read_any_audio``.
@@ -428,19 +396,12 @@ def _load(
 
 @dataclass(frozen=True)
 class ConvertedFile:
-    """A converted file; waveforms are at 16 kHz.
-
-    Attributes:
-        source: (N,).
-        references: (N_i,), one a prosody file.
-        converted: (N',).
-        num_not_stopped: segments of speech cut by a limit on length.
-    """
+    """A converted file; waveforms are at 16 kHz."""
 
     source: np.ndarray
-    references: list[np.ndarray]
+    references: list[np.ndarray]  # one a prosody file
     converted: np.ndarray
-    num_not_stopped: int = 0
+    num_not_stopped: int = 0  # segments of speech cut by a limit on length
 
     def summary(self) -> str:
         """Return a table of seconds and mean F0 in Hz, one line a recording."""
@@ -468,8 +429,6 @@ def convert_file(
     """Write the words of ``source`` in the prosody of other files, 16 kHz 16 bit.
 
     Args:
-        converter: of the trained model.
-        source: file whose words are converted.
         prosody: prosody references; of several, the average is taken.
         out: audio file to write, .wav or .flac.
         speaker: file whose voice is taken. None takes the source's, whose vector depends on

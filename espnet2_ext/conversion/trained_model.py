@@ -23,21 +23,13 @@ from espnet2_ext.units.centroids import Centroids
 
 @dataclass(frozen=True)
 class TrainedFiles:
-    """A trained model and what belongs to it.
-
-    Attributes:
-        model_file: weights.
-        config: content of config.yaml, with absolute paths for building the model.
-        centroids: k-means file of the units.
-        speaker_encoder: directory or hub name.
-        contrast: see ``contrast.py``; None where it was not measured.
-    """
+    """A trained model and what belongs to it."""
 
     model_file: Path
-    config: dict[str, Any]
+    config: dict[str, Any]  # content of config.yaml, with absolute paths for building the model
     centroids: Path
-    speaker_encoder: str
-    contrast: Path | None
+    speaker_encoder: str  # directory or hub name
+    contrast: Path | None  # see contrast.py; None where it was not measured
 
 
 def find_trained_files(
@@ -47,13 +39,10 @@ def find_trained_files(
     centroids: str | Path | None = None,
     speaker_encoder: str | None = None,
 ) -> TrainedFiles:
-    """Return the files of a trained model.
+    """Return the files of a trained model, of which ``model_file`` holds the weights.
 
-    Args:
-        model_file: weights, for instance ``exp/p2v_<tag>/valid.loss.best.pth``.
-        train_config: None takes config.yaml beside the weights.
-        centroids: None takes the file of the training.
-        speaker_encoder: None takes the one whose vectors the training read.
+    What is not given is taken from beside the weights or from where the training had it: its
+    config.yaml, its centroids, and the encoder whose speaker vectors it read.
 
     Raises:
         FileNotFoundError: a file is missing; the message says which option gives it.
@@ -130,19 +119,9 @@ def _find_speaker_encoder(
 # ---------------------------------------------------------------- fine-tuning
 
 MODEL_KEYS = (
-    "features",
-    "features_conf",
-    "normalize",
-    "specaug",
-    "specaug_conf",
-    "unit_encoder",
-    "unit_encoder_conf",
-    "speaker_dim",
-    "prosody_encoder",
-    "prosody_encoder_conf",
-    "decoder",
-    "decoder_conf",
-    "model_conf",
+    *("features", "features_conf", "normalize", "specaug", "specaug_conf", "speaker_dim"),
+    *("unit_encoder", "unit_encoder_conf", "prosody_encoder", "prosody_encoder_conf"),
+    *("decoder", "decoder_conf", "model_conf"),
 )
 """Of config.yaml; everything else is of the training."""
 FIXED_KEYS = ("features", "features_conf", "normalize", "normalize_conf", "speaker_dim")
@@ -158,15 +137,10 @@ def prepare_fine_tuning(
     whatever corpus is fine-tuned on. The folder holds
 
     * ``model.pth`` and ``config.yaml``: the pretrained model, to convert with as it is;
-    * ``train.yaml``: its configuration of the model, overridden by that of the fine-tuning;
+    * ``train.yaml``: its configuration of the model, overridden key by key by ``config``;
     * ``p2v_options.sh``: options with which ``p2v.sh`` prepares data and trains.
 
     Source: [P2V] IV-D (fine-tuning on ESD of the model pretrained on other corpora).
-
-    Args:
-        model_file: weights, for instance ``../p2v1/exp/p2v_<tag>/valid.loss.best.pth``.
-        config: of the fine-tuning; overrides the pretrained model's key by key.
-        out_dir: the folder.
 
     Raises:
         FileNotFoundError: see ``find_trained_files``.

@@ -22,20 +22,16 @@ IMPLEMENTATIONS = ("auto", "reference", "fast", "cuda_graph")
 
 
 class LocationSensitiveAttention(nn.Module):
-    """Additive attention over the memory that also sees its own earlier weights.
+    """Additive attention over a memory of width D that also sees its own earlier weights.
+
+    Queries have width H (``query_dim``), energies are formed at width A (``attention_dim``) and
+    W (``location_kernel_size``) is odd.
 
     Source: [P2V] III-C (Chorowski et al. 2015) and Table II, rows Query FC, Memory FC,
     Location Conv1D (kernel 31, padding 15), Location FC, Weight FC.
     Deviation: the location convolution sees the last and the accumulated weights, as in
     NVIDIA's Tacotron 2; not in paper (the last alone in Chorowski et al., the accumulated
     alone in the paper of Tacotron 2).
-
-    Args:
-        query_dim: H of the attention LSTM.
-        memory_dim: D.
-        attention_dim: A, width in which query and memory are added.
-        location_channels: filters of the location convolution.
-        location_kernel_size: W, odd.
     """
 
     def __init__(
@@ -61,10 +57,7 @@ class LocationSensitiveAttention(nn.Module):
         self.weight = nn.Linear(attention_dim, 1, bias=False)
 
     def location_kernel(self) -> torch.Tensor:
-        """Return (A, 2 * W): location convolution and location layer in one, over patches.
-
-        The taps of the last weights come first, as in ``unfold``.
-        """
+        """Return (A, 2 * W): location convolution and layer in one; the last weights come first."""
         return self.location.weight @ self.location_convolution.weight.flatten(1)
 
     def energies(
@@ -75,16 +68,11 @@ class LocationSensitiveAttention(nn.Module):
         accumulated_weights: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
-        """Return unnormalised scores (*, U), minus infinity where the mask is False.
+        """Return unnormalised scores (*, U), minus infinity where the mask (*, U) is False.
 
-        The leading dimensions are one step of a batch (B) or some of its steps (B, S).
-
-        Args:
-            query: (*, H) hidden state of the attention LSTM.
-            projected_memory: (*, U, A) output of ``self.memory``.
-            last_weights: (*, U) weights of the step before.
-            accumulated_weights: (*, U) sum over all steps before.
-            mask: (*, U) True at valid units.
+        * is a step of a batch (B) or some of its steps (B, S); ``query`` (*, H) is the hidden state
+        of the attention LSTM, ``projected_memory`` (*, U, A) the output of ``self.memory``,
+        ``last_weights`` (*, U) are those of the step before, the accumulated ones their sum so far.
         """
         history = torch.stack([last_weights, accumulated_weights], dim=-2)  # (*, 2, U)
         location = self.location_convolution(history.flatten(0, -3)).transpose(1, 2)
@@ -123,22 +111,17 @@ class Prosody2VecDecoder(nn.Module):
     that it could be the width of an input; the hidden size would then not be in paper.
     Deviation: none of these is in paper. A stop logit at each step (needed to generate);
     a reduction factor (1 for the paper's 80 outputs a step); dropout in the prenet, as in
-    Tacotron 2, which keeps it when generating; the projection reads the context beside the
-    decoder LSTM, as in Tacotron 2; before the first step all attention is on unit 0, where
-    the speech begins, and its vector is the context (both are zero in NVIDIA's Tacotron 2;
-    in ESPnet's the attention is uniform over the units).
+    Tacotron 2, which keeps it when generating (here eval mode switches it off); the projection
+    reads the context beside the decoder LSTM, as in Tacotron 2; before the first step all
+    attention is on unit 0, where the speech begins, and its vector is the context (both are
+    zero in NVIDIA's Tacotron 2; in ESPnet's the attention is uniform over the units).
 
     Args:
         encoded_dim: E, width of U2V's output.
         shared_dim: G, width of speaker and prosody vector together; D = E + G.
         mel_dim: M.
-        prenet_dim: width P of both prenet layers.
-        prenet_dropout: of both prenet layers; off in eval mode.
-        attention_lstm_units: H of the attention LSTM.
-        attention_dim: see LocationSensitiveAttention, as for the next two.
-        location_channels: see there.
-        location_kernel_size: see there.
-        decoder_lstm_units: H of the decoder LSTM.
+        prenet_dim: P.
+        location_kernel_size: W, see LocationSensitiveAttention.
         reduction_factor: r, mel frames a step.
         implementation: of the free pass; they agree to rounding. ``reference`` runs step by
             step through autograd; ``fast`` is the loop of ``fast/attention_loop.py``;
@@ -191,21 +174,13 @@ class Prosody2VecDecoder(nn.Module):
     def step_inputs(self, mels: torch.Tensor) -> torch.Tensor:
         """Return (B, S, M) the frame fed to each step: zeros, then each group's last frame.
 
-        Args:
-            mels: (B, S * r, M) normalised; a whole number of groups.
+        ``mels`` (B, S * r, M) are normalised, a whole number of groups.
         """
         last_frames = mels[:, self.reduction_factor - 1 :: self.reduction_factor]
         return torch.cat([torch.zeros_like(last_frames[:, :1]), last_frames[:, :-1]], dim=1)
 
-    # ------------------------------------------------------------ free pass
-
     def free(self, memory: Memory, inputs: torch.Tensor) -> DecoderOutput:
-        """Return the teacher-forced pass with soft attention.
-
-        Args:
-            memory: of the batch.
-            inputs: (B, S, M) of ``step_inputs``.
-        """
+        """Return the teacher-forced pass with soft attention over ``step_inputs`` (B, S, M)."""
         embedded = self.prenet(inputs)
         if self.implementation == "reference":
             return self.run_steps(memory, lambda step, _: embedded[:, step], inputs.size(1))
@@ -256,8 +231,6 @@ class Prosody2VecDecoder(nn.Module):
         projected = over_sequence(weight, bias, features, shared).transpose(0, 1)
         mels, stop_logits = projected[:, :, :-1], projected[:, :, -1]
         return mels.reshape(len(mels), -1, self.mel_dim), stop_logits
-
-    # ------------------------------------------------------------ forced pass
 
     def forced(
         self,
@@ -350,9 +323,7 @@ class Prosody2VecDecoder(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor, DecoderState]:
         """Return the next r frames (B, r, M), the stop logit (B,) and the new state.
 
-        Args:
-            frame: (B, M) the last frame before this step; zeros at the first.
-            state: of ``start`` or of the step before.
+        ``frame`` (B, M) is the last one before this step, zeros at the first.
         """
         return self._step(self.prenet(frame), state)
 
@@ -364,11 +335,8 @@ class Prosody2VecDecoder(nn.Module):
     ) -> DecoderOutput:
         """Return the free pass step by step.
 
-        Args:
-            memory: of the batch.
-            embed: from a step and the last frame generated (B, M), zeros at first, to the
-                prenet's output (B, P).
-            num_steps: S.
+        ``embed`` takes a step and the last frame generated (B, M), zeros at first, to the prenet's
+        output (B, P).
         """
         state = self.start(memory)
         last_frame = memory.encoded.new_zeros(len(memory.encoded), self.mel_dim)

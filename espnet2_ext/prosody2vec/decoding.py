@@ -14,14 +14,15 @@ from espnet2_ext.prosody2vec.memory import DecoderOutput, DecoderState, Memory
 class GenerationLimits:
     """When to stop, and how far the attention may move; not in paper.
 
+    Limits in frames count whole steps, rounded down, but at least one step. What is ended by a
+    maximum counts as not stopped.
+
     Attributes:
         stop_threshold: probability of the stop token that ends an item.
-        min_frames_per_unit: no stop before this many mel frames for each unit; in whole
-            steps, rounded down.
-        max_frames_per_unit: an item is cut here and counted as not stopped; rounded likewise,
-            but at least one step.
-        max_last_unit_frames: an item is cut as well, and counted as not stopped, after so many
-            mel frames with the attention on its last unit; 60 are 0.96 s at a hop of 16 ms.
+        min_frames_per_unit: no stop before this many mel frames for each unit.
+        max_frames_per_unit: an item is ended here.
+        max_last_unit_frames: an item is ended as well after so many mel frames with the attention
+            on its last unit; 60 are 0.96 s at a hop of 16 ms.
         backward_units: furthest the attention may move back in a step; None for no limit.
         forward_units: furthest it may move ahead in a step; None for no limit.
 
@@ -81,17 +82,11 @@ class GenerationLimits:
 
 @dataclass(frozen=True)
 class Generated:
-    """One generated utterance.
+    """One generated utterance."""
 
-    Attributes:
-        mel: (T, M) normalised, T a multiple of the reduction factor.
-        attention: (S, U).
-        is_stopped: whether the stop token ended it, not a limit.
-    """
-
-    mel: torch.Tensor
-    attention: torch.Tensor
-    is_stopped: bool
+    mel: torch.Tensor  # (T, M) normalised, T a multiple of the reduction factor
+    attention: torch.Tensor  # (S, U)
+    is_stopped: bool  # whether the stop token ended it, not a limit
 
 
 @torch.no_grad()
@@ -149,15 +144,12 @@ def generate(
 class SamplingSchedule:
     """Probability that a step is fed the decoder's own last frame, by the number of updates.
 
+    It is 0 up to ``start_updates`` and ``probability`` from ``end_updates`` on, linear in between.
+    ``mode`` is ``sequential`` (``sampled_pass``), exact, or ``parallel``
+    (``parallel_sampled_pass``), in a fraction of the time.
+
     Source: [P2V] IV-B names scheduled sampling (Bengio et al. 2015) without a schedule:
     the numbers are not in paper.
-
-    Attributes:
-        start_updates: probability 0 up to here.
-        end_updates: ``probability`` from here on; linear in between.
-        probability: the highest; 0 switches sampling off.
-        mode: ``sequential`` (``sampled_pass``), exact, or ``parallel``
-            (``parallel_sampled_pass``), in a fraction of the time.
 
     Raises:
         ValueError: a value is out of range.
@@ -197,13 +189,9 @@ def sampled_pass(
 ) -> DecoderOutput:
     """Return a free pass in which each step may be fed the frame that it produced last.
 
-    Sequential. Gradients do not flow through a fed frame, as it replaces data.
-
-    Args:
-        decoder: of the model.
-        memory: of the batch.
-        inputs: (B, S, M) the true frames of ``step_inputs``.
-        probability: of feeding the own frame, drawn for each item and step.
+    Sequential. ``inputs`` (B, S, M) are the true frames of ``step_inputs``; each is replaced with
+    ``probability``, drawn for each item and step. Gradients do not flow through a fed frame, as it
+    replaces data.
     """
     is_own = torch.rand(inputs.shape[:2], device=inputs.device) < probability
 

@@ -24,27 +24,24 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
 
     Outputs, gradients, running statistics and state dict are those of ``nn.BatchNorm1d`` on
     the real frames of all processes put side by side, so that padding and the number of
-    processes change nothing beyond rounding. Statistics are computed in float32 at least,
-    under autocast too, and without waiting for a GPU. Where no frame is padding, one process
-    on a CPU uses PyTorch's own kernels, which are faster.
+    processes change nothing beyond rounding. Statistics are computed in float32 at least, under
+    autocast too, and without waiting for a GPU. (Where no frame is padding, one process on a CPU
+    uses PyTorch's own kernels, which are faster.)
 
-    In training mode with more than one process in torch.distributed's default group, sums are
-    reduced over them, twice in a forward and once in a backward pass: all processes must run
-    these together, as DistributedDataParallel wants anyway, or the others wait. (ESPnet's
-    trainer stops all of them when the first has no batch left.) Eval mode, which is also that
-    of frozen layers, never waits for another process. The threads of ``nn.DataParallel`` each
-    see their own part of a batch, as with ``nn.BatchNorm1d``.
+    In training mode all processes of torch.distributed's default group must run forward and
+    backward passes together, as DistributedDataParallel wants anyway: sums are reduced over them.
+    Eval mode, which is also that of frozen layers, never waits for another process. The threads
+    of ``nn.DataParallel`` each see their own part of a batch, as with ``nn.BatchNorm1d``.
 
     Source: Ioffe and Szegedy 2015, Algorithm 1. Deviation: SpeechBrain's ECAPA-TDNN, like
-    most, counts the padding. Arguments as for ``nn.BatchNorm1d``.
+    most, counts the padding.
     """
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Return the normalised frames, zero where the mask is.
 
-        Args:
-            hidden: (B, C, T), or (B, C) without a mask.
-            mask: (B, 1, T), 1 at real frames and 0 at the others; None where all are real.
+        ``hidden`` is (B, C, T), or (B, C) without a mask; ``mask`` (B, 1, T) is 1 at real frames
+        and 0 at the others, None where all are real.
 
         Raises:
             ValueError: another number of dimensions; or a single frame while training, which
@@ -94,10 +91,7 @@ class _Normalise(torch.autograd.Function):
         eps: float,
         shared: bool,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return normalised frames (B, C, T), their count (1,), mean and variance (C,).
-
-        ``shared`` is whether the statistics are those of all processes.
-        """
+        """Return normalised frames (B, C, T), their count (1,), mean and variance (C,)."""
         output_dtype = torch.promote_types(frames.dtype, mask.dtype)
         dtype = torch.promote_types(frames.dtype, torch.float32)
         with torch.autocast(frames.device.type, enabled=False):
@@ -301,14 +295,11 @@ class ProsodyEncoder(nn.Module):
 
     Args:
         mel_dim: M of the input.
-        channels: width of the first layer and of the blocks.
-        kernel_size: of the blocks.
-        dilations: one block each.
+        channels: width of the first layer and of the blocks, one block for each of the dilations.
         aggregation_channels: width after the outputs of the blocks are concatenated.
         attention_channels: of the pooling.
         bottleneck_channels: of the squeeze-excitation.
         res2net_scale: channel groups of a block.
-        output_dim: width of the vector.
         input_normalization: what each utterance is normalised by: ``level``, the mean over all
             bands and frames (one number); ``mean``, that of each band; ``mean_variance``, the
             deviation of each band too. These carry the voice's level and much of its timbre,
@@ -351,12 +342,7 @@ class ProsodyEncoder(nn.Module):
         self.projection = nn.Linear(2 * aggregation_channels, output_dim)
 
     def forward(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
-        """Return prosody_embedding (B, output_dim).
-
-        Args:
-            mels: (B, T, M) normalised mels, zero past the lengths.
-            mel_lengths: (B,) frames of each item.
-        """
+        """Return prosody_embedding (B, output_dim) of normalised mels (B, T, M)."""
         mask = length_mask(mel_lengths, mels.size(1))[:, None, :].to(mels.dtype)
         hidden = mels.transpose(1, 2) * mask
         hidden = _normalised(hidden, mask, self.input_normalization)
@@ -370,10 +356,7 @@ class ProsodyEncoder(nn.Module):
 
 
 def _normalised(mels: torch.Tensor, mask: torch.Tensor, choice: str) -> torch.Tensor:
-    """Return mels (B, M, T) after ProsodyEncoder's input_normalization.
-
-    ESPnet's UtteranceMVN counts the padding into the deviation.
-    """
+    """Return mels (B, M, T) normalised as chosen (ESPnet's UtteranceMVN counts the padding)."""
     if choice == "none":
         return mels
     frames = mask.sum(dim=2, keepdim=True)
@@ -399,7 +382,6 @@ class EspnetProsodyEncoder(nn.Module):
         encoder: name in ``espnet2.tasks.asr.encoder_choices``, such as ``conformer``.
         encoder_conf: its keyword arguments without ``input_size``; None for its defaults.
         pooling: over time: ``mean`` or ``attentive_statistics``, as in ECAPA-TDNN.
-        output_dim: width of the vector.
 
     Raises:
         ValueError: no such encoder or pooling.
@@ -451,17 +433,12 @@ class EspnetProsodyEncoder(nn.Module):
 class UnitEncoder(nn.Module):
     """Embedding, convolutions and a bidirectional LSTM over de-duplicated units.
 
+    Channels are the width of the embedding and of every convolution, the kernel size is odd, and
+    the LSTM has H = ``lstm_units`` in each direction.
+
     Source: [P2V] III-A and Table II, rows U2V.
     Deviation: the paper names no normalisation or dropout between convolutions. Layer
     normalisation sees one position only, so that padding cannot change a result.
-
-    Args:
-        num_units: size of the k-means vocabulary.
-        channels: width of the embedding and of every convolution.
-        kernel_size: of every convolution, odd.
-        num_convolutions: number of layers.
-        lstm_units: H of the LSTM in each direction; the output is 2H wide.
-        dropout: after every convolution.
     """
 
     def __init__(
@@ -486,11 +463,9 @@ class UnitEncoder(nn.Module):
         self.lstm = nn.LSTM(channels, lstm_units, batch_first=True, bidirectional=True)
 
     def forward(self, units: torch.Tensor, unit_lengths: torch.Tensor) -> torch.Tensor:
-        """Return (B, U, 2H), zero past each item's end.
+        """Return (B, U, 2H), zero past each item's end, of unit ids (B, U).
 
-        Args:
-            units: (B, U) ids from 0 to num_units - 1; anything past the lengths.
-            unit_lengths: (B,) at least 1 each.
+        Ids lie in 0 to num_units - 1, anything past the lengths (B,), which are at least 1.
         """
         mask = length_mask(unit_lengths, units.size(1))[:, :, None]
         hidden = self.embedding(units.masked_fill(~mask.squeeze(2), 0))
@@ -508,11 +483,7 @@ class UnitEncoder(nn.Module):
         return encoded
 
     def _both_directions(self, hidden: torch.Tensor, unit_lengths: torch.Tensor) -> torch.Tensor:
-        """Return (B, U, 2H) of the LSTM, the second half backward from each item's own end.
-
-        Several times as fast as PyTorch's packed sequences, which on a CPU run step by step
-        through autograd.
-        """
+        """Return (B, U, 2H) of the LSTM; on a CPU several times as fast as packed sequences."""
         positions = torch.arange(hidden.size(1), device=hidden.device)
         mirrored = unit_lengths[:, None] - 1 - positions
         mirrored = torch.where(mirrored < 0, positions, mirrored)  # padding stays where it is

@@ -45,10 +45,7 @@ def stop_loss(
 def near_mass(attention: torch.Tensor, true_units: torch.Tensor, reach: int = 1) -> torch.Tensor:
     """Return (B, S) attention mass within ``reach`` units of the true one; 0 past the end.
 
-    Args:
-        attention: (B, S, U) weights.
-        true_units: (B, S), below 0 past an item's end.
-        reach: units on either side that count.
+    ``attention`` is (B, S, U), ``true_units`` (B, S) below 0 past an item's end.
     """
     units = torch.arange(attention.size(2), device=attention.device)
     near = (units - true_units[:, :, None]).abs() <= reach
@@ -60,10 +57,7 @@ def guided_attention_loss(
 ) -> torch.Tensor:
     """Return the mean of -log of the mass near the true unit, a scalar; not in paper.
 
-    Args:
-        attention: (B, S, U) weights of the free pass.
-        true_units: (B, S), below 0 past an item's end.
-        floor: keeps the gradient finite where no mass is near.
+    Arguments as for ``near_mass``; ``floor`` keeps the gradient finite where no mass is near.
     """
     valid = true_units >= 0
     loss = -(near_mass(attention, true_units) + floor).log()
@@ -73,9 +67,8 @@ def guided_attention_loss(
 def energy_loss(log_attention: torch.Tensor, true_units: torch.Tensor) -> torch.Tensor:
     """Return the cross-entropy of the attention towards the true unit; not in paper.
 
-    Args:
-        log_attention: (B, K, U) of the forced pass.
-        true_units: (B, K) at the same steps, below 0 past an item's end.
+    ``log_attention`` (B, K, U) is of the forced pass; ``true_units`` (B, K) of the same steps are
+    below 0 past an item's end.
     """
     valid = true_units >= 0
     chosen = log_attention.gather(2, true_units.clamp(min=0)[:, :, None]).squeeze(2)
@@ -99,15 +92,12 @@ def true_unit_of_step(
     takes the unit of the frame with the nearest centre.
 
     Args:
-        unit_durations: (B, U) in upstream frames; ignored past unit_lengths.
-        unit_lengths: (B,).
+        unit_durations: (B, U) in upstream frames; ignored past unit_lengths (B,).
         step_lengths: (B,) decoder steps of each item.
         num_steps: S of the padded batch.
         samples_per_step: hop of the mel times the reduction factor; (B, 1) where items are
             stretched in time, as for the next.
         first_step_centre_samples: centre of step 0; (r - 1) / 2 hops for a centred mel.
-        unit_stride_samples: samples between upstream frames.
-        unit_offset_samples: centre of upstream frame 0.
     """
     units = torch.arange(unit_durations.size(1), device=unit_durations.device)
     durations = unit_durations.masked_fill(units[None, :] >= unit_lengths[:, None], 0)

@@ -18,18 +18,11 @@ class HifiGanMel(torch.nn.Module):
 
     Each item is reflected at its own end before the transform, so that its last
     frames do not depend on the padding of the batch (ESPnet's ``Stft`` reflects the
-    padded batch).
+    padded batch). ``n_fft`` is also the length of the Hann window, M is ``mel_dim``; bands lie
+    between ``min_hz`` and ``max_hz``.
 
     Source: [P2V] IV-B (1024 bins, 64 ms window, 16 ms stride, 80 bands).
     Deviation: band limits, slaney scale, log and floor are the vocoder's; not in paper.
-
-    Args:
-        sample_rate_hz: sampling rate of the input.
-        n_fft: length of the transform and of the Hann window, samples.
-        hop_length: samples between frames.
-        mel_dim: M, number of bands.
-        min_hz: lower edge of the first band.
-        max_hz: upper edge of the last band.
     """
 
     def __init__(
@@ -63,9 +56,7 @@ class HifiGanMel(torch.nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mels (B, T, M), zero past their end, and mel_lengths (B,) = N // hop + 1.
 
-        Args:
-            speech: (B, N) samples in [-1, 1]; what lies past the lengths is ignored.
-            speech_lengths: (B,) samples of each item, each above half the window.
+        ``speech`` (B, N) holds samples in [-1, 1]; what lies past the lengths is ignored.
 
         Raises:
             ValueError: an item is shorter than half the window.
@@ -101,13 +92,8 @@ def normalised_mels(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return normalised mels (B, T, M) float32, zero past the end, and mel_lengths (B,).
 
-    Args:
-        features: waveform to mel.
-        normalize: ESPnet's GlobalMVN, or None.
-        speech: (B, N); or None where feats are given.
-        speech_lengths: (B,).
-        feats: (B, T, M) precomputed by ``features``; or None.
-        feats_lengths: (B,).
+    Either ``speech`` (B, N), which ``features`` takes to mels, or ``feats`` (B, T, M), precomputed
+    by them, is given with its lengths; ``normalize`` is ESPnet's GlobalMVN or None.
 
     Raises:
         ValueError: neither speech nor feats, or both.
@@ -129,20 +115,13 @@ def normalised_mels(
 def stretch_mels(
     mels: torch.Tensor, mel_lengths: torch.Tensor, factors: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mels (B, T', M) that last ``factors`` times as long, and their lengths (B,).
+    """Return mels (B, T', M) that last ``factors`` (B,) times as long, and their lengths (B,).
 
-    Time-stretch augmentation of the mels but not of their units; not in paper ([P2V] IV-B
-    perturbs the speed of the audio, units with it). Fast speech has fewer units than slow
-    speech of the same words, so that a decoder can read the tempo off the units and ignore the
-    prosody vector; it would then speak a neutral sentence in fast prosody at neutral tempo.
-
-    Frames are interpolated linearly, each item within its own frames: frame t of the result
-    stands where frame t / factor stood. Pitch and formants stay.
-
-    Args:
-        mels: (B, T, M).
-        mel_lengths: (B,).
-        factors: (B,) above 0.
+    Time-stretch augmentation of the mels but not of their units, by linear interpolation within
+    each item; pitch and formants stay. Not in paper ([P2V] IV-B perturbs the speed of the audio,
+    units with it). Fast speech has fewer units than slow speech of the same words, so that a
+    decoder can read the tempo off the units and ignore the prosody vector; it would then speak a
+    neutral sentence in fast prosody at neutral tempo.
     """
     lengths = (mel_lengths * factors).round().long().clamp(min=1)
     frames = torch.arange(int(lengths.max()), device=mels.device)
@@ -176,11 +155,6 @@ def crop_mels(
     another sentence, often of another length. The vector of a whole utterance may encode its
     length and its words, which are then of no use; that of a crop only what holds for the rest
     too.
-
-    Args:
-        mels: (B, T, M).
-        mel_lengths: (B,).
-        frames: how many to keep.
     """
     frames = min(frames, mels.size(1))
     spare = (mel_lengths - frames).clamp(min=0)
@@ -198,17 +172,14 @@ class SpecAugment(SpecAug):
     ESPnet draws all positions of a batch below ``D - widest mask of the batch``: with widths up
     to 50 of 80 bands the upper bands are hardly ever masked, the less the larger the batch.
     Here every mask has its own width f, uniform over the integers of its range, and its own
-    position, uniform over all ``D - f + 1`` places where it fits.
+    position, uniform over all ``D - f + 1`` places where it fits; a wider one covers all of D.
+    D is the number of bands, or for time masks the utterance's own number of frames.
 
     Ranges are read as ESPnet reads them, without the upper end: Park's F = 50 is
-    ``freq_mask_width_range: [0, 51]``. An integer N stands for ``[0, N]``. D is the number of
-    bands for frequency masks and the utterance's own number of frames for time masks;
-    ``time_mask_width_ratio_range`` counts in utterance lengths, rounded down. A mask wider than
-    D covers all of it. Masked places become 0, the mean of normalised mels; with
-    ``replace_with_zero: false`` the utterance's mean.
-
-    The number of random draws depends on the number of utterances and masks only, so that
-    under one seed an utterance's masks do not depend on the padding (time warp apart).
+    ``freq_mask_width_range: [0, 51]``. An integer N stands for ``[0, N]``;
+    ``time_mask_width_ratio_range`` counts in utterance lengths, rounded down. Masked places
+    become 0, the mean of normalised mels; with ``replace_with_zero: false`` the utterance's mean.
+    Under one seed an utterance's masks do not depend on the padding (time warp apart).
 
     Source: D. S. Park et al., "SpecAugment", Interspeech 2019, section 2; [P2V] IV-B: "two
     frequency masks (maximum width of 50)".
@@ -221,9 +192,7 @@ class SpecAugment(SpecAug):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return masked mels (B, T, M), not in place, and the lengths as given.
 
-        Args:
-            x: mels (B, T, M).
-            x_lengths: (B,) frames; None: all are T long. Padding is not touched.
+        Padding past ``x_lengths`` (B,) is not touched; None: all are T long.
         """
         if self.time_warp is not None:
             x, x_lengths = self.time_warp(x, x_lengths)
@@ -251,15 +220,7 @@ class SpecAugment(SpecAug):
 def _draw_mask(
     low: torch.Tensor, high: torch.Tensor, sizes: torch.Tensor, max_size: int, num_mask: int
 ) -> torch.Tensor:
-    """Return (B, max_size) bool, True under at least one of an item's masks.
-
-    Args:
-        low: (B,) least width of a mask.
-        high: (B,) widths lie below it; where it is not above low, the width is low.
-        sizes: (B,) length of the axis; masks lie inside.
-        max_size: length of the padded axis.
-        num_mask: masks an item, which may overlap.
-    """
+    """Return (B, max_size) bool, True under masks of widths low to high - 1 (low at least)."""
     low, high, sizes = low[:, None], high[:, None], sizes[:, None]
     # torchaudio's mask_along_axis_iid rounds width and position down separately: start D - width
     # never comes, the one before it half as often as the others.
@@ -272,11 +233,8 @@ def _draw_mask(
 
 
 def _uniform_below(bounds: torch.Tensor, num_mask: int) -> torch.Tensor:
-    """Return (B, num_mask) integers from 0 to bounds - 1, bounds (B, 1) or (B, num_mask).
-
-    ``torch.randint`` takes one bound for all. The bias of the remainder is below
-    ``bounds / 2**62``.
-    """
+    """Return (B, num_mask) integers from 0 to bounds - 1, bounds (B, 1) or (B, num_mask)."""
+    # torch.randint takes one bound for all. The bias of the remainder is below bounds / 2**62.
     draws = torch.randint(2**62, (bounds.size(0), num_mask), device=bounds.device)
     return draws % bounds
 

@@ -6,12 +6,7 @@ import torch
 
 
 def length_mask(lengths: torch.Tensor, max_length: int) -> torch.Tensor:
-    """Return (B, max_length) bool, True inside each item; never waits for a GPU.
-
-    Args:
-        lengths: (B,) valid positions of each item.
-        max_length: width of the padded batch.
-    """
+    """Return (B, max_length) bool, True inside each item; never waits for a GPU."""
     return torch.arange(max_length, device=lengths.device)[None, :] < lengths[:, None]
 
 
@@ -22,16 +17,11 @@ class Memory:
     Speaker and prosody vectors stand beside every unit ([P2V] Fig. 1), so that any weighted
     mean over units leaves them as they are: what a layer makes of them is computed once an
     utterance instead of once a frame.
-
-    Attributes:
-        encoded: (B, U, E) of U2V, zero past each item's end.
-        shared: (B, G) speaker and prosody vectors side by side.
-        mask: (B, U) True at valid units; every item has at least one.
     """
 
-    encoded: torch.Tensor
-    shared: torch.Tensor
-    mask: torch.Tensor
+    encoded: torch.Tensor  # (B, U, E) of U2V, zero past each item's end
+    shared: torch.Tensor  # (B, G) speaker and prosody vectors side by side
+    mask: torch.Tensor  # (B, U) True at valid units; every item has at least one
 
     def expanded(self) -> torch.Tensor:
         """Return (B, U, E + G), the memory as the paper draws it."""
@@ -45,21 +35,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class DecoderOutput:
-    """What a pass over whole sequences returns.
+    """What a pass over whole sequences returns."""
 
-    Attributes:
-        mels: (B, S * r, M) normalised.
-        stop_logits: (B, S).
-        attention: (B, S, U) weights of the free pass; None in the forced pass, where they are
-            given.
-        log_attention: (B, K, U) log weights that the attention itself would have had at
-            ``energy_steps``; None in the free pass.
-        energy_steps: (K,) step indices; None in the free pass.
-    """
-
-    mels: torch.Tensor
-    stop_logits: torch.Tensor
-    attention: torch.Tensor | None
+    mels: torch.Tensor  # (B, S * r, M) normalised
+    stop_logits: torch.Tensor  # (B, S)
+    attention: torch.Tensor | None  # (B, S, U) weights; None in the forced pass
+    # Of the forced pass: log weights (B, K, U) that the attention itself would have had at the
+    # steps (K,).
     log_attention: torch.Tensor | None = None
     energy_steps: torch.Tensor | None = None
 

@@ -32,9 +32,6 @@ class Prosody2VecModel(AbsESPnetModel):
         normalize: mel to normalised mel and back (ESPnet's GlobalMVN); or None.
         prosody_augmentation: SpecAugment on the prosody encoder's input only (what it is
             applied to is not in paper); or None.
-        unit_encoder: U2V.
-        prosody_encoder: normalised mels to the prosody vector.
-        decoder: of the memory of units, speaker and prosody vectors.
         unit_stride_samples: samples between the upstream frames that unit durations count.
         unit_offset_samples: centre of the first of those frames.
         forced_alignment_updates: training updates with a given alignment before soft
@@ -42,9 +39,8 @@ class Prosody2VecModel(AbsESPnetModel):
         guided_attention_weight: of the penalty on soft attention far from the known unit; 0
             in the paper's configuration.
         energy_weight: of the attention's cross-entropy while the alignment is given.
-        energy_share: share of the steps at which that is computed.
-        energy_steps_max: and at most so many, so that memory is linear in the length.
-        stop_weight: of the stop loss.
+        energy_share: share of the steps at which that is computed, at most ``energy_steps_max``,
+            so that memory is linear in the length.
         stop_positive_weight: weight of the last step within the stop loss.
         scheduled_sampling: fields of SamplingSchedule.
         tempo_stretch: time-stretch augmentation: while training, each mel is stretched by a
@@ -140,15 +136,11 @@ class Prosody2VecModel(AbsESPnetModel):
         the phases of training.
 
         Args:
-            units: (B, U) ids.
-            units_lengths: (B,).
-            unit_durations: (B, U) in upstream frames.
-            unit_durations_lengths: (B,) equal to units_lengths.
+            units: (B, U) ids, with ``units_lengths`` (B,).
+            unit_durations: (B, U) in upstream frames, of the same lengths.
             speaker_embedding: (B, speaker_dim) of another utterance of the speaker.
-            speech: (B, N); or None where feats are given.
-            speech_lengths: (B,).
-            feats: (B, T, M) of collect_feats; or None.
-            feats_lengths: (B,).
+            speech: (B, N), or None where feats are given.
+            feats: (B, T, M) of collect_feats, or None.
 
         Raises:
             ValueError: neither speech nor feats, or both.

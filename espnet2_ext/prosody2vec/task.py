@@ -33,16 +33,13 @@ scheduler_classes["warmupcosine"] = WarmupCosineLR
 class SpeakerVectorPreprocessor:
     """ESPnet preprocess function that adds ``speaker_embedding`` to an example.
 
+    ``directory`` holds ``utt2spk`` and ``spk_embed.scp`` of the examples; the vectors of
+    ``other_directory`` are drawn for these speakers too (in validation, the training set).
+
     Source: [P2V] III-B: "we input a different audio belonging to the same speaker".
     While training, the draw uses numpy's global generator, which ESPnet seeds by epoch and
     worker: every epoch draws anew, and a resumed run draws as an undisturbed one. In
-    validation an utterance has the same vector in every epoch.
-
-    Args:
-        directory: holds ``utt2spk`` and ``spk_embed.scp`` of the examples.
-        is_deterministic: True in validation.
-        other_directory: another set whose vectors are drawn for these speakers too; in
-            validation, the training set.
+    validation (``is_deterministic``) an utterance has the same vector in every epoch.
     """
 
     def __init__(
@@ -109,34 +106,20 @@ class Prosody2VecTask(TrainedTask):
     def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add the options of this task."""
         group = parser.add_argument_group("Prosody2Vec")
-        group.add_argument(
-            "--centroids",
-            type=str_or_none,
-            default=None,
-            help="k-means file of the units; gives the three options below where they are not set",
-        )
-        for name, meaning in (
-            ("num_units", "vocabulary size"),
-            ("unit_stride_samples", "samples between the upstream frames that run lengths count"),
-            ("unit_offset_samples", "sample at the centre of the first upstream frame"),
-        ):
-            group.add_argument(f"--{name}", type=int_or_none, default=None, help=meaning)
-        group.add_argument(
-            "--speaker_dim", type=int, default=192, help="width of the speaker vectors"
-        )
-        group.add_argument(
-            "--train_speaker_dir",
-            type=str_or_none,
-            default=None,
-            help="directory with utt2spk and spk_embed.scp of the training set",
-        )
-        group.add_argument(
-            "--valid_speaker_dir",
-            type=str_or_none,
-            default=None,
-            help="the same of the validation set, whose vectors are drawn from both",
-        )
-        group.add_argument(
+        add = group.add_argument
+        helps = {
+            "centroids": "k-means file of the units; gives the next three where they are not set",
+            "num_units": "vocabulary size",
+            "unit_stride_samples": "samples between the upstream frames that run lengths count",
+            "unit_offset_samples": "sample at the centre of the first upstream frame",
+            "train_speaker_dir": "with utt2spk and spk_embed.scp of the training set",
+            "valid_speaker_dir": "of the validation set, whose vectors are drawn from both",
+        }
+        for name, meaning in helps.items():
+            kind = int_or_none if "unit" in name else str_or_none
+            add(f"--{name}", type=kind, default=None, help=meaning)
+        add("--speaker_dim", type=int, default=192, help="width of the speaker vectors")
+        add(
             "--use_preprocessor",
             type=str2bool,
             default=True,

@@ -34,25 +34,15 @@ CHUNK_STEPS = 32
 
 @dataclass(frozen=True)
 class LoopWeights:
-    """Everything that is the same at every step.
+    """Everything that is the same at every step."""
 
-    Attributes:
-        recurrent: (4H, E + H) of the gates, over last context and last hidden state.
-        query: (A, H).
-        location: (A, 2 * W) of location convolution and location layer in one.
-        score: (1, A).
-        encoded: (B, U, E).
-        projected: (B, A, U) output of the memory layer.
-        penalty: (B, U) 0 at valid units, minus infinity elsewhere.
-    """
-
-    recurrent: torch.Tensor
-    query: torch.Tensor
-    location: torch.Tensor
-    score: torch.Tensor
-    encoded: torch.Tensor
-    projected: torch.Tensor
-    penalty: torch.Tensor
+    recurrent: torch.Tensor  # (4H, E + H) of the gates, over last context and hidden state
+    query: torch.Tensor  # (A, H)
+    location: torch.Tensor  # (A, 2 * W) of location convolution and location layer in one
+    score: torch.Tensor  # (1, A)
+    encoded: torch.Tensor  # (B, U, E)
+    projected: torch.Tensor  # (B, A, U) output of the memory layer
+    penalty: torch.Tensor  # (B, U) 0 at valid units, minus infinity elsewhere
 
     @property
     def taps(self) -> int:
@@ -62,21 +52,13 @@ class LoopWeights:
 
 @dataclass(frozen=True)
 class Steps:
-    """States of C steps; row 0 of what has C + 1 rows is the state before the first.
+    """States of C steps; row 0 of what has C + 1 rows is the state before the first."""
 
-    Attributes:
-        gates: (C, B, 4H) without their recurrent part; activated in place.
-        operands: (C + 1, Bp, E + H) context and hidden state side by side.
-        cells: (C + 1, B, H).
-        weights: (C + 1, B, U) attention.
-        history: (B, 2, U) last and accumulated attention after the last step done.
-    """
-
-    gates: torch.Tensor
-    operands: torch.Tensor
-    cells: torch.Tensor
-    weights: torch.Tensor
-    history: torch.Tensor
+    gates: torch.Tensor  # (C, B, 4H) without their recurrent part; activated in place
+    operands: torch.Tensor  # (C + 1, Bp, E + H) context and hidden state side by side
+    cells: torch.Tensor  # (C + 1, B, H)
+    weights: torch.Tensor  # (C + 1, B, U) attention
+    history: torch.Tensor  # (B, 2, U) last and accumulated attention after the last step done
 
     def part(self, start: int, stop: int) -> "Steps":
         """Return steps start to stop, as views."""
@@ -107,23 +89,15 @@ def forward_steps(loop: LoopWeights, steps: Steps) -> None:
 
 @dataclass(frozen=True)
 class StepGradients:
-    """Gradients that C steps receive from outside and from the step after, updated in place.
+    """Gradients that C steps receive from outside and from the step after, updated in place."""
 
-    Attributes:
-        contexts: (C, B, E) from outside; on return the whole gradient of each context.
-        hidden: (C, B, H) from outside.
-        weights: (C, B, U) from outside.
-        operand: (B, E + H) of the last operand, from the step after.
-        cell: (B, H) of the last cell, from the step after.
-        history: (B, 2, U) of the last history: of the weights from the step after, of the
-            accumulated ones from all steps after.
-    """
-
-    contexts: torch.Tensor
-    hidden: torch.Tensor
-    weights: torch.Tensor
-    operand: torch.Tensor
-    cell: torch.Tensor
+    contexts: torch.Tensor  # (C, B, E) from outside; on return the whole gradient of each
+    hidden: torch.Tensor  # (C, B, H) from outside
+    weights: torch.Tensor  # (C, B, U) from outside
+    operand: torch.Tensor  # (B, E + H) of the last operand, from the step after
+    cell: torch.Tensor  # (B, H) of the last cell, from the step after
+    # (B, 2, U) of the last history: of the weights from the step after, of the accumulated
+    # ones from all steps after.
     history: torch.Tensor
 
 
@@ -157,15 +131,9 @@ def backward_steps(
     """Return the gates' gradients (C, B, 4H); add to ``sums``, update ``received``.
 
     Only the recurrence runs step by step. Energies are recomputed for all steps of the chunk
-    at once, and weights get their gradients from one product over all of them.
-
-    Args:
-        loop: of the forward pass.
-        transposed: (E + H, 4H) ``loop.recurrent`` transposed, contiguous.
-        steps: of the forward pass.
-        histories: (C, B, 2, U) last and accumulated attention before each step.
-        received: from outside and from the step after.
-        sums: of the gradients of ``loop``.
+    at once, and weights get their gradients from one product over all of them. ``transposed``
+    (E + H, 4H) is ``loop.recurrent`` transposed, contiguous; ``histories`` (C, B, 2, U) are last
+    and accumulated attention before each step.
     """
     count, batch, _ = steps.gates.shape
     width = loop.encoded.size(2)
@@ -261,22 +229,8 @@ class StepRunner:
     """
 
     count = CHUNK_STEPS
-
-    def forward(self, loop: LoopWeights, steps: Steps) -> None:
-        """See ``forward_steps``."""
-        forward_steps(loop, steps)
-
-    def backward(
-        self,
-        loop: LoopWeights,
-        transposed: torch.Tensor,
-        steps: Steps,
-        histories: torch.Tensor,
-        received: StepGradients,
-        sums: LoopGradients,
-    ) -> torch.Tensor:
-        """See ``backward_steps``."""
-        return backward_steps(loop, transposed, steps, histories, received, sums)
+    forward = staticmethod(forward_steps)
+    backward = staticmethod(backward_steps)
 
 
 def attention_loop(
@@ -293,18 +247,9 @@ def attention_loop(
     """Return contexts and hidden states (S, B, E + H), and attention weights (S, B, U).
 
     Under autocast the products are in its precision; gates, cells, energies and weights stay
-    in that of the parameters.
-
-    Args:
-        gates: (S, B, 4H) input products and biases of the attention LSTM, time first.
-        encoded: (B, U, E).
-        projected: (B, A, U) output of the memory layer.
-        mask: (B, U) True at valid units.
-        recurrent: (4H, E + H), as the next three of ``LoopWeights``.
-        query: (A, H).
-        location: (A, 2 * W).
-        score: (1, A).
-        runner: runs the steps; None for one by one.
+    in that of the parameters. ``gates`` (S, B, 4H) are the input products and biases of the
+    attention LSTM, ``mask`` (B, U) is True at valid units; the other tensors are fields of
+    ``LoopWeights``. Without a runner steps run one by one.
     """
     own, dtype = recurrent.dtype, product_dtype(recurrent)
     penalty = torch.zeros(mask.shape, dtype=own, device=mask.device)
@@ -347,10 +292,8 @@ class AttentionLoop(torch.autograd.Function):
         steps = _first_state(loop, gates)
         runner.forward(loop, steps)
         ctx.runner = runner
-        ctx.save_for_backward(
-            encoded, projected, penalty, recurrent, query, location, score,
-            steps.gates, steps.operands, steps.cells, steps.weights,
-        )  # fmt: skip
+        of_steps = steps.gates, steps.operands, steps.cells, steps.weights
+        ctx.save_for_backward(*vars(loop).values(), *of_steps)
         return steps.operands[1:, : len(encoded)], steps.weights[1:]
 
     @staticmethod
@@ -359,13 +302,36 @@ class AttentionLoop(torch.autograd.Function):
         ctx, states: torch.Tensor, weights: torch.Tensor
     ) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients in the order of ``forward``'s arguments."""
-        encoded, projected, penalty, recurrent, query, location, score, *states_before = (
-            ctx.saved_tensors
+        *of_loop, real, operands, cells, attention = ctx.saved_tensors
+        loop = LoopWeights(*of_loop)
+        steps = Steps(real, operands, cells, attention, history=attention.new_empty(0))
+        count, batch, _ = real.shape
+        _, units, width = loop.encoded.shape
+        operand = real.new_zeros(batch, operands.size(2))
+        cell, history = torch.zeros_like(cells[0]), real.new_zeros(batch, 2, units)
+        sums = LoopGradients.zeros(loop, real.dtype)
+        transposed = loop.recurrent.t().contiguous()
+        gates = torch.empty_like(real)
+        accumulated = attention.cumsum(dim=0)
+        for start in reversed(range(0, count, ctx.runner.count)):
+            part = slice(start, min(count, start + ctx.runner.count))
+            received = StepGradients(
+                states[part, :, :width].to(real.dtype, copy=True),
+                states[part, :, width:].to(real.dtype),
+                weights[part],
+                operand,
+                cell,
+                history,
+            )
+            histories = torch.stack([attention[part], accumulated[part]], dim=2)
+            chunk = steps.part(part.start, part.stop)
+            gates[part] = ctx.runner.backward(loop, transposed, chunk, histories, received, sums)
+        sums.encoded[:, 0] += operand[:, :width]
+        names = ("encoded", "projected", "recurrent", "query", "location", "score")
+        encoded, projected, *of_weights = (
+            getattr(sums, name).to(getattr(loop, name).dtype) for name in names
         )
-        loop = LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
-        gates, operands, cells, attention = states_before
-        steps = Steps(gates, operands, cells, attention, history=attention.new_empty(0))
-        return (*_gradients_of_loop(loop, steps, states, weights, ctx.runner), None)
+        return gates, encoded, projected, None, *of_weights, None
 
 
 def _first_state(loop: LoopWeights, gates: torch.Tensor) -> Steps:
@@ -382,49 +348,3 @@ def _first_state(loop: LoopWeights, gates: torch.Tensor) -> Steps:
     history[:, :, 0] = 1.0
     cells = gates.new_zeros(count + 1, batch, lstm_units)
     return Steps(gates.clone(), operands, cells, weights, history)
-
-
-def _gradients_of_loop(
-    loop: LoopWeights,
-    steps: Steps,
-    states: torch.Tensor,
-    weights: torch.Tensor,
-    runner: StepRunner,
-) -> tuple[torch.Tensor | None, ...]:
-    """Return the gradients of AttentionLoop's tensors in their order.
-
-    ``states`` (S, B, E + H) and ``weights`` (S, B, U) are the gradients of its results.
-    """
-    count, batch, _ = steps.gates.shape
-    _, units, width = loop.encoded.shape
-    real = steps.gates
-    operand = real.new_zeros(batch, steps.operands.size(2))
-    cell, history = torch.zeros_like(steps.cells[0]), real.new_zeros(batch, 2, units)
-    sums = LoopGradients.zeros(loop, real.dtype)
-    transposed = loop.recurrent.t().contiguous()
-    gates = torch.empty_like(real)
-    accumulated = steps.weights.cumsum(dim=0)
-    for start in reversed(range(0, count, runner.count)):
-        part = slice(start, min(count, start + runner.count))
-        received = StepGradients(
-            states[part, :, :width].to(real.dtype, copy=True),
-            states[part, :, width:].to(real.dtype),
-            weights[part],
-            operand,
-            cell,
-            history,
-        )
-        histories = torch.stack([steps.weights[part], accumulated[part]], dim=2)
-        chunk = steps.part(part.start, part.stop)
-        gates[part] = runner.backward(loop, transposed, chunk, histories, received, sums)
-    sums.encoded[:, 0] += operand[:, :width]
-    return (
-        gates,
-        sums.encoded.to(loop.encoded.dtype),
-        sums.projected.to(loop.projected.dtype),
-        None,
-        sums.recurrent.to(loop.recurrent.dtype),
-        sums.query.to(loop.query.dtype),
-        sums.location.to(loop.location.dtype),
-        sums.score.to(loop.score.dtype),
-    )

@@ -59,15 +59,7 @@ def _pool() -> Any:
 
 
 class ChunkGraphs:
-    """The tensors and both graphs of one shape of chunk.
-
-    Args:
-        loop: gives shapes and dtypes of the weights, not padded.
-        steps: the same of the states.
-        count: steps in a chunk.
-        capture: makes a replay of a function.
-        twin: graphs of another shape of batch, whose tensors for the weights are shared.
-    """
+    """Tensors and both graphs of one shape of chunk; a twin of another shape shares its weights."""
 
     def __init__(
         self,
@@ -180,14 +172,10 @@ class ChunkGraphs:
 
 
 class GraphSteps(StepRunner):
-    """Runs passes by replaying graphs, one pair for every shape.
+    """Runs passes by replaying graphs, one pair for every shape, in chunks of ``count`` steps.
 
     Where a graph cannot be captured, or too many would be, the steps run one by one, and the
-    log says so once.
-
-    Args:
-        count: steps in a chunk.
-        capture: ``capture_cuda``; tests replay by calling.
+    log says so once. ``capture`` is replaced in tests, which replay by calling.
     """
 
     def __init__(self, count: int, capture: Capture = capture_cuda):
@@ -262,7 +250,7 @@ class GraphSteps(StepRunner):
 
 
 def _padded_loop(loop: LoopWeights, padded: int, twin: LoopWeights | None) -> LoopWeights:
-    """Return tensors for weights (those of ``twin``, if given) and memory of ``padded`` units."""
+    """Return weights (those of ``twin``, if given) and a memory of ``padded`` units."""
     batch, _, width = loop.encoded.shape
     new = loop.encoded.new_zeros
     penalty = loop.penalty.new_full((batch, padded), float("-inf"))

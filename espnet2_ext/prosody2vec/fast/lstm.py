@@ -20,14 +20,7 @@ CHUNK_STEPS = 32
 def cell_forward(
     gates: torch.Tensor, last_cell: torch.Tensor, cell: torch.Tensor, hidden: torch.Tensor
 ) -> None:
-    """Activate the gates in place and write the new cell and hidden state.
-
-    Args:
-        gates: (B, 4H) before activation; after it, on return.
-        last_cell: (B, H).
-        cell: (B, H) written.
-        hidden: (B, H) written; its dtype may be a narrower one.
-    """
+    """Activate the gates (B, 4H) in place and write the new cell and hidden state (B, H)."""
     width = last_cell.size(1)
     gates[:, : 2 * width].sigmoid_()
     gates[:, 2 * width : 3 * width].tanh_()
@@ -39,15 +32,11 @@ def cell_forward(
 
 
 class CellDerivatives:
-    """Local derivatives of C steps, computed at once.
+    """Local derivatives of C steps, computed at once, of activated gates and C + 1 cells.
 
     With dc the gradient of a step's cell and dh that of its hidden state,
     dc = dc_next * forget_next + dh * d hidden / d cell, and the gates' gradients are dc
     (the output gate's: dh) times ``of_gates``.
-
-    Args:
-        gates: (C, B, 4H) activated.
-        cells: (C + 1, B, H) from the one before the first step.
     """
 
     def __init__(self, gates: torch.Tensor, cells: torch.Tensor):
@@ -70,8 +59,7 @@ class CellDerivatives:
     ) -> torch.Tensor:
         """Return the gates' gradients (B, 4H) of a step, a view into ``of_gates``, written there.
 
-        ``hidden_gradient`` is (B, H); ``cell_gradient`` (B, H) comes from the step after and is
-        updated for the step before.
+        ``cell_gradient`` (B, H) comes from the step after and is updated for the step before.
         """
         batch, width = cell_gradient.shape
         cell_gradient.addcmul_(hidden_gradient, self.of_cell[step])
@@ -86,22 +74,17 @@ class CellDerivatives:
 
 
 def times_rows(matrix: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Return rows @ matrix.T, (B, N) of matrix (N, K) and rows (B, K).
-
-    With few rows most time goes into reading the matrix, which on a CPU is up to three times
-    as fast when it is the left operand; the result is then a transposed view.
-    """
+    """Return rows @ matrix.T, (B, N) of matrix (N, K) and rows (B, K), or a transposed view."""
+    # With few rows most time goes into reading the matrix, which on a CPU is up to three times
+    # as fast when it is the left operand.
     if rows.device.type == "cpu":
         return torch.mm(matrix, rows.t()).t()
     return torch.mm(rows, matrix.t())
 
 
 def rows_for_product(batch: int, device: torch.device) -> int:
-    """Return how many rows to allocate for a batch so that ``times_rows`` is fastest.
-
-    CPU kernels take 4, 8 or 16 rows and a slow one the rest: 30 rows take half as long again
-    as 32.
-    """
+    """Return how many rows to allocate for a batch so that ``times_rows`` is fastest."""
+    # CPU kernels take 4, 8 or 16 rows and a slow one the rest.
     if device.type != "cpu" or batch <= 2:
         return batch
     width = 4 if batch <= 4 else 8 if batch <= 8 else 16
@@ -122,9 +105,7 @@ def product_dtype(parameter: torch.Tensor) -> torch.dtype:
 def lstm_over_gates(gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Return hidden states (S, B, H), from zero states; heeds autocast.
 
-    Args:
-        gates: (S, B, 4H) input products and biases, time first.
-        weight: (4H, H) recurrent.
+    ``gates`` (S, B, 4H) are input products and biases, ``weight`` (4H, H) is recurrent.
     """
     dtype = product_dtype(weight)
     with torch.autocast(gates.device.type, enabled=False):
@@ -198,11 +179,7 @@ def over_sequence(
 
 
 def at_units(weight: torch.Tensor, encoded: torch.Tensor, units: torch.Tensor) -> torch.Tensor:
-    """Return (S, B, N): a bias-free layer over the encoded unit of each step.
-
-    The layer, with weight (N, E), runs once a unit of (B, U, E), of which there are fewer than
-    steps (S, B).
-    """
+    """Return (S, B, N): a bias-free layer (N, E), run once a unit, at the unit of each step."""
     batch, num_units, _ = encoded.shape
     first = torch.arange(batch, device=units.device) * num_units
     rows = F.linear(encoded, weight).flatten(0, 1)

@@ -1,6 +1,5 @@
 import csv
-import logging
-from dataclasses import replace
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,18 @@ from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.bin import convert_list as convert_list_bin
 from espnet2_ext.conversion.batch import (
     CONVERSIONS,
-    ModelChoice,
+    MODEL_OPTIONS,
     convert_list,
     convert_pairs,
     read_conversions,
 )
 from espnet2_ext.conversion.converter import ConversionRequest, Prosody2VecConverter
-from espnet2_ext.conversion.recordings import AnyConversion, AnyConverter, Segment
+from espnet2_ext.conversion.recordings import (
+    AnyConversion,
+    AnyConverter,
+    Segment,
+    convert_file,
+)
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
 from espnet2_ext.data.tables import read_table, write_table
@@ -44,11 +48,11 @@ def options(tmp_path, make_model, monkeypatch):
     write_table(tmp_path / "pairs", {"p1": "a-1 b-1", "p2": "a-2 a-1 b-1"})
     (tmp_path / "model.pth").write_bytes(b"weights")
     (tmp_path / "config.yaml").write_text("features_conf: {}\n")
-
-    def from_file(model_file, train_config, limits, device):
-        return Prosody2VecConverter(make_model(2), limits, device)
-
-    monkeypatch.setattr(Prosody2VecConverter, "from_file", from_file)
+    monkeypatch.setattr(
+        Prosody2VecConverter,
+        "from_file",
+        lambda _model, _config, limits, device: Prosody2VecConverter(make_model(2), limits, device),
+    )
     return {
         "model_file": tmp_path / "model.pth",
         "train_config": None,
@@ -60,12 +64,14 @@ def options(tmp_path, make_model, monkeypatch):
     }
 
 
+def read_generation(options):
+    with open(options["output_dir"] / "generation.tsv") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
 def test_everything_is_written_and_agrees(options, caplog):
-    with caplog.at_level(logging.WARNING):
-        convert_pairs(**options)
-    out = options["output_dir"]
-    with open(out / "generation.tsv") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    convert_pairs(**options)
+    out, rows = options["output_dir"], read_generation(options)
     assert [(r["pair_id"], r["source"], r["prosody"], r["speaker"]) for r in rows] == [
         ("p1", "a-1", "b-1", "a-1"),
         ("p2", "a-2", "a-1", "b-1"),
@@ -124,24 +130,17 @@ def test_a_missing_utterance_is_named(options, tmp_path, table, rows):
         convert_pairs(**options)
 
 
-def write_vocoder(tmp_path, rate_hz):
-    """Write what a HiFi-GAN's folder says of its mel; return the folder."""
-    folder = tmp_path / "hifigan"
-    folder.mkdir()
-    (folder / "hyperparams.yaml").write_text(f"sample_rate: {rate_hz}\n")
-    return str(folder)
-
-
 def test_a_vocoder_of_another_mel_is_refused_before_any_work(options, tmp_path):
-    options["vocoder"] = write_vocoder(tmp_path, 22050)
-    with pytest.raises(ValueError, match=r"hifigan: .* sample_rate 22050 \(the model: 16000\)"):
-        convert_pairs(**options)
-    assert not options["output_dir"].exists()
+    (tmp_path / "hifigan").mkdir()
+    (tmp_path / "hifigan/hyperparams.yaml").write_text("sample_rate: 22050\n")
     # The mel is the model's own, in the configuration that was named.
     (tmp_path / "other.yaml").write_text("features_conf:\n  hop_length: 200\n")
-    options.update(vocoder="griffin_lim", train_config=tmp_path / "other.yaml")
-    with pytest.raises(ValueError, match=r"griffin_lim: .* hop_length 256 \(the model: 200\)"):
-        convert_pairs(**options)
+    for vocoder, train_config, message in (
+        (str(tmp_path / "hifigan"), None, "sample_rate 22050"),
+        ("griffin_lim", tmp_path / "other.yaml", "hop_length 256"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            convert_pairs(**{**options, "vocoder": vocoder, "train_config": train_config})
     assert not options["output_dir"].exists()
 
 
@@ -162,21 +161,22 @@ def test_mixed_prosody_is_the_weighted_sum_of_vectors(options, tmp_path, make_mo
     converter = Prosody2VecConverter(make_model(2), options["limits"], "cpu")
     wavs = read_table(options["data_dir"] / "wav.scp")
     one, other = (converter.prosody_embeddings([read_audio(wavs[n])])[0] for n in ("b-1", "a-2"))
-    voice = np.ones(3, np.float32)
     for pair, units, vector in (
         ("p1", [1, 2, 3], 0.25 * one + 0.75 * other),
         ("p2", [4, 5], one),
     ):
-        request = ConversionRequest(np.array(units), None, voice, vector.numpy())
+        request = ConversionRequest(np.array(units), None, np.ones(3), vector.numpy())
         [expected] = converter.convert([request])
         mel = np.load(options["output_dir"] / f"mel/{pair}.npy")
         np.testing.assert_allclose(mel, expected.mel, atol=1e-4)
-    with open(options["output_dir"] / "generation.tsv") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = read_generation(options)
     assert [row["mix"] for row in rows] == ["b-1 0.25 a-2 0.75", "b-1 1.0"]
 
 
 # ---------------------------------------------------------------- list conversion
+
+
+FROM_FILE = AnyConverter.from_file
 
 
 class FakeConverter:
@@ -202,7 +202,10 @@ class FakeConverter:
 
 @pytest.fixture
 def model(tmp_path):
-    return ModelChoice(str(write_trained_model(tmp_path / "recipe")))
+    """Return arguments of convert_list: list, where to write, and a trained model."""
+    model_file = write_trained_model(tmp_path / "recipe")
+    files = {"list_file": tmp_path / "list.tsv", "out_dir": tmp_path / "out"}
+    return {**files, "model_file": str(model_file)}
 
 
 @pytest.fixture
@@ -235,8 +238,7 @@ def listed(make_wav, tmp_path):
 
 
 def test_every_line_becomes_a_file_once(tmp_path, model, converter, listed, caplog):
-    with caplog.at_level(logging.WARNING):
-        lines = convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    lines = convert_list(**model)
     assert "1 of 2 found no end, as two" in caplog.text
     assert converter.heard == [("angry", "voice"), ("sad", "source")]
     assert [(line.name, line.not_stopped) for line in lines] == [("one", 0), ("two", 1)]
@@ -244,55 +246,56 @@ def test_every_line_becomes_a_file_once(tmp_path, model, converter, listed, capl
         tmp_path / f"out/wav/{name}.wav" for name in ("one", "two")
     ]
     assert list(read_conversions(tmp_path / "out").values()) == lines
-    assert convert_list(tmp_path / "list.tsv", tmp_path / "out", model) == lines
+    assert convert_list(**model) == lines
     assert (converter.loads, len(converter.heard)) == (1, 2), "nothing was to be done"
 
 
 def test_only_what_changed_is_done_again(tmp_path, make_wav, model, converter, listed):
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    convert_list(**model)
     make_wav("angry.wav", seed=9)
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    convert_list(**model)
     assert converter.heard[2:] == [("angry", "voice")]
     (tmp_path / "out/wav/two.wav").unlink()
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    convert_list(**model)
     assert converter.heard[3:] == [("sad", "source")]
     write_conversion_list(tmp_path / "list.tsv", listed[:1])
-    assert list(convert_list(tmp_path / "list.tsv", tmp_path / "out", model)) == [
-        read_conversions(tmp_path / "out")["one"]
-    ]
+    assert list(convert_list(**model)) == [read_conversions(tmp_path / "out")["one"]]
     assert len(converter.heard) == 4
 
 
-@pytest.mark.parametrize("change", ["vocoder", "weights", "contrast"])
-def test_another_model_or_setting_starts_anew(tmp_path, model, converter, listed, change):
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
-    weights = Path(model.model_file)
+@pytest.mark.parametrize(
+    ("change", "is_new"),
+    [("vocoder", True), ("weights", True), ("contrast", True), ("contrast not restored", False)],
+)
+def test_another_model_or_setting_starts_anew(model, converter, listed, change, is_new):
+    if not is_new:
+        model["restore_contrast"] = False
+    convert_list(**model)
+    weights = Path(model["model_file"])
     if change == "vocoder":
-        model = ModelChoice(model.model_file, vocoder="other")
+        model["vocoder"] = "other"
     elif change == "weights":
         weights.write_bytes(weights.read_bytes() + b"x")
     else:
         weights.with_suffix(".contrast.json").write_text("{}")
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
-    assert len(converter.heard) == 4
+    convert_list(**model)
+    assert len(converter.heard) == (4 if is_new else 2)
 
 
-def test_contrast_that_is_not_restored_changes_nothing(tmp_path, model, converter, listed):
-    model = replace(model, restore_contrast=False)
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
-    Path(model.model_file).with_suffix(".contrast.json").write_text("{}")
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+def test_defaults_that_are_given_change_nothing(model, converter, listed):
+    convert_list(**model)
+    parameters = inspect.signature(FROM_FILE).parameters
+    assert {name: parameters[name].default for name in MODEL_OPTIONS} == MODEL_OPTIONS
+    convert_list(**model, **MODEL_OPTIONS)
     assert len(converter.heard) == 2
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", replace(model, restore_contrast=True))
-    assert len(converter.heard) == 4
 
 
-def test_a_killed_run_keeps_what_it_has(tmp_path, model, converter, listed):
+def test_a_killed_run_keeps_what_it_has(model, converter, listed):
     converter.fails_on = "sad"
     with pytest.raises(KeyboardInterrupt):
-        convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+        convert_list(**model)
     converter.fails_on = ""
-    convert_list(tmp_path / "list.tsv", tmp_path / "out", model)
+    convert_list(**model)
     assert converter.heard == [("angry", "voice"), ("sad", "source")]
 
 
@@ -306,23 +309,18 @@ def test_a_strange_or_missing_table_is_refused(tmp_path):
 
 def test_the_command_on_a_model_of_random_weights(tmp_path, model, listed):
     """What the list's command writes is what bin/convert's function gives for each line."""
-    command = f"--list {tmp_path}/list.tsv --out_dir {tmp_path}/out"
-    convert_list_bin.main(f"{command} --model_file {model.model_file}".split())
-    converter = model.load("cpu")
-    from espnet2_ext.conversion.recordings import convert_file
-
+    command = ["--out_dir", str(tmp_path / "out"), "--model_file", model["model_file"], "--list"]
+    convert_list_bin.main([*command, str(tmp_path / "list.tsv")])
+    converter = AnyConverter.from_file(model["model_file"])
     for each in listed:
-        alone = convert_file(
+        convert_file(
             converter,
             source=each.source,
             prosody=[each.prosody],
             speaker=each.speaker or None,
             out=tmp_path / "alone.wav",
         )
-        assert len(alone.converted) > 0
         expected = (tmp_path / "alone.wav").read_bytes()
         assert (tmp_path / f"out/wav/{each.name}.wav").read_bytes() == expected
     with pytest.raises(SystemExit, match=r"^convert_list: .*none\.tsv: no such list"):
-        convert_list_bin.main(
-            f"--list none.tsv --out_dir x --model_file {model.model_file}".split()
-        )
+        convert_list_bin.main([*command, "none.tsv"])
