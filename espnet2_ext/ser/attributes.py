@@ -33,12 +33,9 @@ Utterances = Mapping[str, Utterance]
 
 @dataclass(frozen=True)
 class Attributes:
-    """The attributes of a data directory's utterances.
+    """The attributes of the utterances of the data directory ``name``.
 
-    Attributes:
-        name: the directory, for messages.
-        values: ``values["speaker"][utterance]``; utterances of unknown value are left out.
-        lacking: attribute to why some or all utterances have none.
+    ``values[attribute][utterance]`` leaves out what is unknown; ``lacking[attribute]`` says why.
     """
 
     name: str
@@ -50,8 +47,7 @@ def read_utterances(data_dir: str | Path) -> dict[str, Utterance]:
     """Return ``{id: utterance}`` sorted by id, less those listed in ``rejected.tsv``.
 
     Raises:
-        DataDirectoryError: a table is missing, malformed or lacks an utterance, or
-            every utterance is rejected.
+        DataDirectoryError: a table is missing, malformed or lacks an utterance, or none is left.
     """
     path = Path(data_dir)
     names = [name for name in OPTIONAL_TABLES if (path / name).is_file()]
@@ -90,10 +86,7 @@ def labels_of(utterances: Utterances) -> dict[str, str]:
 
 
 def speakers_unknown(utterances: Utterances) -> list[str]:
-    """Return the utterances called ``<name>-<name>`` after a speaker of their own.
-
-    `espnet2_ext.corpora.emotion_csv` names files of unknown speakers so.
-    """
+    """Return the utterances that `espnet2_ext.corpora.emotion_csv` named ``<name>-<name>``."""
     plain = {key: without_speed(utterance) for key, utterance in utterances.items()}
     return [key for key, (name, speaker) in plain.items() if name == f"{speaker}-{speaker}"]
 
@@ -109,12 +102,9 @@ def without_speed(utterance: Utterance) -> tuple[str, str]:
 def attributes_of(
     name: str, utterances: Utterances, digests: Mapping[str, str] | None = None
 ) -> Attributes:
-    """Return what can be compared of the utterances, and what cannot and why.
+    """Return what can be compared of the utterances of a directory, and what cannot and why.
 
-    Args:
-        name: of their data directory.
-        utterances: by id.
-        digests: ``{wav: digest}`` of `content_digests`; None: contents are not compared.
+    Contents are compared by the ``{wav: digest}`` of `content_digests`, if given.
     """
     values: dict[str, dict[str, str]] = {attribute: {} for attribute in ATTRIBUTES}
     unknown = speakers_unknown(utterances)
@@ -147,14 +137,10 @@ def attributes_of(
 
 
 def content_digests(utterances: Utterances, others: Sequence[Utterances] = ()) -> dict[str, str]:
-    """Return ``{wav: digest}`` of all files; equal digests mean equal samples.
+    """Return ``{wav: digest}`` of all files; equal digests mean equal 16-bit samples.
 
-    Samples are compared as 16-bit integers: a wav file and its flac copy are the same. Files are
-    read in full only where an utterance and another file have the same length.
-
-    Args:
-        utterances: are compared with each other and with the others.
-        others: are not compared with each other.
+    Files are read in full only where an utterance and another file have the same length; those of
+    ``others`` are not compared with each other.
 
     Raises:
         AudioError: a file is missing or not readable.

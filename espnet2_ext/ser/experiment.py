@@ -43,8 +43,8 @@ class SerData:
         emotion: utt2emo.
         shapes: ``feats_shape`` or ``speech_shape`` of all utterances.
         speech: wav.scp; for an upstream to be fine-tuned, or where there are no feats.
-        feats: scp of precomputed mels; or None.
-        prosody_encoder_dir: of bin/export_prosody_encoder; or None.
+        feats: scp of precomputed mels.
+        prosody_encoder_dir: of bin/export_prosody_encoder.
     """
 
     emotion: Path
@@ -62,11 +62,10 @@ class FoldRun:
     """One training of one system on one fold under one seed.
 
     Attributes:
-        system: name of the system, for messages.
-        config: its ESPnet configuration.
+        config: ESPnet configuration of the system.
         labels: emotion of each utterance.
         emotions: classes in their order.
-        balanced: weight the loss by class, each as if it were as frequent as the others.
+        balanced: weight the loss as if all classes were equally frequent.
         extra: further options of the task.
     """
 
@@ -160,14 +159,10 @@ class RunResult:
     """Content of ``result.json`` of a finished training; the predictions lie beside it.
 
     Attributes:
-        fingerprint: of ``FoldRun``.
         num_train: utterances trained on.
-        criterion: validation measure that chose the epoch; `LAST` where there was no
-            validation and the last one was taken.
-        epoch: chosen by it.
+        criterion: validation measure that chose the epoch; `LAST` without validation.
         test_selected_epoch: the same measure's choice on the test set.
-        averaged: number of best epochs (``keep_nbest_models``) whose average is the result; 1
-            for ``epoch`` alone.
+        averaged: number of best epochs whose average is the result; 1 for ``epoch`` alone.
     """
 
     fingerprint: str
@@ -212,14 +207,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class System:
-    """A row of the result table.
-
-    Attributes:
-        tag: names its folder ``ser_<tag>``.
-        config: its ESPnet configuration.
-        max_seeds: how many of a protocol's seeds it is trained with, the first ones; None
-            for all.
-    """
+    """A row of the result table; ``max_seeds`` limits it to the first seeds of each protocol."""
 
     tag: str
     config: Path
@@ -241,10 +229,6 @@ class System:
         tag = path.stem.removeprefix("train_").removeprefix("ser_")
         return cls(tag, path, int(limit) if limit else None)
 
-    def takes(self, place: int) -> bool:
-        """Return whether it is trained with the seed at this place of a protocol."""
-        return self.max_seeds is None or place < self.max_seeds
-
 
 @dataclass(frozen=True)
 class ProtocolRuns:
@@ -264,11 +248,6 @@ def read_protocols(
     folds_dir: str | Path, wanted: Sequence[str], utt2emo: str | Path
 ) -> list[ProtocolRuns]:
     """Return the protocols that ``<name>`` (seed 0) or ``<name>:<seed>,<seed>`` ask for.
-
-    Args:
-        folds_dir: has a folder for each protocol.
-        wanted: such as ``loso:0,1,2``.
-        utt2emo: labels, which the lists' hashes cover.
 
     Raises:
         ValueError: a seed is no number, or a list does not agree with its hash.
@@ -297,9 +276,6 @@ def list_runs(
 ) -> list[FoldRun]:
     """Return every training, seeds outermost: an interrupted experiment has complete tables.
 
-    Their folders are ``<expdir>/ser_<system>/<protocol>/<fold>/seed_<seed>``; for ``balanced``
-    and ``extra`` see FoldRun.
-
     Raises:
         ValueError: two systems of one name, or folds with an emotion that is no class.
     """
@@ -315,26 +291,23 @@ def list_runs(
             )
     return [
         FoldRun(
-            system=system.tag,
-            config=system.config,
-            directory=Path(
-                expdir, f"ser_{system.tag}", protocol.tag, fold.name, f"seed_{seeds[place]}"
-            ),
-            fold=fold,
-            fold_hash=fold_hash(fold, protocol.folds.labels),
-            labels=protocol.folds.labels,
-            emotions=tuple(emotions),
-            seed=seeds[place],
-            balanced=balanced,
-            extra=tuple(extra),
+            system.tag,
+            system.config,
+            Path(expdir, f"ser_{system.tag}", protocol.tag, fold.name, f"seed_{seed}"),
+            fold,
+            fold_hash(fold, protocol.folds.labels),
+            protocol.folds.labels,
+            tuple(emotions),
+            seed,
+            balanced,
+            tuple(extra),
         )
         for place in range(max(len(protocol.seeds) for protocol in protocols))
         for protocol in protocols
-        for seeds in [protocol.seeds]
-        if place < len(seeds)
+        for seed in protocol.seeds[place : place + 1]
         for fold in protocol.folds.folds
         for system in systems
-        if system.takes(place)
+        if system.max_seeds is None or place < system.max_seeds
     ]
 
 
@@ -347,14 +320,8 @@ def train_folds(
 ) -> int:
     """Train what is not complete, and return how many trainings that were.
 
-    A run that was killed resumes from its last epoch. A failure stops the other trainings and
-    leaves what is complete.
-
-    Args:
-        runs: trainings, whose folders are made.
-        data: tables of all folds.
-        num_jobs: processes; on CPUs with one thread each.
-        num_gpus: each process sees one of them; 0 trains on the CPU.
+    A run that was killed resumes from its last epoch. A failure stops the other trainings. Each of
+    ``num_jobs`` processes sees one of ``num_gpus`` GPUs, or has one CPU thread.
 
     Raises:
         RuntimeError: a training failed; the message names its log.
@@ -445,10 +412,9 @@ def _train(run: FoldRun) -> None:
 def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
     """Return the epoch that the validation set chooses, and that the test set would.
 
-    The measure is the first ``best_model_criterion`` of the configuration; ``loss`` is
-    not known of the test set, whose choice then goes by the weighted accuracy. A fold without
-    validation takes the last epoch. Where ESPnet kept and averaged several epochs, their average
-    is the result.
+    The measure is the first ``best_model_criterion``; for ``loss``, unknown of the test set, its
+    choice goes by the weighted accuracy. A fold without validation takes the last epoch. Where
+    ESPnet averaged several epochs, their average is the result.
 
     Raises:
         ValueError: there are no predictions of the chosen epoch.
@@ -464,10 +430,9 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
             [each.predicted for each in predictions],
             list(predictions[0].posteriors),
         )
-        accuracy = measured.weighted_accuracy
-        if criterion == "ua":
-            accuracy = measured.unweighted_accuracy
-        scores[int(path.name.split(".")[1].removesuffix("ep"))] = accuracy
+        epoch = int(path.name.split(".")[1].removesuffix("ep"))
+        is_ua = criterion == "ua"
+        scores[epoch] = measured.unweighted_accuracy if is_ua else measured.weighted_accuracy
     link = run.directory / (f"valid.{criterion}.best.pth" if run.fold.valid else LATEST)
     epoch = int(os.readlink(link).split("epoch")[0])
     if epoch not in scores:

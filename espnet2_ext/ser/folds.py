@@ -41,17 +41,13 @@ class FoldSet:
     """All folds of a protocol, and what a reader of a result must know of them.
 
     Attributes:
-        protocol, description, source, deviation: see ``Protocol``.
-        seed: of everything drawn.
-        max_train: limit of the training lists, None for none.
+        max_train: limit of the training lists.
         emotions: in the order of every count and confusion matrix.
         declared: overlaps that the protocol or the user allows.
         leak_check: lines of `check_folds`.
-        folds: the lists.
-        labels: ``{utterance: emotion}`` of every utterance in them.
+        labels: emotion of every utterance in the folds.
         pretraining_checked: whether they were compared with all data of a pretraining.
-        model_sha256: of the weights whose pretraining that was; empty where directories
-            were named without a model.
+        model_sha256: of its weights; empty where directories were named without a model.
     """
 
     protocol: str
@@ -105,8 +101,8 @@ def _hash_lines(lines: Iterable[str]) -> str:
 def write_folds(directory: str | Path, fold_set: FoldSet) -> None:
     """Write the lists and, last, ``folds.json``; files with the same content are kept.
 
-    ``folds.json`` is removed before the first change: a directory that has it is complete.
-    Lists of former folds are removed.
+    ``folds.json`` is removed before the first change: a directory that has it is complete. Lists of
+    former folds are removed.
     """
     directory = Path(directory)
     lists = {
@@ -167,16 +163,11 @@ def _to_json(fold_set: FoldSet) -> dict[str, object]:
 
 
 def read_folds(directory: str | Path, labels: Mapping[str, str]) -> FoldSet:
-    """Return folds from disk, after a check that they are the lists that were written.
-
-    Args:
-        directory: ``<out_dir>/<protocol>``.
-        labels: ``{utterance: emotion}`` of the data directory now.
+    """Return the folds of a directory, checked against the labels of the data directory.
 
     Raises:
         FileNotFoundError: ``folds.json`` or a list is missing.
-        ValueError: ``folds.json`` is malformed, a list or a label has changed since, or
-            an utterance has no label.
+        ValueError: ``folds.json`` is malformed, or a list or a label is missing or has changed.
     """
     directory = Path(directory)
     summary = directory / FOLDS_JSON
@@ -255,21 +246,16 @@ def prepare_folds(
     """Make folds, check them for leaks, and only then write and return them.
 
     Args:
-        data_dir: with ``utt2emo`` and what the protocol splits by.
-        protocol: name in `espnet2_ext.ser.protocols.PROTOCOLS`.
         out_dir: gets a folder of the protocol; None for ``<data_dir>/folds``.
         seed, num_folds, max_train, folds_csv: see `make_folds`.
-        superb_lists: of the protocol ``superb`` alone, see `read_superb`.
-        pretrained_model: weights, whose config.yaml names the data of pretraining.
-        pretraining_data_dirs: every data directory that pretraining used, including
-            validation, which chose the checkpoint. None: those that the model's files name.
+        superb_lists: see `read_superb`.
+        pretrained_model, pretraining_data_dirs: see `find_pretraining_data`.
         allow: overlaps to declare beside the protocol's, see `parse_allowance`.
         compare_content: also compare the samples of files of equal length.
 
     Raises:
         LeakError: lists share what is not declared; nothing is written.
-        ValueError: a data directory or an option breaks a rule (see `make_folds`).
-        OSError: the lists cannot be written.
+        ValueError: a data directory or an option breaks a rule.
     """
     rules = get_protocol(protocol)
     declared = {item.name: item for item in (*map(parse_allowance, allow), *rules.allowances)}

@@ -58,9 +58,7 @@ def check_folds(
     """Return what to print beside a result: declared overlaps, their size, what is unchecked.
 
     Args:
-        folds: to check.
         attributes: of the data directory that the folds are made of.
-        allowances: overlaps that the protocol, or the user, declares.
         pretraining: attributes of each data directory that pretraining used.
         pretraining_unknown: why those are not all that it used; empty where they are.
 
@@ -125,11 +123,7 @@ def _compare(
     right_name: str,
     right_indices: Mapping[str, Index],
 ) -> tuple[float | None, str]:
-    """Return the percentage of the right utterances that share a value, and a message.
-
-    The percentage is None where no value is known on one side; the message is empty where
-    nothing is shared.
-    """
+    """Return the percentage (None: unknown) of right utterances that share a value, and why."""
     left, right = left_indices[attribute], right_indices[attribute]
     common = sorted(left.keys() & right.keys())
     known = sum(map(len, right.values()))
@@ -183,7 +177,7 @@ class PretrainingData:
     """Data of pretraining to compare validation and test lists with.
 
     Attributes:
-        directories: data directories of training and validation, those that were found.
+        directories: data directories of training and validation that were found.
         unknown: why that is not all; empty where it is.
         sha256: of the weights; empty where they are missing.
     """
@@ -198,15 +192,10 @@ def find_pretraining_data(
 ) -> PretrainingData:
     """Return the data of a model's pretraining and of the weights that it started from.
 
-    They are named in the ``config.yaml`` beside the weights, and in that of the weights in its
-    ``init_param``. Not followed: the data of HuBERT or another upstream, and those beside the
-    training set that units and speaker vectors were learnt from.
-
-    Args:
-        model_file: weights of bin/p2v_train, such as ``valid.loss.best.pth``, which may not
-            exist yet; None for no model.
-        directories: data directories named by the user, which are taken for all; none: those
-            that the model's files name.
+    They are named in the ``config.yaml`` beside the weights, which may not exist yet, and in that
+    of its ``init_param``. Not followed: the data of HuBERT or another upstream, and those beside
+    the training set that units and speaker vectors were learnt from. Directories that the user
+    names are taken for all.
     """
     digest, unknown = "", [NOT_NAMED]
     found: dict[str, None] = {}
@@ -260,10 +249,7 @@ def _find_above(config: Path, name: Path) -> Path | None:
 def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha256: str) -> str:
     """Return the column on pretraining data of a result row: none, checked or not checked.
 
-    Args:
-        options: of the trained system, as in its config.yaml.
-        checked: see `espnet2_ext.ser.folds.FoldSet.pretraining_checked`.
-        model_sha256: see there.
+    ``options`` are those of the trained system; for the others see `espnet2_ext.ser.folds.FoldSet`.
     """
     parts = {}
     encoder = options.get("prosody_encoder_dir")

@@ -20,18 +20,16 @@ LAST = "last"
 class LayerPooling(nn.Module):
     """One layer, or a learnt weighted sum of all, of the means over time of an upstream's layers.
 
-    Mean over time and weighted sum over layers commute, so the means of all layers are all that
-    has to be stored of a frozen upstream.
+    Mean over time and weighted sum over layers commute, so the means of all layers are all that has
+    to be stored of a frozen upstream.
 
-    Source: [P2V] IV-C concatenates an upstream's vector with the prosody vector; how it is
-    pooled is not in paper. The weighted sum is SUPERB's.
+    Source: [P2V] IV-C concatenates an upstream's vector with the prosody vector; how it is pooled
+    is not in paper. The weighted sum is SUPERB's.
 
     Args:
-        num_layers: L.
-        dim: width of a layer.
         layer: ``last``, ``weighted``, or a layer's number.
-        standardise: by the mean and variance of the training batches, without learnt
-            scale: hidden states of large models differ by orders of magnitude.
+        standardise: by the mean and variance of the training batches, without learnt scale: hidden
+            states of large models differ by orders of magnitude.
 
     Raises:
         ValueError: no such layer.
@@ -65,21 +63,14 @@ class LayerPooling(nn.Module):
 class FineTunedUpstream(nn.Module):
     """An S3PRL upstream: waveforms to the mean over time of every hidden state, with gradients.
 
-    In eval mode utterances go one by one, so that a prediction does not depend on the batch.
-    So they do in training where the upstream normalises over time, as base models do after their
-    first convolution, padding included: the means of a random HuBERT moved by 19 % where a third
-    of an item was padding. Other upstreams take a training batch at once; only S3PRL's last frame
-    of an item, partly past its end, then depends on padding.
-
-    The convolutional ``feature_extractor``, if the upstream has one, is frozen, as is usual when
-    fine-tuning on little data.
-
-    Args:
-        upstream: name in S3PRL's hub.
-        path_or_url: checkpoint, for upstreams named ``*_custom``, ``*_local``, ``*_url``.
+    In eval mode utterances go one by one, so that a prediction does not depend on the batch. So
+    they do in training where the upstream normalises over time, padding included: means of a random
+    HuBERT moved by 19 % where a third of an item was padding. Other upstreams take a training batch
+    at once; only S3PRL's last frame of an item then depends on padding. A convolutional
+    ``feature_extractor`` is frozen, as is usual when fine-tuning on little data.
 
     Raises:
-        ValueError: no such upstream, or the checkpoint cannot be loaded.
+        ValueError: no such upstream, or the checkpoint ``path_or_url`` cannot be loaded.
     """
 
     def __init__(self, upstream: str, path_or_url: str | None = None):
@@ -132,23 +123,17 @@ class FineTunedUpstream(nn.Module):
 class EmotionModel(AbsESPnetModel):
     """One emotion an utterance, from the prosody encoder, an S3PRL upstream, or both.
 
-    Source: [P2V] IV-C: one fully connected layer on the prosody encoder; for fusion the
-    two vectors are concatenated before it (Table IV).
+    Source: [P2V] IV-C: one fully connected layer on the prosody encoder; for fusion the two vectors
+    are concatenated before it (Table IV).
 
     Args:
-        num_emotions: K.
-        features: waveform to mel.
-        normalize: ESPnet's GlobalMVN with the statistics of pretraining; or None.
-        augmentation: SpecAugment on the prosody encoder's input while training (in
-            fine-tuning not in paper); or None.
-        prosody_encoder: or None, for an upstream alone.
-        upstream: an upstream to fine-tune; or None, also where vectors of a frozen one
-            are given as data.
-        upstream_pooling: of the upstream's layers; None without an upstream.
+        normalize: ESPnet's GlobalMVN with the statistics of pretraining.
+        augmentation: SpecAugment in training (in fine-tuning not in paper).
+        upstream: to fine-tune; None also where vectors of a frozen one are given as data.
         dropout: before the classifier; not in paper.
         class_weights: of the loss, one a class; None for equal ones, as in the paper.
-        crop_frames: while training, the prosody encoder gets a random crop of so many
-            mel frames; None for all, as in the paper.
+        crop_frames: while training, the prosody encoder gets a random crop of so many mel frames;
+            None for all, as in the paper.
 
     Raises:
         ValueError: nothing to classify from, or not one class weight a class.
@@ -190,12 +175,7 @@ class EmotionModel(AbsESPnetModel):
     def forward(
         self, emotion: torch.Tensor, **inputs: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-        """Return loss, statistics and weight (the batch size), as ESPnet's trainer asks.
-
-        Args:
-            emotion: (B, 1) class numbers.
-            **inputs: see ``logits``.
-        """
+        """Return loss, statistics and batch size, of emotions (B, 1) and inputs of ``logits``."""
         loss, stats = self.loss(self.logits(**inputs), emotion)
         return force_gatherable((loss, stats, loss.new_tensor(len(emotion))), loss.device)
 
@@ -221,10 +201,8 @@ class EmotionModel(AbsESPnetModel):
 
         Args:
             speech: (B, N) 16 kHz waveforms.
-            speech_lengths: (B,).
-            feats: (B, T, M) precomputed mels, not normalised; the prosody encoder takes them
-                in place of speech.
-            feats_lengths: (B,).
+            feats: (B, T, M) precomputed mels, not normalised, that the prosody encoder takes
+                instead.
             upstream_vector: (B, L, D) layer means of a frozen upstream.
 
         Raises:

@@ -50,13 +50,11 @@ def export_prosody_encoder(
 
     Args:
         model_file: weights of a Prosody2Vec model, such as ``valid.loss.best.pth``.
-        out_dir: the folder.
-        train_config: ESPnet's config.yaml; None for the one beside the weights.
+        train_config: None for the config.yaml beside the weights.
 
     Raises:
         FileNotFoundError: no weights, configuration or statistics.
-        ValueError: the weights are no Prosody2Vec model's, or it was pretrained without
-            statistics of the mels.
+        ValueError: no Prosody2Vec model, or one pretrained without statistics of the mels.
     """
     model_file, out_dir = Path(model_file), Path(out_dir)
     train_config = Path(train_config) if train_config else model_file.parent / "config.yaml"
@@ -125,19 +123,15 @@ def cache_upstream_vectors(
 ) -> Path:
     """Write the vectors of a data directory; existing ones are kept. Return ``vectors.json``.
 
-    Utterances go one by one, so that no value depends on a neighbour.
+    Utterances go one by one, so that no value depends on a neighbour or on ``num_workers``.
 
     Args:
-        data_dir: with wav.scp.
-        out_dir: gets ``vectors.json``, ``vectors.scp`` and ``npy/``.
         upstream: name in S3PRL's hub.
         path_or_url: checkpoint, for upstreams that want one.
-        num_workers: processes on a CPU; results do not depend on it.
-        device: torch device.
 
     Raises:
-        ValueError: the folder holds another upstream's vectors, the upstream cannot be
-            loaded, or an utterance cannot be read or is too short.
+        ValueError: the folder holds another upstream's vectors, the upstream cannot be loaded, or
+            an utterance cannot be read or is too short.
     """
     wavs = read_table(Path(data_dir) / "wav.scp")
     out_dir = Path(out_dir)

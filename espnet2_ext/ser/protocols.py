@@ -19,13 +19,7 @@ PRETRAINING_ATTRIBUTES = ("utterance", "audio", "content", "speaker", "sentence"
 
 @dataclass(frozen=True)
 class Allowance:
-    """An overlap that a protocol declares, to be printed beside every result.
-
-    Attributes:
-        between: one of `PAIRS` or `PRETRAINING_PAIRS`.
-        attribute: one of `ATTRIBUTES`.
-        reason: why it is there.
-    """
+    """An overlap that a protocol declares, to be printed beside every result."""
 
     between: str
     attribute: str
@@ -42,15 +36,11 @@ class Protocol:
     """How utterances become folds.
 
     Attributes:
-        name: of options and folders.
-        description: who is tested, who validates, who trains.
-        source: who introduced it.
         test_by: what one fold tests: ``session``, ``speaker``, ``speaker group``,
             ``utterance group`` or ``given``.
-        valid_by: what validates: ``drawn group`` (another of the tested kind, by seed),
-            ``partner`` (the other speaker of the session), ``share`` (a share of what is
-            not tested, drawn by seed), ``superb`` (S3PRL's published share), ``next group``,
-            ``given`` or ``nothing``.
+        valid_by: what validates: ``drawn group`` (another of the tested kind, by seed), ``partner``
+            (the other speaker of the session), ``share`` (of what is not tested, by seed),
+            ``superb`` (S3PRL's published share), ``next group``, ``given`` or ``nothing``.
         allowances: overlaps that follow from the protocol.
         deviation: where lists or the choice of the epoch differ from those of others.
     """
@@ -175,10 +165,7 @@ def get_protocol(name: str) -> Protocol:
 
 
 def parse_allowance(name: str) -> Allowance:
-    """Return the overlap that a user declares beside those of the protocol.
-
-    Args:
-        name: ``<between>:<attribute>``, such as ``pretraining/test:sentence``.
+    """Return the overlap that a user declares, such as ``pretraining/test:sentence``.
 
     Raises:
         ValueError: there is no such overlap.

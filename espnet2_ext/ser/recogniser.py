@@ -28,20 +28,11 @@ from espnet2_ext.ser.task import EmotionTask
 class EmotionRecogniser:
     """Emotion of waveforms by a model of ``EmotionTask``; a batch gives what each gives alone.
 
-    Args:
-        model_file: weights, such as ``exp/ser_p2v/loso/fold_1/seed_0/valid.acc.best.pth``.
-        train_config: None takes config.yaml beside the weights.
-        device: torch device.
-
-    Attributes:
-        emotions: names in the order of the classes.
+    ``emotions`` has the names in the order of the classes. Without ``train_config`` the config.yaml
+    beside the weights, such as ``valid.acc.best.pth``, is taken.
 
     Raises:
         FileNotFoundError: there is no such model.
-
-    Example:
-        >>> recogniser = EmotionRecogniser("exp/ser_p2v/loso/fold_1/seed_0/valid.acc.best.pth")
-        ... # doctest: +SKIP
     """
 
     def __init__(
@@ -65,7 +56,7 @@ class EmotionRecogniser:
 
         Raises:
             ValueError: nothing given, a waveform that is too short for an upstream, or
-                probabilities that are not finite.
+            probabilities that are not finite.
         """
         if not waveforms:
             raise ValueError("no waveforms to recognise")
@@ -87,7 +78,6 @@ class RecogniserFiles:
     """One trained recogniser.
 
     Attributes:
-        model_file: weights.
         config: content of config.yaml, the paths that building the model reads made absolute.
         recipe: directory that all other paths are relative to.
     """
@@ -110,9 +100,6 @@ class RecogniserFiles:
 
 def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
     """Return the recognisers of a weights file or of all finished trainings below a folder.
-
-    Args:
-        path: ``.../seed_0/valid.ua.best.pth``, or a folder.
 
     Raises:
         FileNotFoundError: nothing is there, or a file that a model needs is missing.

@@ -32,12 +32,7 @@ Groups = dict[str, list[str]]
 class Fold:
     """One round: train, choose the checkpoint on ``valid``, score ``test``; ids are sorted.
 
-    Attributes:
-        name: ``fold_<i>``, from 1.
-        train: utterance ids.
-        valid: utterance ids; empty where the protocol does not validate.
-        test: utterance ids.
-        description: which groups test and validate, and the size of a subset.
+    ``valid`` is empty where the protocol does not validate; ``description`` names the groups.
     """
 
     name: str
@@ -56,12 +51,7 @@ class Fold:
 
 
 def drawn_order(names: Iterable[str], *key: object) -> list[str]:
-    """Return distinct names in a pseudo-random order that follows from the key alone.
-
-    Args:
-        names: in any order.
-        key: seed and purpose of the draw.
-    """
+    """Return distinct names in an order drawn from the key (seed, purpose) alone."""
     prefix = "\n".join(map(str, key))
     return sorted(names, key=lambda name: hashlib.sha256(f"{prefix}\n{name}".encode()).digest())
 
@@ -82,10 +72,9 @@ def proportional_counts(sizes: Mapping[str, int], total: int) -> dict[str, int]:
 def stratified_subset(
     utterances: Iterable[str], labels: Mapping[str, str], count: int, *key: object
 ) -> list[str]:
-    """Return ``count`` of the utterances, sorted, with the emotions in proportion.
+    """Return ``count`` of the utterances (all, if fewer), sorted, with the emotions in proportion.
 
-    With the same key a larger subset of an emotion contains the smaller one; all utterances are
-    returned where there are no more than ``count``.
+    With the same key a larger subset of an emotion contains the smaller one.
 
     Raises:
         ValueError: the count is below 1 or leaves an emotion without any utterance.
@@ -160,13 +149,10 @@ def read_superb(folder: str | Path) -> dict[str, SuperbSplit]:
 
     S3PRL publishes the turns of the four training sessions in the order of ``os.listdir`` on its
     authors' disk, seeds PyTorch with 0 and lets ``random_split`` choose int(0.8 n) of the n turns
-    to train on; the others validate. The lists follow from that order, which no rule gives.
+    to train on; the others validate. Files missing in the folder are downloaded.
 
     Source: github.com/s3prl/s3prl (Apache-2.0), ``s3prl/downstream/emotion/expert.py`` and
     ``meta_data``, unchanged since 2022; its ``problem/common/superb_er.py`` splits alike.
-
-    Args:
-        folder: has ``Session<i>/train_meta_data.json``; missing files are downloaded.
 
     Raises:
         DownloadError: a file is missing and cannot be downloaded.
@@ -235,17 +221,15 @@ def _superb_validation(
 
 
 def read_given(path: str | Path, utterances: Collection[str]) -> tuple[str, dict[str, str]]:
-    """Return the column, ``fold`` or ``part``, and its value for every utterance.
+    """Return the column of a csv, ``fold`` or ``part``, and its value for every utterance.
 
-    Args:
-        path: csv with ``utterance`` and either ``fold`` (any names: the fold in which
-            the utterance is tested) or ``part`` (train, valid, test or unused).
-        utterances: ids of the data directory, each of which must have a row.
+    ``fold`` (any names) is the fold that tests the utterance, ``part`` train, valid, test or
+    unused.
 
     Raises:
         FileNotFoundError: the csv is missing.
-        ValueError: it is malformed, has both columns or none, an unknown part, or an utterance
-            that is unknown or repeated; or it lacks an utterance.
+        ValueError: it is malformed, has both columns or none, an unknown part, or lacks, repeats
+            or invents an utterance.
     """
     path = Path(path)
     rows = read_csv(path, ["utterance"], ["fold", "part"])
@@ -398,18 +382,16 @@ def make_folds(
     """Return the folds, which do not depend on the order of the utterances.
 
     Args:
-        protocol: one of `espnet2_ext.ser.protocols.PROTOCOLS`.
         utterances: by id, with emotions and what the protocol splits by.
         seed: of everything drawn.
         num_folds: of protocols that draw groups; None for `NUM_FOLDS`.
         max_train: size of the training lists, emotions in proportion; None for all.
-            Validation and test stay whole.
         folds_csv: of the protocol ``given``, see `read_given`.
         superb: of the protocol ``superb``, see `read_superb`.
 
     Raises:
-        ValueError: an option does not belong to the protocol, the utterances lack what
-            it splits by or have too few groups, or a list is empty or lacks an emotion.
+        ValueError: an option does not belong to the protocol, the utterances lack what it splits by
+            or have too few groups, or a list is empty or lacks an emotion.
     """
     labels = labels_of(utterances)
     _check_options(protocol, num_folds, max_train, folds_csv, superb)

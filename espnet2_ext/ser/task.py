@@ -54,8 +54,8 @@ def num_averaged(directory: str | Path, criterion: str) -> int:
 class EmotionTrainer(SafeTrainer):
     """Trainer that reports the unweighted accuracy and writes the predictions of each epoch.
 
-    The test set is predicted after each epoch too. No epoch is selected by it; it is there
-    so that the gap to a selection that cheats can be shown (``test-selected``).
+    The test set is predicted after each epoch too. No epoch is selected by it; it is there so that
+    the gap to a selection that cheats can be shown (``test-selected``).
 
     Attributes:
         emotions: names in the order of the classes.
@@ -85,8 +85,7 @@ class EmotionTrainer(SafeTrainer):
         """Report loss, accuracy and unweighted accuracy of the validation set, if there is one.
 
         Raises:
-            ValueError: several processes share one training, whose parts of the
-                validation set would make no unweighted accuracy.
+            ValueError: several processes share one training, and so the validation set.
         """
         if distributed_option.distributed or options.ngpu > 1:
             raise ValueError(
@@ -153,11 +152,7 @@ class EmotionTrainer(SafeTrainer):
 
 
 class EmotionPreprocessor:
-    """ESPnet preprocess function: ``emotion`` as read from ``utt2emo`` to a class number.
-
-    Args:
-        emotions: names in the order of the classes.
-    """
+    """ESPnet preprocess function: ``emotion`` as read from ``utt2emo`` to a class number."""
 
     def __init__(self, emotions: Sequence[str]):
         self.classes = {name: number for number, name in enumerate(emotions)}
@@ -331,10 +326,7 @@ class EmotionTask(TrainedTask):
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> EmotionModel:
-        """Return the model; what a frozen upstream's json says is written back into ``args``.
-
-        The saved config.yaml then builds the same model without that file.
-        """
+        """Return the model; a frozen upstream's sizes are written back into ``args``."""
         if args.prosody_encoder_dir is not None:
             vars(args).update(read_settings(args.prosody_encoder_dir))
         if args.input_normalization is not None:

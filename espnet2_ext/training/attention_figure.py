@@ -7,12 +7,9 @@ from matplotlib.figure import Figure
 def attention_figure(
     weights: np.ndarray, title: str, true_units: np.ndarray | None = None
 ) -> Figure:
-    """Return a figure of attention weights, decoder steps to the right, units upwards.
+    """Return a figure of attention weights (S, U), decoder steps to the right, units upwards.
 
-    Args:
-        weights: (S, U).
-        title: above the picture.
-        true_units: (S,) unit known to be spoken at each step, drawn as a thin line.
+    ``true_units`` (S,), the unit spoken at each step, is drawn as a thin line.
     """
     figure = Figure(figsize=(7.0, 4.0), dpi=100, layout="constrained")
     axes = figure.subplots()

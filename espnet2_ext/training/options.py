@@ -61,13 +61,9 @@ Prosody2VecDecoder."""
 def build_part(choices: ClassChoices, args: argparse.Namespace, **given: Any) -> Any:
     """Return the part that the options choose, or None where an optional one is not wanted.
 
-    The name and all arguments of the part are written back into ``args``, and so into
-    config.yaml. A config.yaml from before the part had a name gets the default.
-
-    Args:
-        choices: of the part.
-        args: options of the task.
-        given: arguments that other parts determine; they override the options.
+    Its name and arguments are written back into ``args``, and so into config.yaml; ``given`` ones,
+    which other parts determine, override the options. Without a name (an old config.yaml) the
+    default is taken.
 
     Raises:
         ValueError: the name is not one of the choices.

@@ -22,11 +22,8 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
     CosineAnnealingWarmupRestarts would set all groups to one rate and start over.
 
     Args:
-        optimizer: whose groups' rates are the highest they get.
-        warmup_steps: updates from (nearly) 0 to the full rate.
         total_steps: updates until the floor is reached; it stays there.
         final_ratio: the floor as a share of the full rate.
-        last_epoch: updates done, for resuming; PyTorch's name.
 
     Raises:
         ValueError: total_steps is not above warmup_steps.
@@ -51,10 +48,7 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:  # type: ignore[override]  # never tensors
-        """Return the rate of each group for the update to come.
-
-        Python floats: ESPnet 202611 refuses checkpoints that hold anything else.
-        """
+        """Return the rates, as Python floats: ESPnet 202611 refuses other types in checkpoints."""
         step = self.last_epoch + 1  # from 1
         if step <= self.warmup_steps:
             ratio = step / self.warmup_steps
@@ -75,12 +69,8 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
 class SplitIterFactory(AbsIterFactory):
     """ESPnet's MultipleIterFactory in the same order, but with one part in memory at a time.
 
-    Its batches also have a length, for the time left; ESPnet's are a generator.
-
-    Args:
-        build_functions: make the factory of one part each.
-        seed: of the order of the parts, which differs from epoch to epoch.
-        shuffle: False leaves them in order.
+    Its batches also have a length, for the time left; ESPnet's are a generator. Each of
+    ``build_functions`` makes the factory of one part.
     """
 
     def __init__(

@@ -20,8 +20,7 @@ class TrainedTask(AbsTask):
     what fits and leave the rest random (``strict=False``).
 
     Attributes:
-        required_names: of the data options.
-        optional_names: of the data options.
+        required_names, optional_names: of the data options.
         not_sequence: those of them that have no lengths.
     """
 
@@ -60,16 +59,13 @@ class TrainedTask(AbsTask):
     ) -> tuple[AbsESPnetModel, argparse.Namespace]:
         """Return a trained model, in training mode as ESPnet's, and its options.
 
-        Args:
-            config_file: None takes config.yaml beside the weights.
-            model_file: weights; None leaves the model as it was initialised.
-            device: torch device.
+        Without ``config_file`` the config.yaml beside the weights is taken; without ``model_file``
+        the model stays as it was initialised.
 
         Raises:
             FileNotFoundError: a file is not there.
-            ValueError: neither file is given, the configuration is not one of this task, or
-                the weights are not those of its model; see ``read_weights`` and
-                ``load_weights``.
+            ValueError: neither file is given, the configuration is not one of this task, or the
+            weights are not those of its model; see ``read_weights`` and ``load_weights``.
         """
         if config_file is None:
             if model_file is None:
@@ -93,8 +89,8 @@ class TrainedTask(AbsTask):
 
         Raises:
             FileNotFoundError: such a file is not there.
-            ValueError: it is more than weights; or, without ``--ignore_init_mismatch``, the
-                part that is named holds none, or one file that is taken whole is not the model.
+            ValueError: it is more than weights; or, without ``--ignore_init_mismatch``, the part
+            that is named holds none, or one file that is taken whole is not the model.
         """
         for given in args.init_param:
             path, *parts = given.split(":")

@@ -48,8 +48,7 @@ class SafeTrainer(Trainer):
     def resume(cls, checkpoint, model, reporter, *arguments, **options) -> None:  # type: ignore[override]
         """Load the checkpoint, and redo what a kill right after it has left undone.
 
-        ESPnet writes checkpoint.pth, then ``<n>epoch.pth``, then the links to the best epochs: a
-        kill between them would leave the averaging at the end without that epoch.
+        ESPnet writes checkpoint.pth, then ``<n>epoch.pth``, then the links to the best epochs.
         """
         super().resume(checkpoint, model, reporter, *arguments, **options)
         output_dir, epoch = Path(checkpoint).parent, reporter.get_epoch()
@@ -108,23 +107,14 @@ class Pace:
 class ThroughputReporter(SubReporter):
     """ESPnet's statistics of an epoch, with throughput as means over time:
 
-    - ``mel_frames_per_s``: frames of the data, over all processes, without padding and
-      before time stretching.
+    - ``mel_frames_per_s``: frames of the data, over all processes, without padding and before time
+      stretching.
     - ``times_real_time``: seconds of speech a second.
     - ``fill``: those frames over the frames of the padded batches.
     - ``loader_share``: of the time, spent waiting for the next batch.
 
-    They are measured from one logged line to the next and stand at the last iteration between;
-    ``write_rates`` ends a measurement.
-
-    Args:
-        reporter: statistics of the epoch, which continue in this one.
-        frame_s: seconds from frame to frame.
-        pace: of the whole process.
-        iterations_per_epoch: for the time left; None where unknown.
-        max_epoch: epochs of the whole training.
-        sum_processes: add a tensor up, in place, over all processes; None for one process.
-        device: where that tensor must be.
+    They are measured from one logged line to the next and stand at the last iteration between.
+    ``sum_processes`` adds a tensor on ``device`` up, in place, over all processes.
     """
 
     def __init__(
@@ -218,7 +208,7 @@ class Prosody2VecTrainer(SafeTrainer):
 
     @classmethod
     def run(cls, *arguments, **options) -> None:
-        """Train as SafeTrainer does, with a pace of this run."""
+        """Train with a pace of this run."""
         cls.pace = Pace()
         super().run(*arguments, **options)
 

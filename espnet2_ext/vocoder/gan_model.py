@@ -48,12 +48,9 @@ def lengthen(
 def segment_starts(
     speech_lengths: torch.Tensor, num_frames: int, *, is_random: bool
 ) -> torch.Tensor:
-    """Return (B,) the first frame of a segment of each utterance: drawn uniformly, or centred.
+    """Return (B,) the first frame of a segment: drawn uniformly or, if not ``is_random``, centred.
 
-    Args:
-        speech_lengths: (B,) samples, at least 256 * ``num_frames``.
-        num_frames: S, of a segment.
-        is_random: False takes the middle.
+    ``speech_lengths`` (B,) are samples, at least 256 * ``num_frames``.
     """
     last = torch.div(speech_lengths, HOP_SAMPLES, rounding_mode="floor") - num_frames
     if not is_random:
@@ -81,21 +78,18 @@ class VocoderModel(AbsGANESPnetModel):
     A segment is cut out of the mel of the whole utterance, which conversion hands to the vocoder:
     its first and last frames then depend on the speech around them, as at use.
 
-    Source: Kong, Kim and Bae, 2020, sections 2.3 and 3; least-squares losses summed over
-    the discriminators, features of all layers including the last.
-    Deviation: there, the mel is computed of the cut segment. Audio here is that of
-    conversion: 16 kHz and 80 bands up to 8 kHz instead of 22.05 kHz.
+    Source: Kong, Kim and Bae, 2020, sections 2.3 and 3; least-squares losses summed over the
+    discriminators, features of all layers including the last.
+    Deviation: there, the mel is computed of the cut segment. Audio here is that of conversion: 16
+    kHz and 80 bands up to 8 kHz instead of 22.05 kHz.
 
     Args:
         features: (B, N), (B,) -> mels (B, T, 80), lengths; the model's ``HifiGanMel``.
         generator: (B, 80, T) -> (B, 1, 256 * T).
         discriminator: (B, 1, N) -> a list a discriminator of features (B, ...).
         segment_frames: S; 32 frames are the published 8192 samples.
-        mel_weight: of the mel's L1 error.
-        adversarial_weight: of the generator's adversarial loss.
-        feature_match_weight: of the L1 distance of discriminators' features.
-        adversarial_start_updates: updates on the mel's error alone before discriminators
-            take part, which halves their cost; 0 as published.
+        adversarial_start_updates: updates on the mel's error alone before discriminators take part,
+            which halves their cost; 0 as published.
 
     Raises:
         ValueError: a segment is too short for the mel's window.
@@ -140,13 +134,8 @@ class VocoderModel(AbsGANESPnetModel):
     ) -> dict[str, object]:
         """Return loss, stats, weight and optim_idx of one turn, as ESPnet's trainer takes them.
 
-        Training draws segments at random, validation takes the middle of each utterance.
+        Training draws segments at random, validation takes the middle of each utterance (B, N).
         Both turns of a batch see the same ones.
-
-        Args:
-            speech: (B, N) samples in [-1, 1].
-            speech_lengths: (B,) samples.
-            forward_generator: False for the discriminators' turn.
         """
         if self._shared is not None and self._shared[0] is speech:  # the second turn
             segments, fake = self._shared[1:]
@@ -185,11 +174,7 @@ class VocoderModel(AbsGANESPnetModel):
             return self.features(speech.float(), lengths)[0]
 
     def _is_adversarial(self) -> bool:
-        """Return whether discriminators take part by now.
-
-        In validation only after they took part in an update: before it, spectral norm is not
-        initialised and their output is out of scale.
-        """
+        """Return whether discriminators take part by now."""
         updates = int(self.updates)
         if self.training:
             return updates >= self.adversarial_start_updates

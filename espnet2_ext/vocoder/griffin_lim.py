@@ -14,18 +14,17 @@ MIN_FRAMES = 4
 class GriffinLim:
     """Find a waveform whose mel is the given one; the same mel gives the same waveform.
 
-    Magnitudes of the nearest mel first, see `invert_mel`, then phases by the accelerated
-    algorithm. On mini_emo this takes 0.06 x real time on one core and gives the log mel back to
-    within 0.149 on average (0.173 with the pseudo-inverse alone, 0.167 without momentum, 0.159
-    after 32 iterations; 100 gain only 0.002).
+    Magnitudes of the nearest mel first, see `invert_mel`, then phases by the accelerated algorithm.
+    On mini_emo this takes 0.06 x real time on one core and gives the log mel back to within 0.149
+    on average (0.173 with the pseudo-inverse alone, 0.167 without momentum, 0.159 after 32
+    iterations; 100 gain only 0.002).
 
-    Source: Griffin and Lim, 1984; Perraudin, Balazs and Sondergaard, 2013 (momentum);
-    Lee and Seung, 2001 (multiplicative updates).
+    Source: Griffin and Lim, 1984; Perraudin, Balazs and Sondergaard, 2013 (momentum); Lee and
+    Seung, 2001 (multiplicative updates).
     Deviation: [P2V] names no vocoder.
 
     Args:
-        num_iterations: of the phase search.
-        momentum: weight of the last change; below 1.
+        momentum: weight of the last change in the phase search, in [0, 1).
         num_inversion_steps: multiplicative updates of the magnitudes.
         seed: of the first phases; the global generator is neither used nor changed.
 

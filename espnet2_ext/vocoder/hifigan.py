@@ -29,10 +29,8 @@ PADDING_FRAMES = 5
 class HifiGan:
     """SpeechBrain's 16 kHz HiFi-GAN behind the interface of ``Vocoder``.
 
-    Args:
-        source: hub name such as ``speechbrain/tts-hifigan-libritts-16kHz``, which is
-            downloaded once, or a directory with hyperparams.yaml and generator.ckpt.
-        device: ``cpu`` or ``cuda``.
+    ``source`` is a hub name, which is downloaded once, or a directory with hyperparams.yaml and
+    generator.ckpt.
 
     Raises:
         FileNotFoundError: a local directory lacks one of its files.
@@ -61,11 +59,7 @@ class HifiGan:
 
 
 class TrainedHifiGan:
-    """The generator of bin/vocoder_train behind the interface of ``Vocoder``.
-
-    Args:
-        source: directory of the training, or one of its files of weights.
-        device: ``cpu`` or ``cuda``.
+    """A generator of bin/vocoder_train, by directory or file of weights, as a ``Vocoder``.
 
     Raises:
         FileNotFoundError: weights or config.yaml are missing.
@@ -136,13 +130,9 @@ def build_generator(settings: Mapping[str, object], edges: str = "zeros") -> HiF
 
     Deviation: ``reflect`` is SpeechBrain's, for generators that started from one of its.
 
-    Args:
-        settings: keyword arguments of ESPnet's ``HiFiGANGenerator``.
-        edges: ``zeros`` or ``reflect``.
-
     Raises:
-        ValueError: it takes other mels or makes another number of samples a frame, or the
-            edges are neither.
+        ValueError: it takes other mels or makes another number of samples a frame, or the edges are
+            none of `EDGES`.
     """
     if edges not in EDGES:
         raise ValueError(f"generator_edges {edges!r}: expected one of {', '.join(EDGES)}")

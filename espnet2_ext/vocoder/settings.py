@@ -41,9 +41,7 @@ class VocoderFiles(NamedTuple):
 def find_vocoder_files(source: str) -> VocoderFiles | None:
     """Return the files of a training; None if the text names something else.
 
-    Args:
-        source: directory with config.yaml, whose best weights are taken, or a file of
-            weights with config.yaml beside it.
+    The source is a directory with config.yaml, whose best weights are taken, or a file of weights.
 
     Raises:
         FileNotFoundError: weights without config.yaml, or a directory without the best weights.
@@ -139,15 +137,9 @@ class MelSettings:
 
 
 def check_vocoder_mel(source: str, model_mel: MelSettings = MelSettings()) -> None:
-    """Raise unless the vocoder inverts the model's mel, as far as its files say.
+    """Raise a ValueError unless the vocoder (see `build_vocoder`) inverts the model's mel.
 
-    Args:
-        source: ``griffin_lim``, a hub name, a directory with hyperparams.yaml, or a
-            training of bin/vocoder_train.
-        model_mel: of the model.
-
-    Raises:
-        ValueError: one line with all differences, or the file is not readable as yaml.
+    Only what its files say is compared. The one line of the error names all differences.
     """
     if source == "griffin_lim":
         stated: dict[str, object] = asdict(MelSettings())

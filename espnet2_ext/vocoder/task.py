@@ -68,8 +68,6 @@ class VocoderTask(TrainedTask):
     def build_model(cls, args: argparse.Namespace) -> VocoderModel:
         """Return the model; what ``init_generator`` gave is written back into ``args``.
 
-        The saved config.yaml then builds the same layers without that vocoder.
-
         Raises:
             ValueError: the settings are of another mel than conversion's, or of no generator.
         """

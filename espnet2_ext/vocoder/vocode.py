@@ -23,11 +23,8 @@ logger = logging.getLogger(__name__)
 def build_vocoder(spec: str, device: str = "cpu") -> Vocoder:
     """Return the vocoder that a text names; asked again, the same object.
 
-    Args:
-        spec: ``griffin_lim``; a SpeechBrain HiFi-GAN by hub name
-            (``speechbrain/tts-hifigan-libritts-16kHz``) or local directory; or a HiFi-GAN
-            trained here (``exp/voc_<tag>``, or one of its files of weights).
-        device: of a HiFi-GAN; Griffin-Lim runs on the CPU.
+    ``griffin_lim``; a SpeechBrain HiFi-GAN by hub name (``speechbrain/tts-hifigan-libritts-16kHz``)
+    or local directory; or a HiFi-GAN trained here (``exp/voc_<tag>``, or one of its weights).
 
     Raises:
         ValueError: the text is none of these.
@@ -55,16 +52,10 @@ def vocode_mels(
     num_workers: int = 1,
     device: str = "cpu",
 ) -> None:
-    """Write ``wav/<key>.wav`` (16 kHz, 16 bit) for every mel, and ``wav.scp`` over them.
+    """Write ``wav/<key>.wav`` (16 kHz, 16 bit) for every ``key file.npy``, and ``wav.scp``.
 
-    A rerun keeps files that are complete, younger than their mel and of the same vocoder.
-
-    Args:
-        mel_scp: table ``key file.npy``, mels (T, 80) as the vocoder takes them.
-        output_dir: where ``wav/`` and ``wav.scp`` appear.
-        vocoder: see ``build_vocoder``.
-        num_workers: processes; use 1 with a GPU.
-        device: of a HiFi-GAN.
+    A rerun keeps files that are complete, younger than their mel and of the same vocoder. Use one
+    worker with a GPU.
 
     Raises:
         ValueError: a file is no mel; the message names it.
