@@ -21,10 +21,7 @@ _NO_WORD = re.compile(r"[^\w\s]|_")
 def unit_error_rate(reference: Sequence[int], hypothesis: Sequence[int]) -> float:
     """Return (substitutions + deletions + insertions) / reference units; may exceed 1.
 
-    Both are de-duplicated units, so that speaking rate is no error.
-
-    Raises:
-        ValueError: the reference is empty.
+    Both are de-duplicated, so that speaking rate is no error. An empty reference raises ValueError.
     """
     if len(reference) == 0:
         raise ValueError("the unit error rate needs a reference with at least one unit")
@@ -33,13 +30,11 @@ def unit_error_rate(reference: Sequence[int], hypothesis: Sequence[int]) -> floa
 
 
 def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """Return edits of words over words of the references, all texts together; may exceed 1.
+    """Return word edits over reference words, all texts together; may exceed 1.
 
     Case and punctuation do not count, apostrophes do not split a word. Each Chinese or
-    Japanese character is a word, which makes this their character error rate.
-
-    Raises:
-        ValueError: the lists differ in length, or the references hold no words.
+    Japanese character is a word, which makes this their character error rate. Lists of
+    different length, or references without words, raise ValueError.
     """
     if len(references) != len(hypotheses):
         raise ValueError(
@@ -64,11 +59,7 @@ def spoken_words(text: str) -> list[str]:
 
 
 def installed_whisper() -> str:
-    """Return which package recognises speech: ``faster_whisper``, or else ``whisper``.
-
-    Raises:
-        ValueError: neither is installed.
-    """
+    """Return ``faster_whisper``, or else ``whisper``; ValueError if neither is installed."""
     for package in ("faster_whisper", "whisper"):
         try:
             importlib.import_module(package)
@@ -86,16 +77,9 @@ def whisper_transcriber(
 ) -> Transcriber:
     """Return a transcriber by faster-whisper or else by openai-whisper.
 
-    Greedy, without fallback to higher temperatures or text of earlier audio, so that the
-    same audio has the same text.
-
-    Args:
-        model: name such as ``base`` or ``large-v3``, or a local directory or file.
-        language: code such as ``en``; None lets the model find out.
-        device: ``cpu`` or ``cuda``.
-
-    Raises:
-        ValueError: neither package is installed.
+    Greedy decoding without temperature fallback or conditioning on earlier text, so that the
+    same audio gives the same text. ``model`` is a name such as ``base`` or a local path;
+    ``language`` None detects the language. Raises as `installed_whisper`.
     """
     options = {"language": language, "temperature": 0.0, "condition_on_previous_text": False}
     if installed_whisper() == "faster_whisper":
@@ -119,12 +103,11 @@ def whisper_transcriber(
 
 @dataclass(frozen=True)
 class AttentionPath:
-    """The path of the most attended unit over the decoder's steps.
+    """Path of the most attended unit over the decoder's steps.
 
-    Attributes:
-        forward_share: share of steps, from the second on, that do not move back.
-        consumed_share: furthest unit reached, 0 the first and 1 the last.
-        looped: whether a step lies more than `LOOP_UNITS` behind the furthest so far.
+    ``forward_share`` is the share of steps, from the second on, that do not move back;
+    ``consumed_share`` the furthest unit reached (0 the first, 1 the last); ``looped`` whether a
+    step lies more than `LOOP_UNITS` behind the furthest so far.
     """
 
     forward_share: float
@@ -135,10 +118,8 @@ class AttentionPath:
 def attention_path(attention: np.ndarray) -> AttentionPath:
     """Return the path of attention weights (S, U); of equal weights the first counts.
 
-    A single step has a forward share of 1; a single unit is consumed at once.
-
-    Raises:
-        ValueError: no steps, no units, or values that are not finite.
+    A single step has a forward share of 1; a single unit is consumed at once. Other shapes and
+    values that are not finite raise ValueError.
     """
     attention = np.asarray(attention)
     if attention.ndim != 2 or 0 in attention.shape:

@@ -1,8 +1,7 @@
 """Score conversions against the ground-truth target and the source's units.
 
 Each audio file is measured once, in processes; each conversion is then compared with its
-target, and ``scores.tsv`` gets a line for every pair and row, from which every table can be
-rebuilt.
+target. ``scores.tsv`` has a line for every pair and row; all tables are built from it.
 """
 
 import csv
@@ -44,17 +43,9 @@ MIN_UNIT_SAMPLES = 800
 class ConversionPair:
     """One conversion with everything it is compared to.
 
-    Attributes:
-        pair_id: names it.
-        condition: for instance ``neutral-angry``.
-        source: utterance whose units are said.
-        target: utterance that a perfect conversion would equal.
-        wrong: utterance of other words, None where the list has none.
-        emotion: of the target; None where the data have no emotions.
-        converted_wav: path of the result.
-        speaker: of the source; "" where the data do not say.
-        sentence: words of the source, see ``normalise_sentence``; the same.
-        attention: `ATTENTION_COLUMNS` of the result.
+    ``source`` gives the units, ``target`` is the ground truth, ``wrong`` has other words (None
+    where the list has none). ``emotion`` is the target's, ``speaker`` and ``sentence`` (see
+    ``normalise_sentence``) the source's. ``attention`` has `ATTENTION_COLUMNS`.
     """
 
     pair_id: str
@@ -71,12 +62,9 @@ class ConversionPair:
 
 @dataclass(frozen=True)
 class ConversionSet:
-    """All conversions of an inference directory.
+    """All conversions of an inference directory, sorted by id.
 
-    Attributes:
-        pairs: sorted by id.
-        wavs: source and target utterances to audio files.
-        units: source, target and wrong utterances to their de-duplicated units.
+    ``wavs`` are of sources and targets, ``units`` (de-duplicated) also of wrong utterances.
     """
 
     pairs: list[ConversionPair]
@@ -87,14 +75,11 @@ class ConversionSet:
 def read_conversion_set(
     inference_dir: str | Path, data_dir: str | Path, pairs_dir: str | Path, unit_tag: str
 ) -> ConversionSet:
-    """Return the conversions of a directory; nothing is left out silently.
+    """Return the conversions of a directory; none is left out silently.
 
-    Args:
-        inference_dir: holds ``wav.scp`` and ``generation.tsv``.
-        data_dir: holds ``wav.scp`` and ``units_<tag>`` of sources and targets and, where
-            known, ``utt2emo utt2spk text``.
-        pairs_dir: holds ``pairs targets conditions`` and, where known, ``wrong_sentence``.
-        unit_tag: which units.
+    ``inference_dir`` holds ``wav.scp`` and ``generation.tsv``; ``data_dir`` ``wav.scp`` and
+    ``units_<tag>`` of sources and targets and, where known, ``utt2emo utt2spk text``;
+    ``pairs_dir`` ``pairs targets conditions`` and, where known, ``wrong_sentence``.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -196,12 +181,10 @@ class UnitEncoder(Protocol):
 
 @dataclass(frozen=True)
 class Measures(ProsodyMeasures):
-    """What is measured of one utterance, whatever it is then compared with.
+    """Measures of one utterance, independent of what it is compared with.
 
-    Attributes:
-        units: de-duplicated; none where it is too short for any.
-        tracks: what is compared frame by frame, by definition of MCD.
-        heard: model predictions; nothing where none were asked for.
+    ``units`` are de-duplicated and empty for very short audio; ``tracks`` are compared frame by
+    frame; ``heard`` are model predictions, if asked for.
     """
 
     units: tuple[int, ...] = ()
@@ -210,7 +193,7 @@ class Measures(ProsodyMeasures):
 
     @property
     def unit_s(self) -> float:
-        """Return seconds a unit; the whole length where there is none."""
+        """Return seconds per unit; the whole length where there is none."""
         return self.duration_s / max(len(self.units), 1)
 
 
@@ -222,13 +205,9 @@ def measure(
     *,
     with_tracks: bool = True,
 ) -> Measures:
-    """Return the measures of a waveform (N,) at 16 kHz.
+    """Return the measures of a waveform (N,) at 16 kHz; ValueError if it is empty.
 
-    A model is asked (``listen``) only about speech that is long enough to have units.
-    ``with_tracks`` False leaves out what is compared frame by frame.
-
-    Raises:
-        ValueError: the waveform is empty.
+    Models (``listen``) are asked only about speech long enough to have units.
     """
     is_long_enough = len(waveform) >= MIN_UNIT_SAMPLES
     units = tuple(encoder.encode(waveform)[0].tolist()) if is_long_enough else ()
@@ -243,12 +222,7 @@ def measure(
 
 @dataclass(frozen=True, order=True)
 class MeasureJob:
-    """One file to measure.
-
-    Attributes:
-        wav: path of the audio.
-        resynthesised: measure what the vocoder makes of its mel, not the file itself.
-    """
+    """One file to measure, or its resynthesis by the vocoder from the mel."""
 
     wav: str
     resynthesised: bool = False
@@ -265,13 +239,10 @@ def measure_files(
     num_workers: int = 1,
     device: str = "cpu",
 ) -> dict[MeasureJob, Measures]:
-    """Return the measures of every job; a job given twice is done once.
+    """Return the measures of every job, each computed once; see `measure`.
 
-    See `measure` for what is measured of each file, in as many processes; ``vocoder`` and
-    ``device`` are those of `build_vocoder` (use one process with a GPU).
-
-    Raises:
-        ValueError: a file cannot be measured; the message names it.
+    ``vocoder`` and ``device`` are those of `build_vocoder` (use one process with a GPU). A file
+    that cannot be measured raises ValueError with its name.
     """
     unique = sorted(set(jobs))
     results = parallel_map(
@@ -293,7 +264,7 @@ def measure_files(
 
 @lru_cache(maxsize=1)
 def load_unit_encoder(centroids_path: str, device: str) -> UnitEncoder:
-    """Return the encoder of a centroids file, loaded once a process."""
+    """Return the encoder of a centroids file, loaded once per process."""
     from espnet2_ext.units.centroids import UnitEncoderPipeline
 
     return UnitEncoderPipeline.from_file(centroids_path, device=device)
@@ -329,41 +300,17 @@ def _measure_job(
 class PairScore:
     """One line of ``scores.tsv``; None where a row has no such score.
 
-    Fields ``target_...`` are the target's.
+    ``row`` is a row of the result table, for instance ``converted``; ``speaker`` and ``sentence``
+    are the source's and only say which scores share them. ``target_...`` are the target's. Errors
+    are |difference| to the target, ``..._percent`` relative to it; ``mcd_...`` are the definitions
+    of ``metrics/spectrum.py`` and ``f0_rmse_...`` those of ``metrics/pitch.py``, with
+    ``num_frames_...`` their frames; ``forward_share``, ``consumed_share`` and ``looped`` are
+    explained at ``AttentionPath``. ``stopped``, ``looped`` and ``emotion_right`` are 0 or 1,
+    ``num_words`` counts the text of ``word_error_rate``, and what is left comes from evaluation
+    models (``metrics/models.py``).
 
-    Attributes:
-        row: row of the result table: ``zero effort``, ``converted`` ...
-        pair_id: the conversion.
-        condition: for instance ``neutral-angry``.
-        source: utterance whose units are said.
-        target: what a perfect conversion would be.
-        speaker: of the source.
-        sentence: of the source; like ``speaker`` only to tell which scores have it in common.
-        f0_hz: mean F0, see ``ProsodyMeasures``.
-        f0_error_percent: |difference| in percent of the target. Where nothing is voiced 100,
-            as if F0 were 0: leaving it out would reward a conversion that is not voiced.
-        duration_s: seconds.
-        duration_error_percent: |difference| in percent of the target.
-        level_db: level of active frames.
-        level_error_db: |difference|.
-        f0_std_hz: standard deviation of F0 over voiced frames.
-        f0_std_error_hz: |difference|, as if it were 0 when nothing is voiced.
-        mcd_db: MCD by definition ``paper`` along the DTW path.
-        mcd_truncated_db: the same frame by frame to the end of the shorter.
-        mcd_espnet_db: MCD by definition ``espnet`` along the DTW path.
-        f0_rmse_paper_hz: F0-RMSE by the definitions of ``metrics/pitch.py``; ``dtw`` and
-            ``voiced`` along the path of ``mcd_db``.
-        num_frames_paper: frames of 5 ms that ``f0_rmse_paper_hz`` is over.
-        num_frames_padded: frames that ``f0_rmse_padded_hz`` is over.
-        unit_error_rate: against the source's units.
-        forward_share: see ``AttentionPath``, as for ``consumed_share`` and ``looped``.
-        stopped: 1 if the stop token ended it, else 0.
-        emotion_right: 1 if the recogniser's best emotion is the target's, else 0.
-        emotion_probability: of the target's emotion, by the same recogniser.
-        speaker_cosine: of the speaker vectors of this and the target.
-        word_error_rate: of the recognised words, against the text.
-        num_words: of that text.
-        dnsmos: see ``Dnsmos``, as for the three that follow.
+    Without voiced frames the F0 mean and deviation count as 0 Hz: leaving such a conversion out
+    would reward it.
     """
 
     row: str
@@ -427,7 +374,7 @@ def crossing(scores: Iterable[PairScore]) -> Crossing:
 
 
 def write_scores(path: str | Path, scores: Iterable[PairScore]) -> None:
-    """Write a header and a line a score, in the order given; None is an empty field."""
+    """Write a header and a line per score, in the order given."""
     write_rows(path, COLUMNS, ([getattr(score, name) for name in COLUMNS] for score in scores))
 
 
@@ -443,11 +390,7 @@ def write_rows(
 
 
 def read_scores(path: str | Path) -> list[PairScore]:
-    """Return what ``write_scores`` wrote.
-
-    Raises:
-        ValueError: the header is another one, or a line has another number of fields.
-    """
+    """Return what `write_scores` wrote; ValueError for another header or number of fields."""
     with open(path, encoding="utf-8") as stream:
         header, *lines = [line.rstrip("\n").split("\t") for line in stream] or [[]]
     if header != COLUMNS:
@@ -482,27 +425,27 @@ def score_conversions(
 
     Rows, each over all pairs:
 
-    * ``zero effort``: the unconverted source. Its unit error rate, units of its audio
-      against the table of units, is 0 unless the two were made differently.
-    * ``resynthesis``: what analysis and vocoder alone cost. Units: the source through
-      the vocoder; everything else: the target through the vocoder.
-    * ``true target``: units of the target, which says the same words; what the units
-      themselves change with emotion.
-    * ``wrong sentence``: units of another sentence of the voice; what no content gives.
+    * ``zero effort``: the unconverted source. Its unit error rate, units of its audio against
+      the table of units, is 0 unless the two were made differently.
+    * ``resynthesis``: the loss by analysis and vocoder alone; units of the resynthesised source,
+      everything else of the resynthesised target.
+    * ``true target``: units of the target, which says the same words; what the units themselves
+      change with emotion.
+    * ``wrong sentence``: units of another sentence of the voice; the score of no content at all.
     * ``row_name``: the conversions.
 
     Args:
-        inference_dir: see ``read_conversion_set``; also gets ``scores.tsv``.
-        data_dir: see there.
-        pairs_dir: see there.
+        inference_dir: see `read_conversion_set`, as for the next two; also gets ``scores.tsv``.
+        data_dir: source and target utterances.
+        pairs_dir: the list of pairs.
         centroids_path: with which the units were made.
         unit_tag: which ``units_<tag>``.
         row_name: row of the conversions.
         with_reference_rows: False gives the conversions alone.
         vocoder: of resynthesis; the one the conversions were made with.
         f0_method: see ``f0_contour``.
-        listen: asks models, see ``Heard``; None asks none.
-        texts: what sources and targets say; needed where ``listen`` hears words.
+        listen: evaluation models, see ``Heard``.
+        texts: of sources and targets; needed where ``listen`` recognises words.
         num_workers: processes.
         device: of the upstream and of a HiFi-GAN.
 
@@ -557,7 +500,7 @@ def _rows(
 
 
 def _refuse_unvoiced_target(pair: ConversionPair, job: MeasureJob, target: Measures) -> None:
-    """Raise ValueError for a target that no F0 can be compared with."""
+    """Raise ValueError for a target without F0."""
     track = target.tracks["paper"]
     assert track.f0_hz is not None
     if target.f0_mean_hz is None or not (track.f0_hz[track.is_speech] > 0.0).any():
@@ -575,7 +518,7 @@ def _score_pair(
     spectral: Mapping[tuple[MeasureJob, MeasureJob], dict[str, float | None]],
     texts: Mapping[str, str],
 ) -> list[PairScore]:
-    """Return the scores of one pair, a row each; the first one is the conversion's."""
+    """Return the scores of one pair; the conversion's comes first."""
     target_job = MeasureJob(conversions.wavs[pair.target])
     target, target_text = measures[target_job], texts.get(pair.target)
     units: dict[str, Sequence[int]] = {}
@@ -611,7 +554,7 @@ def _score_pair(
 
 
 def _errors(measured: Measures, target: Measures) -> dict[str, float | None]:
-    """Return the fields of a `PairScore` that compare the prosody with the target's."""
+    """Return the prosody fields of a `PairScore`."""
     return {
         "f0_hz": measured.f0_mean_hz,
         "target_f0_hz": target.f0_mean_hz,

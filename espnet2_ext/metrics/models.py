@@ -1,4 +1,4 @@
-"""What evaluation models say of an utterance: emotion, voice, words and quality."""
+"""Evaluation models: predicted emotion, voice, words and quality of an utterance."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,14 +13,7 @@ from espnet2_ext.metrics.speaker import speaker_similarity
 
 @dataclass(frozen=True)
 class Dnsmos:
-    """DNSMOS: predicted mean opinion scores from 1 (bad) to 5 (excellent).
-
-    Attributes:
-        overall: of everything.
-        signal: of the speech.
-        background: of the noise.
-        p808: overall by the network of the older recommendation P.808.
-    """
+    """Mean opinion scores predicted by DNSMOS, from 1 (bad) to 5 (excellent)."""
 
     overall: float
     signal: float
@@ -32,11 +25,7 @@ WORST_QUALITY = Dnsmos(1.0, 1.0, 1.0, 1.0)
 
 
 def load_dnsmos() -> ModuleType:
-    """Return the package's module of the score.
-
-    Raises:
-        ValueError: the package is not installed.
-    """
+    """Return ``speechmos.dnsmos``; ValueError if it is not installed."""
     try:
         from speechmos import dnsmos as package
     except ModuleNotFoundError as error:
@@ -48,12 +37,9 @@ def load_dnsmos() -> ModuleType:
 def dnsmos(waveform: np.ndarray) -> Dnsmos:
     """Return the scores of a waveform (N,) at 16 kHz by the package speechmos.
 
-    Its networks come with the package and were trained on noisy calls: compare conversions
-    of one vocoder with each other and with its resynthesis, not with other papers. Waveforms
-    above full scale, which the package refuses, are scaled down to it.
-
-    Raises:
-        ValueError: the package is not installed, or the waveform is empty or not finite.
+    Its networks were trained on noisy calls: compare conversions of one vocoder with each other
+    and with its resynthesis, not with other papers. Waveforms above full scale, which the
+    package refuses, are scaled down to it. An empty or non-finite one raises ValueError.
     """
     waveform = np.asarray(waveform, dtype=np.float32)
     if waveform.ndim != 1 or len(waveform) == 0 or not np.isfinite(waveform).all():
@@ -67,11 +53,8 @@ def dnsmos(waveform: np.ndarray) -> Dnsmos:
 class Heard:
     """Model predictions for an utterance; None where a model was not asked.
 
-    Attributes:
-        emotions: probability by emotion, of a recogniser.
-        speaker_vector: (D,) of a speaker encoder.
-        words: text of a speech recogniser; "" where it hears none.
-        quality: as listeners would rate it.
+    ``emotions`` are probabilities of a recogniser, ``speaker_vector`` (D,) is of a speaker
+    encoder, ``words`` of a speech recogniser ("" for none), ``quality`` of DNSMOS.
     """
 
     emotions: Mapping[str, float] | None = None
@@ -94,8 +77,8 @@ def hearing_fields(
 ) -> dict[str, float | None]:
     """Return the fields of a ``PairScore`` that come from models.
 
-    Speech too short for the models has the wrong emotion, no words, the worst quality and a
-    voice like nobody's: leaving it out would reward conversions that are hardly there.
+    Speech too short for the models counts as the wrong emotion, no words, the worst quality and
+    a cosine of 0: leaving it out would reward conversions that are hardly there.
 
     Args:
         heard: of the utterance.
@@ -105,8 +88,7 @@ def hearing_fields(
         with_speaker: compare the voice with the target's.
 
     Raises:
-        ValueError: the emotion is not known, or none of the recogniser's; see also
-            ``word_error_rate`` and ``speaker_similarity``.
+        ValueError: the emotion is unknown or none of the recogniser's, or the text is missing.
     """
     fields: dict[str, float | None] = {}
     if target.emotions is not None or heard.emotions is not None:

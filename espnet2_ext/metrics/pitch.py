@@ -1,7 +1,7 @@
-"""Fundamental frequency: the contour, its error against another one, and how alike two are.
+"""Fundamental frequency: contours, their error, and their correlation.
 
 An F0-RMSE depends on which frames count, so each definition has a name (an unvoiced frame
-is 0 Hz; each gives one number a pair of utterances, and tables print their mean):
+is 0 Hz; each gives one number per pair of utterances, and tables print their mean):
 
 * ``paper``: [P2V] Eq. 6 over the entire utterance, voiced and unvoiced, frame by frame from
   the start without alignment, cut at the end of the shorter utterance.
@@ -11,8 +11,7 @@ is 0 Hz; each gives one number a pair of utterances, and tables print their mean
 * ``voiced``: the frames of that path that are voiced in both; in Hz, and as ESPnet has it of
   the natural logarithm.
 
-Errors are over pairs of frames (P,); without frames, or with more of one contour than of the
-other, they raise ValueError.
+Errors are over pairs of frames (P,); unpaired or no frames raise ValueError.
 
 Deviation: [P2V] gives neither F0 tracker nor frame period, nor what is done about unequal
 lengths, nor whether frames are pooled over utterances.
@@ -51,12 +50,7 @@ SMOOTHING_FRAMES = 11
 
 @dataclass(frozen=True)
 class F0Contour:
-    """F0 over time.
-
-    Attributes:
-        times_s: (frames,) centres of the frames.
-        f0_hz: (frames,), 0 where unvoiced.
-    """
+    """F0 over time: frame centres (frames,), and F0 (frames,), 0 where unvoiced."""
 
     times_s: np.ndarray
     f0_hz: np.ndarray
@@ -73,28 +67,24 @@ class F0Contour:
 
 
 def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
-    """Return F0 every 5 ms, looked for between 60 and 500 Hz, of a waveform (N,) at 16 kHz.
+    """Return F0 every 5 ms, searched between 60 and 500 Hz, of a waveform (N,) at 16 kHz.
 
-    * ``praat``: Praat's autocorrelation, the tool of [P2V] Figs. 7-10, in two passes: the
-      second looks between 0.6 x and 1.75 x the median of the first. A single pass takes
-      noisy frames of vocoded low voices for high pitches, which spoils means. (Hirst,
-      2011, sets the limits by quartiles; a quarter of such frames can be wrong.)
-    * ``dio``: WORLD's DIO refined by StoneMask. ESPnet's TTS front end
-      (``espnet2/tts/feats_extract/dio.py``) pairs the two as well, by default between 80
-      and 400 Hz.
-    * ``harvest``: WORLD's Harvest, which calls more frames voiced. ESPnet's evaluation
-      script ``evaluate_f0.py`` uses it, between 40 and 800 Hz every 16 ms (256 samples).
+    * ``praat``: Praat's autocorrelation, the tool of [P2V] Figs. 7-10, in two passes: the second
+      between 0.6 x and 1.75 x the median of the first, because a single pass takes noisy frames
+      of vocoded low voices for high pitches. (Hirst, 2011, sets the limits by quartiles; a
+      quarter of such frames can be wrong.)
+    * ``dio``: WORLD's DIO refined by StoneMask, as in ESPnet's TTS front end
+      (``espnet2/tts/feats_extract/dio.py``; there by default between 80 and 400 Hz).
+    * ``harvest``: WORLD's Harvest, which calls more frames voiced; in ESPnet's
+      ``evaluate_f0.py`` between 40 and 800 Hz every 16 ms (256 samples).
 
-    How far the mean moves when mini_emo's parallel test set goes through mel and
-    Griffin-Lim, on average and at most: two passes 0.6 and 7 %, one pass 6 and 139 %, DIO
-    2 and 22 %, Harvest 3 and 11 % (of an eighth of the set; twenty times the cost).
-    Scores use DIO all the same: of conversions, which are noisier, Praat finds a tenth to
-    be unvoiced and others twice too high, so that its median error of 2 % has a mean of 18.
+    How far the mean moves when mini_emo's parallel test set goes through mel and Griffin-Lim, on
+    average and at most: two passes 0.6 and 7 %, one pass 6 and 139 %, DIO 2 and 22 %, Harvest 3
+    and 11 % (of an eighth of the set; twenty times the cost). Scores use DIO all the same: of
+    conversions, which are noisier, Praat finds a tenth unvoiced and others twice too high, so
+    that its median error of 2 % has a mean of 18.
 
-    Waveforms shorter than 83 ms have no frames.
-
-    Raises:
-        ValueError: the method is none of these.
+    Waveforms shorter than 83 ms have no frames; another method raises ValueError.
     """
     tracker, _ = _method(method)
     if len(waveform) <= MIN_DURATION_S * SAMPLE_RATE_HZ:
@@ -103,11 +93,7 @@ def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
 
 
 def describe_f0(method: str) -> str:
-    """Return what definitions of metrics say of a method: tracker, frame period and limits.
-
-    Raises:
-        ValueError: the method is none of those of ``f0_contour``.
-    """
+    """Return tracker, frame period and limits of a method, for definitions of metrics."""
     return _method(method)[1]
 
 
@@ -195,8 +181,8 @@ def pair_frame_by_frame(
 def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
     """Return the error over all pairs of frames (P,), unvoiced ones as 0 Hz.
 
-    One frame voiced in one utterance only weighs more than any wrong pitch, so this
-    measures voicing more than pitch.
+    A frame voiced in one utterance only weighs more than any wrong pitch, so this measures
+    voicing more than pitch.
 
     Source: [P2V] Eq. 6; its sum runs to N and is divided by n, which are taken as the same.
     """
@@ -207,9 +193,8 @@ def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
 def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
     """Return the error over the pairs of frames (P,) that are both voiced.
 
-    Where there is no such pair, the speech counts as if its F0 were 0 on the target's
-    voiced frames: leaving it out would reward a conversion that is not voiced. None
-    when the target is not voiced either.
+    Without such a pair, the speech counts as 0 Hz on the target's voiced frames: leaving it out
+    would reward an unvoiced conversion. None when the target is not voiced either.
     """
     f0_hz, target_f0_hz, voiced_hz = _both_voiced(f0_hz, target_f0_hz)
     if len(f0_hz):
@@ -220,8 +205,8 @@ def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | No
 def log_f0_rmse(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
     """Return the error of the natural logarithm over pairs of frames (P,) both voiced.
 
-    0.058 is a semitone. Where there is no such pair, `WORST_LOG_ERROR`; None when the target
-    is not voiced either.
+    0.058 is a semitone. Without such a pair, `WORST_LOG_ERROR`; None when the target is not
+    voiced either.
 
     Source: the formula is that of ESPnet's ``evaluate_f0.py``. Its figures are others: F0 is
     Harvest's between 40 and 800 Hz every 16 ms, frames are paired by FastDTW over WORLD's
@@ -261,12 +246,11 @@ def _root_mean_square(values: np.ndarray) -> float:
 def contour_correlation(first: F0Contour, second: F0Contour) -> float:
     """Return Pearson's correlation (-1 to 1) of two F0 contours in semitones, time-normalised.
 
-    Frames more than 9 semitones off the median are left out and the rest is smoothed by
-    a running median: both are for vocoded speech, in which trackers err. Each contour is
-    then taken from its first to its last voiced frame, bridged in a straight line where
-    unvoiced, and stretched linearly to the same length; nothing is aligned. Pitch and pitch
-    range do not matter, only the shape does. 0 if a contour is flat, has no voiced frame, or
-    lies in two halves that are more than 18 semitones apart.
+    Frames more than 9 semitones off the median are left out and the rest is smoothed by a running
+    median, since trackers err on vocoded speech. Each contour is then taken from its first to its
+    last voiced frame, interpolated linearly where unvoiced, and stretched to the same length;
+    nothing is aligned. 0 if a contour is flat, has no voiced frame, or lies in two halves that
+    are more than 18 semitones apart.
     """
     one, other = _shape(first), _shape(second)
     if one is None or other is None:

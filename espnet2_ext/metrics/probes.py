@@ -1,11 +1,11 @@
 """What a linear model reads out of vectors, on groups that it was not trained on.
 
-A probe is as simple as can be, so that what it reads must lie in the vector and is not
-computed by the probe. Speakers, and sentences where several voices say them, are held out:
-otherwise a vector that only knows the voice would seem to know whatever goes with the voice.
+A probe is linear, so that what it reads lies in the vector and is not computed by the probe.
+Speakers, and sentences where several voices say them, are held out: otherwise a vector that
+only identifies the voice would seem to encode whatever correlates with the voice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -25,6 +25,9 @@ RIDGE_PENALTY = 100.0
 """Alpha of the ridge regression on standardised vectors; not in paper."""
 MAX_ITERATIONS = 500
 
+Split = tuple[np.ndarray, np.ndarray]
+"""Masks (n,) of training and test."""
+
 
 class NotMeasurable(ValueError):
     """Labels or groups that allow no probe, whatever the vectors are."""
@@ -34,16 +37,9 @@ class NotMeasurable(ValueError):
 class ProbeScore:
     """How well labels are read from vectors.
 
-    Attributes:
-        accuracy: unweighted (class-mean) accuracy, 0..1.
-        low: lower end of its 95 % interval, see ``crossed_interval``.
-        high: upper end.
-        drawn: what the interval is drawn over, in words.
-        chance: 1 / classes, what guessing gives.
-        n: utterances scored.
-        left_out: further ones, whose label was not in the training part of their fold.
-        classes: labels among those scored.
-        folds: models trained.
+    ``accuracy`` is unweighted (class-mean), with its 95 % interval over what ``drawn`` says (see
+    ``Crossing.text``); ``chance`` is 1 / classes. ``n`` utterances are scored; the label of those
+    ``left_out`` was not in the training part of their fold. A model is trained per fold.
     """
 
     accuracy: float
@@ -61,12 +57,8 @@ class ProbeScore:
 class CorrelationScore:
     """How well a scalar is read from vectors.
 
-    Attributes:
-        pearson_r: between the scalar and what is read, each less the mean of the training
-            part; -1..1, and 0 where nothing but that mean is read.
-        n: utterances scored.
-        left_out: further ones, whose fold had nothing to train on.
-        folds: models trained.
+    ``pearson_r`` is between truth and prediction, each less the mean of the training part; 0
+    where nothing but that mean is read. The rest is as in `ProbeScore`.
     """
 
     pearson_r: float
@@ -82,22 +74,14 @@ def held_out_splits(
     *,
     max_folds: int = MAX_FOLDS,
     seed: int = 0,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[Split]:
     """Yield masks (n,) of training and test; every utterance is in one test.
 
-    With a second grouping, such as sentences beside speakers, the folds of both are
-    crossed: a test holds one fold of each, and its training part is what lies in neither.
-    What shares one of the two with the test is then in neither mask.
-
-    Args:
-        codes: (n,) labels as integers from 0, which are spread over the folds.
-        groups: (n,) what is never on both sides.
-        other_groups: (n,) a second grouping; None for one.
-        max_folds: of each grouping; never more than it has groups.
-        seed: of the order in which groups of one size are dealt.
-
-    Raises:
-        NotMeasurable: a grouping has fewer than two groups.
+    Groups (n,) are never on both sides, and the labels ``codes`` (n,), integers from 0, are
+    spread over the folds. With a second grouping, such as sentences beside speakers, the folds
+    of both are crossed: a test holds one fold of each, its training part shares neither with
+    it, and the remaining utterances are in neither mask. A grouping has at most ``max_folds``
+    folds; with fewer than two groups it raises NotMeasurable.
     """
     groupings = [groups] if other_groups is None else [groups, other_groups]
     fold_of = [_assign_folds(codes, grouping, max_folds, seed) for grouping in groupings]
@@ -136,24 +120,14 @@ def linear_probe(
     crossing: Crossing | None = None,
     seed: int = 0,
 ) -> ProbeScore:
-    """Return how well logistic regression reads labels, groups held out in turn.
+    """Return how well logistic regression reads labels (n,) from vectors (n, dim).
 
-    Vectors are standardised by the training part; classes weigh the same. With
-    ``other_groups`` each model is trained on what shares neither grouping with the
-    utterances it is tested on (5 x 5 folds). One CPU thread, so that the score depends on
-    the seed alone.
-
-    Args:
-        vectors: (n, dim).
-        labels: (n,) what to read.
-        groups: (n,) for instance speakers.
-        other_groups: (n,) for instance sentences; None for one grouping.
-        crossing: what the interval is drawn over; None for the groups held out.
-        seed: of the draw of folds.
+    Folds are those of `held_out_splits`. Vectors are standardised by the training part, classes
+    weigh the same, and one CPU thread is used, so that the score depends on the seed alone.
+    ``crossing`` is what the interval is drawn over; None for the groups held out.
 
     Raises:
-        NotMeasurable: fewer than two labels or groups, or no fold has a label on both
-            sides.
+        NotMeasurable: fewer than two labels or groups, or no fold has a label on both sides.
         ValueError: lengths differ, or a vector is not finite.
     """
     from sklearn.linear_model import LogisticRegression
@@ -162,37 +136,24 @@ def linear_probe(
     names, codes = np.unique(np.asarray(labels), return_inverse=True)
     if len(names) < 2:
         raise NotMeasurable(f"a probe needs at least two classes, got {len(names)}")
-    predicted = np.full(len(codes), -1)
+    model = LogisticRegression(C=INVERSE_PENALTY, class_weight="balanced", max_iter=MAX_ITERATIONS)
+    splits = _with_known_labels(codes, held_out_splits(codes, groups, other_groups, seed=seed))
+    read = np.full(len(codes), -1)
     folds = 0
-    with one_thread():
-        for train, test in held_out_splits(codes, groups, other_groups, seed=seed):
-            known = np.unique(codes[train])
-            test &= np.isin(codes, known)
-            if len(known) < 2 or not test.any():
-                continue
-            model = LogisticRegression(
-                C=INVERSE_PENALTY, class_weight="balanced", max_iter=MAX_ITERATIONS
-            )
-            predicted[test] = _read(model, vectors, codes, train, test)
-            folds += 1
+    for _, test, predicted in _predictions(model, vectors, codes, splits):
+        read[test] = predicted
+        folds += 1
+    scored = read >= 0
+    classes, positions, sizes = np.unique(codes[scored], return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        raise NotMeasurable("fewer than two labels are on both sides of a fold; all stay together")
+    right = read[scored] == codes[scored]
+    # Weights make the mean over utterances the mean over classes.
+    weights = 1.0 / (len(classes) * sizes[positions])
     if crossing is None:
         others = groups if other_groups is None else other_groups
         rows, columns = (np.asarray(names).tolist() for names in (groups, others))
         crossing = Crossing(rows, columns, "groups", "groups")
-    return _probe_score(codes, predicted, folds, crossing)
-
-
-def _probe_score(
-    codes: np.ndarray, predicted: np.ndarray, folds: int, crossing: Crossing
-) -> ProbeScore:
-    """Return the score of the utterances with a prediction, which is -1 where there is none."""
-    scored = predicted >= 0
-    classes, positions, sizes = np.unique(codes[scored], return_inverse=True, return_counts=True)
-    if len(classes) < 2:
-        raise NotMeasurable("fewer than two labels are on both sides of a fold; all stay together")
-    right = predicted[scored] == codes[scored]
-    # Weights make the mean over utterances the mean over classes.
-    weights = 1.0 / (len(classes) * sizes[positions])
     shared = crossing.at(scored)
     low, high = shared.interval(right, weights)
     return ProbeScore(
@@ -218,13 +179,12 @@ def ridge_correlation(
 ) -> CorrelationScore:
     """Return how well ridge regression reads a scalar (n,); see `linear_probe` for the rest.
 
-    The mean of its training part is taken off the truth and what is read in each fold.
-    Otherwise vectors that say nothing would seem to say the contrary: where a high voice is
-    held out, the others' mean is low.
+    In each fold the mean of the training part is subtracted from truth and prediction: where a
+    high voice is held out, the others' mean is low, and vectors without any information would
+    seem to be anticorrelated.
 
     Raises:
-        NotMeasurable: fewer than two groups, a target that does not vary, or no fold with
-            anything to train on.
+        NotMeasurable: fewer than two groups, a constant target, or no fold to train on.
         ValueError: lengths differ, or a vector or target is not finite.
     """
     from sklearn.linear_model import Ridge
@@ -235,22 +195,42 @@ def ridge_correlation(
         raise ValueError("a target of a correlation is not finite; leave the utterance out")
     if len(target) == 0 or np.ptp(target) == 0.0:
         raise NotMeasurable("a correlation needs a target that varies")
-    read, true = np.full(len(target), np.nan), np.full(len(target), np.nan)
-    folds = 0
     same = np.zeros(len(target), dtype=np.int64)  # Folds are balanced in size alone.
-    with one_thread():
-        for train, test in held_out_splits(same, groups, other_groups, seed=seed):
-            if train.sum() < 2:
-                continue
-            mean = target[train].mean()
-            read[test] = _read(Ridge(alpha=RIDGE_PENALTY), vectors, target, train, test) - mean
-            true[test] = target[test] - mean
-            folds += 1
+    splits = held_out_splits(same, groups, other_groups, seed=seed)
+    trainable = (split for split in splits if split[0].sum() > 1)
+    read, true = np.full((2, len(target)), np.nan)
+    folds = 0
+    for train, test, predicted in _predictions(Ridge(RIDGE_PENALTY), vectors, target, trainable):
+        mean = target[train].mean()
+        read[test], true[test] = predicted - mean, target[test] - mean
+        folds += 1
     scored = np.isfinite(read)
     if scored.sum() < 2:
         raise NotMeasurable("no fold has utterances to train on that share no group with the test")
     pearson_r = _pearson_r(read[scored], true[scored])
     return CorrelationScore(pearson_r, int(scored.sum()), int((~scored).sum()), folds)
+
+
+def _with_known_labels(codes: np.ndarray, splits: Iterable[Split]) -> Iterator[Split]:
+    """Yield splits with two labels or more, tested on labels of the training part."""
+    for train, test in splits:
+        known = np.unique(codes[train])
+        tested = test & np.isin(codes, known)
+        if len(known) > 1 and tested.any():
+            yield train, tested
+
+
+def _predictions(
+    model, vectors: np.ndarray, values: np.ndarray, splits: Iterable[Split]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield train, test and the test's predictions by a model of standardised vectors."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    pipeline = make_pipeline(StandardScaler(), model)
+    with one_thread():
+        for train, test in splits:
+            yield train, test, pipeline.fit(vectors[train], values[train]).predict(vectors[test])
 
 
 def _pearson_r(read: np.ndarray, true: np.ndarray) -> float:
@@ -261,24 +241,13 @@ def _pearson_r(read: np.ndarray, true: np.ndarray) -> float:
     return float(np.corrcoef(read, true)[0, 1])
 
 
-def _read(
-    model, vectors: np.ndarray, values: np.ndarray, train: np.ndarray, test: np.ndarray
-) -> np.ndarray:
-    """Return what a model of standardised vectors reads of the test part."""
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    pipeline = make_pipeline(StandardScaler(), model)
-    return pipeline.fit(vectors[train], values[train]).predict(vectors[test])
-
-
 def _checked(
     vectors: np.ndarray,
     values: Names | Sequence[float],
     groups: Names,
     other_groups: Names | None,
 ) -> np.ndarray:
-    """Return the vectors as float64; raise ValueError for lengths that differ and for nan."""
+    """Return the vectors as float64; ValueError for lengths that differ and for nan."""
     vectors = np.asarray(vectors, dtype=np.float64)
     lengths = {len(values), len(groups), len(groups if other_groups is None else other_groups)}
     if vectors.ndim != 2 or lengths != {len(vectors)}:

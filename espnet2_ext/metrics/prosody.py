@@ -1,4 +1,4 @@
-"""Pitch, pitch range, level and length of utterances, and whether they follow an intensity."""
+"""Pitch, pitch range, level and length of utterances, and their trend along an intensity."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,10 @@ RANGE_PERCENTILES = (5.0, 95.0)
 
 
 def speech_level_db(waveform: np.ndarray) -> float:
-    """Return the mean power of active frames in dB, 0 dB being a constant 1.
+    """Return the mean power of active frames in dB, 0 dB being a constant 1, of (N,) at 16 kHz.
 
-    Frames of 20 ms every 10 ms; a frame is active when its power is within 30 dB of
-    the strongest. Pauses thus do not lower the level, nor does a longer utterance.
-
-    Args:
-        waveform: (N,) at 16 kHz; shorter than a frame counts as one frame.
-
-    Raises:
-        ValueError: the waveform is empty.
+    Frames of 20 ms every 10 ms are active within 30 dB of the strongest, so that neither pauses
+    nor a longer utterance lower the level. An empty waveform raises ValueError.
     """
     if len(waveform) == 0:
         raise ValueError("the level of an empty waveform is not defined")
@@ -47,11 +41,7 @@ def duration_s(waveform: np.ndarray) -> float:
 
 
 def percent_error(value: float, true_value: float) -> float:
-    """Return |value - true value| in percent of the true value.
-
-    Raises:
-        ValueError: the true value is not above 0.
-    """
+    """Return |value - true value| in percent of the true value, which must be above 0."""
     if true_value <= 0.0:
         raise ValueError(f"a relative error needs a true value above 0, got {true_value}")
     return 100.0 * (abs(value - true_value) / true_value)
@@ -59,13 +49,7 @@ def percent_error(value: float, true_value: float) -> float:
 
 @dataclass(frozen=True)
 class ProsodyMeasures:
-    """Prosody of one utterance.
-
-    Attributes:
-        contour: F0 over time.
-        level_db: of the active frames, see ``speech_level_db``.
-        duration_s: whole length.
-    """
+    """Prosody of one utterance; F0 statistics are None when nothing is voiced."""
 
     contour: F0Contour
     level_db: float
@@ -73,18 +57,18 @@ class ProsodyMeasures:
 
     @property
     def f0_mean_hz(self) -> float | None:
-        """Return mean F0 over voiced frames; None when nothing is voiced."""
+        """Return mean F0 over voiced frames."""
         return self.contour.mean_hz
 
     @property
     def f0_std_hz(self) -> float | None:
-        """Return the standard deviation of F0 over voiced frames; None when nothing is voiced."""
+        """Return the standard deviation of F0 over voiced frames."""
         voiced_hz = self.contour.voiced_hz
         return float(voiced_hz.std()) if len(voiced_hz) else None
 
     @property
     def f0_range_semitones(self) -> float | None:
-        """Return the 5th to the 95th percentile of voiced frames; None when nothing is voiced."""
+        """Return the distance of the 5th and 95th percentiles of voiced frames."""
         voiced_hz = self.contour.voiced_hz
         if len(voiced_hz) == 0:
             return None
@@ -93,21 +77,13 @@ class ProsodyMeasures:
 
 
 def prosody_measures(waveform: np.ndarray, f0_method: str = "dio") -> ProsodyMeasures:
-    """Return the prosody of a waveform (N,) at 16 kHz; see ``f0_contour`` for the method.
-
-    Raises:
-        ValueError: the waveform is empty.
-    """
+    """Return the prosody of a waveform (N,) at 16 kHz; ValueError if it is empty."""
     contour = f0_contour(waveform, f0_method)
     return ProsodyMeasures(contour, speech_level_db(waveform), duration_s(waveform))
 
 
 def measure_prosody(wavs: Sequence[str], num_workers: int = 1) -> list[ProsodyMeasures]:
-    """Return the prosody of audio files, in their order.
-
-    Raises:
-        AudioError: a file is missing or broken; the message names it.
-    """
+    """Return the prosody of audio files, in their order; a bad one raises AudioError."""
     return list(
         parallel_map(
             _measure_file,
@@ -126,12 +102,10 @@ def _measure_file(wav: str) -> ProsodyMeasures:
 
 @dataclass(frozen=True)
 class Trend:
-    """How one measure of one pair goes along its intensity scale.
+    """Trend of one measure of one pair along its intensity scale.
 
-    Attributes:
-        correlation: Spearman's, of intensity and measure, positive where the measure goes
-            the target's way; 0 where it does not move.
-        right_steps: share of the steps that go the target's way.
+    ``correlation`` is Spearman's, of intensity and measure, positive where the measure goes the
+    target's way, 0 where it does not move; ``right_steps`` the share of steps that go that way.
     """
 
     correlation: float
@@ -139,19 +113,11 @@ class Trend:
 
 
 def trend(values: Mapping[float, float], source: float, target: float) -> Trend:
-    """Return how a measure goes with the intensity.
+    """Return the trend of a measure by intensity, ``{intensity: measure}``.
 
-    A larger intensity should move the prosody further towards the target emotion's. Which
-    way that is, the ground-truth target says against the source: angry and happy speech is
-    mostly higher and sad speech lower, but not in every voice.
-
-    Args:
-        values: measure by intensity.
-        source: measure of the source.
-        target: of the ground-truth target.
-
-    Raises:
-        ValueError: fewer than two intensities, or a value is not finite.
+    A larger intensity should move the prosody towards the ground-truth target's, which lies above
+    or below the source's: angry and happy speech is mostly higher and sad speech lower, but not
+    in every voice. Fewer than two intensities, or values that are not finite, raise ValueError.
     """
     from scipy.stats import spearmanr
 

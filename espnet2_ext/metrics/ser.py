@@ -1,11 +1,11 @@
-"""Emotion recognition: predictions on disk, and the scores of a confusion matrix.
+"""Emotion recognition: scores of a confusion matrix, and ``predictions.tsv``.
 
-All scores are shares from 0 to 1. Confusion matrices have references in rows and may be
-stacked, (..., K, K); a score then has the shape (...,), which is what makes thousands of
-resamples cheap. They raise ValueError for anything else, or for a matrix without an utterance.
+Scores are shares from 0 to 1. Confusion matrices have references in rows and may be
+stacked, (..., K, K); a score then has the shape (...,). Other arrays, and matrices without an
+utterance, raise ValueError.
 
-``predictions.tsv`` holds what a recogniser said of each test utterance, and how surely: every
-score, interval, test and figure of a system can be rebuilt from it.
+``predictions.tsv`` holds the posteriors of each test utterance; every score, interval, test
+and figure of a system can be rebuilt from it.
 """
 
 import math
@@ -27,7 +27,7 @@ _REMEDY = "test the fold again"
 
 @dataclass(frozen=True)
 class EmotionScores:
-    """The scores of one test list, see the functions of these names."""
+    """Scores of one test list, see the functions of these names."""
 
     weighted_accuracy: float
     unweighted_accuracy: float
@@ -37,10 +37,9 @@ class EmotionScores:
 def score_emotions(
     labels: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
 ) -> EmotionScores:
-    """Return the scores of recognised emotions (n,) against reference emotions (n,).
+    """Return the scores of predicted (n,) against reference emotions (n,).
 
-    Raises:
-        ValueError: see `confusion_matrix`; or there is no utterance.
+    Raises ValueError as `confusion_matrix`, and for no utterance.
     """
     confusion = confusion_matrix(labels, predicted, classes)
     return EmotionScores(
@@ -53,11 +52,9 @@ def score_emotions(
 def confusion_matrix(
     labels: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
 ) -> np.ndarray:
-    """Return (K, K) counts: a row is a reference emotion, a column a recognised one.
+    """Return (K, K) counts: a row is a reference emotion, a column a predicted one.
 
-    Raises:
-        ValueError: the lists differ in length, a class stands twice, or an emotion is
-            none of the classes.
+    Lists of different length raise ValueError; see also `class_indices`.
     """
     if len(labels) != len(predicted):
         raise ValueError(
@@ -71,8 +68,7 @@ def confusion_matrix(
 def class_indices(emotions: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     """Return the place of each emotion among the classes, (n,).
 
-    Raises:
-        ValueError: a class stands twice, or an emotion is none of the classes.
+    A class that stands twice, or an emotion that is no class, raises ValueError.
     """
     places = {name: place for place, name in enumerate(classes)}
     if len(places) < len(classes):
@@ -87,7 +83,7 @@ def class_indices(emotions: Sequence[str], classes: Sequence[str]) -> np.ndarray
 
 
 def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Return the share of utterances with the right emotion (...,) of (..., K, K) counts.
+    """Return the share of utterances with the right emotion (...,).
 
     Source: [P2V] Eq. 3.
     """
@@ -98,9 +94,8 @@ def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
 def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Return the mean recall over the classes that the reference holds, (...,).
 
-    A class without a reference has no recall and is left out of the mean, while an utterance
-    wrongly given that class still counts against its own. So does ``balanced_accuracy_score``
-    of scikit-learn.
+    A class without a reference has no recall and is left out of the mean, as in scikit-learn's
+    ``balanced_accuracy_score``; an utterance wrongly given that class still counts against its own.
 
     Source: [P2V] Eq. 4.
     Deviation: the equation divides by the number of all classes, also absent ones; the
@@ -113,9 +108,8 @@ def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """Return the mean F1 over the classes that reference or predictions hold, (...,).
 
-    F1 = 2 TP / (2 TP + FP + FN). A class that is predicted but has no reference counts
-    as 0; a class that is in neither is left out. So does ``f1_score`` of scikit-learn
-    with ``average="macro"`` and without ``labels``.
+    F1 = 2 TP / (2 TP + FP + FN), as scikit-learn's ``f1_score`` with ``average="macro"`` and
+    without ``labels``.
 
     Deviation: not in paper.
     """
@@ -125,7 +119,7 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
 
 
 def _counts(confusion: np.ndarray) -> np.ndarray:
-    """Return the matrices as floats; raises ValueError where there is nothing to score."""
+    """Return the matrices as floats; ValueError where there is nothing to score."""
     counts = np.asarray(confusion, dtype=np.float64)
     if counts.ndim < 2 or counts.shape[-1] != counts.shape[-2] or (counts < 0).any():
         raise ValueError(f"expected square matrices of counts, got shape {counts.shape}")
@@ -145,17 +139,10 @@ def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One line of ``predictions.tsv``.
+    """One line of ``predictions.tsv``; ``posteriors`` are ``{class: probability}`` in class order.
 
-    Attributes:
-        utterance: id.
-        emotion: reference.
-        predicted: a class of the highest posterior.
-        posteriors: ``{class: probability}``; its keys are the classes, in their order.
-
-    Raises:
-        ValueError: a name would not survive in a table, an emotion is no class, or the
-            posteriors are no distribution whose maximum is the predicted class.
+    Raises ValueError if a name would not survive in a table, an emotion is no class, or the
+    posteriors are no distribution whose maximum is the predicted class.
     """
 
     utterance: str
@@ -188,12 +175,10 @@ class Prediction:
 
 
 def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> None:
-    """Write a header and a line a prediction, sorted by utterance, replacing the file at once.
+    """Write a header and a line per prediction, sorted by utterance, replacing the file at once.
 
-    Posteriors get six digits, so close ones may be equal in the file, never swapped.
-
-    Raises:
-        ValueError: there is no prediction, an utterance stands twice, or classes differ.
+    Posteriors get six digits. No prediction, an utterance that stands twice, or classes that
+    differ raise ValueError.
     """
     ordered = sorted(predictions, key=lambda prediction: prediction.utterance)
     if not ordered:
@@ -218,10 +203,7 @@ def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> No
 def read_predictions(path: str | Path) -> list[Prediction]:
     """Return what `write_predictions` wrote, in file order.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the header is another one, a line is half or wrong, an utterance
-            stands twice, or there is no line; file and line are named.
+    Raises FileNotFoundError, or ValueError that names the malformed line.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no predictions yet; {_REMEDY}")

@@ -1,4 +1,4 @@
-"""How well vectors tell speakers apart, and how much emotion they give away."""
+"""How well vectors tell speakers apart, and how much they reveal of the emotion."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,20 +20,10 @@ MAX_UTTERANCES = 2000
 class SpeakerVectorScores:
     """Verification and emotion scores; None where the labels do not allow one.
 
-    Attributes:
-        utterances: scored, of `listed` ones.
-        listed: utterances with a speaker.
-        speakers: different ones among those scored.
-        trials: pairs of utterances in `equal_error_rate`.
-        equal_error_rate: over all pairs of two utterances, 0..1.
-        cross_emotion_trials: pairs in `cross_emotion_equal_error_rate`.
-        cross_emotion_equal_error_rate: over pairs that differ in emotion, and in text
-            where texts are known: same voice or not, with nothing else in common.
-        same_voice_same_emotion: mean cosine over pairs of different texts.
-        same_voice_other_emotion: mean cosine over pairs of different texts.
-        other_voice: mean cosine over pairs of different voices.
-        emotion_accuracy: see `probe_accuracy`.
-        emotion_chance: 1 / number of emotions.
+    ``utterances`` of ``listed`` ones are scored; ``trials`` are pairs of two utterances.
+    ``cross_emotion_...`` is over pairs that differ in emotion and, where known, in text: same voice
+    or not, with nothing else in common. ``same_voice_...`` and ``other_voice`` are mean cosines
+    (the former over pairs of different texts), ``emotion_accuracy`` is `probe_accuracy`.
     """
 
     utterances: int
@@ -53,8 +43,7 @@ class SpeakerVectorScores:
 def equal_error_rate(scores: np.ndarray, is_target: np.ndarray) -> float:
     """Return the rate 0..1 at which misses equal false alarms, linear between thresholds.
 
-    Raises:
-        ValueError: one of the two kinds of pair is missing.
+    ValueError if all pairs are of one kind.
     """
     scores, is_target = np.asarray(scores), np.asarray(is_target, dtype=bool)
     if not 0 < is_target.sum() < len(is_target):
@@ -66,10 +55,9 @@ def equal_error_rate(scores: np.ndarray, is_target: np.ndarray) -> float:
 
 
 def probe_accuracy(vectors: np.ndarray, labels: Sequence[str], speakers: Sequence[str]) -> float:
-    """Return the class-mean accuracy of logistic regression on speakers held out in turn.
+    """Return the class-mean accuracy of logistic regression with speakers held out in turn.
 
-    Raises:
-        ValueError: fewer than two speakers or labels.
+    Fewer than two speakers or labels raise ValueError.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import recall_score
@@ -97,15 +85,8 @@ def score_speaker_vectors(
 ) -> SpeakerVectorScores:
     """Return verification and emotion scores over the utterances of ``utt2spk`` with a vector.
 
-    Args:
-        vectors: ``{utterance: (dim,)}``.
-        utt2spk: speakers.
-        utt2emo: emotions; without them only the plain equal error rate is given.
-        text: words; pairs of the same words are then left out of the scores that say so.
-        seed: of the draw when there are more than `MAX_UTTERANCES`.
-
-    Raises:
-        ValueError: there are not two speakers, one of them with two utterances.
+    Of more than `MAX_UTTERANCES`, a seeded draw is scored. Without ``utt2emo`` only the plain equal
+    error rate is given. Fewer than 3 utterances, or one kind of pair, raise ValueError.
     """
     chosen = _choose(vectors, utt2spk, seed)
     speakers = np.array([utt2spk[utterance] for utterance in chosen])
@@ -170,11 +151,7 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def score_data_directory(data_dir: str | Path) -> SpeakerVectorScores:
-    """Return the scores of a data directory's ``spk_embed.scp``.
-
-    Raises:
-        ValueError: the vectors are not extracted yet, or see `score_speaker_vectors`.
-    """
+    """Return the scores of a data directory's ``spk_embed.scp``; ValueError if there is none."""
     data_dir = Path(data_dir)
     if not (data_dir / "spk_embed.scp").is_file():
         raise ValueError(f"{data_dir}: has no spk_embed.scp; run extract_speaker_vectors first")
@@ -190,8 +167,7 @@ def score_data_directory(data_dir: str | Path) -> SpeakerVectorScores:
 def speaker_similarity(vector: np.ndarray, other: np.ndarray) -> float:
     """Return the cosine (-1 to 1) of two speaker vectors (D,).
 
-    Raises:
-        ValueError: vectors of different shape, without length, or not finite.
+    Vectors of different shape, without length, or not finite raise ValueError.
     """
     vector, other = (np.asarray(one, dtype=np.float64) for one in (vector, other))
     if vector.ndim != 1 or vector.shape != other.shape:

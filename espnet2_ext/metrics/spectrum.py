@@ -71,19 +71,13 @@ PAIRS_PER_PROCESS = 500
 
 
 def mel_cepstrum(power: np.ndarray, order: int, alpha: float) -> np.ndarray:
-    """Return the mel-cepstrum (T, order + 1) of smooth power spectra, c0 first.
+    """Return the mel-cepstrum (T, order + 1) of power spectra (T, bins) up to Nyquist, c0 first.
 
-    The cepstrum of the minimum-phase spectrum |X|, its frequency axis bent by an all-pass
-    of the first order: ln |X(w)| is about the sum of c[m] cos(m w'), where
-    w' = w + 2 arctan(alpha sin w / (1 - alpha cos w)). Exact but for the coefficients
-    beyond the order, and linear in ln(power), so all frames are one product.
-    The same as ``sp2mc`` of SPTK's Python bindings.
-
-    ``power`` (T, bins) is that at 0, ..., half the sampling rate; an ``alpha`` of 0.41 bends
-    16 kHz to about the mel scale.
-
-    Raises:
-        ValueError: another shape, or values that are not finite and above 0.
+    The cepstrum of the minimum-phase spectrum |X|, its frequency axis warped by an all-pass of
+    the first order: ln |X(w)| is about the sum of c[m] cos(m w'), where
+    w' = w + 2 arctan(alpha sin w / (1 - alpha cos w)). Exact but for the coefficients beyond
+    the order; the same as ``sp2mc`` of SPTK's Python bindings. An ``alpha`` of 0.41 warps 16 kHz
+    to about the mel scale. Power must be finite and above 0, else ValueError.
     """
     power = np.asarray(power, dtype=np.float64)
     if power.ndim != 2 or power.shape[1] < 2:
@@ -116,7 +110,7 @@ def _analysis_matrix(num_bins: int, order: int, alpha: float) -> np.ndarray:
 
 
 def warped_frequencies(num_bins: int, alpha: float) -> np.ndarray:
-    """Return where the all-pass puts the bins (num_bins,) of a spectrum, in [0, pi]."""
+    """Return the warped frequencies of a spectrum's bins (num_bins,), in [0, pi]."""
     frequencies = np.linspace(0.0, np.pi, num_bins)
     shift = np.arctan2(alpha * np.sin(frequencies), 1.0 - alpha * np.cos(frequencies))
     return frequencies + 2.0 * shift
@@ -125,20 +119,15 @@ def warped_frequencies(num_bins: int, alpha: float) -> np.ndarray:
 def analyse_mel_cepstra(
     frames: np.ndarray, order: int, alpha: float, *, floor: float = 1.0e-6
 ) -> np.ndarray:
-    """Return the mel-cepstra (T, order + 1) of windowed frames, c0 first.
+    """Return the mel-cepstra (T, order + 1) of windowed frames (T, N), c0 first.
 
-    A periodogram is rough, and the cepstrum of its logarithm follows its dips; this
-    analysis finds the envelope D = exp(sum of c[m] cos(m w')) for which the mean of
-    periodogram / D^2 + ln D^2 is least (unbiased estimation of the log spectrum), by
-    Newton's method. The same as ``mcep`` of SPTK with ``etype=1``; all frames at once.
+    The envelope D = exp(sum of c[m] cos(m w')) for which the mean of periodogram / D^2 + ln D^2
+    is least (unbiased estimation of the log spectrum), by Newton's method. The same as ``mcep``
+    of SPTK with ``etype=1``. ``floor`` is added to the periodogram, so that silence has a
+    logarithm. Values that are not finite, or an odd N, raise ValueError.
 
     Source: Tokuda, Kobayashi, Chiba & Imai (1994), "Mel-generalized cepstral analysis",
         for gamma = 0; SPTK's steps, starting point and stopping rule.
-
-    ``floor`` is added to the periodogram of the frames (T, N), so that silence has a logarithm.
-
-    Raises:
-        ValueError: frames of another shape, or values that are not finite.
     """
     frames = np.asarray(frames, dtype=np.float64)
     if frames.ndim != 2 or 0 in frames.shape or frames.shape[1] % 2:
@@ -180,10 +169,8 @@ def analyse_mel_cepstra(
 class CepstralTrack:
     """What a definition of MCD compares of an utterance, frame by frame.
 
-    Attributes:
-        cepstra: (T, D) float32, the coefficients that are compared and no others.
-        is_speech: (T,) False where a frame is silence, which warping leaves out.
-        f0_hz: (T,) float32, 0 where unvoiced; None where a definition has no F0.
+    ``cepstra`` (T, D) float32 are the coefficients compared; warping leaves out frames that are not
+    ``is_speech`` (T,); ``f0_hz`` (T,) is 0 where unvoiced, None where a definition has no F0.
     """
 
     cepstra: np.ndarray
@@ -198,15 +185,13 @@ Tracks = dict[str, CepstralTrack]
 def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> CepstralTrack:
     """Return the track of a waveform (N,) at 16 kHz by the definition ``paper``.
 
-    WORLD every 5 ms: F0 by DIO and StoneMask between 60 and 500 Hz, envelope by
-    CheapTrick with 1024 bins; mel-cepstrum of order 24, alpha 0.41, without c0.
+    WORLD every 5 ms: F0 by DIO and StoneMask between 60 and 500 Hz (``contour``, where known),
+    envelope by CheapTrick with 1024 bins; mel-cepstrum of order 24, alpha 0.41, without c0.
 
     Source: [P2V] Eq. 5 for 24 coefficients from the first on.
     Deviation: the paper names no analysis; the mel-cepstrum is sprocket's, which the
         authors of its baseline seq2seq-EVC say that they used, but F0 is DIO's (sprocket:
         Harvest between 40 and 700 Hz, twenty times the cost) and there is no high-pass.
-
-    ``contour`` is its F0 by DIO where that is known already.
     """
     wave = _checked(waveform)
     contour = contour or f0_contour(wave, "dio")
@@ -221,9 +206,8 @@ def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> Cepst
 def sprocket_track(waveform: np.ndarray) -> CepstralTrack:
     """Return the track of a waveform (N,) at 16 kHz by the definition ``sprocket``.
 
-    As its 16 kHz configuration: 16-bit scale, a high-pass at 70 Hz, F0 by Harvest
-    between 40 and 700 Hz (twenty times the cost of DIO), the same mel-cepstrum, and
-    the differences to the frame before beside the coefficients.
+    As its 16 kHz configuration: 16-bit scale, a high-pass at 70 Hz, F0 by Harvest between 40
+    and 700 Hz, the same mel-cepstrum, and the differences to the frame before.
     """
     import pyworld
     from scipy.signal import firwin, lfilter
@@ -249,10 +233,10 @@ def sprocket_track(waveform: np.ndarray) -> CepstralTrack:
 def espnet_track(waveform: np.ndarray) -> CepstralTrack:
     """Return the track of a waveform (N,) at 16 kHz by the definition ``espnet``.
 
-    As ESPnet's evaluate_mcd.py: 16-bit scale, Hamming windows of 64 ms every 16 ms,
-    SPTK's analysis of order 23, alpha 0.42, with c0; nothing counts as silence.
+    16-bit scale, Hamming windows of 64 ms every 16 ms, SPTK's analysis of order 23, alpha 0.42,
+    with c0; nothing counts as silence.
 
-    Deviation: a waveform shorter than a window is padded with zeros; there it fails.
+    Deviation: a waveform shorter than a window is padded with zeros; evaluate_mcd.py fails.
     """
     wave = INT16_SCALE * _checked(waveform)
     wave = np.pad(wave, (0, max(0, ESPNET_WINDOW_SAMPLES - len(wave))))
@@ -282,7 +266,7 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
 def _world_cepstra(
     wave: np.ndarray, f0_hz: np.ndarray, times_s: np.ndarray, range_db: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mel-cepstra (T, 24) without c0 of WORLD's envelope, and what is speech (T,)."""
+    """Return mel-cepstra (T, 24) without c0 of WORLD's envelope, and the speech mask (T,)."""
     import pyworld
 
     envelope = pyworld.cheaptrick(wave, f0_hz, times_s, SAMPLE_RATE_HZ, fft_size=ENVELOPE_FFT_SIZE)
@@ -297,15 +281,11 @@ def _world_cepstra(
 def dynamic_time_warping(costs: np.ndarray) -> np.ndarray:
     """Return the path (P, 2) of pairs of frames whose costs (rows, columns) have the least sum.
 
-    It leads from the first frames of both to the last of both; a step goes one frame on
-    in either or in both, and no step is weighted. Exact: nothing outside a band is left
-    out, as FastDTW and Sakoe-Chiba bands do. Of equal ways back from the end, the one
-    through both sequences is taken, then the one through the first.
+    It leads from the first frames of both to the last of both, one frame on in either or in
+    both, without weights or bands. Of equal ways back from the end, the one through both
+    sequences is taken, then the one through the first. No or non-finite costs raise ValueError.
 
     Source: Sakoe & Chiba (1978), without slope constraint; librosa's implementation.
-
-    Raises:
-        ValueError: no frames, or costs that are not finite.
     """
     from librosa.sequence import dtw
 
@@ -326,10 +306,8 @@ def mel_cepstral_distortion(
 ) -> float:
     """Return the distortion in dB between two waveforms (N,) at 16 kHz.
 
-    See `TRACKS` for definitions and `aligned_frames` for alignments.
-
-    Raises:
-        ValueError: another definition or alignment, or an empty waveform.
+    See `TRACKS` for definitions and `aligned_frames` for alignments; others, and an empty
+    waveform, raise ValueError.
     """
     if definition not in TRACKS:
         raise ValueError(f"MCD definition {definition!r}: expected one of {', '.join(TRACKS)}")
@@ -352,11 +330,8 @@ def aligned_frames(
     """Return pairs of frames (P, 2), of the track and of the target by the same definition.
 
     * ``dtw``: the path of least summed distance through the frames of speech of both.
-    * ``truncated``: frame by frame from the start to the end of the shorter, silence
-      included. Speech of another tempo is then compared with other sounds.
-
-    Raises:
-        ValueError: the alignment is none of these.
+    * ``truncated``: frame by frame to the end of the shorter, silence included; speech of
+      another tempo is then compared with other sounds.
     """
     if alignment == "truncated":
         frames = np.arange(min(len(track.cepstra), len(target.cepstra)))
@@ -371,10 +346,7 @@ def aligned_frames(
 
 
 def spectral_errors(pair: tuple[Tracks, Tracks]) -> dict[str, float | None]:
-    """Return the fields of a ``PairScore`` that compare frames, of an utterance and its target.
-
-    Both need their tracks by ``paper`` and ``espnet``.
-    """
+    """Return the fields of a ``PairScore`` that compare frames, of an utterance and its target."""
     paper, target_paper = (tracks["paper"] for tracks in pair)
     espnet, target_espnet = (tracks["espnet"] for tracks in pair)
     path = aligned_frames(paper, target_paper)
@@ -419,11 +391,10 @@ def compare_tracks(
 
 @dataclass(frozen=True)
 class ResynthesisScore:
-    """What a vocoder loses of speech whose true mel it is given, of one utterance.
+    """Loss by a vocoder given the true mel, of one utterance.
 
-    Attributes:
-        mcd_db: definition ``paper``, warped.
-        log_mel_error: mean over frames and bands of the distance of natural-log mels.
+    ``mcd_db`` is by definition ``paper`` along the DTW path; ``log_mel_error`` the mean distance of
+    natural-log mels over frames and bands.
     """
 
     mcd_db: float
@@ -431,14 +402,9 @@ class ResynthesisScore:
 
 
 def score_resynthesis(waveform: np.ndarray, original: np.ndarray) -> ResynthesisScore:
-    """Return the scores of a resynthesis against the speech that its mel was of.
+    """Return the scores of a resynthesis (M,) of a mel against its original (N,) at 16 kHz.
 
-    Args:
-        waveform: (256 * T,) of the vocoder; what lies past the original's end is left out.
-        original: (N,) at 16 kHz, T = N // 256 + 1.
-
-    Raises:
-        ValueError: the resynthesis is shorter than the original, or this too short for a mel.
+    Samples beyond N are cut off. M < N, or an original too short for a mel, raises ValueError.
     """
     if len(waveform) < len(original):
         raise ValueError(f"resynthesis of {len(waveform)} samples, original of {len(original)}")
@@ -455,8 +421,7 @@ def score_resynthesis_files(
 ) -> list[ResynthesisScore]:
     """Return the scores of files of resynthesis and original, in their order.
 
-    Raises:
-        ValueError: a file cannot be scored; the message names it.
+    A file that cannot be scored raises ValueError with its name.
     """
     return list(
         parallel_map(

@@ -1,13 +1,13 @@
-"""How certain a score is, and whether one system is better than another.
+"""Confidence intervals, and tests of whether one system is better than another.
 
-Scores of folds: folds share most of their training data, so their scores depend on each
-other, and the sign-flip test over folds and seeds finds differences too easily. The
-corrected t-test widens the variance for that and is the one to believe; McNemar's test and
-``paired_bootstrap`` ask about the utterances instead, with the recognisers as they are.
+Scores of folds: folds share most of their training data, so their scores are dependent and
+the sign-flip test finds differences too easily. The corrected t-test widens the variance for
+that and is the one to believe; McNemar's test and ``paired_bootstrap`` are about the
+utterances, with the trained recognisers fixed.
 
 Scores of utterances that share speakers and sentences: ``crossed_interval`` of a mean, and
-``bootstrap_score`` of what is no mean over utterances, such as UA and macro-F1. They speak of
-other speakers and sentences for the models at hand, not of models trained anew.
+``bootstrap_score`` of scores that are no mean over utterances, such as UA and macro-F1. They
+generalise to other speakers and sentences, not to retrained models.
 """
 
 import math
@@ -39,11 +39,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 
 def mean_and_std(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
-    """Return the mean and the sample standard deviation (n - 1); None for a single value.
-
-    Raises:
-        ValueError: no values, or values that are not finite.
-    """
+    """Return the mean and the sample standard deviation (n - 1); None for a single value."""
     numbers = _finite(values)
     return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None
 
@@ -53,17 +49,13 @@ def sign_flip_test(
 ) -> float:
     """Return the two-sided p value of a paired permutation test of mean differences (n,) A - B.
 
-    If two systems are alike, each difference might as well have the other sign. p is
-    the share of sign patterns whose |mean| is at least the observed one: of all
-    patterns up to `MAX_EXACT` differences, else of drawn ones (the observed one counts
-    among them). n differences can reach no p below 2 / 2^n: five folds, no less than 0.0625.
-    Unlike scipy's ``permutation_test``, patterns that tie but for rounding count as ties.
+    p is the share of sign patterns whose |mean| is at least the observed one: of all patterns
+    up to `MAX_EXACT` differences, else of drawn ones (the observed one counts among them). It
+    is at least 2 / 2^n: for five folds 0.0625. Unlike scipy's ``permutation_test``, patterns
+    that tie but for rounding count as ties.
 
     Differences of one fold under several seeds share the test utterances, those of two
     folds share training data; both make p too small. See `corrected_t_test`.
-
-    Raises:
-        ValueError: no differences, or differences that are not finite.
     """
     numbers = _finite(differences)
     observed = abs(numbers.sum()) - 1.0e-9 * np.abs(numbers).sum()
@@ -81,15 +73,10 @@ def corrected_t_test(
 ) -> tuple[float, float]:
     """Return t and the two-sided p value of the corrected resampled t-test of differences (n,).
 
-    t = mean / sqrt((1 / n + test_to_train) * variance), n - 1 degrees of freedom. The
-    second summand stands for what overlapping training data make scores share. Equal
-    differences leave no doubt: infinite t and p = 0, unless they are all 0 (t = 0, p = 1).
-
-    ``test_to_train``: test utterances over training utterances of a fold.
-
-    Raises:
-        ValueError: fewer than two differences, one that is not finite, or a ratio that
-            is not above 0.
+    t = mean / sqrt((1 / n + test_to_train) * variance), n - 1 degrees of freedom. The second
+    summand, test over training utterances of a fold, accounts for overlapping training data.
+    Equal differences give infinite t and p = 0, unless all are 0 (t = 0, p = 1). Fewer than two
+    differences, or a ratio not above 0, raise ValueError.
 
     Source: Nadeau and Bengio, "Inference for the generalization error", Machine
         Learning 52, 2003, section 5 (corrected resampled t-test).
@@ -115,14 +102,9 @@ def mcnemar_test(
 ) -> float:
     """Return the exact two-sided p value of McNemar's test of two accuracies (WA).
 
-    Only utterances that exactly one system gets right count; if the systems are alike,
-    each is as likely the right one.
-
-    Each list (n,) has one value an utterance: predictions of several seeds on one utterance
-    are not independent, as the test would have them.
-
-    Raises:
-        ValueError: no utterances, or lists of different length.
+    Each list (n,) has one value per utterance; predictions of several seeds on one utterance are
+    not independent, as the test assumes. No utterances, or lists of different length, raise
+    ValueError.
     """
     a, b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
     if len(a) != len(b) or len(a) == 0:
@@ -146,16 +128,9 @@ def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Crossing:
-    """What values have in common: each stands in one row and one column.
+    """Row and column of each value, for instance its speaker and its sentence, (n,) each.
 
-    Attributes:
-        rows: (n,), for instance the speaker of each value.
-        columns: (n,), for instance its sentence.
-        row_name: what the rows are, plural.
-        column_name: what the columns are.
-
-    Raises:
-        ValueError: lists of different length.
+    ``row_name`` and ``column_name`` are plural. Different lengths raise ValueError.
     """
 
     rows: Sequence[Hashable]
@@ -170,7 +145,7 @@ class Crossing:
             )
 
     def text(self) -> str:
-        """Return a phrase on what is drawn, for beneath a table; see `resampled_sums`.
+        """Return what `resampled_sums` draws, in words, for beneath a table.
 
         For instance ``5 speakers and 20 sentences``, ``1 speaker (not drawn) and 20
         sentences``, or ``4 speakers and, within each, its own of 32 sentences``.
@@ -195,7 +170,7 @@ class Crossing:
         return " and ".join(texts)
 
     def at(self, chosen: np.ndarray) -> "Crossing":
-        """Return the same of some values; ``chosen`` (n,) is a mask."""
+        """Return the crossing of the values chosen by a mask (n,)."""
         rows, columns = (list(compress(names, chosen)) for names in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns)
 
@@ -209,13 +184,9 @@ class Crossing:
 def crossing_of(
     names: Sequence[str], speakers: Sequence[str], sentences: Sequence[str], kind: str
 ) -> Crossing:
-    """Return speakers by sentences; what has no speaker or sentence ("") is one of its own.
+    """Return speakers by normalised sentences, (n,) each; an empty one becomes one of its own.
 
-    Args:
-        names: (n,) of the values, of which several may be equal.
-        speakers: (n,) of each.
-        sentences: (n,) normalised, of each.
-        kind: what the names are, plural; stands for speakers or sentences if there are none.
+    It is then called by its name (n,), and if all are empty, by ``kind`` (the names' plural).
     """
     return Crossing(
         [speaker or name for speaker, name in zip(speakers, names, strict=True)],
@@ -229,7 +200,7 @@ def crossing_of(
 def speakers_and_sentences(
     utterances: Iterable[str], utt2spk: Mapping[str, str], texts: Mapping[str, str]
 ) -> Crossing:
-    """Return who says each utterance, and what; see `crossing_of`.
+    """Return speaker and sentence of each utterance; see `crossing_of`.
 
     Of utterances without any text, speakers are drawn and utterances within each.
     """
@@ -240,7 +211,7 @@ def speakers_and_sentences(
 
 
 def read_speakers_and_sentences(data_dir: str | Path, utterances: Iterable[str]) -> Crossing:
-    """Return the same of a data directory, from ``utt2spk`` and ``text`` where it has them."""
+    """Return the same from ``utt2spk`` and ``text`` of a data directory, where it has them."""
     tables = (Path(data_dir) / name for name in ("utt2spk", "text"))
     utt2spk, texts = (read_table(path) if path.is_file() else {} for path in tables)
     return speakers_and_sentences(utterances, utt2spk, texts)
@@ -261,28 +232,23 @@ def crossed_interval(
 ) -> tuple[float, float]:
     """Return the percentile interval (low, high) of the mean over `resampled_sums`.
 
-    Values of one speaker, or of one sentence, are not independent: an interval over values
-    alone would be too narrow, and would shrink with every further sentence that the same few
-    people say. A single row or column is always the same one, so that the interval then says
-    nothing of others.
+    Values of one speaker, or of one sentence, are not independent: an interval over values alone
+    would be too narrow. A single row or column is not drawn, so that the interval says nothing of
+    others.
 
-    How often a nominal 95 % interval held the true mean of 500 tables with effects of
-    speaker and of sentence and noise, each of deviation 1 (``test_statistics.py``; two
-    standard errors are 0.03):
+    Coverage of a nominal 95 % interval in 500 tables with effects of speaker and sentence and
+    noise, each of deviation 1 (``test_statistics.py``; two standard errors are 0.03):
 
     * 5 speakers, the same 20 sentences: 0.90, where values were drawn 0.43;
     * 10 speakers, the same 20 sentences: 0.92, 0.43;
     * 4 speakers, 8 sentences each of its own, 3 values of each: 0.84, 0.43;
     * 10 speakers, likewise: 0.90, 0.48.
 
-    Of very few speakers it is still too narrow, as any percentile bootstrap is.
+    With very few speakers it is still too narrow, as any percentile bootstrap is.
 
-    ``weights`` may be the words over which an error rate is taken, so that the mean is errors
-    over words of all together. The same input and seed give the same interval.
-
-    Raises:
-        ValueError: no values, values or weights that are not finite, weights below 0 or
-            all 0, lists of different length, or a confidence outside (0, 1).
+    ``weights`` may be the words of an error rate, so that the mean is errors over words of all
+    together. Values or weights that are not finite, weights below 0 or all 0, lists of different
+    length, and a confidence outside (0, 1) raise ValueError.
     """
     values = _finite(values)
     shares = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -308,15 +274,13 @@ def resampled_sums(
 ) -> np.ndarray:
     """Return the sums of ``num_resamples`` resamples, (num_resamples, k), of values (n, k).
 
-    Rows and columns (speakers and sentences; listeners and items) are drawn with
-    replacement, each for itself, and a value counts as often as its row times as its column
-    was drawn. Where not every row meets every column, a draw may hold no value at all: its
-    sums are 0. Values with the same row and column are always drawn together.
+    Rows and columns are drawn with replacement, each for itself, and a value counts as often as
+    its row times as its column was drawn. Where not every row meets every column, a draw may
+    hold no value: its sums are 0.
 
-    A column that one row alone has (sentences of which each is one speaker's) is drawn within
-    that row, anew each time the row is drawn: for such columns the product would give the
-    noise three times its variance. Where it is each row that one column alone has, the two
-    change places. Where all rows and all columns are of one value each, values are drawn.
+    A column that one row alone has (a speaker's own sentences) is drawn within that row, anew
+    each time the row is drawn: for such columns the product would give the noise three times
+    its variance. If instead each row has one column alone, the two change places.
 
     Source: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007, for crossed
         rows and columns: its variance is on average not too small, and somewhat too large
@@ -352,10 +316,7 @@ def _cells(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _multiplicities(
     rows: np.ndarray, columns: np.ndarray, num_resamples: int, seed: int
 ) -> Iterator[np.ndarray]:
-    """Yield how often each cell is drawn, (part of the resamples, cells), see `resampled_sums`.
-
-    Rows and columns (cells,) are numbered from 0; no two cells have both in common.
-    """
+    """Yield how often each cell is drawn, (part of the resamples, cells), see `resampled_sums`."""
     generator = np.random.default_rng(seed)
     num_rows = rows.max() + 1
     is_own = np.bincount(columns)[columns] == 1
@@ -404,17 +365,11 @@ def grouped_confusions(
     classes: Sequence[str],
     groups: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Return (G, K, K) counts, one matrix a group, groups sorted; rows are references.
+    """Return (G, K, K) counts, one matrix per group, groups sorted; rows are references.
 
-    A group is what the bootstrap draws: an utterance with the predictions of all training
-    seeds, or a speaker with all utterances. Two seeds on one utterance, or two utterances of
-    one speaker, are not two independent trials.
-
-    Without ``groups`` (n,), every prediction is a group of its own.
-
-    Raises:
-        ValueError: there is no prediction, lengths differ, a class stands twice, or an
-            emotion is none of the classes.
+    A group is what the bootstrap draws: an utterance with the predictions of all seeds, or a
+    speaker with all utterances. Without ``groups`` (n,), each prediction is one. Raises as
+    ``confusion_matrix``, and for no prediction.
     """
     names = np.arange(len(labels)) if groups is None else np.asarray(groups)
     if not len(labels) == len(predicted) == len(names) > 0:
@@ -440,15 +395,9 @@ def bootstrap_score(
 ) -> tuple[float, float]:
     """Return the percentile interval (low, high) of the score of all groups together.
 
-    A resample that misses a class is scored over those it has, like a fold.
-
-    Args:
-        confusions: (G, K, K), see `grouped_confusions`.
-        score: of summed confusions.
-        crossing: of the groups, (G,); None draws groups, whatever their order.
-
-    Raises:
-        ValueError: a confidence outside (0, 1), a group without any prediction.
+    A resample that misses a class is scored over those it has, like a fold. ``confusions``
+    (G, K, K) are of `grouped_confusions`; ``crossing`` of the groups, None draws groups. A group
+    without prediction raises ValueError.
     """
     drawn = _resampled(confusions[:, None], crossing, confidence, num_resamples, seed)
     return _interval(score(drawn[:, 0]), confidence)
@@ -456,13 +405,9 @@ def bootstrap_score(
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How much better A is than B on the same utterances.
+    """Score of A less score of B, its interval and two-sided p value.
 
-    Attributes:
-        difference: score of A less score of B.
-        low: lower end of its interval.
-        high: upper end.
-        p_value: two-sided; twice the share of resamples on the rarer side of 0.
+    p is twice the share of resamples on the rarer side of 0.
     """
 
     difference: float
@@ -481,13 +426,9 @@ def paired_bootstrap(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> PairedDifference:
-    """Return the difference of two systems' scores, with every group drawn for both at once.
+    """Return the difference of two systems' scores, every group drawn for both at once.
 
-    See `bootstrap_score` for the arguments.
-
-    Raises:
-        ValueError: the systems were not scored on the same utterances; see also
-            `bootstrap_score`.
+    See `bootstrap_score`. Different reference emotions raise ValueError.
     """
     references = [confusions.sum(axis=-1) for confusions in (confusions_a, confusions_b)]
     if not np.array_equal(*references):
@@ -516,11 +457,7 @@ def _resampled(
     num_resamples: int,
     seed: int,
 ) -> np.ndarray:
-    """Return the sums of G groups drawn with replacement, (R, systems, K, K) from (G, ...).
-
-    Without a crossing, groups with the same counts are drawn as one kind, by how many there
-    are: thousands of utterances are few kinds. With one, R is less where draws hold nothing.
-    """
+    """Return the sums of G groups drawn with replacement, (R, systems, K, K) from (G, ...)."""
     _check_confidence(confidence)
     if len(counts) == 0 or (counts.sum(axis=(-2, -1)) == 0).any():
         raise ValueError("an interval needs groups of at least one prediction each")

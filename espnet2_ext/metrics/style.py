@@ -1,4 +1,4 @@
-"""Score transfers of style, which have no true target: against the reference and the source."""
+"""Score style transfers, which have no true target, against the reference and the source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,14 +23,10 @@ ROWS = (ZERO_EFFORT, CONVERTED, OTHER_REFERENCE, RESYNTHESIS)
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a recording is from another one, by absolute values.
+    """Absolute differences of two recordings.
 
-    Attributes:
-        f0_percent: mean F0, in percent of the other's; 100 when nothing is voiced.
-        f0_std_hz: deviation of F0, which is 0 when nothing is voiced.
-        unit_s_percent: seconds a unit, in percent of the other's.
-        length_percent: seconds, in percent of the other's.
-        level_db: level.
+    ``..._percent`` are relative to the other's mean F0, seconds per unit, or seconds. Without
+    voiced frames ``f0_percent`` is 100 and the deviation of F0 counts as 0.
     """
 
     f0_percent: float
@@ -41,11 +37,7 @@ class Difference:
 
     @classmethod
     def between(cls, recording: Measures, other: Measures) -> "Difference":
-        """Return the difference.
-
-        Raises:
-            ValueError: the other has no voiced frame.
-        """
+        """Return the difference; ValueError if the other has no voiced frame."""
         if other.f0_mean_hz is None:
             raise ValueError("nothing can be compared with a recording without a voiced frame")
         return cls(
@@ -61,18 +53,8 @@ class Difference:
 class StyleScore:
     """One line of ``scores.tsv``; None where a row has no such score.
 
-    Attributes:
-        row: one of ROWS.
-        name: of the conversion.
-        condition: kind of transfer.
-        to_reference: how far from the reference.
-        from_source: how far from the source.
-        contour_correlation: with the reference's F0 contour.
-        unit_error_rate: against the source's units.
-        unvoiced: 1 if it has no voiced frame, else 0.
-        cut: 1 if the model found no end, else 0; of conversions only.
-        source: recording whose words are said.
-        reference: recording whose prosody is taken.
+    ``row`` is one of `ROWS`, ``condition`` the kind of transfer. The unit error rate is against the
+    source's units. ``unvoiced`` is 1 without voiced frames, ``cut`` 1 if the model found no end.
     """
 
     row: str
@@ -89,7 +71,7 @@ class StyleScore:
 
 
 def jobs_of(conversions: Sequence[ListedConversion], wavs: Mapping[str, str]) -> list[MeasureJob]:
-    """Return every file that ``score_style`` needs measured; ``wavs`` by name of conversion."""
+    """Return every file that `score_style` needs measured; ``wavs`` by name of conversion."""
     jobs = [MeasureJob(wavs[each.name]) for each in conversions]
     for each in conversions:
         for wav in (each.source, each.prosody):
@@ -107,16 +89,13 @@ def score_style(
 
     * ``zero effort``: the unconverted source.
     * ``converted``: the conversion.
-    * ``other reference``: the conversion beside the reference of the next conversion of its
-      condition that has another one; only its contour is compared, which says what two
-      contours of this kind have in common by chance.
-    * ``resynthesis``: what mel and vocoder alone cost: of the reference for its prosody, of
-      the source for its units.
+    * ``other reference``: contour correlation of the conversion with the next other reference
+      of its condition: what two contours of this kind have in common by chance.
+    * ``resynthesis``: the loss by mel and vocoder alone: prosody of the reference, units of the
+      source.
 
-    Everything is given by name of the conversion, ``measures`` by file, see ``jobs_of``.
-
-    Raises:
-        ValueError: a source or reference has no voiced frame or no units; it is named.
+    ``wavs`` and ``cut`` are by name of the conversion, ``measures`` by file, see `jobs_of`. A
+    source or reference without voiced frames or units raises ValueError with its path.
     """
     for each in conversions:
         for role, wav in (("source", each.source), ("reference", each.prosody)):
@@ -185,7 +164,7 @@ _LAST = ["contour_correlation", "unit_error_rate", "unvoiced", "cut"]
 
 
 def write_style_scores(path: str | Path, scores: Sequence[StyleScore]) -> None:
-    """Write a header and a line a score; None is an empty field."""
+    """Write a header and a line per score; None is an empty field."""
     differences = [f"{group}_{name}" for group in _GROUPS for name in _DIFFERENCES]
 
     def cells(score: StyleScore) -> list[str | float | None]:

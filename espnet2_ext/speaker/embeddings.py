@@ -1,8 +1,7 @@
-"""Speaker vectors of a data directory ([P2V] III-B): extracted, left on disk, and drawn.
+"""Speaker vectors of a data directory ([P2V] III-B): extracted, read from disk, and sampled.
 
 ``extract_speaker_vectors`` writes ``spk_embed.scp`` and ``spk_embed.ark``; `VectorTable`
-reads them when they are asked for; `SpeakerVectorSampler` says which utterance speaks for
-the speaker: a different one of the same voice.
+reads them on demand; `SpeakerVectorSampler` picks a different utterance of the same voice.
 """
 
 import hashlib
@@ -63,21 +62,20 @@ def extract_speaker_vectors(
 ) -> int:
     """Write the speaker vector of every utterance and return how many there are.
 
-    ``spk_embed.json`` beside them says which encoder and which audio they come from; a
-    rerun with the same two does nothing, one that was killed goes on where it was.
-    Utterances that cannot be embedded are listed in ``rejected.tsv``. The vectors do
-    not depend on ``num_workers`` (every process computes with one thread).
+    ``spk_embed.json`` records encoder and audio; a rerun with the same two does nothing, an
+    interrupted one is resumed. Utterances that cannot be embedded are listed in
+    ``rejected.tsv``. The vectors do not depend on ``num_workers``.
 
     Args:
-        data_dir: needs ``wav.scp``, 16 kHz or whatever can be resampled to it.
+        data_dir: needs ``wav.scp``.
         source: see `build_speaker_encoder`.
         num_workers: processes, each with the encoder in its own memory.
         device: ``cpu``, ``cuda`` or ``cuda:<index>``.
-        share: embed only the utterances of this share and write no tables; a run without
-            it then goes on from there.
+        share: embed only the utterances of this share and write no tables; a later run
+            without it does the rest.
 
     Raises:
-        ValueError: there is no ``wav.scp``, the encoder cannot be had (see
+        ValueError: there is no ``wav.scp``, the encoder cannot be loaded (see
             `SpeakerModelError`), or no utterance at all could be embedded.
     """
     data_dir = Path(data_dir)
@@ -213,16 +211,9 @@ def _list_rejected(data_dir: Path, rejected: dict[str, str], total: int) -> None
 class SortedNames(Sequence[str]):
     """Sorted names, found by bisection; 8 bytes each besides their own.
 
-    A dictionary takes some 200 each, and more in every process that is forked: counting
-    references writes to the pages of its keys. Here are no objects to count, so loader
-    processes share what their parent has read.
-
-    Args:
-        names: sorted, each once.
-        source: where they stand, for the message of the error.
-
-    Raises:
-        ValueError: a name is not greater than the one before it.
+    A dictionary takes some 200 each, and more in every forked process, since reference counts
+    write to its pages; these arrays are shared by loader processes. ``source`` names the names in
+    the ValueError for a name that is not greater than the one before it.
     """
 
     def __init__(self, names: Iterable[str], source: str = "names") -> None:
@@ -267,12 +258,11 @@ class SortedNames(Sequence[str]):
 class VectorTable(Mapping[str, np.ndarray]):
     """``{utterance: (dim,)}`` over tables ``spk_embed.scp``; iterates in sorted order.
 
-    What is kept of an utterance is its name and where its vector begins: 20 bytes and those
-    of the name. Nothing in it is counted by reference, see `SortedNames`.
+    Keeps 20 bytes and the name per utterance, see `SortedNames`, and reads vectors on demand.
 
     Args:
-        paths: lines ``utterance ark:offset``, sorted, as `write_ark_scp` writes them. Of an
-            utterance that stands in several tables the first one's line counts.
+        paths: lines ``utterance ark:offset``, sorted, as `write_ark_scp` writes them. If an
+            utterance stands in several tables, the first one counts.
         among: the utterances to keep, sorted; None keeps all.
 
     Raises:
@@ -312,11 +302,7 @@ class VectorTable(Mapping[str, np.ndarray]):
         return isinstance(utterance, str) and self._names.find(utterance) is not None
 
     def __getitem__(self, utterance: str) -> np.ndarray:
-        """Read one vector from its ark.
-
-        Raises:
-            KeyError: the table has no such utterance.
-        """
+        """Read one vector from its ark."""
         number = self._names.find(utterance)
         if number is None:
             raise KeyError(utterance)
@@ -348,24 +334,17 @@ def _are_among(names: Iterable[str], others: Iterable[str]) -> Iterator[bool]:
 class SpeakerVectorSampler:
     """Draws the speaker vector of *another* utterance of the same speaker.
 
-    The vector of the utterance itself would hand its prosody to the decoder past the
-    prosody encoder. A speed-perturbed speaker (``sp0.9-x``) is a speaker of its own, as
-    its pitch is. An utterance whose speaker has no other one gets its own vector; such
-    speakers are counted in `single_utterance_speakers` and logged once.
-
-    Vectors are read when drawn, and what is kept of an utterance is its name and 20 bytes,
-    which loader processes share, see `SortedNames`.
+    The vector of the utterance itself would pass its prosody to the decoder, bypassing the prosody
+    encoder. A speed-perturbed speaker (``sp0.9-x``) is a speaker of its own. An utterance
+    whose speaker has no other one gets its own vector; such speakers are listed in
+    `single_utterance_speakers` and logged once.
 
     Args:
-        utt2spk: (utterance, speaker) of all that may be asked for, sorted.
+        utt2spk: (utterance, speaker) of all that may be asked for, sorted, else ValueError.
         vectors: ``{utterance: (dim,)}``, which iterates in sorted order, as `VectorTable`.
-        deterministic: for validation: which other utterance it is depends on the name
-            of the utterance alone, by a checksum, so that it is the same in every epoch
-            and run. The next one in sorted order would not do: in many corpora, as in
-            ESD, it is of the same emotion, which an utterance drawn in training is not.
-
-    Raises:
-        ValueError: ``utt2spk`` is not sorted.
+        deterministic: for validation: the other utterance depends on the utterance's name alone,
+            by a checksum. (The next one in sorted order is in many corpora, as in ESD, of the
+            same emotion, which an utterance drawn in training is not.)
 
     Source: [P2V] III-B, "we input a different audio belonging to the same speaker".
     Deviation: uniform over the speaker's other utterances, and the own vector for a speaker
@@ -413,19 +392,13 @@ class SpeakerVectorSampler:
         """Return the sampler of a set whose vectors are drawn from it and from another set.
 
         Few of 500 validation utterances share their speaker with another one of them; their
-        speakers' other utterances are in the training set. Of that set only what the
-        speakers of the first say is kept. An utterance of both sets counts once.
-
-        Args:
-            directory: the set of the utterances that are asked for: ``utt2spk`` and
-                ``spk_embed.scp``, sorted.
-            other: the other set, with the same tables; None draws from the first alone.
-            deterministic: see the class.
+        speakers' other utterances are in the training set, ``other``. Both have sorted
+        ``utt2spk`` and ``spk_embed.scp``. Of ``other`` only the speakers of the first set are
+        kept, and an utterance of both counts once.
 
         Raises:
             FileNotFoundError: a table is missing.
-            ValueError: a table is malformed or not sorted, or an utterance is of one speaker
-                in one set and of another in the other.
+            ValueError: a table is malformed or not sorted, or the sets disagree on a speaker.
         """
         first, second = Path(directory), None if other is None else Path(other)
         if second is None:
@@ -444,15 +417,13 @@ class SpeakerVectorSampler:
         self._speakers = list(numbers)
 
     def choose(self, utterance_id: str, rng: np.random.Generator | None = None) -> str:
-        """Return the id of the utterance that speaks for this one's speaker.
+        """Return the id of the utterance whose vector stands for this one's speaker.
 
-        Args:
-            utterance_id: an utterance of ``utt2spk``; it need not have a vector itself.
-            rng: source of chance; not used, and may be None, when deterministic.
+        The utterance need not have a vector itself; ``rng`` is not used when deterministic.
 
         Raises:
-            ValueError: the utterance is unknown, its speaker has no vector at all, or a
-                random draw is asked for without ``rng``.
+            ValueError: the utterance is unknown, its speaker has no vector at all, or a random
+                draw is asked for without ``rng``.
         """
         number = self._names.find(utterance_id)
         if number is None:
@@ -483,11 +454,7 @@ class SpeakerVectorSampler:
 
 
 def _utt2spk(directory: Path, other: Path | None) -> Iterator[tuple[str, str]]:
-    """Yield (utterance, speaker) of a set and, of its speakers, of the other one; sorted.
-
-    Raises:
-        ValueError: an utterance is of one speaker here and of another there.
-    """
+    """Yield (utterance, speaker) of a set and, of its speakers, of the other one; sorted."""
     rows = iterate_sorted_table(directory / "utt2spk")
     if other is None:
         yield from rows

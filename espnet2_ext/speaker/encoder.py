@@ -1,6 +1,6 @@
 """The frozen speaker encoder: a SpeechBrain model, found, checked and loaded.
 
-A foreign model directory is checked before SpeechBrain reads it: its yaml may only build
+A third-party model directory is checked before SpeechBrain reads it: its yaml may only build
 neural networks, its weights may only hold tensors.
 """
 
@@ -44,14 +44,9 @@ class SpeakerModelError(ValueError):
 def find_model_directory(source: str) -> Path:
     """Return the local directory that holds the encoder's files.
 
-    Args:
-        source: a directory, or a name on the Hugging Face hub such as
-            ``speechbrain/spkrec-ecapa-voxceleb`` (``name@revision`` pins one), which is
-            taken from the local cache or downloaded there.
-
-    Raises:
-        SpeakerModelError: the directory lacks a file, or the hub cannot be reached and
-            the cache does not hold the model.
+    ``source`` is a directory, or a name on the Hugging Face hub such as
+    ``speechbrain/spkrec-ecapa-voxceleb`` (``name@revision`` pins one), which is taken from the
+    local cache or downloaded there. SpeakerModelError if a file is missing or the hub unreachable.
     """
     directory = Path(source)
     if not directory.is_dir():
@@ -107,11 +102,8 @@ def inputs_digest(data_dir: Path, *tables: str) -> str:
 def check_hyperparams(path: str | Path) -> set[str]:
     """Return the top-level keys of a ``hyperparams.yaml`` that builds neural networks only.
 
-    SpeechBrain's yaml can name any Python callable, so a foreign file could run
-    anything on loading. The tags are read here without being acted on.
-
-    Raises:
-        SpeakerModelError: the file is no yaml mapping or names something else.
+    SpeechBrain's yaml can name any Python callable and so run code on loading. The tags are read
+    here without being acted on; others raise SpeakerModelError.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -154,16 +146,10 @@ def _tags(root) -> set[str]:
 class SpeakerEncoder:
     """A frozen SpeechBrain ``EncoderClassifier`` (ECAPA-TDNN or any of that format).
 
-    Utterances go through one at a time: its convolutions do not mask padding, so a
-    batch would make a vector depend on its neighbours.
-
-    Args:
-        directory: see `find_model_directory`; nothing is fetched, linked or written.
-        name: of the encoder, for messages.
-        device: ``cpu``, ``cuda`` or ``cuda:<index>``.
-
-    Raises:
-        SpeakerModelError: the files are damaged, or would run code on loading.
+    Utterances go through one at a time: its convolutions do not mask padding, so a batch would
+    make a vector depend on its neighbours. ``directory`` is of `find_model_directory`, ``name`` for
+    messages, ``device`` ``cpu``, ``cuda`` or ``cuda:<index>``. Files that are damaged, or would run
+    code on loading, raise SpeakerModelError.
 
     Source: [P2V] III-B, the 192-d output of the last layer of a pretrained ECAPA-TDNN.
     Deviation: the paper does not say whose. SpeechBrain's published one was trained on
@@ -181,9 +167,8 @@ class SpeakerEncoder:
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Return the speaker vector (dim,) float32 of a 16 kHz waveform (N,).
 
-        Raises:
-            ValueError: the waveform is not one-dimensional, is shorter than 0.05 s, or
-                the encoder gives no finite vector for it.
+        A waveform that is not one-dimensional, is shorter than 0.05 s, or has no finite vector
+        raises ValueError.
         """
         if waveform.ndim != 1 or len(waveform) < MIN_SAMPLES:
             raise ValueError(
@@ -204,13 +189,7 @@ class SpeakerEncoder:
 
 
 def build_speaker_encoder(source: str, device: str = "cpu") -> SpeakerEncoder:
-    """Return the encoder of a hub name or of a local SpeechBrain directory.
-
-    ``source`` is as in `find_model_directory`, ``device`` ``cpu``, ``cuda`` or ``cuda:<index>``.
-
-    Raises:
-        SpeakerModelError: see `find_model_directory` and `SpeakerEncoder`.
-    """
+    """Return the encoder of a hub name or local directory, see `find_model_directory`."""
     return SpeakerEncoder(find_model_directory(source), source, device)
 
 
@@ -246,11 +225,7 @@ def _load_classifier(directory: Path, device: str):
 
 
 def _read_weights(path: Path) -> dict:
-    """Return the content of a weights file, read without running any code of it.
-
-    SpeechBrain reads it again with torch's default, which an environment variable can
-    turn unsafe; a file that passes here holds tensors and plain values only.
-    """
+    """Return the content of a weights file, read without running any code of it."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle, zip, runtime and end-of-file errors

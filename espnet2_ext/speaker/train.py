@@ -1,6 +1,6 @@
-"""Train the small speaker encoder of corpora that have no published one at hand.
+"""Train a small speaker encoder for corpora without a published one at hand.
 
-A narrow ECAPA-TDNN learns to name the speaker of random crops of log-mel features; it is
+A narrow ECAPA-TDNN learns to classify the speaker of random crops of log-mel features; it is
 written as a SpeechBrain model directory, which the loader of the published one reads.
 """
 
@@ -34,26 +34,22 @@ HOP_S = 0.01
 
 @dataclass(frozen=True)
 class SpeakerEncoderSettings:
-    """What the training depends on besides the data; `# not in paper` throughout.
+    """Settings of the training; `# not in paper` throughout.
 
     Attributes:
         channels: width of the ECAPA-TDNN, a multiple of 8 (the paper's frozen one has 1024).
         steps: optimizer steps.
         batch_size: crops a step, of different speakers as far as there are enough.
-        crop_s: length of a crop in seconds; shorter utterances are repeated. Short crops
-            give vectors that depend less on emotion: 2 s to 1 s took the mean cosine of
-            a voice across emotions from 0.83 to 0.87 on mini_emo, and halved the time.
-        learning_rate: peak of Adam's rate, after a warm-up of a tenth of the steps,
-            falling to zero along a cosine.
+        crop_s: shorter utterances are repeated. Short crops give vectors that depend less on
+            emotion: 2 s to 1 s took the mean cosine of a voice across emotions from 0.83 to
+            0.87 on mini_emo, and halved the time.
+        learning_rate: peak, after a warm-up of a tenth of the steps; then cosine decay to 0.
         weight_decay: of AdamW.
         margin: of the additive angular margin, in radians.
         scale: of the cosines before the softmax.
         frequency_mask_bands: widest band set to the mean in a crop.
-        time_mask_s: longest segment set to the mean in a crop, in seconds.
+        time_mask_s: longest segment set to the mean in a crop.
         seed: of weights, crops and masks.
-
-    Raises:
-        ValueError: a width that ECAPA-TDNN cannot have, or no training.
     """
 
     channels: int = 64
@@ -78,11 +74,9 @@ class SpeakerEncoderSettings:
 
     @classmethod
     def load(cls, path: str | Path | None) -> "SpeakerEncoderSettings":
-        """Return the settings of a yaml file, the defaults where it is silent or None.
+        """Return the settings of a yaml file; defaults where it is silent or None.
 
-        Raises:
-            ValueError: the file is no mapping, or names a setting that does not exist or
-                has a value that is not a number.
+        Unknown settings and values of another type raise ValueError.
         """
         if path is None:
             return cls()
@@ -106,14 +100,11 @@ class SpeakerEncoderSettings:
 
 @dataclass
 class MiniSpeakerModel:
-    """The parts of a speaker classifier while it trains.
+    """Parts of a speaker classifier during training.
 
-    Attributes:
-        mean_var_norm: takes each utterance's mean away (its loudness with it).
-        embedding_model: features (B, F, 80) to vectors (B, 1, 192).
-        classifier: vectors to cosines with one direction per speaker (B, 1, speakers).
-        channels: width of the network's layers.
-        speakers: their names in the classifier's order.
+    ``mean_var_norm`` subtracts each utterance's mean (and loudness), ``embedding_model`` maps
+    features (B, F, 80) to vectors (B, 1, 192), ``classifier`` vectors to cosines with one
+    direction per speaker (B, 1, speakers).
     """
 
     mean_var_norm: torch.nn.Module
@@ -143,10 +134,7 @@ def build_mini_speaker_model(
 
 
 def _architecture(channels: int) -> dict:
-    """Return ECAPA-TDNN's arguments: SpeechBrain's published layout at another width.
-
-    Dilations are those of [P2V] III-B and of SpeechBrain, which are the same.
-    """
+    """Return ECAPA-TDNN's arguments: SpeechBrain's published layout at another width."""
     return {
         "lin_neurons": VECTOR_DIM,
         "channels": [channels] * 4 + [3 * channels],
@@ -163,8 +151,8 @@ def save_mini_speaker_model(
 ) -> None:
     """Write the directory; ``hyperparams.yaml``, without which no loader takes it, comes last.
 
-    An earlier model in the directory is replaced. Mean and deviation of the vectors (n, 192) of
-    the training utterances are part of the format (used by SpeechBrain's ``normalize=True`` only).
+    Mean and deviation of the vectors (n, 192) of training utterances are part of the format (used
+    by SpeechBrain's ``normalize=True`` only).
     """
     from speechbrain.dataio.encoder import CategoricalEncoder
 
@@ -241,10 +229,7 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
 def read_features(
     data_dir: str | Path, compute_features: torch.nn.Module
 ) -> dict[str, torch.Tensor]:
-    """Return ``{utterance: (F, 80)}`` of every usable utterance; log those that are not.
-
-    ``compute_features`` is SpeechBrain's Fbank, on the CPU.
-    """
+    """Return ``{utterance: (F, 80)}`` of every usable utterance; log those that are not."""
     wavs = sorted(read_table(Path(data_dir) / "wav.scp").items())
 
     def compute(item: tuple[str, str]) -> torch.Tensor | str:
@@ -267,13 +252,8 @@ def read_features(
 class CropSampler:
     """Batches of masked random crops, every speaker equally often.
 
-    A crop has its own mean taken away, as the encoder does with a whole utterance, so
-    that masks and short utterances do not shift it.
-
-    Args:
-        features: ``{utterance: (F, bands)}``.
-        utt2spk: their speakers; the sorted ones are numbered from 0.
-        settings: crop length, masks and seed.
+    Each crop has its own mean subtracted, as the encoder does with a whole utterance. ``features``
+    are ``{utterance: (F, bands)}``; the sorted speakers are numbered from 0.
     """
 
     def __init__(
@@ -328,23 +308,17 @@ def train_speaker_encoder(
 ) -> Path:
     """Train a speaker encoder on a data directory and return its directory.
 
-    It learns to name the speaker of random crops, whatever else varies in them; emotion
-    labels are not used. Same data and settings, same encoder, whatever the number of
-    cores; a rerun with both unchanged does nothing, one that was killed starts over
-    (half a minute of one core for mini_emo).
-
-    Args:
-        data_dir: needs ``wav.scp`` and ``utt2spk``.
-        out_dir: gets a SpeechBrain ``EncoderClassifier`` directory and ``training.json``.
-        settings: see `SpeakerEncoderSettings`.
-        device: ``cpu`` or ``cuda``.
+    It classifies the speaker of random crops; emotion labels are not used. Same data and
+    settings, same encoder, whatever the number of cores; a rerun with both unchanged does
+    nothing, an interrupted one starts over (half a minute of one core for mini_emo). ``data_dir``
+    needs ``wav.scp`` and ``utt2spk``; ``out_dir`` gets a SpeechBrain ``EncoderClassifier``
+    directory and ``training.json``.
 
     Raises:
         ValueError: a table is missing, or fewer than two speakers have usable audio.
 
     Source: [P2V] III-B names the architecture.
-    Deviation: trained here, on generated voices, where the paper takes one trained on
-        VoxCeleb.
+    Deviation: trained here, on generated voices, where the paper takes one trained on VoxCeleb.
     """
     from speechbrain.lobes.features import Fbank
 
@@ -385,7 +359,7 @@ def train_speaker_encoder(
 def _train(
     model: MiniSpeakerModel, crops: CropSampler, settings: SpeakerEncoderSettings, device: str
 ) -> tuple[float, float]:
-    """Train in place; return loss and share of crops named right over the last tenth."""
+    """Train in place; return loss and accuracy of crops over the last tenth."""
     from speechbrain.nnet.losses import AdditiveAngularMargin, LogSoftmaxWrapper
 
     trained = torch.nn.ModuleList([model.embedding_model, model.classifier]).train()
