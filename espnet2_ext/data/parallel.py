@@ -123,6 +123,40 @@ def _apply(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Re
     return [function(item) for item in chunk]
 
 
+def spawn_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    description: str,
+    num_workers: int,
+    chunk_size: int = 1,
+) -> list[Result]:
+    """Return ``parallel_map`` by spawned processes of one CPU thread each.
+
+    For torch and other libraries whose threads do not survive a fork. With one worker everything
+    runs in this process, whose threads are left as they are.
+    """
+    return list(
+        parallel_map(
+            function,
+            items,
+            description=description,
+            num_workers=num_workers,
+            chunk_size=chunk_size,
+            initializer=_use_one_thread if num_workers > 1 else None,
+            start_method="spawn",
+        )
+    )
+
+
+def _use_one_thread() -> None:
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Give numpy, scikit-learn and torch one CPU thread inside the block.

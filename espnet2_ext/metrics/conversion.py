@@ -9,18 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.parallel import atomic_open, parallel_map
+from espnet2_ext.data.parallel import atomic_open, spawn_map
 from espnet2_ext.data.tables import normalise_sentence, read_int_table, read_table
 from espnet2_ext.metrics.content import unit_error_rate
 from espnet2_ext.metrics.models import Heard, Listen, hearing_fields
 from espnet2_ext.metrics.prosody import ProsodyMeasures, percent_error, prosody_measures
 from espnet2_ext.metrics.spectrum import Tracks, compare_tracks, espnet_track, paper_track
 from espnet2_ext.metrics.statistics import Crossing, crossing_of
+from espnet2_ext.units.centroids import UnitEncoderPipeline
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
 
@@ -167,15 +167,8 @@ def _check_has(path: Path, table: Mapping, utterances: Iterable[str]) -> None:
             f"{min(lacking)}; see rejected.tsv beside it"
         )
 
+        # ---------------------------------------------------------------- measures of audio files
 
-# ---------------------------------------------------------------- measures of audio files
-
-
-class UnitEncoder(Protocol):
-    """What ``units.centroids.UnitEncoderPipeline`` offers."""
-
-    def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return units (U,) and durations (U,) of a waveform (N,)."""
         ...
 
 
@@ -199,7 +192,7 @@ class Measures(ProsodyMeasures):
 
 def measure(
     waveform: np.ndarray,
-    encoder: UnitEncoder,
+    encoder: UnitEncoderPipeline,
     f0_method: str = "dio",
     listen: Listen | None = None,
     *,
@@ -245,38 +238,21 @@ def measure_files(
     that cannot be measured raises ValueError with its name.
     """
     unique = sorted(set(jobs))
-    results = parallel_map(
-        partial(
-            _measure_job,
-            centroids_path=str(centroids_path),
-            vocoder=vocoder,
-            device=device,
-            options={"f0_method": f0_method, "listen": listen, "with_tracks": with_tracks},
-        ),
-        unique,
-        description="measure",
-        num_workers=num_workers,
-        initializer=_use_one_thread if num_workers > 1 else None,
-        start_method="spawn",  # the caller's torch threads do not survive a fork
+    measure_job = partial(
+        _measure_job,
+        centroids_path=str(centroids_path),
+        vocoder=vocoder,
+        device=device,
+        options={"f0_method": f0_method, "listen": listen, "with_tracks": with_tracks},
     )
+    results = spawn_map(measure_job, unique, description="measure", num_workers=num_workers)
     return dict(zip(unique, results, strict=True))
 
 
 @lru_cache(maxsize=1)
-def load_unit_encoder(centroids_path: str, device: str) -> UnitEncoder:
+def load_unit_encoder(centroids_path: str, device: str) -> UnitEncoderPipeline:
     """Return the encoder of a centroids file, loaded once per process."""
-    from espnet2_ext.units.centroids import UnitEncoderPipeline
-
     return UnitEncoderPipeline.from_file(centroids_path, device=device)
-
-
-def _use_one_thread() -> None:
-    """Give a process of many one CPU thread."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)
 
 
 def _measure_job(
@@ -472,7 +448,13 @@ def score_conversions(
         device=device,
     )
     for pair, target in zip(conversions.pairs, targets, strict=True):
-        _refuse_unvoiced_target(pair, target, measures[target])
+        track = measures[target].tracks["paper"]
+        assert track.f0_hz is not None
+        if measures[target].f0_mean_hz is None or not track.f0_hz[track.is_speech].any():
+            raise ValueError(
+                f"{target.wav}: nothing is voiced in the target of {pair.pair_id}; "
+                "take the pair out of the list"
+            )
     compared = [(job, t) for r, t in zip(rows, targets, strict=True) for job in r.values()]
     unique = list(dict.fromkeys(compared))
     tracks = [(measures[job].tracks, measures[target].tracks) for job, target in unique]
@@ -497,17 +479,6 @@ def _rows(
         rows[ZERO_EFFORT] = MeasureJob(conversions.wavs[pair.source])
         rows[RESYNTHESIS] = MeasureJob(conversions.wavs[pair.target], True)
     return rows
-
-
-def _refuse_unvoiced_target(pair: ConversionPair, job: MeasureJob, target: Measures) -> None:
-    """Raise ValueError for a target without F0."""
-    track = target.tracks["paper"]
-    assert track.f0_hz is not None
-    if target.f0_mean_hz is None or not (track.f0_hz[track.is_speech] > 0.0).any():
-        raise ValueError(
-            f"{job.wav}: nothing is voiced in the target of {pair.pair_id}; "
-            "take the pair out of the list"
-        )
 
 
 def _score_pair(

@@ -10,18 +10,13 @@ from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 from espnet2_ext.metrics.content import spoken_words, word_error_rate
 from espnet2_ext.metrics.speaker import speaker_similarity
 
-
-@dataclass(frozen=True)
-class Dnsmos:
-    """Mean opinion scores predicted by DNSMOS, from 1 (bad) to 5 (excellent)."""
-
-    overall: float
-    signal: float
-    background: float
-    p808: float
-
-
-WORST_QUALITY = Dnsmos(1.0, 1.0, 1.0, 1.0)
+DNSMOS = {
+    "dnsmos": "ovrl_mos",
+    "dnsmos_signal": "sig_mos",
+    "dnsmos_background": "bak_mos",
+    "dnsmos_p808": "p808_mos",
+}
+"""Fields of a ``PairScore``, and what the package calls these mean opinion scores from 1 to 5."""
 
 
 def load_dnsmos() -> ModuleType:
@@ -34,8 +29,8 @@ def load_dnsmos() -> ModuleType:
     return package
 
 
-def dnsmos(waveform: np.ndarray) -> Dnsmos:
-    """Return the scores of a waveform (N,) at 16 kHz by the package speechmos.
+def dnsmos(waveform: np.ndarray) -> dict[str, float]:
+    """Return the fields `DNSMOS` of a waveform (N,) at 16 kHz by the package speechmos.
 
     Its networks were trained on noisy calls: compare conversions of one vocoder with each other
     and with its resynthesis, not with other papers. Waveforms above full scale, which the
@@ -46,7 +41,7 @@ def dnsmos(waveform: np.ndarray) -> Dnsmos:
         raise ValueError(f"DNSMOS needs a waveform of finite samples, got shape {waveform.shape}")
     loudest = max(1.0, float(np.abs(waveform).max()))
     scores = load_dnsmos().run(waveform / loudest, SAMPLE_RATE_HZ)
-    return Dnsmos(*(float(scores[f"{name}_mos"]) for name in ("ovrl", "sig", "bak", "p808")))
+    return {field: float(scores[name]) for field, name in DNSMOS.items()}
 
 
 @dataclass(frozen=True)
@@ -54,13 +49,13 @@ class Heard:
     """Model predictions for an utterance; None where a model was not asked.
 
     ``emotions`` are probabilities of a recogniser, ``speaker_vector`` (D,) is of a speaker
-    encoder, ``words`` of a speech recogniser ("" for none), ``quality`` of DNSMOS.
+    encoder, ``words`` of a speech recogniser ("" for none), ``quality`` of `dnsmos`.
     """
 
     emotions: Mapping[str, float] | None = None
     speaker_vector: np.ndarray | None = None
     words: str | None = None
-    quality: Dnsmos | None = None
+    quality: Mapping[str, float] | None = None
 
 
 Listen = Callable[[np.ndarray], Heard]
@@ -97,11 +92,7 @@ def hearing_fields(
         fields["word_error_rate"] = word_error_rate([text or ""], [heard.words or ""])
         fields["num_words"] = float(len(spoken_words(text or "")))
     if target.quality is not None:
-        quality = heard.quality or WORST_QUALITY
-        fields["dnsmos"] = quality.overall
-        fields["dnsmos_signal"] = quality.signal
-        fields["dnsmos_background"] = quality.background
-        fields["dnsmos_p808"] = quality.p808
+        fields |= heard.quality or dict.fromkeys(DNSMOS, 1.0)
     if with_speaker and target.speaker_vector is not None:
         vector = heard.speaker_vector
         fields["speaker_cosine"] = (

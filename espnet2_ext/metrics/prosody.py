@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
-from espnet2_ext.data.parallel import parallel_map
+from espnet2_ext.data.parallel import spawn_map
 from espnet2_ext.metrics.pitch import F0Contour, f0_contour
 
 FRAME_SAMPLES = SAMPLE_RATE_HZ * 20 // 1000
@@ -84,15 +84,8 @@ def prosody_measures(waveform: np.ndarray, f0_method: str = "dio") -> ProsodyMea
 
 def measure_prosody(wavs: Sequence[str], num_workers: int = 1) -> list[ProsodyMeasures]:
     """Return the prosody of audio files, in their order; a bad one raises AudioError."""
-    return list(
-        parallel_map(
-            _measure_file,
-            wavs,
-            description="prosody measures",
-            num_workers=num_workers,
-            chunk_size=8,
-            start_method="spawn",  # the caller's torch threads do not survive a fork
-        )
+    return spawn_map(
+        _measure_file, wavs, description="prosody measures", num_workers=num_workers, chunk_size=8
     )
 
 

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_audio
-from espnet2_ext.data.parallel import parallel_map
+from espnet2_ext.data.parallel import spawn_map
 from espnet2_ext.metrics.pitch import (
     FRAME_PERIOD_S,
     F0Contour,
@@ -374,15 +373,9 @@ def compare_tracks(
     pairs: Sequence[tuple[Tracks, Tracks]], num_workers: int = 1
 ) -> list[dict[str, float | None]]:
     """Return the `spectral_errors` of many pairs, in their order; few are done in this process."""
-    return list(
-        parallel_map(
-            spectral_errors,
-            pairs,
-            description="compare",
-            num_workers=min(num_workers, len(pairs) // PAIRS_PER_PROCESS),
-            chunk_size=8,
-            start_method="spawn",  # the caller's torch threads do not survive a fork
-        )
+    num_workers = min(num_workers, len(pairs) // PAIRS_PER_PROCESS)
+    return spawn_map(
+        spectral_errors, pairs, description="compare", num_workers=num_workers, chunk_size=8
     )
 
 
@@ -423,17 +416,7 @@ def score_resynthesis_files(
 
     A file that cannot be scored raises ValueError with its name.
     """
-    return list(
-        parallel_map(
-            _score_files,
-            pairs,
-            description="score",
-            num_workers=num_workers,
-            initializer=torch.set_num_threads if num_workers > 1 else None,
-            initializer_arguments=(1,) if num_workers > 1 else (),
-            start_method="spawn",  # the caller's torch threads do not survive a fork
-        )
-    )
+    return spawn_map(_score_files, pairs, description="score", num_workers=num_workers)
 
 
 def _score_files(pair: tuple[str, str]) -> ResynthesisScore:

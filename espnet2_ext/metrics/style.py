@@ -1,7 +1,8 @@
 """Score style transfers, which have no true target, against the reference and the source."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from espnet2_ext.data.conversion_list import ListedConversion
@@ -109,42 +110,36 @@ def score_style(
     for each in conversions:
         source, reference = (measures[MeasureJob(w)] for w in (each.source, each.prosody))
         converted = measures[MeasureJob(wavs[each.name])]
-        for row, recording in ((ZERO_EFFORT, source), (CONVERTED, converted)):
+        spoken, spoken_source = (measures[MeasureJob(w, True)] for w in (each.prosody, each.source))
+        score = partial(
+            StyleScore,
+            name=each.name,
+            condition=each.condition,
+            source=each.source,
+            reference=each.prosody,
+        )
+        for row, recording, origin, units, is_cut in (
+            (ZERO_EFFORT, source, source, source.units, None),
+            (CONVERTED, converted, source, converted.units, float(cut[each.name])),
+            (RESYNTHESIS, spoken, None, spoken_source.units, None),
+        ):
             scores.append(
-                _score(
+                score(
                     row,
-                    each,
-                    Difference.between(recording, reference),
-                    Difference.between(recording, source),
-                    contour_correlation(recording.contour, reference.contour),
-                    unit_error_rate(source.units, recording.units),
-                    float(recording.f0_mean_hz is None),
-                    float(cut[each.name]) if row == CONVERTED else None,
+                    to_reference=Difference.between(recording, reference),
+                    from_source=None if origin is None else Difference.between(recording, origin),
+                    contour_correlation=contour_correlation(recording.contour, reference.contour),
+                    unit_error_rate=unit_error_rate(source.units, units),
+                    unvoiced=float(recording.f0_mean_hz is None),
+                    cut=is_cut,
                 )
             )
         other = _other_reference(each, conversions)
         if other is not None:
             contour = measures[MeasureJob(other)].contour
             correlation = contour_correlation(converted.contour, contour)
-            scores.append(_score(OTHER_REFERENCE, each, None, None, correlation))
-        spoken = measures[MeasureJob(each.prosody, True)]
-        scores.append(
-            _score(
-                RESYNTHESIS,
-                each,
-                Difference.between(spoken, reference),
-                None,
-                contour_correlation(spoken.contour, reference.contour),
-                unit_error_rate(source.units, measures[MeasureJob(each.source, True)].units),
-                float(spoken.f0_mean_hz is None),
-            )
-        )
+            scores.append(score(OTHER_REFERENCE, contour_correlation=correlation))
     return sorted(scores, key=lambda score: ROWS.index(score.row))
-
-
-def _score(row: str, conversion: ListedConversion, *values) -> StyleScore:
-    score = StyleScore(row, conversion.name, conversion.condition, *values)
-    return replace(score, source=conversion.source, reference=conversion.prosody)
 
 
 def _other_reference(

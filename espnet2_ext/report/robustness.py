@@ -31,7 +31,6 @@ from espnet2_ext.metrics.conversion import (
     COLUMNS,
     SCORES,
     PairScore,
-    UnitEncoder,
     crossing,
     load_unit_encoder,
     read_scores,
@@ -51,7 +50,7 @@ from espnet2_ext.report.records import (
     records_of,
     relative_path,
 )
-from espnet2_ext.units.centroids import Centroids
+from espnet2_ext.units.centroids import Centroids, UnitEncoderPipeline
 
 logger = logging.getLogger(__name__)
 
@@ -369,7 +368,7 @@ class SourceDamage:
         return Centroids.load(self.centroids_path).num_clusters
 
     @cached_property
-    def _encoder(self) -> UnitEncoder:
+    def _encoder(self) -> UnitEncoderPipeline:
         """Load the encoder; ValueError unless it makes the units of the table of clean audio."""
         encoder = load_unit_encoder(str(self.centroids_path), self.device)
         rates = {}

@@ -7,9 +7,15 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.models import Dnsmos, Heard, dnsmos, hearing_fields
+from espnet2_ext.metrics.models import DNSMOS, Heard, dnsmos, hearing_fields
 
 SAD = Heard({"sad": 0.6, "angry": 0.4}, np.array([3.0, 4.0]))
+QUALITY = {
+    "dnsmos": 3.0,
+    "dnsmos_signal": 3.5,
+    "dnsmos_background": 4.0,
+    "dnsmos_p808": 3.25,
+}
 EMOTIONS = replace(SAD, speaker_vector=None)
 
 
@@ -32,29 +38,26 @@ def test_voice_is_compared_with_the_target() -> None:
 
 
 def test_words_and_quality_are_of_the_utterance_alone() -> None:
-    asked = Heard(words="one two", quality=Dnsmos(1.5, 1.5, 1.5, 1.5))
-    heard = Heard(words="One, three four", quality=Dnsmos(3.0, 3.5, 4.0, 3.25))
+    asked = Heard(words="one two", quality=dict.fromkeys(DNSMOS, 1.5))
+    heard = Heard(words="One, three four", quality=QUALITY)
     assert hearing_fields(heard, asked, None, "one two") == {
         "num_words": 2.0,
         "word_error_rate": 1.0,  # One of two words otherwise, one too many.
-        "dnsmos": 3.0,
-        "dnsmos_signal": 3.5,
-        "dnsmos_background": 4.0,
-        "dnsmos_p808": 3.25,
+        **QUALITY,
     }
     with pytest.raises(ValueError, match="at least one word"):
         hearing_fields(heard, asked, None)
 
 
 def test_speech_too_short_for_the_models_is_wrong_and_not_left_out() -> None:
-    asked = replace(SAD, words="", quality=Dnsmos(3.0, 3.0, 3.0, 3.0))
+    asked = replace(SAD, words="", quality=QUALITY)
     assert hearing_fields(Heard(), asked, "sad", "one two") == {
         "emotion_right": 0.0,
         "emotion_probability": 0.0,
         "speaker_cosine": 0.0,
         "word_error_rate": 1.0,
         "num_words": 2.0,
-        **dict.fromkeys(("dnsmos", "dnsmos_signal", "dnsmos_background", "dnsmos_p808"), 1.0),
+        **dict.fromkeys(QUALITY, 1.0),
     }
 
 
@@ -74,7 +77,7 @@ def test_dnsmos_scales_down_to_full_scale(monkeypatch: pytest.MonkeyPatch) -> No
     package = ModuleType("speechmos")
     package.dnsmos = SimpleNamespace(run=run)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "speechmos", package)
-    assert dnsmos(np.full(100, 0.5)) == Dnsmos(3.0, 3.5, 4.0, 3.25)
+    assert dnsmos(np.full(100, 0.5)) == QUALITY
     dnsmos(np.full(100, -2.0))
     assert given == [(0.5, 16000), (1.0, 16000)]
 
