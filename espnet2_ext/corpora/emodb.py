@@ -255,7 +255,7 @@ def read_sources(folder: str | Path) -> list[Source]:
 
 def _of_data_directory(folder: Path) -> list[Source]:
     optional = [name for name in ("utt2emo", "utt2lang", "text") if (folder / name).is_file()]
-    tables = read_data_directory(folder, names=optional).tables
+    tables = read_data_directory(folder, names=optional)
     if "utt2emo" not in tables:
         logger.warning("%s: no utt2emo; every utterance is taken for neutral", folder)
     emotions, languages, texts = (tables.get(key, {}) for key in ("utt2emo", "utt2lang", "text"))

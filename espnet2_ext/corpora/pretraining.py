@@ -280,7 +280,7 @@ def split_directory(
     """
     source = Path(data_dir)
     names = [table for table in OPTIONAL_TABLES if (source / table).is_file()]
-    tables = read_data_directory(source, names).tables
+    tables = read_data_directory(source, names)
     rejected = read_rejected(source)
     fields = {OPTIONAL_TABLES[table]: tables[table] for table in names if table != "text"}
     utterances = [

@@ -3,7 +3,7 @@
 ``read_audio`` reads what libsndfile knows; ``read_recording`` an entry of a Kaldi ``wav.scp``
 (file, part of a file, place in an archive, command); ``read_any_audio`` what a user calls audio,
 with PyAV (FFmpeg) where libsndfile does not read it. Data directories do without PyAV, so that
-what they hold does not depend on what else is installed.
+their content does not depend on what else is installed.
 """
 
 import logging
@@ -82,8 +82,7 @@ def read_audio(
     """Return the waveform (N,) float32 in [-1, 1], mixed to mono and resampled, or a part of it.
 
     Raises:
-        AudioError: the file is missing, unreadable, cut short, empty or holds values that are
-            not finite, or the part is not in it.
+        AudioError: missing, unreadable, cut short, empty, not finite, or without the part.
     """
     path = Path(path)
     if not path.is_file():
@@ -192,8 +191,7 @@ def _read_to_the_end(path: Path) -> np.ndarray:
 def _refuse_cut_short(path: Path, header: str) -> None:
     """Raise when a wav header promises over 1 % more audio than is there.
 
-    libsndfile returns the beginning of such a file without an error: a broken
-    download or copy would shorten an utterance silently.
+    libsndfile returns the beginning of such a file without an error.
     """
     match = _SHORT_DATA_CHUNK.search(header)
     if match is None:
@@ -221,10 +219,8 @@ def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     """Return the waveform (ceil(N * to/from),) at the new rate (windowed sinc, torchaudio).
 
     Rates with hardly a common divisor (44,101 Hz) go through SciPy's polyphase filter: torchaudio
-    keeps a kernel for every pair of phases, which takes gigabytes and minutes there.
-
-    Runs on one thread, so that the bytes depend neither on the cores of the machine
-    nor on how many processes share the work.
+    keeps a kernel for every pair of phases, which takes gigabytes and minutes there. One thread,
+    so that the bytes depend neither on the machine's cores nor on the number of processes.
     """
     import torch
     from scipy.signal import resample_poly
@@ -243,10 +239,7 @@ def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
 
 
 def change_speed(waveform: np.ndarray, factor: Fraction) -> np.ndarray:
-    """Return the waveform (ceil(N / factor),) played ``factor`` times as fast.
-
-    Pitch and tempo change together, as by ``sox speed`` in Kaldi's recipes.
-    """
+    """Return the waveform (ceil(N / factor),) at another speed; pitch and tempo change together."""
     return resample(waveform, factor.numerator, factor.denominator)
 
 
@@ -292,11 +285,7 @@ def read_any_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np
 
 
 def _decode(path: Path) -> tuple[np.ndarray, int]:
-    """Return the first audio stream (N, channels) float32 and its sampling rate.
-
-    Raises:
-        AudioError: PyAV is not installed, cannot decode the file, or finds no sound in it.
-    """
+    """Return the first audio stream (N, channels) float32 and its sampling rate, by PyAV."""
     try:
         import av
     except ImportError as error:
@@ -329,9 +318,8 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
 def _samples_to_keep(container: Any, stream: Any, decoded: int) -> int:
     """Return how many of the decoded samples were there before an mp4 was coded.
 
-    Its table says how long the sound is; beyond that the last frame is filled up. Other
-    containers only estimate their length, and a file that decodes to much more than it
-    promises has a wrong table: both are taken as they come.
+    Its table says how long the sound is; beyond that the last frame is filled up. Other containers
+    estimate their length, and a file that decodes to much more has a wrong table: both stay.
     """
     if "mp4" not in container.format.name or not stream.duration:
         return decoded
@@ -344,10 +332,7 @@ def find_audio_faults(
 ) -> dict[str, str]:
     """Return ``{utterance: what is wrong}`` for every recording that is not good audio.
 
-    Args:
-        recordings: of every utterance.
-        num_samples: what whole files must hold, of the utterances where that is known.
-        num_workers: processes.
+    ``num_samples`` says what whole files must hold, where that is known.
     """
     faults = parallel_map(
         _audio_fault,

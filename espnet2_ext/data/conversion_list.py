@@ -21,7 +21,7 @@ class ListedConversion:
 
     Attributes:
         name: of the conversion and its file; letters, digits, dot, dash and underscore.
-        condition: kind of transfer, such as ``cross_lingual``; scores are told for each.
+        condition: kind of transfer, such as ``cross_lingual``; scores are reported for each.
         source: audio file whose words are said.
         prosody: audio file whose prosody is taken.
         speaker: audio file whose voice is taken; "" takes the source's.

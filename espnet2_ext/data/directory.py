@@ -1,8 +1,9 @@
 """Data directories in Kaldi's and ESPnet's layout: read, write, validate, combine, subset.
 
-A directory holds ``wav.scp``, ``utt2spk`` and ``spk2utt``; every further table
-(``text``, ``utt2emo``, ``units_<tag>``, ``spk_embed.scp`` ...) has exactly the keys
-of ``wav.scp``, less what ``rejected.tsv`` lists. All are UTF-8 and sorted by key.
+A directory holds ``wav.scp``, ``utt2spk`` and ``spk2utt``; every further table (``text``,
+``utt2emo``, ``units_<tag>``, ``spk_embed.scp`` ...) has exactly the keys of ``wav.scp``, less what
+``rejected.tsv`` lists. All are UTF-8 and sorted by key. Every breach of a rule is a
+`DataDirectoryError`.
 
 What a user brings (a *source*) may have ``segments``, whose utterances are then parts of the
 recordings in ``wav.scp``, and commands and archives in ``wav.scp``; ``format_wav`` turns it into a
@@ -74,39 +75,11 @@ class Utterance:
     language: str | None = None
 
 
-@dataclass(frozen=True)
-class DataDirectory:
-    """The tables of a data directory: ``tables["utt2emo"][utterance_id]``."""
-
-    path: Path
-    tables: dict[str, dict[str, str]]
-
-    @property
-    def utterance_ids(self) -> list[str]:
-        """Return all ids, in the order of ``wav.scp``."""
-        return list(self.tables["wav.scp"])
-
-    @property
-    def speakers(self) -> dict[str, list[str]]:
-        """Return ``{speaker: utterance ids}``, both sorted."""
-        return invert_utt2spk(self.tables["utt2spk"])
-
-    def table(self, name: str) -> dict[str, str]:
-        """Return one table.
-
-        Raises:
-            DataDirectoryError: the directory has no such table.
-        """
-        if name not in self.tables:
-            raise DataDirectoryError(f"{self.path / name}: missing; run the stage that writes it")
-        return self.tables[name]
-
-
 def table_names(path: str | Path) -> list[str]:
     """Return the sorted names of the per-utterance tables in a directory.
 
-    A table has no suffix or the suffix ``.scp``. Hidden files, ``rejected.tsv``, archives,
-    ``segments``, tables by speaker or recording and ESPnet's one-word files are none.
+    They have no suffix or ``.scp``. ``segments``, tables by speaker or recording, ESPnet's one-word
+    files, archives, hidden files and ``rejected.tsv`` are none.
     """
     return sorted(
         entry.name
@@ -127,11 +100,7 @@ def check_table(path: Path, name: str) -> None:
 
 
 def read_required(path: str | Path, name: str) -> dict[str, str]:
-    """Return one table of a data directory as ``{utterance: value}``.
-
-    Raises:
-        DataDirectoryError: the directory or table is missing, or a line is malformed.
-    """
+    """Return a table that must be there, ``{utterance: value}``."""
     path = Path(path)
     check_table(path, name)
     try:
@@ -145,28 +114,28 @@ def read_required(path: str | Path, name: str) -> dict[str, str]:
 
 
 def iterate_rows(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the rows of a table; a malformed line is a DataDirectoryError."""
+    """Yield the rows of a table; DataDirectoryError where it is missing or a line malformed."""
+    check_table(path.parent, path.name)
     try:
         yield from iterate_table(path)
     except ValueError as error:
         raise DataDirectoryError(f"{error}; correct or remove the line") from error
 
 
-def read_data_directory(path: str | Path, names: Iterable[str] | None = None) -> DataDirectory:
-    """Return the tables of a data directory, all of them or the named ones.
+def read_data_directory(
+    path: str | Path, names: Iterable[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """Return ``{table: {utterance: value}}``, of all tables or the named ones.
 
     ``wav.scp`` and ``utt2spk`` are always read. Unit tables are large: name what
     is needed where a corpus has hundreds of hours.
-
-    Raises:
-        DataDirectoryError: the directory or a table is missing, or a line malformed.
     """
     path = Path(path)
     tables = {name: read_required(path, name) for name in ("wav.scp", "utt2spk")}
     for name in table_names(path) if names is None else names:
         if name not in tables:
             tables[name] = read_required(path, name)
-    return DataDirectory(path, tables)
+    return tables
 
 
 def invert_utt2spk(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
@@ -178,12 +147,7 @@ def invert_utt2spk(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 class SourceAudio:
-    """Where the audio of a source's utterances is; the tables are read once.
-
-    Raises:
-        DataDirectoryError: see `read_required`; or a line of ``segments`` is not a recording of
-            ``wav.scp`` with its start and end in seconds.
-    """
+    """Where the audio of a source's utterances is; the tables are read once."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -196,7 +160,12 @@ class SourceAudio:
         return self.wav_scp if self.segments is None else self.segments
 
     def of(self, utterance_id: str) -> Recording:
-        """Return the recording of an utterance, or the part of one; -1 is its end."""
+        """Return the recording of an utterance, or the part of one; a stop of -1 is its end.
+
+        Raises:
+            DataDirectoryError: a line of ``segments`` is not a recording of ``wav.scp`` with its
+                start and end in seconds.
+        """
         if self.segments is None:
             return Recording(self.wav_scp[utterance_id])
         value = self.segments[utterance_id]
@@ -237,10 +206,9 @@ def validate_data_directory(
         path: the data directory.
         check_audio: decode every file, and compare it with ``utt2num_samples`` if any.
         num_workers: processes that decode.
-        is_source: it may have ``segments``, whose keys the tables then have, but not a
-            speaker for (nearly) every utterance.
-        allow_pipes: a source may have commands in ``wav.scp``, which are run.
-        allow_utterance_speakers: a source may have a speaker for every utterance.
+        is_source: accept ``segments``, but not a speaker for (nearly) every utterance.
+        allow_pipes: accept commands in the ``wav.scp`` of a source, which are run.
+        allow_utterance_speakers: accept a speaker for every utterance of a source.
 
     Raises:
         DataDirectoryError: the first rule found broken, with file, utterance and remedy.
@@ -250,7 +218,7 @@ def validate_data_directory(
     if audio.segments is not None and not is_source:
         raise DataDirectoryError(f"{path}/{SEGMENTS}: only format_wav cuts; run it here first")
     utt2spk = read_required(path, "utt2spk")
-    check_identity(path, audio.utterance_ids, utt2spk)
+    _check_identity(path, audio.utterance_ids, utt2spk)
     keys = sorted(audio.utterance_ids)
     rejected = read_rejected(path).keys() & set(keys)
     names = table_names(path)
@@ -295,14 +263,10 @@ def validate_data_directory(
     return len(keys)
 
 
-def check_identity(
+def _check_identity(
     path: Path, utterance_ids: Mapping[str, object], utt2spk: Mapping[str, str]
 ) -> None:
-    """Check what every data directory needs: utterances, and ``<speaker>-`` before each id.
-
-    Raises:
-        DataDirectoryError: no utterance at all, or an id that breaks the rule.
-    """
+    """Check that there are utterances, and that ``<speaker>-`` stands before each id."""
     if not utterance_ids:
         raise DataDirectoryError(f"{path}/wav.scp: holds no utterances; check the data stage")
     for utterance_id, speaker in utt2spk.items():
@@ -325,7 +289,7 @@ def _refuse_lone_speakers(path: Path, utt2spk: Mapping[str, str]) -> None:
 
 
 def _check_rows(path: Path, keys: Iterable[str]) -> None:
-    """Raise a DataDirectoryError unless the table on disk has these keys in order."""
+    """Check that the table on disk has these keys in order."""
     for _ in checked_rows(path, keys, iterate_rows(path)):
         pass
 
@@ -333,9 +297,7 @@ def _check_rows(path: Path, keys: Iterable[str]) -> None:
 def checked_rows(path: Path, keys: Iterable[str], rows: Rows) -> Iterator[tuple[str, str]]:
     """Yield the rows of the table at ``path``, which must have exactly these keys in order.
 
-    Raises:
-        DataDirectoryError: a key is missing, unexpected or out of order, contains
-            white space, or its value is empty or more than one line.
+    Keys hold no white space and no slash; values are one line and not empty.
     """
     previous = ""
     for expected, row in zip_longest(keys, rows):
@@ -400,23 +362,13 @@ def write_tables(
 ) -> None:
     """Write the tables and ``spk2utt``; files that already say the same are not touched.
 
-    ``wav.scp`` goes away before the first change and comes back last, so a
-    directory that has it is whole (whoever rewrites audio in place removes it first,
-    for the same reason). Tables left from an earlier run that describe
-    other utterances or older audio (units, speaker vectors) are removed, with a
-    log line, so that their stages make them anew.
-
-    Args:
-        path: the directory, created if needed.
-        wav_scp: utterance to audio path.
-        utt2spk: utterance to speaker.
-        others: table name to rows sorted by utterance.
-
-    Raises:
-        DataDirectoryError: the tables do not agree with each other.
+    ``wav.scp`` goes away before the first change and comes back last, so a directory that has it is
+    whole (whoever rewrites audio in place removes it first, for the same reason). Tables of an
+    earlier run that describe other utterances or older audio (units, speaker vectors) are removed,
+    with a log line. The rows of ``others``, further tables by name, are sorted by utterance.
     """
     path = Path(path)
-    check_identity(path, wav_scp, utt2spk)
+    _check_identity(path, wav_scp, utt2spk)
     path.mkdir(parents=True, exist_ok=True)
     keys = sorted(wav_scp)
     if not _holds(path / "wav.scp", ((key, str(wav_scp[key])) for key in keys)):
@@ -435,7 +387,7 @@ def write_tables(
 
 
 def _write_rows(path: Path, name: str, rows: Iterable[tuple[str, str]]) -> None:
-    """Write one table beside, and put it in place only where it differs from what is there."""
+    """Write one table, replacing the one on disk only where they differ."""
     target = path / name
     temporary = temporary_path(target)
     try:
@@ -476,8 +428,7 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
     lists of rejected utterances are joined, and what a later stage rejected is left out.
 
     Raises:
-        DataDirectoryError: no inputs, an input breaks a rule, or an utterance stands
-            in two of them.
+        DataDirectoryError: no inputs, or an utterance that stands in two of them.
     """
     if not inputs:
         raise DataDirectoryError(f"{out}: nothing to combine; name at least one input")
@@ -488,7 +439,7 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
     rejected: dict[str, str] = {}
     for path in paths:
         validate_data_directory(path)
-        tables = read_data_directory(path, names=()).tables
+        tables = read_data_directory(path, names=())
         for utterance_id in tables["wav.scp"].keys() & wav_scp.keys():
             raise DataDirectoryError(
                 f"{path}/wav.scp: {utterance_id}: stands in another input too; "
@@ -529,8 +480,7 @@ def subset_data_directory(
     """Write a data directory with the named utterances and every table of the source.
 
     Raises:
-        DataDirectoryError: the source breaks a rule, lacks an utterance, or nothing
-            is named.
+        DataDirectoryError: the source lacks an utterance, or nothing is named.
     """
     source = Path(source)
     refuse_same(out, [source])
@@ -557,9 +507,8 @@ def filter_length(
 ) -> int:
     """Write the utterances within the limits, with all tables; return how many there are.
 
-    Durations come from ``utt2num_samples``, limits included. The others are listed in the
-    ``rejected.tsv`` of the output, after what the input lists; what units or speaker
-    vectors were not to be had for, and so is listed there already, is left out as well.
+    Durations come from ``utt2num_samples``, limits included. The others join the ``rejected.tsv``
+    of the output; utterances that the input lists there (no units, no speaker vector) are left out.
 
     Args:
         data_dir: a directory by ``format_wav``.
@@ -572,8 +521,7 @@ def filter_length(
 
     Raises:
         ValueError: the limits contradict each other.
-        DataDirectoryError: the input breaks a rule, a length is not a number, or
-            nothing is left.
+        DataDirectoryError: a length is not a number, or nothing is left.
     """
     source, out = Path(data_dir), Path(out_dir)
     if not 0 <= min_duration_s <= max_duration_s:
@@ -582,7 +530,6 @@ def filter_length(
             f"{max_duration_s:g} leave nothing; give 0 <= min <= max"
         )
     refuse_same(out, [source])
-    check_table(source, "utt2num_samples")
     earlier, rejected = read_rejected(source), {}
     kept, total = [], 0
     for utterance_id, num_samples in iterate_rows(source / "utt2num_samples"):
@@ -622,11 +569,7 @@ def filter_length(
 
 
 def _only_utterances(source: Path, kept: Sequence[str], speaker_dir: Path) -> set[str]:
-    """Return the utterances whose speaker has no other; log how many.
-
-    The other directory streams, so that its size costs no memory.
-    """
-    check_table(speaker_dir, "utt2spk")
+    """Return the utterances whose speaker has no other; log how many. ``speaker_dir`` streams."""
     speakers = read_required(source, "utt2spk")
     members = Counter(speakers[utterance_id] for utterance_id in kept)
     alone = {speakers[key]: key for key in kept if members[speakers[key]] == 1}

@@ -1,10 +1,10 @@
 """Bring audio into the one form that everything here reads: 16 kHz mono flac.
 
 ``format_wav`` makes a dump directory of a data directory, ``perturb_speed`` one at several speeds
-of a dump directory, ``extract_audio`` takes the sound out of videos. All go on after a kill: a
-journal holds a line for every file that says from what it was made (size and time of the source)
-and what became of it (size, or the reason of a rejection), and a later run redoes exactly the
-files for which that no longer holds.
+of a dump directory, ``extract_audio`` takes the sound out of videos. All resume after a kill: a
+journal says of every file from what it was made (size and time of the source) and what became of
+it (size, or the reason of a rejection), and a later run redoes the files for which that no longer
+holds.
 """
 
 import importlib.util
@@ -132,7 +132,7 @@ class AudioRecord:
         return cls(job, state and (state[0], state[1]), **fields)
 
     def holds(self) -> bool:
-        """Return whether source and output are still what they were; a command may heal."""
+        """Return whether source and output are unchanged; a failed command is tried again."""
         recording = self.job.recording
         if file_state(recording.file) != self.source_state:
             return False
@@ -186,7 +186,7 @@ def run_with_journal(
     Args:
         path: the journal: records as lines of JSON. Of two with one key the later counts, a line
             that is no record does not.
-        jobs: no key twice.
+        jobs: no two with the same key.
         key: returns that of a job.
         decode: returns the record of a line's fields.
         work: yields the records of the jobs it is given; each is on disk before the next is asked
@@ -257,7 +257,7 @@ def run_audio_jobs(
     num_workers: int,
     share: Share | None = None,
 ) -> AudioOutcome:
-    """Return what became of the utterances, after doing what is left to do.
+    """Do what is left to do, and return what became of the utterances.
 
     Args:
         utterance_ids: unique.
@@ -267,9 +267,6 @@ def run_audio_jobs(
         description: stands before the progress bar.
         num_workers: processes.
         share: look only at the folders of this share.
-
-    Raises:
-        OSError: an output cannot be written (no space, no permission).
     """
     remove_leftovers(out, is_deep=False)
     members: list[list[str]] = [[] for _ in range(_NUM_FOLDERS)]
@@ -373,8 +370,8 @@ def format_wav(
 
     Any format and rate libsndfile reads is mixed to mono and resampled; ``segments`` are cut.
     Files that are missing, empty, cut short, corrupt, not finite, silent or too short go to
-    ``rejected.tsv`` with their reason, and one log line counts them. A rerun redoes
-    only files whose source or output has changed since; what a command reads is not known.
+    ``rejected.tsv`` with their reason. A rerun redoes only files whose source or output has
+    changed since; what a command reads is not known.
 
     Args:
         data_dir: a valid data directory; paths in ``wav.scp`` are used as given.
@@ -383,8 +380,7 @@ def format_wav(
         min_duration_s: shorter utterances are rejected.
         share: write only the audio of this share and no tables; a run without it then
             finds the audio of all shares and writes the tables.
-        allow_pipes: run the commands that stand in ``wav.scp``.
-        allow_utterance_speakers: accept a speaker for (nearly) every utterance.
+        allow_pipes, allow_utterance_speakers: see ``validate_data_directory``.
 
     Raises:
         DataDirectoryError: the input breaks a rule, or every utterance was rejected.
@@ -440,11 +436,7 @@ def _write_dump(
 
 
 def list_rejected(out: Path, outcome: AudioOutcome, rejected_before: dict[str, str]) -> None:
-    """Write and report the rejected utterances; report those that are clipped.
-
-    Raises:
-        DataDirectoryError: none is left.
-    """
+    """Write and log the rejected utterances, log the clipped; it is an error if none is left."""
     rejected = outcome.rejected
     write_rejected(out, rejected_before | rejected)
     report_rejected(out, rejected, outcome.total)
@@ -469,21 +461,18 @@ def perturb_speed(
 ) -> int:
     """Write ``out_dir`` with every utterance at every speed ([P2V] IV-B); return their number.
 
-    A factor changes pitch and tempo together by resampling, as ``sox speed`` in
-    Kaldi's ``perturb_data_dir_speed.sh``: 0.9 makes the audio 1/0.9 times as long.
-    Its speakers and utterances are called ``sp0.9-<id>``; factor 1.0 keeps ids and
-    audio files as they are. Labels are copied; units and speaker vectors are not,
-    because they describe other audio.
+    A factor changes pitch and tempo together by resampling, as ``sox speed`` in Kaldi's
+    ``perturb_data_dir_speed.sh``: 0.9 makes the audio 1/0.9 times as long, its speakers and
+    utterances are called ``sp0.9-<id>``; 1.0 keeps ids and audio files. Labels are copied; units
+    and speaker vectors are not, because they describe other audio.
 
     Args:
         data_dir: a directory written by ``format_wav``.
-        out_dir: the combined directory; its path stands in the new ``wav.scp``.
         factors: for example (0.9, 1.0, 1.1).
-        num_workers: processes; the bytes written do not depend on it.
-        share: write only the audio of this share and no tables, as in ``format_wav``.
+        out_dir, num_workers, share: as in ``format_wav``.
 
     Raises:
-        ValueError: a factor is not between 0.5 and 2, given twice or no short fraction.
+        ValueError: see ``parse_factors``.
         DataDirectoryError: the input breaks a rule, has no ``utt2num_samples``, or holds
             an utterance at one of these speeds already.
     """
@@ -493,7 +482,7 @@ def perturb_speed(
     validate_data_directory(source)
     check_table(source, "utt2num_samples")
     wavs = read_required(source, "wav.scp")
-    refuse_perturbed(source, wavs, speeds)
+    _refuse_perturbed(source, wavs, speeds)
 
     def origin_of(new_id: str) -> tuple[str, str]:
         return next(
@@ -531,7 +520,7 @@ def perturb_speed(
     return len(kept)
 
 
-def refuse_perturbed(source: Path, wavs: Container[str], prefixes: Iterable[str]) -> None:
+def _refuse_perturbed(source: Path, wavs: Container[str], prefixes: Iterable[str]) -> None:
     """Raise a DataDirectoryError where a new id would be that of an utterance that is there."""
     for prefix in filter(None, prefixes):
         for utterance_id, _ in iterate_rows(source / "wav.scp"):
@@ -546,8 +535,7 @@ def parse_factors(factors: Sequence[float | str]) -> dict[str, Fraction]:
     """Return ``{id prefix: speed}``, such as ``{"sp0.9-": 9/10, "": 1}``.
 
     Raises:
-        ValueError: no factor, or one that is not a number from 0.5 to 2 with a short
-            fraction, or stands twice.
+        ValueError: no factor, or one that is not from 0.5 to 2 with a short fraction, or twice.
     """
     speeds: dict[str, Fraction] = {}
     for factor in factors:
@@ -653,7 +641,6 @@ def extract_audio(
 
     Raises:
         AudioError: PyAV, which reads mp4, is not installed.
-        OSError: an output cannot be written (no space, no permission).
     """
     if importlib.util.find_spec("av") is None:
         raise AudioError(f"{out}: the sound of videos is read by PyAV; pip install av")

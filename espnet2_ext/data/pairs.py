@@ -1,11 +1,9 @@
 """Which utterance is converted with whose prosody and whose voice.
 
 A pairs directory holds the table ``pairs`` and, where the prosody is not that of one
-utterance as it is, ``prosody_mix``: ``pair_id utterance weight utterance weight ...``. The
-vector taken is then the weighted sum of theirs: an average of references, or a point on
-the way from neutral to an emotion. Readers that know nothing of mixes find the utterance that
-counts most in ``pairs``. Beside them stand ``targets`` (what is scored against), ``conditions``,
-``wrong_sentence`` and ``rule``, one sentence that every result repeats.
+utterance, ``prosody_mix``: ``pair_id utterance weight utterance weight ...``, whose prosody vector
+is the weighted sum of theirs. Beside them stand ``targets`` (what is scored against),
+``conditions``, ``wrong_sentence`` and ``rule``, one sentence that every result repeats.
 
 The rules that choose the utterance that gives the prosody:
 
@@ -51,15 +49,9 @@ SCALE_TEXT = "prosody: the source's + a x (that of {} - the source's)"
 
 @dataclass(frozen=True)
 class Pair:
-    """One conversion to do.
+    """One conversion to do: units, prosody and speaker vector of three utterances.
 
-    Attributes:
-        pair_id: names the result.
-        source: utterance whose units are said.
-        prosody: utterance whose prosody is taken.
-        speaker: utterance whose speaker vector is taken.
-        mix: utterances with their weights, whose prosody vectors' weighted sum is taken in
-            place of that of ``prosody``; empty for that one alone.
+    ``mix``, where not empty, replaces the prosody vector by the weighted sum of those of several.
     """
 
     pair_id: str
@@ -77,9 +69,8 @@ class Pair:
 def read_pairs(path: str | Path) -> list[Pair]:
     """Return the pairs of a table ``pair_id source prosody [speaker]``, sorted by id.
 
-    Without a third utterance the source speaks for its own voice, which an utterance never
-    does in training ([P2V] III-B); every list that this project writes has a third one. A
-    table ``prosody_mix`` beside it is read too.
+    Without a third utterance the source speaks for its own voice, which an utterance never does in
+    training ([P2V] III-B). A table ``prosody_mix`` beside it is read too.
 
     Raises:
         ValueError: a line has fewer than two or more than three utterances, or the mixes
@@ -200,8 +191,7 @@ def intensity_tables(
         base: pairs; a pair's reference is its prosody utterance, or its mix.
         conditions: of them.
         intensities: the values of a; 0 is the source's own prosody, 1 the reference's.
-        pairs_per_condition: so many of each condition, drawn; None for all.
-        seed: of the choice.
+        pairs_per_condition: drawn with ``seed`` from each condition; None for all.
 
     Raises:
         ValueError: fewer than two intensities, or one twice.
@@ -239,19 +229,8 @@ def derive_pairs(
 ) -> None:
     """Write ``parallel``, ``average`` and ``intensity`` beside a list of ``same_voice``.
 
-    The list itself gets its ``rule``.
-
-    Args:
-        pairs_dir: ``data/<set>/pairs/same_voice``.
-        data_dir: ``data/<set>``.
-        num_references: see ``average_tables``.
-        intensities: see ``intensity_tables``.
-        pairs_per_condition: see there.
-        seed: of both choices.
-
-    Raises:
-        FileNotFoundError: a table is missing.
-        ValueError: see the rules.
+    The list itself, ``data/<set>/pairs/same_voice``, gets its ``rule``. For the options and the
+    errors see ``average_tables`` and ``intensity_tables``.
     """
     pairs_dir, data_dir = Path(pairs_dir), Path(data_dir)
     base = read_pairs(pairs_dir / PAIRS)

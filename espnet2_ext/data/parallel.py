@@ -43,7 +43,7 @@ def parallel_map(
 
     Args:
         function: picklable (a module's top level) when ``num_workers`` is above 1.
-        items: what to work on, taken when it is their turn.
+        items: taken when it is their turn.
         description: stands before the bar.
         num_workers: processes; results do not depend on it.
         chunk_size: items sent to a process at a time.
@@ -52,7 +52,7 @@ def parallel_map(
         initializer: run once in every process (also with one worker), for models.
         initializer_arguments: its arguments.
         start_method: ``spawn`` for libraries that do not survive a fork (torch with
-            threads, C libraries with state); None for the platform's own.
+            threads); None for the platform's own.
     """
     size = len(items) if isinstance(items, Sized) else None
     total = size if total is None else total
@@ -111,7 +111,7 @@ def _start_worker(initializer: Callable[..., None] | None, arguments: tuple) -> 
 
 
 def _exit_with_parent() -> None:
-    """Wait for the parent's end; without this a kill -9 leaves idle workers behind for ever."""
+    """Wait for the parent's end: without this a kill -9 leaves idle workers behind."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -161,8 +161,7 @@ def _use_one_thread() -> None:
 def one_thread() -> Iterator[None]:
     """Give numpy, scikit-learn and torch one CPU thread inside the block.
 
-    Sums split over threads differ in their last bits from run to run; with one thread a
-    process, results depend neither on the machine's cores nor on the number of workers.
+    Sums split over threads differ in their last bits from run to run.
     """
     import torch
     from threadpoolctl import threadpool_limits
@@ -180,8 +179,7 @@ def one_thread() -> Iterator[None]:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that becomes ``path`` when the block succeeds.
 
-    The temporary name keeps the suffix, because audio and numpy writers choose
-    their format by it. On an exception it is removed and ``path`` is untouched.
+    It keeps the suffix, by which writers of audio and numpy choose their format.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +210,7 @@ def temporary_path(path: Path) -> Path:
 
 
 def remove_leftovers(directory: str | Path, *, is_deep: bool = True) -> int:
-    """Remove what a killed writer left beside, at any depth or there alone; return how many.
+    """Remove what a killed writer left, at any depth or in the directory alone; return how many.
 
     Only for a directory that no other process is writing to.
     """

@@ -24,8 +24,7 @@ _EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
 def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield ``(key, value)`` line by line, in file order; the value is stripped.
 
-    Blanks or tabs separate key and value. A byte order mark before the first key is skipped.
-    A key that stands in several tables is in memory once.
+    Blanks or tabs separate the two. A byte order mark is skipped. Keys are interned.
 
     Raises:
         FileNotFoundError: there is no such table.
@@ -56,10 +55,10 @@ def _is_utf8(line: str) -> bool:
 
 
 def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Yield the rows as `iterate_table` does, so that sorted tables can be walked side by side.
+    """Yield the rows as `iterate_table`, so that sorted tables can be walked side by side.
 
     Raises:
-        ValueError: see there; or a key is not greater than the one before it.
+        ValueError: a key is not greater than the one before it.
     """
     previous = ""
     for key, value in iterate_table(path):
@@ -73,10 +72,10 @@ def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
 
 
 def read_table(path: str | Path) -> dict[str, str]:
-    """Return ``{key: value}`` in file order.
+    """Return ``{key: value}`` in file order; raises as `iterate_table`.
 
     Raises:
-        FileNotFoundError, ValueError: see `iterate_table`; or a key stands twice.
+        ValueError: a key stands twice.
     """
     table: dict[str, str] = {}
     for key, value in iterate_table(path):
@@ -90,7 +89,7 @@ def read_int_table(path: str | Path) -> dict[str, list[int]]:
     """Return ``{key: integers}`` of a ``text_int`` table such as ``units_<tag>``.
 
     Raises:
-        ValueError: a value is not a list of integers; file and key are named.
+        ValueError: a value is not a list of integers.
     """
     result = {}
     for key, value in read_table(path).items():
@@ -219,8 +218,8 @@ def _row(place: str, header: Sequence[str], values: Sequence[str]) -> dict[str, 
 def normalise_sentence(text: str) -> str | None:
     """Return the words alone, or None where there are none.
 
-    Case, punctuation, apostrophes, spacing and bracketed events (``[LAUGHTER]``)
-    make no other sentence. Letters keep their accents and vowel signs.
+    Case, punctuation, apostrophes, spacing and bracketed events (``[LAUGHTER]``) are left out;
+    letters keep their accents and vowel signs.
     """
     text = _EVENT.sub(" ", unicodedata.normalize("NFKC", text).casefold())
     text = re.sub(r"['\u2018\u2019\u02bc]", "", text)

@@ -52,15 +52,10 @@ def load_weights(
 ) -> None:
     """Load weights into a network: every tensor of it, and no other.
 
-    Args:
-        network: as the configuration makes it.
-        weights: of ``read_weights``.
-        path: file of the weights, for messages.
-        config: file of the configuration, for messages.
+    ``path`` and ``config`` are the files that messages name.
 
     Raises:
-        ValueError: a tensor is missing, unknown or of another shape; one line says which, what
-            the file may be instead, and what was expected.
+        ValueError: a tensor is missing, unknown or of another shape.
     """
     expected = network.state_dict()
     missing = [name for name in expected if name not in weights]

@@ -67,7 +67,7 @@ def report_vocoders(
     for spec in rows.values():
         build_vocoder(spec, device)  # what is none ends here, with nothing done
     output_dir = Path(output_dir)
-    wavs = read_data_directory(data_dir, names=[]).table("wav.scp")
+    wavs = read_data_directory(data_dir, names=[])["wav.scp"]
     shared = read_speakers_and_sentences(data_dir, wavs)
     mel_scp = _write_mels(wavs, output_dir, num_workers)
     records = environment_records(device)

@@ -51,7 +51,7 @@ def read_utterances(data_dir: str | Path) -> dict[str, Utterance]:
     """
     path = Path(data_dir)
     names = [name for name in OPTIONAL_TABLES if (path / name).is_file()]
-    tables = read_data_directory(path, names).tables
+    tables = read_data_directory(path, names)
     ids = sorted(tables["wav.scp"].keys() - read_rejected(path).keys())
     if not ids:
         raise DataDirectoryError(f"{path}: every utterance is rejected; see rejected.tsv")

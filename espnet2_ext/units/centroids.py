@@ -17,19 +17,18 @@ FORMAT = "espnet2_ext centroids 1"
 
 
 def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndarray:
-    """Return the clusters (F,) int64 of least total distance plus penalty a change.
+    """Return the clusters (F,) int64 of least total distance plus ``penalty`` a change.
 
-    Nearest centres alone flicker: at 50 frames a second MFCC units change 34 times a
-    second, so that a decoder reads more than one unit a step and cannot learn that the
-    same units may last longer. Solved exactly by dynamic programming; of equal paths the
-    one that stays is taken.
+    Nearest centres alone flicker: MFCC units change 34 times a second at 50 frames, more often
+    than a decoder steps. Solved exactly by dynamic programming; of equal paths the one that stays
+    is taken.
 
     Source: the duration-penalised segmentation of Kamper and van Niekerk (2021).
     Deviation: not in paper; 0 there, which is the nearest centre.
 
     Args:
-        distances: (F, k) squared distance of each frame to each centre, or that less
-            any number that depends on the frame alone.
+        distances: (F, k) squared distance of each frame to each centre, up to a number that
+            depends on the frame alone.
         penalty: price of a change, in units of squared distance.
 
     Raises:
@@ -57,19 +56,17 @@ def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndar
 
 @dataclass(frozen=True)
 class Centroids:
-    """K-means centres; what they belong to travels with them.
+    """K-means centres, and what they belong to.
 
     Attributes:
         centers: (k, dim) float32.
         features: text of ``build_frame_features``, e.g. ``mfcc`` or ``hubert_base/6``.
-        stride_samples: of those features.
-        offset_samples: of those features.
+        stride_samples, offset_samples: of those features.
         inertia: mean squared distance of a training frame to its centre; NaN if unknown.
         path_or_url: checkpoint of the features, if they need one.
         settings: ``FrameFeatures.settings``; empty accepts any (imported files).
         training: one line on how they were learnt, for reruns and readers.
-        switch_penalty: price of a change of unit, see ``assign_with_switch_penalty``; 0
-            takes the nearest centre, as HuBERT units do.
+        switch_penalty: see ``assign_with_switch_penalty``; 0 takes the nearest centre.
     """
 
     centers: np.ndarray
@@ -121,9 +118,8 @@ class Centroids:
     def assign(self, features: np.ndarray) -> np.ndarray:
         """Return the unit of each frame, (F, dim) -> (F,) int64: the nearest centre.
 
-        Nearest in squared distance |x|^2 - 2 x.c + |c|^2: |x|^2 is the same for every
-        centre, so one matrix product decides. Of equally near ones the first is taken.
-        With a switch penalty the nearest are weighed against changes.
+        Of |x|^2 - 2 x.c + |c|^2 the first term is the same for all centres, so one matrix product
+        decides; of equally near ones the first is taken. A switch penalty weighs against changes.
 
         Raises:
             ValueError: the features have another width than the centres.
@@ -208,12 +204,7 @@ class Centroids:
 
 
 class CentroidsOnDevice:
-    """Centres that torch holds on a device.
-
-    Args:
-        centroids: the cluster centres.
-        device: torch device.
-    """
+    """Centres that torch holds on a device."""
 
     def __init__(self, centroids: Centroids, device: str) -> None:
         self.switch_penalty = centroids.switch_penalty
@@ -222,9 +213,9 @@ class CentroidsOnDevice:
 
     @torch.inference_mode()
     def assign(self, states: torch.Tensor) -> tuple[np.ndarray, float]:
-        """Return centres (F,) int64 of states (F, dim), and the summed squared distance.
+        """Return units (F,) int64 of states (F, dim), and the summed squared distance.
 
-        As ``Centroids.assign``, up to rounding; of equally near centres the first is taken.
+        As ``Centroids.assign``, up to rounding.
         """
         halved_distances = torch.addmm(self.halved_squares, states, self.centers.T, alpha=-1)
         if self.switch_penalty:
@@ -239,17 +230,10 @@ class CentroidsOnDevice:
 
 
 def deduplicate(assignments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the units without repeats and how many frames each stood for.
+    """Return the units (U,) without repeats, and how many frames (U,) each stood for, both int64.
 
     Source: [P2V] III-A, repeated units are removed. The run lengths are kept here because
     they give the alignment of units and mel frames without a search.
-
-    Args:
-        assignments: (F,) unit of each frame, F may be 0.
-
-    Returns:
-        units: (U,) int64, no two neighbours equal.
-        run_lengths: (U,) int64 in frames, each at least 1, sum F.
 
     Example:
         >>> deduplicate(np.array([7, 7, 7, 2, 7]))
@@ -281,13 +265,8 @@ def expand(units: np.ndarray, run_lengths: np.ndarray) -> np.ndarray:
 class UnitEncoderPipeline:
     """Waveform to units: frame features, nearest centre, repeats removed.
 
-    Features of an upstream on a GPU stay there: one matrix product with the centres, and
-    only the number of the nearest leaves it, 8 bytes a frame in place of 3 kB (with a
-    switch penalty, a distance for every centre). On the CPU it is ``Centroids.assign``.
-
-    Args:
-        centroids: the cluster centres.
-        frame_features: the features they were learnt on.
+    Features of an upstream on a GPU stay there: only the number of the nearest centre leaves it
+    (with a switch penalty, the distance of every centre).
 
     Raises:
         ValueError: the features are not those of the centroids.

@@ -1,4 +1,4 @@
-"""Write the units and run lengths of a data directory; a killed run goes on where it was.
+"""Write the units and run lengths of a data directory; a killed run resumes.
 
 Each part of the utterances is encoded by one process and written to a file in the hidden folder
 ``.units_<tag>.parts_<hash>``; when all are there they become the tables.
@@ -50,7 +50,7 @@ FeaturesArguments = tuple[str, str | None, str]
 
 @lru_cache(maxsize=1)
 def built_features(spec: str, path_or_url: str | None, device: str) -> FrameFeatures:
-    """Return the features, the last ones again if asked for the same: upstreams are large."""
+    """Return the features; those asked for last are kept, as upstreams are large."""
     return build_frame_features(spec, path_or_url=path_or_url, device=device)
 
 
@@ -69,7 +69,7 @@ def read_and_compute(wav: str) -> np.ndarray:
     """Return features (F, dim) of an audio file.
 
     Raises:
-        ValueError: the file is not readable as audio (``AudioError``), or too short.
+        ValueError: not readable as audio (``AudioError``), or too short.
     """
     if _features is None:
         raise RuntimeError("start_worker has not run in this process")
@@ -77,22 +77,13 @@ def read_and_compute(wav: str) -> np.ndarray:
 
 
 def read_wavs(data_dir: str | Path) -> dict[str, str]:
-    """Return ``{utterance: audio file}`` of a data directory.
-
-    Raises:
-        FileNotFoundError, ValueError: see ``check_wavs``.
-    """
+    """Return ``{utterance: audio file}`` of a data directory; raises as ``check_wavs``."""
     check_wavs(data_dir)
     return read_table(Path(data_dir) / "wav.scp")
 
 
 def check_wavs(data_dir: str | Path) -> None:
-    """Check that there are utterances.
-
-    Raises:
-        FileNotFoundError: there is no wav.scp.
-        ValueError: it is empty.
-    """
+    """Raise FileNotFoundError where there is no wav.scp, ValueError where it is empty."""
     path = Path(data_dir) / "wav.scp"
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; run the data stages first")
@@ -101,10 +92,9 @@ def check_wavs(data_dir: str | Path) -> None:
 
 
 def data_signature(data_dir: str | Path) -> str:
-    """Return a hash of which utterances a directory has and how long they are.
+    """Return a hash of the utterances of a directory and their lengths.
 
-    ``utt2num_samples`` says both and holds no paths, so a moved directory stays the
-    same; ``wav.scp`` stands in where it is missing.
+    It is that of ``utt2num_samples``, which holds no paths, or else of ``wav.scp``.
     """
     path = Path(data_dir) / "utt2num_samples"
     return _hash(path if path.is_file() else Path(data_dir) / "wav.scp")[:16]
@@ -116,12 +106,7 @@ def _hash(path: Path) -> str:
 
 
 class UnitStatistics:
-    """Adds utterances up; every number is a sum over the whole set, none a mean of means.
-
-    Args:
-        num_clusters: k.
-        sample_rate_hz: rate of the sample counts given to ``add``.
-    """
+    """Statistics of units over a whole set; none is a mean of means."""
 
     def __init__(self, num_clusters: int, sample_rate_hz: int) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -146,7 +131,7 @@ class UnitStatistics:
         self.squared_distance += squared_distance
 
     def summary(self) -> dict[str, float | int]:
-        """Return the numbers by name; units of measure are in the names.
+        """Return the numbers by name; ``DEFINITIONS`` explains those that are no counts.
 
         Raises:
             ValueError: no utterance was added.
@@ -171,12 +156,7 @@ class UnitStatistics:
 
 
 class RealTimeLog:
-    """Adds up seconds of speech and logs their ratio to the seconds passed.
-
-    Args:
-        description: stands before each line.
-        clock: returns seconds; another one for tests.
-    """
+    """Adds up seconds of speech and logs their ratio to the seconds passed."""
 
     def __init__(self, description: str, clock: Callable[[], float] = time.perf_counter) -> None:
         self.description = description
@@ -205,9 +185,8 @@ class Extraction:
     Attributes:
         tag: the tables are ``units_<tag>`` and ``unit_durations_<tag>``.
         statistics: ``UnitStatistics.summary()`` and the number rejected.
-        rejected: utterance to reason. These are in ``wav.scp`` but not in the tables: the
-            length filter, or another ``subset_data_directory`` into a new directory,
-            has to leave them out before training reads it.
+        rejected: utterance to reason. They are in ``wav.scp`` but not in the tables, so the length
+            filter has to leave them out before training.
         was_complete: nothing had to be done.
     """
 
@@ -227,15 +206,13 @@ def extract_units(
 ) -> Extraction:
     """Write ``units_<tag>``, ``unit_durations_<tag>`` and ``units_<tag>.json`` to ``data_dir``.
 
-    The tables are ``text_int``, ids 0 to k - 1 without repeats, run lengths in upstream
-    frames. The json says what made them, and holds the statistics; tables that it
-    describes are skipped.
+    The tables are ``text_int``: ids 0 to k - 1 without repeats, and their run lengths in frames.
+    The json says what made them and holds the statistics; what is complete is left as it is.
 
     Args:
         data_dir: directory with ``wav.scp``.
         centroids_path: written by ``learn_kmeans`` or ``import_kmeans``.
-        path_or_url: checkpoint of the features where it lies elsewhere than the
-            centroids say.
+        path_or_url: checkpoint of the features, if it was moved since.
         num_workers: processes, one CPU thread each; results do not depend on it.
         device: torch device of an upstream.
 
@@ -266,10 +243,7 @@ def encode_share(
     num_workers: int = 1,
     device: str = "cpu",
 ) -> None:
-    """Encode one share of the utterances; ``extract_units`` then goes on from there.
-
-    Arguments and errors are those of ``extract_units``. Tables are not written.
-    """
+    """Encode one share of the utterances, without tables; for the rest see ``extract_units``."""
     job = _ExtractionJob(data_dir, centroids_path)
     if job.complete() is None:
         progress = RealTimeLog(f"units_{job.tag}, share {share}")
@@ -287,7 +261,7 @@ class _ExtractionJob:
         self.made_by = {"centroids": self.centroids.fingerprint, "data": data_signature(data_dir)}
 
     def complete(self) -> dict[str, Any] | None:
-        """Return the json of an extraction that is whole and was made by the same, else None."""
+        """Return the json of a complete extraction made by the same, else None."""
         report = self.data_dir / f"units_{self.tag}.json"
         if not report.is_file():
             return None
@@ -310,10 +284,7 @@ class _ExtractionJob:
         progress: RealTimeLog,
         share: Share | None = None,
     ) -> list[Path]:
-        """Encode what no earlier run has; return the files of all parts, in order.
-
-        That a file exists says that the part is whole.
-        """
+        """Encode what no earlier run has; return the files of all parts, in order."""
         arguments = (self.centroids.features, path_or_url or self.centroids.path_or_url, device)
         self.centroids.check_features(built_features(*arguments))
         items = sorted(read_wavs(self.data_dir).items())
@@ -341,10 +312,7 @@ class _ExtractionJob:
         return parts
 
     def _part_folder(self, part_utterances: int) -> Path:
-        """Return the folder of the parts; folders of parts made otherwise are removed.
-
-        Its name holds a hash of what they depend on: several processes may open it at once.
-        """
+        """Return the folder of the parts; folders of parts made otherwise are removed."""
         facts = json.dumps({**self.made_by, "part_utterances": part_utterances}, sort_keys=True)
         digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
         folder = self.data_dir / f".units_{self.tag}.parts_{digest}"

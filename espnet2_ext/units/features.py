@@ -49,8 +49,7 @@ class FrameFeatures(Protocol):
         dim: width of a vector.
         stride_samples: samples from one frame's centre to the next's.
         offset_samples: sample on which frame 0 is centred.
-        settings: one line that says everything else the values depend on; centroids
-            keep it, so that features made otherwise are refused.
+        settings: one line with all else the values depend on; centroids refuse others.
     """
 
     name: str
@@ -77,16 +76,14 @@ def build_frame_features(
     layer is clustered is not in paper.
 
     Args:
-        spec: ``mfcc``, or ``<S3PRL upstream>/<layer>`` such as ``hubert_base/6``. The layer
-            counts S3PRL's hidden states: 0 is the input of the first transformer block,
-            6 the output of the sixth.
+        spec: ``mfcc``, or ``<S3PRL upstream>/<layer>`` such as ``hubert_base/6``, which counts
+            hidden states: 0 is the input of the first transformer block, 6 the sixth's output.
         path_or_url: checkpoint of the upstreams that want one; a local directory for
             ``hf_hubert_custom`` and ``hf_wav2vec2_custom``.
         device: torch device of an upstream; ``mfcc`` always runs on the CPU.
 
     Raises:
-        ValueError: the text is neither form, the upstream is unknown or cannot be
-            loaded, or it has no such layer.
+        ValueError: neither form, an unknown upstream or layer, or it cannot be loaded.
     """
     if spec == "mfcc":
         if path_or_url is not None:
@@ -104,22 +101,17 @@ def build_frame_features(
 
 @torch.no_grad()
 def truncate_upstream(upstream: Any, layer: int) -> int:
-    """Remove transformer blocks that cannot change hidden state ``layer``, if that is safe.
+    """Remove the transformer blocks after hidden state ``layer``; return how many.
 
-    HuBERT, wav2vec 2.0, WavLM and data2vec, of fairseq's kind or HuggingFace's, have their
-    blocks in ``model.encoder.layers``; state ``layer`` is what block ``layer`` would read, so
-    the first ``layer`` blocks give it (of state 0 one block stays, S3PRL hooks its input).
-    Large models normalise after the last block; behind an earlier block that would change
-    the state, so there it becomes the identity. Which kind an upstream is, its own output
-    decides: the state has to stay the same in every bit on two probes, or the upstream
-    stays whole. States above ``layer`` are gone, lower ones and their numbers stay.
+    HuBERT, wav2vec 2.0, WavLM and data2vec have their blocks in ``model.encoder.layers``, and
+    the first ``layer`` of them give state ``layer`` (of state 0 one stays, whose input S3PRL
+    hooks). Large models normalise after the last block, which would change an earlier state, so
+    there the norm becomes the identity. Output decides: unless the state of two probes stays the
+    same in every bit, the upstream stays whole. States above ``layer`` are gone.
 
     Args:
         upstream: an ``S3PRLUpstream`` in eval mode, before it moves to a device.
         layer: hidden state, counted as ``S3PRLUpstream`` does.
-
-    Returns:
-        How many blocks were removed.
     """
     encoder = _encoder(upstream)
     if encoder is None or len(encoder.layers) + 1 != upstream.num_layers:
@@ -182,24 +174,13 @@ def _states(upstream: Any, layer: int) -> list[torch.Tensor]:
 class S3prlFeatures:
     """One hidden state of an S3PRL upstream: frozen, in eval mode, without gradients.
 
-    What comes after the chosen state is not computed, see ``truncate_upstream``.
-
     Utterances are never batched: padding changes the values of upstreams with group
     normalisation (HuBERT base), and batches of equal lengths are no faster on a CPU.
 
-    S3PRL reports ceil(N / stride) frames and repeats the last one where the convolutions
-    gave fewer, but stops at 961 to 1039 samples (4 frames due, 2 there). Those are padded
-    with zeros to 1040, as S3PRL itself pads below 800 samples.
-
-    Waveforms over a minute are cut into pieces of 60 s that overlap by 5 s on either side,
-    on multiples of the stride: memory stays bounded.
-
-    Args:
-        upstream: name in S3PRL's hub.
-        layer: hidden state; 0 is the input of the first transformer block.
-        path_or_url: checkpoint or local directory, for upstreams named ``*_custom``,
-            ``*_local`` or ``*_url``.
-        device: torch device.
+    S3PRL reports ceil(N / stride) frames and repeats the last one where the convolutions gave
+    fewer, but stops at 961 to 1039 samples (4 frames due, 2 there): those are padded with zeros to
+    1040, as S3PRL itself pads below 800. Waveforms over a minute are cut into pieces that overlap
+    by 5 s on either side, on multiples of the stride: memory stays bounded.
 
     Raises:
         ValueError: no such upstream or layer, or the checkpoint cannot be loaded.
@@ -295,25 +276,21 @@ def load_upstream(name: str, path_or_url: str | None) -> Any:
 class MfccFeatures:
     """MFCC without c0, their deltas and double deltas, mean 0 and variance 1 per utterance.
 
-    Leaving c0 out and normalising per utterance keeps loudness, and most of what the
-    voice and the channel add, out of the units; deltas tell sounds by their movement.
-
-    The defaults were chosen so that units (k = 100) survive a change of emotion and a
-    vocoder. Unit error rates on 82 sentences of mini_emo, each spoken in four emotions,
-    against the neutral one; in brackets those of common settings (25 ms, 80 dB, power,
-    no smoothing, equal weights): the same mel through Griffin-Lim 0.08 (0.32), angry,
-    happy or sad 0.35 (0.45), a wrong sentence 0.96 (0.96). Not in paper.
+    Without c0 and normalised, units keep little of loudness, voice and channel; deltas tell sounds
+    by their movement. The defaults were chosen so that units (k = 100) survive a change of emotion
+    and a vocoder. Unit error rates on 82 sentences of mini_emo, each spoken in four emotions,
+    against the neutral one; in brackets those of common settings (25 ms, 80 dB, power, no
+    smoothing, equal weights): the same mel through Griffin-Lim 0.08 (0.32), angry, happy or sad
+    0.35 (0.45), a wrong sentence 0.96 (0.96). Not in paper.
 
     Args:
-        window_ms: length of the Hann window, that of the mel spectrogram; a frame is centred
-            every 20 ms.
+        window_ms: length of the Hann window; a frame is centred every 20 ms.
         num_mels: triangular filters from 0 to 8000 Hz, over magnitudes.
         num_coefficients: counted with c0, which is dropped.
         range_db: lower levels are lifted to the loudest one less this.
         smoothing_frames: odd number of frames averaged before the deltas; 1 for none.
         lifter_exponent: coefficient n is weighted n to the minus this.
-        delta_weight: factor on the normalised deltas.
-        double_delta_weight: factor on the normalised double deltas.
+        delta_weight, double_delta_weight: factors on the normalised deltas.
 
     Raises:
         ValueError: an even number of frames, or more coefficients than filters.

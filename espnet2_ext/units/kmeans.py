@@ -44,15 +44,10 @@ _NAMES = {"data": "the training utterances", "feature_settings": "the settings o
 
 
 class Reservoir:
-    """Keeps ``max_frames`` frames, every frame of the corpus being as likely as another.
+    """Keeps a uniform sample of at most ``max_frames`` frames of a corpus.
 
-    Each frame gets a random key drawn from the seed and its utterance's id; the frames with
-    the smallest keys stay. The sample therefore depends on neither the order of the
-    utterances nor the number of workers.
-
-    Args:
-        max_frames: frames to keep; all, while there are fewer.
-        seed: another seed, another sample.
+    Each frame gets a random key drawn from the seed and its utterance's id; the frames with the
+    smallest keys stay, whatever the order of the utterances or the number of workers.
     """
 
     def __init__(self, max_frames: int, seed: int = 0) -> None:
@@ -83,8 +78,7 @@ class Reservoir:
     def frames(self) -> np.ndarray:
         """Return the sample (min(max_frames, frames seen), dim) float32, in order of keys.
 
-        Nothing can be added afterwards: the sample is put in order where it lies, as it may
-        be as large as memory allows.
+        It is sorted in place, as it may fill the memory; nothing can be added afterwards.
         """
         order = np.argsort(self._keys[: self._num_held], kind="stable")[: self.max_frames]
         for start in range(0, self._frames.shape[1], COLUMNS_AT_ONCE):
@@ -95,7 +89,7 @@ class Reservoir:
         return frames
 
     def _reserve(self, count: int, dim: int) -> None:
-        """Make room for ``count`` more rows, by a quarter up to what is ever needed."""
+        """Make room for ``count`` more rows."""
         needed = self._num_held + count
         if needed <= len(self._keys):
             return
@@ -126,13 +120,7 @@ def utterance_generator(seed: int, utterance_id: str) -> np.random.Generator:
 def choose_utterances(
     utterance_ids: list[str], portion: float, max_utterances: int | None, seed: int
 ) -> list[str]:
-    """Return a random part of the utterances, sorted.
-
-    Args:
-        utterance_ids: all of them, any order.
-        portion: share to keep, above 0 and at most 1.
-        max_utterances: upper limit on top of that; None for none.
-        seed: another seed, another choice.
+    """Return a random share of the utterances, sorted: ``portion``, at most ``max_utterances``.
 
     Raises:
         ValueError: portion or limit leave nothing.
@@ -149,16 +137,11 @@ def choose_utterances(
 
 
 def refine(centroids: Centroids, frames: np.ndarray, num_passes: int) -> Centroids:
-    """Return centres moved to the mean of their frames, ``num_passes`` times (Lloyd).
+    """Return centres moved to the mean of their frames (F, dim), ``num_passes`` times (Lloyd).
 
-    Mini-batches stop 1.1 to 1.5 % above the inertia of scikit-learn's full-batch k-means
-    (MFCC of mini_emo, k = 50 and 100); after twenty passes it is 0.3 to 0.4 %, at a tenth of
-    the time. A centre without frames stays where it is; when none moves, it ends.
-
-    Args:
-        centroids: to start from; without switch penalty, which is no part of k-means.
-        frames: (F, dim) float32 that they were learnt on.
-        num_passes: at most.
+    Mini-batches stop 1.1 to 1.5 % above the inertia of scikit-learn's full-batch k-means (MFCC of
+    mini_emo, k = 50 and 100), twenty passes later it is 0.3 to 0.4 %, at a tenth of the time. A
+    centre without frames stays where it is; when none moves, it ends.
 
     Raises:
         ValueError: the number of passes is negative, or there is a switch penalty.
@@ -213,8 +196,8 @@ def learn_kmeans(
 ) -> Centroids:
     """Return centroids learnt on a data directory, and write them to ``out_path``.
 
-    A file that was learnt with the same settings on the same data is returned as it is.
-    The same seed gives the same bytes, whatever the number of workers.
+    A file learnt with the same settings on the same data is returned as it is. The same seed
+    gives the same bytes, whatever the number of workers.
 
     Source: [P2V] III-A and IV-B, k-means with 50, 100 or 200 clusters on HuBERT features.
     Deviation: clusters are learnt on a uniform sample of frames, and by mini-batches; not
@@ -223,23 +206,19 @@ def learn_kmeans(
     Args:
         data_dir: directory with ``wav.scp``.
         out_path: ``centroids.npz``.
-        features_spec: text of ``build_frame_features``.
+        features_spec, path_or_url, device: of ``build_frame_features``.
         num_clusters: k.
-        path_or_url: checkpoint of the features, if they need one.
-        max_frames: frames sampled uniformly; a million of HuBERT base take 3.3 GB.
-        portion: share of the utterances to look at at all; not in paper, at full scale 0.1
-            saves hours.
-        max_utterances: upper limit on the utterances to look at.
+        max_frames: size of the sample; a million frames of HuBERT base take 3.3 GB.
+        portion, max_utterances: see ``choose_utterances``; not in paper, saves hours at full scale.
         num_initialisations: k-means++ starts of which the best is taken.
-        refinement_passes: of full-batch k-means over the sample afterwards, see ``refine``.
-        switch_penalty: kept with the centroids for extraction, see ``Centroids``.
+        refinement_passes: see ``refine``.
+        switch_penalty: kept for extraction, see ``Centroids``.
         seed: of the utterances, the frames and k-means.
         num_workers: processes that compute features, one CPU thread each.
-        device: torch device of an upstream.
 
     Raises:
-        ValueError: ``out_path`` was learnt otherwise; no utterance is usable; or the
-            sample has fewer frames than clusters.
+        ValueError: ``out_path`` was learnt otherwise, no utterance is usable, or the sample has
+            fewer frames than clusters.
     """
     wavs = read_wavs(data_dir)
     features = built_features(features_spec, path_or_url, device)
@@ -327,7 +306,7 @@ def fit_kmeans(
 def _fit_and_refine(
     frames: np.ndarray, features: FrameFeatures, settings: dict[str, Any]
 ) -> Centroids:
-    """Return centroids of frames (F, dim) that know the settings they were learnt with."""
+    """Return centroids that know the settings they were learnt with."""
     centroids = fit_kmeans(
         frames,
         features,
@@ -343,7 +322,7 @@ def _fit_and_refine(
 
 
 def _existing(path: Path, settings: dict[str, Any]) -> Centroids:
-    """Return the centroids on disk, or raise ValueError if they were learnt otherwise."""
+    """Return the centroids on disk; raise ValueError if they were learnt otherwise."""
     centroids = Centroids.load(path)
     learnt = json.loads(centroids.training) if centroids.training else {}
     differing = sorted(key for key in settings | learnt if learnt.get(key) != settings.get(key))
@@ -366,11 +345,7 @@ def _sample(
     features_arguments: tuple[str, str | None, str],
     num_workers: int,
 ) -> np.ndarray:
-    """Return frames (at most ``max_frames``, dim) of all utterances.
-
-    Raises:
-        ValueError: not one utterance is usable.
-    """
+    """Return frames (at most ``max_frames``, dim); ValueError where no utterance is usable."""
     results = parallel_map(
         _features_or_reason,
         list(wavs.values()),
@@ -415,19 +390,17 @@ def import_kmeans(
 ) -> Centroids:
     """Return the centroids of a joblib file of scikit-learn's k-means, written to ``out_path``.
 
-    fairseq and textless publish such files (``km.bin``), and ESPnet's perform_kmeans.sh
-    writes them (``km_<k>.mdl``). joblib unpickles, and unpickling runs whatever code
-    the file's maker put into it. Nothing else in this package does so.
+    fairseq and textless publish such files (``km.bin``), ESPnet's perform_kmeans.sh writes them
+    (``km_<k>.mdl``). joblib unpickles, which runs whatever code the file's maker put into it;
+    nothing else in this package does so.
 
     Args:
         kmeans_path: the joblib file.
         out_path: ``centroids.npz``.
-        features_spec: the S3PRL upstream and layer the clusters were learnt on, such as
-            ``hubert_base/6``; the file does not say.
+        features_spec: S3PRL upstream and layer, which the file does not say: ``hubert_base/6``.
         i_trust_this_file: must be true.
-        path_or_url: checkpoint of the upstream, if it needs one.
-        stride_samples: samples from frame to frame.
-        offset_samples: centre of frame 0.
+        path_or_url: checkpoint of the upstream.
+        stride_samples, offset_samples: see ``FrameFeatures``.
 
     Raises:
         FileNotFoundError: no such file.

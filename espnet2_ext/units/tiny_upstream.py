@@ -6,17 +6,11 @@ from pathlib import Path
 def make_tiny_hubert(
     directory: str | Path, *, width: int = 64, layers: int = 2, seed: int = 0
 ) -> None:
-    """Write a HuBERT with random weights, in the format of Hugging Face.
+    """Write a HuBERT with random weights, in the format of Hugging Face; one that is there stays.
 
-    S3PRL loads it as ``hf_hubert_custom``. Its convolutions and attention are real and
-    its weights are not learnt, so what it says of speech is what random projections say.
-
-    Args:
-        directory: gets ``config.json``, the weights and ``preprocessor_config.json``; one
-            that is complete is left alone.
-        width: of the hidden states and convolutions.
-        layers: transformer blocks; S3PRL then has one hidden state more.
-        seed: of the weights.
+    S3PRL loads it as ``hf_hubert_custom``. Its convolutions and attention are real, its weights
+    are not learnt. ``width`` is that of hidden states and convolutions, ``layers`` the number of
+    transformer blocks.
     """
     directory = Path(directory)
     if (directory / "preprocessor_config.json").is_file():

@@ -29,7 +29,7 @@ def test_four_classes(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixt
         **dict.fromkeys(("angry", "happy"), 1271),
         **dict(neutral=1087, sad=1270),
     }
-    tables = read_data_directory(folder).tables
+    tables = read_data_directory(folder)
     assert set(tables) == {"wav.scp", "utt2spk", "text", "utt2emo", "utt2lang"}
     assert tables["text"]["1001-1001_IEO_ANG_HI"] == "It's eleven o'clock."
     assert len({u.text for u in utterances}) == 12 and {u.language for u in utterances} == {"eng"}

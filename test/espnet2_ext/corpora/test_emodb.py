@@ -34,7 +34,7 @@ def test_whole_corpus(db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
     utterances = prepare(db, tmp_path)
     path = tmp_path / "emodb"
     assert len(utterances) == validate_data_directory(path) == 535
-    assert set(read_data_directory(path).tables) == {
+    assert set(read_data_directory(path)) == {
         *("wav.scp", "utt2spk", "text", "utt2emo", "utt2lang")
     }
     assert read_rejected(path) == {}

@@ -50,9 +50,9 @@ def test_a_data_directory_comes_out(write, tmp_path, caplog):
     path = write("file,emotion,speaker\na.wav,sad,s\nb.wav,happy,s\n", ["a.wav", "b.wav"])
     assert ids(prepare(path, tmp_path / "data")) == ["s-a", "s-b"]
     assert validate_data_directory(tmp_path / "data") == 2
-    directory = read_data_directory(tmp_path / "data")
-    assert set(directory.tables) == {"wav.scp", "utt2spk", "utt2emo"}
-    assert directory.table("utt2emo") == {"s-a": "sad", "s-b": "happy"}
+    tables = read_data_directory(tmp_path / "data")
+    assert set(tables) == {"wav.scp", "utt2spk", "utt2emo"}
+    assert tables["utt2emo"] == {"s-a": "sad", "s-b": "happy"}
     assert "2 utterances: 1 happy, 1 sad" in caplog.text
     assert "no column 'speaker'" not in caplog.text
 

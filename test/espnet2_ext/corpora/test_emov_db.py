@@ -53,7 +53,7 @@ def test_whole_corpus(prepared: tuple[Sets, Path]):
     }
     for name, members in sets.items():
         assert validate_data_directory(folder / name) == len(members)
-        assert set(read_data_directory(folder / name).tables) == {
+        assert set(read_data_directory(folder / name)) == {
             *("wav.scp", "utt2spk", "text", "utt2emo", "utt2lang")
         }
         assert read_table(folder / name / "spk2gender") == dict(

@@ -59,7 +59,7 @@ def test_whole_corpus(prepared: tuple[Sets, Path]):
     )
     for name, utterances in sets.items():
         assert validate_data_directory(folder / name) == len(utterances)
-        assert set(read_data_directory(folder / name).tables) == {
+        assert set(read_data_directory(folder / name)) == {
             *("wav.scp", "utt2spk", "text", "utt2emo", "utt2lang")
         }
         assert not read_rejected(folder / name)

@@ -80,7 +80,7 @@ def test_whole_release(prepared: tuple[list[Utterance], Path]):
         assert Path(utterance.wav).stem == turn and Path(utterance.wav).is_absolute()
         assert "\t" not in utterance.text and utterance.text.startswith("Words of the turn")
     assert validate_data_directory(path) == 5531
-    assert set(read_data_directory(path).tables) == {
+    assert set(read_data_directory(path)) == {
         *("wav.scp", "utt2spk", "text", "utt2emo", "utt2session", "utt2dialogue", "utt2lang")
     }
     rejected = read_rejected(path)
@@ -97,7 +97,7 @@ def test_whole_release(prepared: tuple[list[Utterance], Path]):
 
 def test_ten_classes_through_the_command(whole: Path, tmp_path: Path):
     main(["iemocap", "--db", str(whole), "--data", str(tmp_path), "--classes", "10"])
-    emotions = read_data_directory(tmp_path / "iemocap_10").table("utt2emo")
+    emotions = read_data_directory(tmp_path / "iemocap_10")["utt2emo"]
     counts = Counter(emotions.values())
     assert len(emotions) == 7532 and len(counts) == 10
     assert (counts["happy"], counts["excited"], counts["other"]) == (595, 1041, 3)

@@ -101,7 +101,7 @@ def test_directories_ids_and_a_rerun(make_copy: Callable[[], Path], tmp_path: Pa
     assert ids["lrs3_test"] == {f"lrs3_tE5tE5tE5tE-test_0000{number}" for number in (1, 2)}
     for name in sets:
         assert validate_data_directory(tmp_path / "data" / name, check_audio=True) == len(ids[name])
-    tables = read_data_directory(tmp_path / "data/lrs3").tables
+    tables = read_data_directory(tmp_path / "data/lrs3")
     assert tables["utt2spk"]["lrs3_-_dE5fG7h_1-pretrain_00001"] == "lrs3_-_dE5fG7h_1"
     assert tables["utt2session"]["lrs3_aB3dE5fG7hI-trainval_50021"] == "aB3dE5fG7hI"
     assert set(tables["utt2lang"].values()) == {"eng"}

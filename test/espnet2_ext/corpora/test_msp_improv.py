@@ -94,7 +94,7 @@ def test_what_is_known_of_an_utterance(tmp_path: Path):
         language="eng",
     )
     assert {"text", "utt2emo", "utt2session", "utt2dialogue", "utt2lang"} < set(
-        read_data_directory(tmp_path / "data/msp_improv_valid").tables
+        read_data_directory(tmp_path / "data/msp_improv_valid")
     )
 
 

@@ -117,7 +117,7 @@ def test_what_is_known_of_an_utterance(tmp_path: Path):
         *("neutral", "other", "no_agreement"),
     }
     for name in sets:
-        tables = read_data_directory(tmp_path / "data" / name).tables
+        tables = read_data_directory(tmp_path / "data" / name)
         assert {"wav.scp", "utt2spk", "text", "utt2emo", "utt2session", "utt2lang"} == set(tables)
         assert not (tmp_path / "data" / name / "words.tsv").exists()
 

@@ -121,7 +121,7 @@ def test_directories_and_a_rerun(fetched: Path, tmp_path: Path):
     for name, members in sets.items():
         path = tmp_path / "data" / name
         assert validate_data_directory(path, check_audio=True) == len(members)
-    data = read_data_directory(tmp_path / "data/omg").tables
+    data = read_data_directory(tmp_path / "data/omg")
     assert len(data["wav.scp"]) == 6
     assert data["utt2spk"]["f1f277e5d-1-001"] == data["utt2spk"]["f1f277e5d-2-003"] == "f1f277e5d"
     assert data["utt2emo"]["f1f277e5d-1-001"] == "neutral"

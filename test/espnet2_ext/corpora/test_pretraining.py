@@ -178,12 +178,12 @@ def test_union_and_sets(tmp_path: Path):
         )
 
     def optional(name: str) -> set[str]:
-        tables = read_data_directory(tmp_path / name).tables
+        tables = read_data_directory(tmp_path / name)
         return {"text", "utt2emo"} & tables.keys()
 
     assert set(write(union, words)) == {"x", "x_train", "x_valid", "x_test"}
     assert validate_data_directory(tmp_path / "x") == 6
-    tables = read_data_directory(tmp_path / "x").tables
+    tables = read_data_directory(tmp_path / "x")
     assert tables["text"]["s0-000"] == "word s0-000" and tables["utt2emo"]["s0-000"] == "sad"
     # The test set has no words and no emotions.
     assert [optional(f"x_{name}") for name in ("train", "test")] == [{"utt2emo"}, set()]
@@ -215,7 +215,7 @@ def test_split_of_a_directory_keeps_its_tables(tmp_path: Path):
     names = {"wav.scp", "utt2spk", "text", "utt2emo", "utt2lang", "utt2session"}
     for name, size in sizes.items():
         assert validate_data_directory(tmp_path / name) == size
-        assert set(read_data_directory(tmp_path / name).tables) == names
+        assert set(read_data_directory(tmp_path / name)) == names
     assert sorted(key for members in sets.values() for key in ids(members)) == sorted(
         set(ids(members)) - {"s0-000"}
     )

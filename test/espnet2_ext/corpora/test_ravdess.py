@@ -37,7 +37,7 @@ def test_four_classes(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixt
     folder = tmp_path / "ravdess"
     assert validate_data_directory(folder) == len(utterances) == 671
     assert Counter(u.emotion for u in utterances) == dict(neutral=96, happy=191, sad=192, angry=192)
-    tables = read_data_directory(folder).tables
+    tables = read_data_directory(folder)
     assert set(tables) == {"wav.scp", "utt2spk", "text", "utt2emo", "utt2lang"}
     key = "Actor_20-03-01-03-01-02-01-20"
     assert tables["text"][key] == "Dogs are sitting by the door."

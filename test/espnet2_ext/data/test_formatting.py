@@ -76,7 +76,7 @@ def test_a_formatted_directory(data, tmp_path):
     out = tmp_path / "dump"
     assert format_wav(data, out) == 4
     assert validate_data_directory(out, check_audio=True) == 4
-    tables = read_data_directory(out).tables
+    tables = read_data_directory(out)
     assert set(tables) == {"wav.scp", "utt2spk", "text", "utt2emo", "utt2num_samples"}
     assert set(tables["utt2num_samples"].values()) == {"4800"}
     assert tables["text"]["s-stereo"] == "stereo"
@@ -329,7 +329,7 @@ def test_all_speeds_in_one_directory(dump, tmp_path):
     assert (out / "spk2utt").read_text() == (
         "m m-1\nsp0.9-m sp0.9-m-1\nsp0.9-t sp0.9-t-1\nsp1.1-m sp1.1-m-1\nsp1.1-t sp1.1-t-1\nt t-1\n"
     )
-    tables = read_data_directory(out).tables
+    tables = read_data_directory(out)
     assert set(tables["utt2emo"].values()) == {"sad"}
     lengths = tables["utt2num_samples"]
     # 4800 / 0.9 = 5333.3 and 4800 / 1.1 = 4363.6, rounded up
@@ -357,7 +357,7 @@ def test_units_and_speaker_vectors_are_not_copied(dump, tmp_path, caplog):
     for name in ("units_mfcc_100", "unit_durations_mfcc_100", "spk_embed.scp"):
         write_table(dump / name, {"m-1": "1", "t-1": "2"})
     perturb_speed(dump, tmp_path / "sp", [1.0])
-    assert set(read_data_directory(tmp_path / "sp").tables) == {
+    assert set(read_data_directory(tmp_path / "sp")) == {
         "wav.scp", "utt2spk", "utt2emo", "utt2num_samples",
     }  # fmt: skip
     assert caplog.text.count("not copied, it describes audio at the old speed") == 3
