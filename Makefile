@@ -21,7 +21,7 @@ demo:
 	tools/setup.sh
 	cd $(DEMO) && ./run.sh
 	cd $(RECOGNITION) && ./run.sh
-	cd $(RECOGNITION) && ./run_judge.sh
+	cd $(RECOGNITION) && ./run_evaluation_model.sh
 	cd $(CONVERSION) && ./run.sh
 	@printf '\n%-10s%s\n%-10s%s\n%-10s%s\n%-10s%s\n%-10s%s\n' \
 		Table '$(DEMO)/exp/RESULTS.md' \

@@ -9,10 +9,10 @@ from typing import Any
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.conversion.converter import (
-    Contrast,
     Conversion,
     ConversionRequest,
     Prosody2VecConverter,
+    VarianceCompensation,
     average_prosody,
     interpolate_prosody,
     scale_intensity,
@@ -26,7 +26,7 @@ from espnet2_ext.vocoder import build_vocoder
 __all__ = [
     "SAMPLE_RATE_HZ",
     "AudioError",
-    "Contrast",
+    "VarianceCompensation",
     "Conversion",
     "ConversionRequest",
     "GenerationLimits",

@@ -62,7 +62,7 @@ def render(egs2: Path = EGS2) -> str:
         "What is marked as unconfirmed stands in no source that could be opened: ask the authors.",
         "What is checked is compared before anything is written; a difference ends the run in one",
         "line. Nothing of a corpus is part of this project. mini_emo alone was run, the other",
-        "parsers were tested on made-up copies.",
+        "parsers were tested on synthetic fixtures.",
         "",
         _line(HEADER),
         "|---|---|---|---|---:|---:|---|---|---|",

@@ -25,7 +25,7 @@ def add_model_options(parser: ArgumentParser) -> None:
     add("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
     add("--max_segment_s", type=float, default=10.0, help="longer is split at pauses; 3 to 60")
     add(
-        "--restore_contrast",
+        "--variance_compensation",
         type=str2bool,
         metavar="{true,false}",
         help="give back what MODEL.contrast.json says was lost; default: where that file is",

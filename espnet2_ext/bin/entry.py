@@ -16,6 +16,14 @@ YES_OR_NO: Any = {"type": str2bool, "default": False, "metavar": "{true,false}"}
 Function = Callable[..., object] | str
 """Or ``module:name`` of one, imported when it is called: ``--help`` needs none of it."""
 
+OLD_OPTIONS = {
+    "--restore_contrast": "--variance_compensation",
+    "--contrast_data_dir": "--compensation_data_dir",
+    "--contrast_speaker_dir": "--compensation_speaker_dir",
+    "--cached_mels": "--precomputed_features",
+}
+"""Former names of options, which every command takes with a warning for one release."""
+
 
 class Command(ArgumentParser):
     """A parser that is called: it parses, starts the log and calls a function with the options.
@@ -58,9 +66,18 @@ class Command(ArgumentParser):
 
     def __call__(self, cmd: list[str] | None = None) -> None:
         """Run with these arguments; None for those of the process."""
-        options = vars(self.parse_args(cmd))
+        words, old_words = [], []
+        for word in sys.argv[1:] if cmd is None else cmd:
+            name, equals, value = word.partition("=")
+            if name in OLD_OPTIONS:
+                old_words.append(name)
+                word = OLD_OPTIONS[name] + equals + value
+            words.append(word)
+        options = vars(self.parse_args(words))
         function, name = options.pop("_function"), options.pop("_name")
         start_log(is_quiet=self.is_quiet)
+        for old in old_words:
+            logging.warning(f"{old} is now {OLD_OPTIONS[old]}; the old name will be removed")
         with user_errors(name):
             (pkgutil.resolve_name(function) if isinstance(function, str) else function)(**options)
 

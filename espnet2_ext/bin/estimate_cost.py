@@ -18,7 +18,7 @@ def estimate_cost(
     corpora: Sequence[str],
     data_dirs: Sequence[str],
     speeds: Sequence[float],
-    cached_mels: bool,
+    precomputed_features: bool,
     mel_frames_per_s: float | None,
     train_config: str | None,
 ) -> None:
@@ -26,10 +26,16 @@ def estimate_cost(
     published = speech_of_catalogue(corpora)
     speech = speech_of_directories(data_dirs, published.video_hours) or published
     speed = CALCULATED_SPEED if mel_frames_per_s is None else mel_frames_per_s
-    cost = estimate(speech, speeds=speeds, cached_mels=cached_mels, mel_frames_per_s=speed)
+    cost = estimate(
+        speech, speeds=speeds, precomputed_features=precomputed_features, mel_frames_per_s=speed
+    )
     epochs = read_max_epoch(train_config) if train_config else None
 
-    kept = f"mels {cost.mels_gb:.1f}" if cost.mels_gb else "no mels (--cached_mels true keeps them)"
+    kept = (
+        f"mels {cost.mels_gb:.1f}"
+        if cost.mels_gb
+        else "no mels (--precomputed_features true keeps them)"
+    )
     total_gb = cost.audio_gb + cost.mels_gb + cost.units_gb + cost.vectors_gb
     where = CALCULATED_SPEED_NOTE if mel_frames_per_s is None else "as given"
     gpu = f"{rounded(cost.gpu_hours)} GPU hours an epoch"
@@ -67,7 +73,7 @@ add = main.add_argument
 add("--corpora", nargs="+", required=True, help="names of parsers, such as lrs3 omg")
 add("--data_dirs", nargs="+", default=[], help="count these instead, if all were formatted")
 add("--speeds", nargs="+", type=float, default=[1.0], help="of the training data")
-add("--cached_mels", action="store_true", help="mels are kept on disk")
+add("--precomputed_features", action="store_true", help="mels are kept on disk")
 add("--mel_frames_per_s", type=float, help=f"of training; none: {CALCULATED_SPEED:.0f}")
 add("--train_config", help="configuration whose max_epoch is counted, none: one epoch")
 

@@ -1,4 +1,4 @@
-"""List conversions, sources and true targets for a listening test."""
+"""List conversions, sources and ground-truth targets for a listening test."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ add(
     action="append",
     required=True,
     metavar="NAME=INFERENCE_DIR",
-    help="the name gets ', contrast restored' where that was done",
+    help="the name gets ', variance compensation' where that was done",
 )
 add("--data_dir", required=True, help="dump directory of all utterances")
 add("--pairs_dir", required=True, help="pairs, targets, conditions")

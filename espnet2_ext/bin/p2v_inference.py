@@ -21,10 +21,10 @@ add("--pairs_dir", required=True, help="directory with the table 'pairs'")
 add("--output_dir", required=True, help="of mels, attention and audio")
 add("--vocoder", default="griffin_lim", help="or a HiFi-GAN name or directory")
 add("--inference_config", help="yaml of generation limits")
-contrast = "validation set on which lost contrast is measured; none: leave it"
-add("--contrast_data_dir", help=contrast)
+compensation = "validation set on which lost variance is measured; none: leave it"
+add("--compensation_data_dir", help=compensation)
 voices = "training set: its utterances give validation speakers their voice there too"
-add("--contrast_speaker_dir", help=voices)
+add("--compensation_speaker_dir", help=voices)
 add("--batch_size", type=int, default=16, help="pairs at a time")
 add("--num_workers", type=int, default=1, help="processes of the vocoder")
 add("--ngpu", type=int, default=0, help="above 0 runs the model on a GPU")

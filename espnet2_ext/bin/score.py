@@ -77,9 +77,9 @@ add(
     "--without_reference_rows",
     dest="with_reference_rows",
     action="store_false",
-    help="no rows for zero effort, resynthesis, true target and wrong sentence",
+    help="no rows for source, copy synthesis, ground-truth target and mismatched text",
 )
-add("--vocoder", default="griffin_lim", help="of the resynthesis row")
+add("--vocoder", default="griffin_lim", help="of the copy synthesis row")
 add("--emotion_model", help="weights or folder of ser.sh: emotion accuracy")
 add("--speaker_encoder", help="hub name or directory: speaker cosine")
 add(
@@ -112,7 +112,7 @@ add("--model_file", required=True, help="weights; their k-means makes the units"
 add("--train_config", help="default: config.yaml beside the weights")
 add("--centroids", help="k-means file; default: that of the training")
 add("--speaker_encoder", help="as for convert_list")
-add("--vocoder", default="griffin_lim", help="of the resynthesis row")
+add("--vocoder", default="griffin_lim", help="of the copy synthesis row")
 add_f0_method(command)
 add_processes(command, "of the unit upstream and of a HiFi-GAN")
 

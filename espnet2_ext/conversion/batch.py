@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from espnet2_ext._compat import load_ark_scp
-from espnet2_ext.conversion.contrast import model_contrast
+from espnet2_ext.conversion.compensation import model_compensation
 from espnet2_ext.conversion.converter import (
     Conversion,
     ConversionRequest,
@@ -121,8 +121,8 @@ def convert_pairs(
     batch_size: int = 16,
     num_workers: int = 1,
     device: str = "cpu",
-    contrast_data_dir: str | Path | None = None,
-    contrast_speaker_dir: str | Path | None = None,
+    compensation_data_dir: str | Path | None = None,
+    compensation_speaker_dir: str | Path | None = None,
 ) -> None:
     """Write mel, attention and audio of every pair, and ``generation.tsv`` over all.
 
@@ -140,9 +140,9 @@ def convert_pairs(
         batch_size: pairs generated at a time.
         num_workers: processes of the vocoder.
         device: of the model.
-        contrast_data_dir: validation set on which the lost contrast is measured, to be
-            restored (see contrast.py); None leaves mels as generated.
-        contrast_speaker_dir: training set, whose utterances give voices there too.
+        compensation_data_dir: validation set on which the lost variance is measured, to be
+            restored (see compensation.py); None leaves mels as generated.
+        compensation_speaker_dir: training set, whose utterances give voices there too.
 
     Raises:
         FileNotFoundError: a file of the model or a table is missing.
@@ -165,24 +165,24 @@ def convert_pairs(
         "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
         "contrast": None,
     }
-    if contrast_data_dir:
+    if compensation_data_dir:
         settings["contrast"] = [
-            str(contrast_data_dir),
-            str(contrast_speaker_dir or ""),
-            _hash_of_tables(Path(contrast_data_dir), unit_tag),
+            str(compensation_data_dir),
+            str(compensation_speaker_dir or ""),
+            _hash_of_tables(Path(compensation_data_dir), unit_tag),
         ]
     _start_anew_if_changed(output_dir, pairs, settings)
     if not all(_record_path(output_dir, pair).exists() for pair in pairs):
         converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
-        if contrast_data_dir:
+        if compensation_data_dir:
             converter.vocoder_name = vocoder
-            model_contrast(
+            model_compensation(
                 converter,
                 model_file,
-                contrast_data_dir,
+                compensation_data_dir,
                 unit_tag,
                 build_vocoder(vocoder, device),
-                speaker_dir=contrast_speaker_dir or None,
+                speaker_dir=compensation_speaker_dir or None,
                 batch_size=batch_size,
             )
         _generate(PairRequests(data_dir, unit_tag, converter), pairs, output_dir, batch_size)
@@ -282,8 +282,11 @@ def _write_tables(output_dir: Path, pairs: Sequence[Pair]) -> None:
             stream.write("\t".join(str(value) for value in record.values()) + "\n")
     for what, bad in (
         ("did not stop", [r for r in records if not r["stopped"]]),
-        ("did not consume their units", [r for r in records if r["consumed_share"] < 0.95]),
-        ("looped", [r for r in records if r["looped"]]),
+        (
+            "have an attention coverage below 0.95",
+            [r for r in records if r["consumed_share"] < 0.95],
+        ),
+        ("repeat attention", [r for r in records if r["looped"]]),
     ):
         if bad:
             names = ", ".join(record["pair_id"] for record in bad[:3])
@@ -321,7 +324,7 @@ MODEL_OPTIONS: dict[str, Any] = {
     "speaker_encoder": None,
     "vocoder": "griffin_lim",
     "max_segment_s": 10.0,
-    "restore_contrast": None,
+    "variance_compensation": None,
 }
 """Defaults of ``AnyConverter.from_file``, on which conversions depend."""
 
@@ -332,8 +335,10 @@ def _model_hash(model_file: str | Path, options: Mapping[str, Any]) -> str:
     names = ("train_config", "centroids", "speaker_encoder")
     files = find_trained_files(model_file, **{name: settings[name] for name in names})
     held = [file_hash(files.model_file), file_hash(files.centroids), repr(files.config)]
-    restored = None if settings["restore_contrast"] is False else files.contrast
+    restored = None if settings["variance_compensation"] is False else files.compensation
     held += [files.speaker_encoder, file_hash(restored) if restored else ""]
+    # Hashed under its former name, so that existing conversions stay up to date.
+    settings["restore_contrast"] = settings.pop("variance_compensation")
     return hashlib.sha256(repr((settings, held)).encode()).hexdigest()
 
 

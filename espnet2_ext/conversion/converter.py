@@ -27,8 +27,8 @@ from espnet2_ext.prosody2vec.model import Prosody2VecModel
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """What one model's mels lack (see ``contrast.py``); arrays are (M,), in normalised mels."""
+class VarianceCompensation:
+    """What one model's mels lack (see ``compensation.py``); arrays are (M,), in normalised mels."""
 
     generated_mean: np.ndarray  # of generated frames
     true_mean: np.ndarray  # of the frames that they should have been
@@ -37,22 +37,22 @@ class Contrast:
     """By vocoder, how much quieter its speech is than recordings."""
 
     @classmethod
-    def between(cls, generated: np.ndarray, true: np.ndarray) -> "Contrast":
-        """Return the contrast between generated and true frames (T, M) of many utterances."""
+    def between(cls, generated: np.ndarray, true: np.ndarray) -> "VarianceCompensation":
+        """Return the compensation between generated and true frames (T, M) of many utterances."""
         spread = np.maximum(generated.std(axis=0), 1.0e-3)
         return cls(
             generated.mean(axis=0), true.mean(axis=0), np.maximum(true.std(axis=0) / spread, 1.0)
         )
 
     @classmethod
-    def load(cls, path: str | Path, model_file: str | Path | None = None) -> "Contrast":
-        """Return the contrast of a ``<model>.contrast.json``.
+    def load(cls, path: str | Path, model_file: str | Path | None = None) -> "VarianceCompensation":
+        """Return the compensation of a ``<model>.contrast.json``.
 
         ``model_file`` holds the weights that it must have been measured on; None takes
         ``<model>.pth`` beside it, where there is one.
 
         Raises:
-            FileNotFoundError: there is none; converting pairs with restore_contrast writes it.
+            FileNotFoundError: there is none; converting pairs with variance_compensation writes it.
             ValueError: it was measured on other weights. Files from before that was recorded pass.
         """
         path = Path(path)
@@ -63,7 +63,7 @@ class Contrast:
             if kept["weights"] != file_hash(model_file):
                 raise ValueError(
                     f"{path}: measured on other weights than {model_file}; convert pairs with "
-                    "restore_contrast again (p2v.sh, stage 9), or give --restore_contrast false"
+                    "--variance_compensation true again (p2v.sh, stage 9), or say false here"
                 )
         return cls(
             np.array(kept["generated_mean"]),
@@ -81,7 +81,7 @@ class Contrast:
             json.dump(kept, stream, default=np.ndarray.tolist)
 
     def restore(self, mel: torch.Tensor) -> torch.Tensor:
-        """Return a normalised mel (T, M) with the contrast of speech."""
+        """Return a normalised mel (T, M) with the variance of speech."""
         generated_mean, true_mean, gain = (
             torch.as_tensor(each, dtype=mel.dtype, device=mel.device)
             for each in (self.generated_mean, self.true_mean, self.gain)
@@ -128,8 +128,8 @@ class Conversion:
 class Prosody2VecConverter:
     """Convert with a trained model; a batch gives the same as each request alone.
 
-    ``contrast`` is restored in every mel (None leaves them as generated), and the loss of level of
-    the vocoder ``vocoder_name``, where the contrast knows it.
+    ``compensation`` is applied to every mel (None leaves them as generated); it also restores
+    the level that the vocoder ``vocoder_name`` loses, where that was measured.
 
     Source: [P2V] IV-D, V and Fig. 6.
 
@@ -147,7 +147,7 @@ class Prosody2VecConverter:
         self.model = model.to(device).eval()
         self.limits = limits
         self.device = device
-        self.contrast: Contrast | None = None
+        self.compensation: VarianceCompensation | None = None
         self.vocoder_name: str | None = None
 
     @classmethod
@@ -228,11 +228,11 @@ class Prosody2VecConverter:
         return vectors
 
     def denormalize(self, mel: torch.Tensor) -> np.ndarray:
-        """Return the vocoder's mel (T, M) of a normalised one, contrast and level restored."""
+        """Return the vocoder's mel (T, M) of a normalised one, variance and level restored."""
         level_db = 0.0
-        if self.contrast is not None:
-            mel = self.contrast.restore(mel)
-            level_db = self.contrast.lost_level_db.get(self.vocoder_name or "", 0.0)
+        if self.compensation is not None:
+            mel = self.compensation.restore(mel)
+            level_db = self.compensation.lost_level_db.get(self.vocoder_name or "", 0.0)
         if self.model.normalize is not None:
             lengths = torch.tensor([len(mel)], device=mel.device)
             mel = self.model.normalize.inverse(mel[None].clone(), lengths)[0][0]

@@ -16,9 +16,9 @@ import yaml
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.conversion.converter import (
-    Contrast,
     ConversionRequest,
     Prosody2VecConverter,
+    VarianceCompensation,
     average_prosody,
     scale_intensity,
 )
@@ -244,19 +244,19 @@ class AnyConverter:
         speaker_encoder: str | None = None,
         vocoder: str = "griffin_lim",
         max_segment_s: float = 10.0,
-        restore_contrast: bool | None = None,
+        variance_compensation: bool | None = None,
         limits: GenerationLimits = GenerationLimits(),
         device: str = "cpu",
     ) -> "AnyConverter":
         """Return the converter of a model, see ``find_trained_files`` and ``build_vocoder``.
 
-        ``restore_contrast`` restores what ``<model>.contrast.json`` measured as lost (not in
+        ``variance_compensation`` restores what ``<model>.contrast.json`` measured as lost (not in
         paper); None does so where that file is.
 
         Raises:
-            FileNotFoundError: a file of the model is missing, or its contrast is to be
+            FileNotFoundError: a file of the model is missing, or its lost variance is to be
                 restored and was not measured.
-            ValueError: units, speaker vectors, vocoder or contrast are not those of the model.
+            ValueError: units, speaker vectors, vocoder or compensation are not those of the model.
         """
         check_max_segment_s(max_segment_s)
         files = find_trained_files(
@@ -271,10 +271,13 @@ class AnyConverter:
                 f"{files.speaker_encoder}: gives vectors of {speaker.dim} values, the model takes "
                 f"{files.config['speaker_dim']}; give the encoder of the training"
             )
-        converter = _load(files, limits, device, restore_contrast)
-        if converter.contrast is not None and vocoder not in converter.contrast.lost_level_db:
+        converter = _load(files, limits, device, variance_compensation)
+        if (
+            converter.compensation is not None
+            and vocoder not in converter.compensation.lost_level_db
+        ):
             logger.warning(
-                f"{files.contrast}: does not know what level {vocoder} loses; left as it is"
+                f"{files.compensation}: does not know what level {vocoder} loses; left as it is"
             )
         return cls(converter, unit_encoder, speaker, build_vocoder(vocoder, device), max_segment_s)
 
@@ -367,13 +370,13 @@ def _check_units(files: TrainedFiles, unit_encoder: UnitEncoderPipeline) -> None
 
 
 def _load(
-    files: TrainedFiles, limits: GenerationLimits, device: str, restore_contrast: bool | None
+    files: TrainedFiles, limits: GenerationLimits, device: str, variance_compensation: bool | None
 ) -> Prosody2VecConverter:
     """Return the model's converter, wherever its configuration's paths are relative to."""
-    if restore_contrast and files.contrast is None:
+    if variance_compensation and files.compensation is None:
         raise FileNotFoundError(
             f"{files.model_file.with_suffix('.contrast.json')}: missing, so what is to be restored "
-            "is not known; convert pairs with restore_contrast first (p2v.sh, stage 9)"
+            "is not known; convert pairs with variance_compensation first (p2v.sh, stage 9)"
         )
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
         yaml.safe_dump(files.config, stream)
@@ -385,9 +388,9 @@ def _load(
         except ValueError as error:
             # The file was a copy with absolute paths.
             raise ValueError(str(error).replace(stream.name, "its config.yaml")) from error
-    if files.contrast is not None and restore_contrast is not False:
-        converter.contrast = Contrast.load(files.contrast, files.model_file)
-        logger.info(f"contrast restored as {files.contrast} says")
+    if files.compensation is not None and variance_compensation is not False:
+        converter.compensation = VarianceCompensation.load(files.compensation, files.model_file)
+        logger.info(f"variance compensated as {files.compensation} says")
     return converter
 
 

@@ -29,7 +29,7 @@ class TrainedFiles:
     config: dict[str, Any]  # content of config.yaml, with absolute paths for building the model
     centroids: Path
     speaker_encoder: str  # directory or hub name
-    contrast: Path | None  # see contrast.py; None where it was not measured
+    compensation: Path | None  # see compensation.py; None where it was not measured
 
 
 def find_trained_files(
@@ -63,13 +63,13 @@ def find_trained_files(
     if centroids is None and not config.get("centroids"):
         raise FileNotFoundError(f"{config_path}: names no centroids; give --centroids")
     units = Path(centroids or _find(folders, config["centroids"], "give --centroids"))
-    contrast = model_file.with_suffix(".contrast.json")
+    compensation = model_file.with_suffix(".contrast.json")
     return TrainedFiles(
         model_file,
         config,
         units,
         speaker_encoder or _find_speaker_encoder(folders, config_path, config),
-        contrast if contrast.is_file() else None,
+        compensation if compensation.is_file() else None,
     )
 
 

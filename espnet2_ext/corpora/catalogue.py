@@ -183,14 +183,14 @@ def speech_of_directories(directories: Sequence[str | Path], video_hours: float)
 
 
 def estimate(
-    speech: Speech, *, speeds: Sequence[float], cached_mels: bool, mel_frames_per_s: float
+    speech: Speech, *, speeds: Sequence[float], precomputed_features: bool, mel_frames_per_s: float
 ) -> Cost:
     """Return the cost of pretraining; validation and test are taken for training data too.
 
     Args:
         speech: all of it.
         speeds: of the training data; speed 1 is not written a second time.
-        cached_mels: mels are kept, for all speeds.
+        precomputed_features: mels are kept, for all speeds.
         mel_frames_per_s: of training.
 
     Raises:
@@ -205,7 +205,7 @@ def estimate(
     return Cost(
         hours=hours,
         audio_gb=(written + speech.video_hours) * 3600 * FLAC_BYTES_PER_S / 1e9,
-        mels_gb=hours * 3600 * MEL_BYTES_PER_S / 1e9 if cached_mels else 0.0,
+        mels_gb=hours * 3600 * MEL_BYTES_PER_S / 1e9 if precomputed_features else 0.0,
         units_gb=hours * 3600 * UNIT_BYTES_PER_S / 1e9,
         vectors_gb=speech.utterances * len(speeds) * VECTOR_BYTES / 1e9,
         gpu_hours=hours * MEL_FRAMES_PER_S / mel_frames_per_s,

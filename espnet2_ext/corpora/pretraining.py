@@ -4,7 +4,7 @@ Validation is a random draw over the whole corpus, so its speakers are also in t
 set, where the corpus has none of its own, holds several utterances of such speakers, for another
 one has to give the voice. Its list of pairs, ``reconstruction``, gives an utterance its own units
 and prosody and another utterance's voice, and compares the result with itself: the training task
-on speech not trained on. An untouched source is a perfect answer there, so the row of zero effort
+on speech not trained on. An untouched source is a perfect answer there, so the row of the source
 says nothing.
 
 Source: [P2V] IV-B, "500 randomly selected samples from the above datasets ... for validation".
@@ -134,7 +134,7 @@ def reconstruction_pairs(
     """Return the tables of at most so many pairs of a test set, the speakers in turn.
 
     The other utterance of the speaker has other words, as far as these are known by utterance
-    id: it gives the voice, and it is the wrong sentence. An utterance without such a one makes
+    id: it gives the voice, and it is the mismatched text. An utterance without such a one makes
     no pair.
 
     Raises:

@@ -158,8 +158,8 @@ def answers_of(kind: str, emotions: Sequence[str]) -> tuple[str, ...]:
     return SIMILARITY_ANSWERS if kind == SIMILARITY else tuple(emotions)
 
 
-ZERO_EFFORT = "zero effort"
-TRUE_TARGET = "true target"
+SOURCE = "source (unconverted)"
+GROUND_TRUTH = "ground-truth target"
 REFERENCES = ("target", "prosody")
 
 
@@ -177,21 +177,21 @@ def conversion_manifest(
 ) -> list[Stimulus]:
     """Write a manifest of both kinds of questions, and return its recordings.
 
-    Beside the conversions stand the unconverted source (``zero effort``, the first bar
-    of Fig. 3) and the ``true target`` (the last). Each condition gets the same number of
+    Beside the conversions stand the unconverted source (``source (unconverted)``, the first bar
+    of Fig. 3) and the ``ground-truth target`` (the last). Each condition gets the same number of
     items, taken from the voices in turn. The neutral sources are asked about as neutral
     originals too, or listeners would learn that nothing is neutral.
 
     Args:
         inference_dirs: names of systems to folders with ``wav.scp`` by pair. Where their
-            ``settings.json`` says that contrast was restored, so does the name.
+            ``settings.json`` says that variance was compensated, so does the name.
         data_dir: holds ``wav.scp`` and ``utt2spk`` of sources and targets.
         pairs_dir: holds ``pairs targets conditions``.
         num_items: for each condition. # not in paper
         num_practice: items of practice, of further pairs.
-        num_checks: further pairs whose true target is compared to itself: only similar
+        num_checks: further pairs whose ground-truth target is compared to itself: only similar
             and absolutely similar show attention.
-        reference: what a recording is compared to: ``target``, the true target as in
+        reference: what a recording is compared to: ``target``, the ground-truth target as in
             [P2V] IV-D 2, or ``prosody``, the recording that gave the prosody.
 
     Raises:
@@ -199,10 +199,10 @@ def conversion_manifest(
     """
     if reference not in REFERENCES:
         raise ValueError(f"reference is {reference!r}; give target or prosody")
-    if not inference_dirs or {ZERO_EFFORT, TRUE_TARGET} & inference_dirs.keys():
+    if not inference_dirs or {SOURCE, GROUND_TRUTH} & inference_dirs.keys():
         raise ValueError(
             f"systems are {list(inference_dirs)}; give at least one, none of them called "
-            f"{ZERO_EFFORT} or {TRUE_TARGET}"
+            f"{SOURCE} or {GROUND_TRUTH}"
         )
     folders = {_full_name(name, Path(path)): Path(path) for name, path in inference_dirs.items()}
     pairs = _Pairs(folders, Path(data_dir), Path(pairs_dir), Path(out_path).parent)
@@ -229,7 +229,7 @@ def _full_name(system: str, inference_dir: Path) -> str:
     """Return the name of a system in tables, which says what is not in paper."""
     settings = inference_dir / "settings.json"
     if settings.is_file() and json.loads(settings.read_text(encoding="utf-8")).get("contrast"):
-        return f"{system}, contrast restored"
+        return f"{system}, variance compensation"
     return system
 
 
@@ -282,9 +282,9 @@ class _Pairs:
             prosody = self.pairs[pair].split()[1]
             compared = true_target if reference == "target" else self._path(self.data, prosody)
         recordings = {
-            ZERO_EFFORT: self._path(self.data, self.source(pair)),
+            SOURCE: self._path(self.data, self.source(pair)),
             **{name: self._path(table, pair) for name, table in self.converted.items()},
-            TRUE_TARGET: true_target,
+            GROUND_TRUTH: true_target,
         }
         kind = SIMILARITY if reference else EMOTION
         return [
@@ -296,13 +296,13 @@ class _Pairs:
         """Return the emotion question on a source as an original of its own emotion."""
         pair = next(pair for pair in self.pairs if self.source(pair) == source)
         emotion = self.conditions[pair].split("-")[0]
-        return Stimulus(EMOTION, TRUE_TARGET, emotion, source, self._path(self.data, source))
+        return Stimulus(EMOTION, GROUND_TRUTH, emotion, source, self._path(self.data, source))
 
     def check(self, pair: str) -> Stimulus:
-        """Return the true target against itself."""
+        """Return the ground-truth target against itself."""
         emotion = self.conditions[pair].split("-")[-1]
         audio = self._path(self.data, self.targets[pair])
-        return Stimulus(SIMILARITY, TRUE_TARGET, emotion, pair, audio, audio, CHECK, "1,2")
+        return Stimulus(SIMILARITY, GROUND_TRUTH, emotion, pair, audio, audio, CHECK, "1,2")
 
     def _voice(self, pair: str) -> str:
         source = self.source(pair)

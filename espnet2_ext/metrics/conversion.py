@@ -16,7 +16,7 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import atomic_open, spawn_map
 from espnet2_ext.data.tables import normalise_sentence, read_int_table, read_table
 from espnet2_ext.metrics.content import unit_error_rate
-from espnet2_ext.metrics.models import Heard, Listen, hearing_fields
+from espnet2_ext.metrics.models import Predict, Predictions, prediction_fields
 from espnet2_ext.metrics.prosody import ProsodyMeasures, percent_error, prosody_measures
 from espnet2_ext.metrics.spectrum import Tracks, compare_tracks, espnet_track, paper_track
 from espnet2_ext.metrics.statistics import Crossing, crossing_of
@@ -24,11 +24,11 @@ from espnet2_ext.units.centroids import UnitEncoderPipeline
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
 
-ZERO_EFFORT = "zero effort"
-RESYNTHESIS = "resynthesis"
-TRUE_TARGET = "true target"
-WRONG_SENTENCE = "wrong sentence"
-REFERENCE_ROWS = (ZERO_EFFORT, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
+SOURCE = "source (unconverted)"
+COPY_SYNTHESIS = "copy synthesis"
+GROUND_TRUTH = "ground-truth target"
+MISMATCHED_TEXT = "mismatched text"
+REFERENCE_ROWS = (SOURCE, COPY_SYNTHESIS, GROUND_TRUTH, MISMATCHED_TEXT)
 SCORES = "scores.tsv"
 ATTENTION_COLUMNS = ("forward_share", "consumed_share", "stopped", "looped")
 REMEDY = "run the inference stage again"
@@ -177,12 +177,12 @@ class Measures(ProsodyMeasures):
     """Measures of one utterance, independent of what it is compared with.
 
     ``units`` are de-duplicated and empty for very short audio; ``tracks`` are compared frame by
-    frame; ``heard`` are model predictions, if asked for.
+    frame; ``predictions`` are model predictions, if asked for.
     """
 
     units: tuple[int, ...] = ()
     tracks: Tracks = field(default_factory=dict)
-    heard: Heard = Heard()
+    predictions: Predictions = Predictions()
 
     @property
     def unit_s(self) -> float:
@@ -194,13 +194,13 @@ def measure(
     waveform: np.ndarray,
     encoder: UnitEncoderPipeline,
     f0_method: str = "dio",
-    listen: Listen | None = None,
+    predict: Predict | None = None,
     *,
     with_tracks: bool = True,
 ) -> Measures:
     """Return the measures of a waveform (N,) at 16 kHz; ValueError if it is empty.
 
-    Models (``listen``) are asked only about speech long enough to have units.
+    Models (``predict``) are asked only about speech long enough to have units.
     """
     is_long_enough = len(waveform) >= MIN_UNIT_SAMPLES
     units = tuple(encoder.encode(waveform)[0].tolist()) if is_long_enough else ()
@@ -209,13 +209,13 @@ def measure(
     if with_tracks:
         known = prosody.contour if f0_method == "dio" else None
         tracks = {"paper": paper_track(waveform, known), "espnet": espnet_track(waveform)}
-    heard = listen(waveform) if listen is not None and is_long_enough else Heard()
-    return Measures(**vars(prosody), units=units, tracks=tracks, heard=heard)
+    predictions = predict(waveform) if predict is not None and is_long_enough else Predictions()
+    return Measures(**vars(prosody), units=units, tracks=tracks, predictions=predictions)
 
 
 @dataclass(frozen=True, order=True)
 class MeasureJob:
-    """One file to measure, or its resynthesis by the vocoder from the mel."""
+    """One file to measure, or its copy synthesis by the vocoder from the mel."""
 
     wav: str
     resynthesised: bool = False
@@ -227,7 +227,7 @@ def measure_files(
     centroids_path: str | Path,
     vocoder: str = "griffin_lim",
     f0_method: str = "dio",
-    listen: Listen | None = None,
+    predict: Predict | None = None,
     with_tracks: bool = True,
     num_workers: int = 1,
     device: str = "cpu",
@@ -243,7 +243,7 @@ def measure_files(
         centroids_path=str(centroids_path),
         vocoder=vocoder,
         device=device,
-        options={"f0_method": f0_method, "listen": listen, "with_tracks": with_tracks},
+        options={"f0_method": f0_method, "predict": predict, "with_tracks": with_tracks},
     )
     results = spawn_map(measure_job, unique, description="measure", num_workers=num_workers)
     return dict(zip(unique, results, strict=True))
@@ -392,7 +392,7 @@ def score_conversions(
     with_reference_rows: bool = True,
     vocoder: str = "griffin_lim",
     f0_method: str = "dio",
-    listen: Listen | None = None,
+    predict: Predict | None = None,
     texts: Mapping[str, str] | None = None,
     num_workers: int = 1,
     device: str = "cpu",
@@ -401,13 +401,13 @@ def score_conversions(
 
     Rows, each over all pairs:
 
-    * ``zero effort``: the unconverted source. Its unit error rate, units of its audio against
-      the table of units, is 0 unless the two were made differently.
-    * ``resynthesis``: the loss by analysis and vocoder alone; units of the resynthesised source,
+    * ``source (unconverted)``: the source. Its unit error rate, units of its audio against the
+      table of units, is 0 unless the two were made differently.
+    * ``copy synthesis``: the loss by analysis and vocoder alone; units of the resynthesised source,
       everything else of the resynthesised target.
-    * ``true target``: units of the target, which says the same words; what the units themselves
-      change with emotion.
-    * ``wrong sentence``: units of another sentence of the voice; the score of no content at all.
+    * ``ground-truth target``: units of the target, which says the same words; what the units
+      themselves change with emotion.
+    * ``mismatched text``: units of another sentence of the voice; the score of no content at all.
     * ``row_name``: the conversions.
 
     Args:
@@ -418,10 +418,10 @@ def score_conversions(
         unit_tag: which ``units_<tag>``.
         row_name: row of the conversions.
         with_reference_rows: False gives the conversions alone.
-        vocoder: of resynthesis; the one the conversions were made with.
+        vocoder: of copy synthesis; the one the conversions were made with.
         f0_method: see ``f0_contour``.
-        listen: evaluation models, see ``Heard``.
-        texts: of sources and targets; needed where ``listen`` recognises words.
+        predict: evaluation models, see ``Predictions``.
+        texts: of sources and targets; needed where ``predict`` recognises words.
         num_workers: processes.
         device: of the upstream and of a HiFi-GAN.
 
@@ -443,7 +443,7 @@ def score_conversions(
         centroids_path=centroids_path,
         vocoder=vocoder,
         f0_method=f0_method,
-        listen=listen,
+        predict=predict,
         num_workers=num_workers,
         device=device,
     )
@@ -464,7 +464,7 @@ def score_conversions(
         for pair, of_pair in zip(conversions.pairs, rows, strict=True)
         for score in _score_pair(pair, of_pair, conversions, measures, spectral, texts or {})
     ]
-    order = (ZERO_EFFORT, row_name, RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
+    order = (SOURCE, row_name, COPY_SYNTHESIS, GROUND_TRUTH, MISMATCHED_TEXT)
     scores.sort(key=lambda score: order.index(score.row))
     write_scores(Path(inference_dir) / SCORES, scores)
     return scores
@@ -476,8 +476,8 @@ def _rows(
     """Return what each row compares with the target."""
     rows = {row_name: MeasureJob(pair.converted_wav)}
     if with_reference_rows:
-        rows[ZERO_EFFORT] = MeasureJob(conversions.wavs[pair.source])
-        rows[RESYNTHESIS] = MeasureJob(conversions.wavs[pair.target], True)
+        rows[SOURCE] = MeasureJob(conversions.wavs[pair.source])
+        rows[COPY_SYNTHESIS] = MeasureJob(conversions.wavs[pair.target], True)
     return rows
 
 
@@ -496,18 +496,20 @@ def _score_pair(
     others: dict[str, dict[str, float | None]] = {}
     for row, job in rows.items():
         text = target_text if job.wav == target_job.wav else texts.get(pair.source)
-        heard = hearing_fields(measures[job].heard, target.heard, pair.emotion, text)
+        predictions = prediction_fields(
+            measures[job].predictions, target.predictions, pair.emotion, text
+        )
         units[row] = measures[job].units
-        others[row] = _errors(measures[job], target) | spectral[job, target_job] | heard
+        others[row] = _errors(measures[job], target) | spectral[job, target_job] | predictions
     others[next(iter(rows))] |= pair.attention
-    if RESYNTHESIS in rows:
-        units[RESYNTHESIS] = measures[MeasureJob(conversions.wavs[pair.source], True)].units
-        units[TRUE_TARGET] = conversions.units[pair.target]
-        others[TRUE_TARGET] = hearing_fields(
-            target.heard, target.heard, pair.emotion, target_text, with_speaker=False
+    if COPY_SYNTHESIS in rows:
+        units[COPY_SYNTHESIS] = measures[MeasureJob(conversions.wavs[pair.source], True)].units
+        units[GROUND_TRUTH] = conversions.units[pair.target]
+        others[GROUND_TRUTH] = prediction_fields(
+            target.predictions, target.predictions, pair.emotion, target_text, with_speaker=False
         )
         if pair.wrong is not None:
-            units[WRONG_SENTENCE] = conversions.units[pair.wrong]
+            units[MISMATCHED_TEXT] = conversions.units[pair.wrong]
     return [
         PairScore(
             row,

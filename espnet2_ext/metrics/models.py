@@ -33,7 +33,7 @@ def dnsmos(waveform: np.ndarray) -> dict[str, float]:
     """Return the fields `DNSMOS` of a waveform (N,) at 16 kHz by the package speechmos.
 
     Its networks were trained on noisy calls: compare conversions of one vocoder with each other
-    and with its resynthesis, not with other papers. Waveforms above full scale, which the
+    and with its copy synthesis, not with other papers. Waveforms above full scale, which the
     package refuses, are scaled down to it. An empty or non-finite one raises ValueError.
     """
     waveform = np.asarray(waveform, dtype=np.float32)
@@ -45,7 +45,7 @@ def dnsmos(waveform: np.ndarray) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Predictions:
     """Model predictions for an utterance; None where a model was not asked.
 
     ``emotions`` are probabilities of a recogniser, ``speaker_vector`` (D,) is of a speaker
@@ -58,13 +58,13 @@ class Heard:
     quality: Mapping[str, float] | None = None
 
 
-Listen = Callable[[np.ndarray], Heard]
-"""Of a waveform (N,) at 16 kHz; see ``Judges.listener``."""
+Predict = Callable[[np.ndarray], Predictions]
+"""Of a waveform (N,) at 16 kHz; see ``EvaluationModels.predictor``."""
 
 
-def hearing_fields(
-    heard: Heard,
-    target: Heard,
+def prediction_fields(
+    predictions: Predictions,
+    target: Predictions,
     emotion: str | None,
     text: str | None = None,
     *,
@@ -76,7 +76,7 @@ def hearing_fields(
     a cosine of 0: leaving it out would reward conversions that are hardly there.
 
     Args:
-        heard: of the utterance.
+        predictions: of the utterance.
         target: of the ground-truth target, which tells which models were asked.
         emotion: that the utterance should have.
         text: what it should say; needed where words were asked for.
@@ -86,15 +86,15 @@ def hearing_fields(
         ValueError: the emotion is unknown or none of the recogniser's, or the text is missing.
     """
     fields: dict[str, float | None] = {}
-    if target.emotions is not None or heard.emotions is not None:
-        fields |= _emotion_fields(heard.emotions, emotion)
+    if target.emotions is not None or predictions.emotions is not None:
+        fields |= _emotion_fields(predictions.emotions, emotion)
     if target.words is not None:
-        fields["word_error_rate"] = word_error_rate([text or ""], [heard.words or ""])
+        fields["word_error_rate"] = word_error_rate([text or ""], [predictions.words or ""])
         fields["num_words"] = float(len(spoken_words(text or "")))
     if target.quality is not None:
-        fields |= heard.quality or dict.fromkeys(DNSMOS, 1.0)
+        fields |= predictions.quality or dict.fromkeys(DNSMOS, 1.0)
     if with_speaker and target.speaker_vector is not None:
-        vector = heard.speaker_vector
+        vector = predictions.speaker_vector
         fields["speaker_cosine"] = (
             0.0 if vector is None else speaker_similarity(vector, target.speaker_vector)
         )

@@ -379,7 +379,7 @@ def compare_tracks(
     )
 
 
-# ---------------------------------------------------------------- resynthesis
+# ---------------------------------------------------------------- copy synthesis
 
 
 @dataclass(frozen=True)
@@ -395,12 +395,12 @@ class ResynthesisScore:
 
 
 def score_resynthesis(waveform: np.ndarray, original: np.ndarray) -> ResynthesisScore:
-    """Return the scores of a resynthesis (M,) of a mel against its original (N,) at 16 kHz.
+    """Return the scores of a copy synthesis (M,) of a mel against its original (N,) at 16 kHz.
 
     Samples beyond N are cut off. M < N, or an original too short for a mel, raises ValueError.
     """
     if len(waveform) < len(original):
-        raise ValueError(f"resynthesis of {len(waveform)} samples, original of {len(original)}")
+        raise ValueError(f"copy synthesis of {len(waveform)} samples, original of {len(original)}")
     waveform = waveform[: len(original)]
     difference = np.abs(log_mel(waveform) - log_mel(original))
     return ResynthesisScore(
@@ -412,7 +412,7 @@ def score_resynthesis(waveform: np.ndarray, original: np.ndarray) -> Resynthesis
 def score_resynthesis_files(
     pairs: Sequence[tuple[str, str]], num_workers: int = 1
 ) -> list[ResynthesisScore]:
-    """Return the scores of files of resynthesis and original, in their order.
+    """Return the scores of files of copy synthesis and original, in their order.
 
     A file that cannot be scored raises ValueError with its name.
     """

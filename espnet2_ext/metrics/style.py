@@ -1,4 +1,4 @@
-"""Score style transfers, which have no true target, against the reference and the source."""
+"""Score style transfers, which have no ground-truth target, against reference and source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -8,8 +8,8 @@ from pathlib import Path
 from espnet2_ext.data.conversion_list import ListedConversion
 from espnet2_ext.metrics.content import unit_error_rate
 from espnet2_ext.metrics.conversion import (
-    RESYNTHESIS,
-    ZERO_EFFORT,
+    COPY_SYNTHESIS,
+    SOURCE,
     MeasureJob,
     Measures,
     write_rows,
@@ -19,7 +19,7 @@ from espnet2_ext.metrics.prosody import percent_error
 
 CONVERTED = "converted"
 OTHER_REFERENCE = "other reference"
-ROWS = (ZERO_EFFORT, CONVERTED, OTHER_REFERENCE, RESYNTHESIS)
+ROWS = (SOURCE, CONVERTED, OTHER_REFERENCE, COPY_SYNTHESIS)
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ def score_style(
 ) -> list[StyleScore]:
     """Return the scores of every conversion and row, row by row.
 
-    * ``zero effort``: the unconverted source.
+    * ``source (unconverted)``: the source itself.
     * ``converted``: the conversion.
     * ``other reference``: contour correlation of the conversion with the next other reference
       of its condition: what two contours of this kind have in common by chance.
-    * ``resynthesis``: the loss by mel and vocoder alone: prosody of the reference, units of the
+    * ``copy synthesis``: the loss by mel and vocoder alone: prosody of the reference, units of the
       source.
 
     ``wavs`` and ``cut`` are by name of the conversion, ``measures`` by file, see `jobs_of`. A
@@ -119,9 +119,9 @@ def score_style(
             reference=each.prosody,
         )
         for row, recording, origin, units, is_cut in (
-            (ZERO_EFFORT, source, source, source.units, None),
+            (SOURCE, source, source, source.units, None),
             (CONVERTED, converted, source, converted.units, float(cut[each.name])),
-            (RESYNTHESIS, spoken, None, spoken_source.units, None),
+            (COPY_SYNTHESIS, spoken, None, spoken_source.units, None),
         ):
             scores.append(
                 score(

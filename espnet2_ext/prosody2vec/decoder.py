@@ -123,8 +123,8 @@ class Prosody2VecDecoder(nn.Module):
         prenet_dim: P.
         location_kernel_size: W, see LocationSensitiveAttention.
         reduction_factor: r, mel frames a step.
-        implementation: of the free pass; they agree to rounding. ``reference`` runs step by
-            step through autograd; ``fast`` is the loop of ``fast/attention_loop.py``;
+        implementation: of the soft-attention pass; they agree to rounding. ``reference`` runs
+            step by step through autograd; ``fast`` is the loop of ``fast/attention_loop.py``;
             ``cuda_graph`` replays that loop from captured CUDA graphs, or runs ``fast`` where
             capture fails; ``auto`` is ``cuda_graph`` on one GPU and ``fast`` elsewhere.
 
@@ -333,7 +333,7 @@ class Prosody2VecDecoder(nn.Module):
         embed: Callable[[int, torch.Tensor], torch.Tensor],
         num_steps: int,
     ) -> DecoderOutput:
-        """Return the free pass step by step.
+        """Return the soft-attention pass step by step.
 
         ``embed`` takes a step and the last frame generated (B, M), zeros at first, to the prenet's
         output (B, P).

@@ -187,7 +187,7 @@ class SamplingSchedule:
 def sampled_pass(
     decoder: Prosody2VecDecoder, memory: Memory, inputs: torch.Tensor, probability: float
 ) -> DecoderOutput:
-    """Return a free pass in which each step may be fed the frame that it produced last.
+    """Return a soft-attention pass in which each step may be fed the frame that it produced last.
 
     Sequential. ``inputs`` (B, S, M) are the true frames of ``step_inputs``; each is replaced with
     ``probability``, drawn for each item and step. Gradients do not flow through a fed frame, as it
@@ -205,7 +205,7 @@ def sampled_pass(
 def parallel_sampled_pass(
     decoder: Prosody2VecDecoder, memory: Memory, inputs: torch.Tensor, probability: float
 ) -> DecoderOutput:
-    """Return a free pass fed at random with frames of a first, teacher-forced pass.
+    """Return a soft-attention pass fed at random with frames of a first, teacher-forced pass.
 
     Source: parallel scheduled sampling, Duckworth et al. 2019 (arXiv 1906.04331), with one
     mixing pass; for transformers Mihaylova and Martins 2019.

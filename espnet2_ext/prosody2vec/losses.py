@@ -67,8 +67,8 @@ def guided_attention_loss(
 def energy_loss(log_attention: torch.Tensor, true_units: torch.Tensor) -> torch.Tensor:
     """Return the cross-entropy of the attention towards the true unit; not in paper.
 
-    ``log_attention`` (B, K, U) is of the forced pass; ``true_units`` (B, K) of the same steps are
-    below 0 past an item's end.
+    ``log_attention`` (B, K, U) is of the given-alignment pass; ``true_units`` (B, K) of the same
+    steps are below 0 past an item's end.
     """
     valid = true_units >= 0
     chosen = log_attention.gather(2, true_units.clamp(min=0)[:, :, None]).squeeze(2)

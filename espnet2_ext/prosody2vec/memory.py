@@ -39,8 +39,8 @@ class DecoderOutput:
 
     mels: torch.Tensor  # (B, S * r, M) normalised
     stop_logits: torch.Tensor  # (B, S)
-    attention: torch.Tensor | None  # (B, S, U) weights; None in the forced pass
-    # Of the forced pass: log weights (B, K, U) that the attention itself would have had at the
+    attention: torch.Tensor | None  # (B, S, U) weights; None where the alignment is given
+    # Where it is given: log weights (B, K, U) that the attention itself would have had at the
     # steps (K,).
     log_attention: torch.Tensor | None = None
     energy_steps: torch.Tensor | None = None

@@ -207,7 +207,7 @@ class Prosody2VecModel(AbsESPnetModel):
         feats_lengths: torch.Tensor | None = None,
         **unused: object,
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Return, for each item, attention (S, U) of the free pass and true units (S,)."""
+        """Return, for each item, its soft attention (S, U) and true units (S,)."""
         mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
         memory = self.memory(
             units, units_lengths, speaker_embedding, self.prosody(mels, mel_lengths)

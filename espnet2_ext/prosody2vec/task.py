@@ -110,7 +110,7 @@ class Prosody2VecTask(TrainedTask):
         helps = {
             "centroids": "k-means file of the units; gives the next three where they are not set",
             "num_units": "vocabulary size",
-            "unit_stride_samples": "samples between the upstream frames that run lengths count",
+            "unit_stride_samples": "samples between the upstream frames that durations count",
             "unit_offset_samples": "sample at the centre of the first upstream frame",
             "train_speaker_dir": "with utt2spk and spk_embed.scp of the training set",
             "valid_speaker_dir": "of the validation set, whose vectors are drawn from both",

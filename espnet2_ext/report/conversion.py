@@ -14,9 +14,9 @@ from espnet2_ext.data.pairs import PAIRS, SCALE, read_pairs
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.data.tables import read_table
 from espnet2_ext.metrics.conversion import (
-    RESYNTHESIS,
-    TRUE_TARGET,
-    WRONG_SENTENCE,
+    COPY_SYNTHESIS,
+    GROUND_TRUTH,
+    MISMATCHED_TEXT,
     PairScore,
     crossing,
     score_conversions,
@@ -25,6 +25,7 @@ from espnet2_ext.metrics.conversion import SCORES as PAIR_SCORES
 from espnet2_ext.metrics.prosody import ProsodyMeasures, Trend, measure_prosody, trend
 from espnet2_ext.metrics.statistics import Crossing, read_speakers_and_sentences
 from espnet2_ext.prosody2vec.decoding import SamplingSchedule
+from espnet2_ext.report.evaluation_models import EvaluationModels
 from espnet2_ext.report.figures import (
     example_records,
     mel_figure,
@@ -32,7 +33,6 @@ from espnet2_ext.report.figures import (
     save_figure,
     training_figure,
 )
-from espnet2_ext.report.judges import Judges
 from espnet2_ext.report.published import add_published
 from espnet2_ext.report.records import (
     Column,
@@ -49,7 +49,7 @@ from espnet2_ext.training.attention_figure import attention_figure
 
 logger = logging.getLogger(__name__)
 
-ROWS_POOLED_ONLY = (RESYNTHESIS, TRUE_TARGET, WRONG_SENTENCE)
+ROWS_POOLED_ONLY = (COPY_SYNTHESIS, GROUND_TRUTH, MISMATCHED_TEXT)
 """Rows that say what a metric can reach; they are not repeated for every condition."""
 TRAINING = "Training"
 """Title of the section with the training curves."""
@@ -93,24 +93,24 @@ def report_scores(
 ) -> None:
     """Score an inference directory and add its rows to ``results.jsonl``.
 
-    For the first four arguments see ``score_conversions``, for the models ``Judges``.
+    For the first four arguments see ``score_conversions``, for the models ``EvaluationModels``.
 
     Args:
         table: title; a condition's rows are called ``<row>, <condition>``.
         protocol: what was converted with what; settings of the metrics are added.
         train_config: ``config.yaml`` of the model; None says nothing of its training.
         row_name: row of these conversions.
-        with_reference_rows: also add zero effort, resynthesis, true target and wrong
-            sentence; leave them out for a second list over the same sources and targets.
-        vocoder: of resynthesis.
+        with_reference_rows: also add ``REFERENCE_ROWS``; leave them out for a second list over the
+            same sources and targets.
+        vocoder: of copy synthesis.
         with_published: also the rows of [P2V] Table VII, which are of ESD.
 
     Raises:
-        FileNotFoundError, ValueError: see ``Judges`` and ``score_conversions``.
+        FileNotFoundError, ValueError: see ``EvaluationModels`` and ``score_conversions``.
     """
-    judges = Judges(emotion_model, speaker_encoder, whisper_model, with_dnsmos, device)
+    models = EvaluationModels(emotion_model, speaker_encoder, whisper_model, with_dnsmos, device)
     settings = [f"{protocol}; units {unit_tag}, vocoder {vocoder}, F0 by {f0_method}"]
-    settings += judges.protocol(data_dir, pairs_dir)
+    settings += models.protocol(data_dir, pairs_dir)
     scores = score_conversions(
         inference_dir,
         data_dir,
@@ -121,8 +121,8 @@ def report_scores(
         with_reference_rows=with_reference_rows,
         vocoder=vocoder,
         f0_method=f0_method,
-        listen=judges.listener(),
-        texts=judges.texts(data_dir, pairs_dir),
+        predict=models.predictor(),
+        texts=models.texts(data_dir, pairs_dir),
         num_workers=num_workers,
         device=device,
     )
@@ -160,7 +160,7 @@ def summarise_scores(
     f0_method: str = "dio",
     source: str = "",
 ) -> list[Record]:
-    """Return the records over all pairs, then rows of zero effort and conversions by condition.
+    """Return the records over all pairs, then rows of sources and conversions by condition.
 
     Raises:
         ValueError: a value is there for some pairs of a row but not for all.
@@ -224,7 +224,7 @@ def report_conversion(
             "source": look_up(data_dir, "wav.scp", source),
             "reference": look_up(data_dir, "wav.scp", prosody),
             "converted": look_up(inference_dir, "wav.scp", pair),
-            "true target": look_up(data_dir, "wav.scp", target),
+            "ground-truth target": look_up(data_dir, "wav.scp", target),
         }
         waveforms = {what: read_audio(wav) for what, wav in wavs.items()}
         has_text = (Path(data_dir) / "text").is_file()
@@ -260,7 +260,7 @@ def _training_records(train_dir: Path, output_dir: Path, results_path: str | Pat
 
 
 # Conversions along a scale of intensity: what is measured at each, and whether it moves from
-# the source towards the true target.
+# the source towards the ground-truth target.
 
 INTENSITY_SCORES = "intensity.tsv"
 TRENDS = "intensity_trends.tsv"
@@ -386,7 +386,7 @@ def summarise_scale(
         stages = {"source": [pair.source for pair in pairs]}
         for a in pairs[0].by_intensity:
             stages[f"a = {a:g}"] = [pair.by_intensity[a] for pair in pairs]
-        stages["true target"] = [pair.target for pair in pairs]
+        stages["ground-truth target"] = [pair.target for pair in pairs]
         for stage, measured in stages.items():
             name = f"{condition}, {stage}"
             row = Row(name, measured, protocol, _crossing(pairs), scores_file)

@@ -29,15 +29,15 @@ def replace_units(
     num_units: int,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return units (U,) of which a share is replaced by others drawn at random, and run lengths.
+    """Return units (U,) of which a share is replaced by others drawn at random, and durations.
 
     A new unit differs from the one it replaces and from both neighbours, so that there are no
-    repeats and run lengths (U,) stay as they are. The number of units is rounded, halves up;
+    repeats and durations (U,) stay as they are. The number of units is rounded, halves up;
     the same generator damages a larger share at the same places and more.
 
     Raises:
         ValueError: the share is not in [0, 1], the codebook of ``num_units`` has fewer than 4 or
-            lacks one of the sequence, or units and run lengths differ in length.
+            lacks one of the sequence, or units and durations differ in length.
     """
     units, run_lengths = _checked(units, run_lengths)
     if num_units < 4:
@@ -56,14 +56,14 @@ def replace_units(
 def drop_units(
     units: np.ndarray, run_lengths: np.ndarray, share: float, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return units (U',) without a share of them, and run lengths (U',) of the same sum.
+    """Return units (U',) without a share of them, and durations (U',) of the same sum.
 
     The frames of a dropped unit go to the one before it (at the start, to the one after),
     and neighbours that have become equal are one unit. For the share see ``replace_units``.
 
     Raises:
-        ValueError: the share is not in [0, 1], nothing would remain, or units and run
-            lengths differ in length.
+        ValueError: the share is not in [0, 1], nothing would remain, or units and
+            durations differ in length.
     """
     units, run_lengths = _checked(units, run_lengths)
     is_kept = np.ones(len(units), dtype=bool)

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +34,21 @@ PATH = "path"
 """Unit of a record whose value is a file, relative to the folder of the jsonl."""
 ENVIRONMENT = "Environment"
 """Title of the table of versions and machine."""
+OLD_LABELS = {
+    "zero effort": "source (unconverted)",
+    "true target": "ground-truth target",
+    "wrong sentence": "mismatched text",
+    "resynthesis": "copy synthesis",
+    "contrast restored": "variance compensation",
+    "they judge": "they evaluate",
+    "Judge of conversions": "Evaluation model of conversions",
+    "forward": "monotonic steps",
+    "consumed": "attention coverage",
+    "looped": "attention repetition",
+}
+"""Former names of rows and metrics, or parts of these between commas; those with a space also in
+definitions and protocols."""
+_OLD_PHRASES = re.compile(rf"\b({'|'.join(old for old in OLD_LABELS if ' ' in old)})\b")
 
 
 @dataclass(frozen=True)
@@ -89,9 +105,26 @@ class Record:
         """Return what a later record must share to replace this one."""
         return self.table, self.row, self.metric, self.protocol
 
+    def renamed(self) -> "Record":
+        """Return the record with the names of today for ``OLD_LABELS``."""
+
+        def label(text: str) -> str:
+            return ", ".join(OLD_LABELS.get(part, part) for part in text.split(", "))
+
+        def prose(text: str) -> str:
+            return _OLD_PHRASES.sub(lambda match: OLD_LABELS[match[0]], text)
+
+        return replace(
+            self,
+            row=label(self.row),
+            metric=label(self.metric),
+            definition=prose(self.definition),
+            protocol=prose(self.protocol),
+        )
+
 
 def read_records(path: str | Path) -> list[Record]:
-    """Return the records of a file in order; none where there is no file.
+    """Return the records of a file in order, renamed; none where there is no file.
 
     Raises:
         ValueError: a line is no record; the message names file and line.
@@ -102,7 +135,7 @@ def read_records(path: str | Path) -> list[Record]:
     with open(path, encoding="utf-8") as stream:
         for number, line in enumerate(stream, start=1):
             try:
-                records.append(Record(**json.loads(line)))
+                records.append(Record(**json.loads(line)).renamed())
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{path}:{number}: not a record ({error})") from error
     return records
@@ -116,7 +149,7 @@ def append_records(
     Of ``replace_tables`` all old records are removed, also those not given anew; the new ones
     take the place of the old. The same records appended again leave the file as it is.
     """
-    records = list(records)
+    records = [record.renamed() for record in records]
     replaced = set(replace_tables)
     merged: dict[tuple[str, str, str, str], Record] = {}
     for old in read_records(path):

@@ -143,7 +143,7 @@ def study_conditions(
 
 
 PAIR_TABLES = ("pairs", "targets", "conditions")
-WRONG_SENTENCE = "wrong_sentence"
+MISMATCHED_TEXT = "wrong_sentence"
 
 
 def choose_pairs(
@@ -176,10 +176,10 @@ def choose_pairs(
     chosen = _spread(tables["conditions"], dict(sorted(sources.items())), number)
     for name, table in tables.items():
         write_table(output_dir / name, {pair: table[pair] for pair in chosen})
-    if (pairs_dir / WRONG_SENTENCE).is_file():
-        wrong = read_table(pairs_dir / WRONG_SENTENCE)
+    if (pairs_dir / MISMATCHED_TEXT).is_file():
+        wrong = read_table(pairs_dir / MISMATCHED_TEXT)
         heads = {sources[pair] for pair in chosen}
-        write_table(output_dir / WRONG_SENTENCE, {s: wrong[s] for s in heads & wrong.keys()})
+        write_table(output_dir / MISMATCHED_TEXT, {s: wrong[s] for s in heads & wrong.keys()})
     return number, len(tables["pairs"])
 
 
@@ -223,7 +223,7 @@ class StudySet:
 
     Attributes:
         units: sources, sorted, to their units (U,).
-        run_lengths: sources to the run lengths (U,) of their units.
+        run_lengths: sources to the durations (U,) of their units.
         wavs: all utterances to their audio files.
         vectors: speaker utterances to the places of their vectors in an ark.
         utt2spk: all utterances to their speakers.
@@ -245,7 +245,7 @@ def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -
     ``data_dir`` holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``.
 
     Raises:
-        ValueError: a table lacks an utterance that a pair names, or units and run lengths
+        ValueError: a table lacks an utterance that a pair names, or units and durations
             of a source differ in length.
     """
     data_dir = Path(data_dir)
@@ -260,8 +260,8 @@ def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -
     for source in sources:
         if units[source].shape != run_lengths[source].shape:
             raise ValueError(
-                f"{data_dir}/unit_durations_{unit_tag}: {source}: {len(run_lengths[source])} run "
-                f"lengths for {len(units[source])} units; extract the units again"
+                f"{data_dir}/unit_durations_{unit_tag}: {source}: {len(run_lengths[source])} "
+                f"durations for {len(units[source])} units; extract the units again"
             )
     wavs, vectors, utt2spk = (
         read_table(data_dir / name) for name in ("wav.scp", "spk_embed.scp", "utt2spk")
@@ -325,7 +325,7 @@ class SourceDamage:
             write_table(folder / "damaged_wav.scp", wavs)
 
     def _units(self, condition: Condition, source: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return units (U,) and run lengths (U,) of a source, its units damaged or clean."""
+        """Return units (U,) and durations (U,) of a source, its units damaged or clean."""
         clean = self.study.units[source], self.study.run_lengths[source]
         generator = self._generator(condition, source)
         if condition.kind == REPLACED:
@@ -402,8 +402,8 @@ class ConversionSettings:
     model_file: str | Path
     centroids_path: str | Path
     train_config: str | Path | None = None
-    contrast_data_dir: str | Path | None = None
-    contrast_speaker_dir: str | Path | None = None
+    compensation_data_dir: str | Path | None = None
+    compensation_speaker_dir: str | Path | None = None
     vocoder: str = "griffin_lim"
     limits: GenerationLimits = GenerationLimits()
     seed: int = 0
@@ -421,7 +421,10 @@ class ConversionSettings:
             "data_dir": str(study.path),
             "units": _digest(repr((study.unit_tag, clean)).encode()),
             "pairs": _digest(repr(tables).encode()),
-            "contrast": [str(self.contrast_data_dir or ""), str(self.contrast_speaker_dir or "")],
+            "contrast": [
+                str(self.compensation_data_dir or ""),
+                str(self.compensation_speaker_dir or ""),
+            ],
             "vocoder": self.vocoder,
             "limits": asdict(self.limits),
             "seed": self.seed,
@@ -436,7 +439,7 @@ def _digest(content: bytes) -> str:
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """What a condition did to each pair; the clean source also has rows of zero effort ..."""
+    """What a condition did to each pair; the clean source also has the reference rows."""
 
     condition: Condition
     scores: list[PairScore]
@@ -491,8 +494,8 @@ def run_condition(
             pairs_dir=pairs_dir,
             output_dir=conversions,
             limits=settings.limits,
-            contrast_data_dir=settings.contrast_data_dir,
-            contrast_speaker_dir=settings.contrast_speaker_dir,
+            compensation_data_dir=settings.compensation_data_dir,
+            compensation_speaker_dir=settings.compensation_speaker_dir,
             **shared,
         )
         score_conversions(
@@ -649,10 +652,10 @@ def report_robustness(
             bar.set_postfix_str(condition.row)
             result = run_condition(condition, damage, out_dir / "pairs", out_dir, settings)
             results.append(replace(result, source=relative_path(result.source, results_path)))
-    restored = str(bool(settings.contrast_data_dir)).lower()
+    restored = str(bool(settings.compensation_data_dir)).lower()
     protocol = (
         f"{chosen} of {listed} pairs of {pairs_dir} ({len(study.units)} sources), model "
-        f"{settings.model_file}, contrast restored: {restored}; {DAMAGE}; "
+        f"{settings.model_file}, variance compensation: {restored}; {DAMAGE}; "
         f"seed {settings.seed}; units {unit_tag}, vocoder {settings.vocoder}, F0 by dio"
     )
     records = robustness_records(results, table=table, protocol=protocol)

@@ -55,7 +55,7 @@ def report_style_scores(
         wavs: the conversions' audio by name.
         cut: whether the model found no end, by name.
         protocol: what was converted with what; settings of the metrics are added.
-        vocoder: of resynthesis; the one the conversions were made with.
+        vocoder: of copy synthesis; the one the conversions were made with.
 
     Raises:
         ValueError: a conversion is missing, or a recording cannot be compared with.

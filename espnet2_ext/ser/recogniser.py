@@ -136,7 +136,7 @@ def _read(model_file: Path) -> RecogniserFiles:
 
 
 def voices_text(recognisers: list[RecogniserFiles], speakers: set[str]) -> str:
-    """Return a clause on whether recognisers were trained on the speakers that they judge."""
+    """Return a clause on whether recognisers were trained on the speakers that they evaluate."""
     heard: set[str] = set()
     for each in recognisers:
         voices = each.voices()
@@ -145,5 +145,5 @@ def voices_text(recognisers: list[RecogniserFiles], speakers: set[str]) -> str:
         heard |= voices
     common = heard & speakers
     if common:
-        return f"which WERE TRAINED ON {len(common)} of the {len(speakers)} voices they judge"
-    return f"trained on {len(heard)} voices, none of the {len(speakers)} they judge"
+        return f"which WERE TRAINED ON {len(common)} of the {len(speakers)} voices they evaluate"
+    return f"trained on {len(heard)} voices, none of the {len(speakers)} they evaluate"

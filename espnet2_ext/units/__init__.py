@@ -1,1 +1,1 @@
-"""Discrete units: features, k-means, units without repeats and run lengths ([P2V] III-A)."""
+"""Discrete units: features, k-means, units without repeats and durations ([P2V] III-A)."""

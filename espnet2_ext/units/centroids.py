@@ -232,7 +232,7 @@ class CentroidsOnDevice:
 def deduplicate(assignments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the units (U,) without repeats, and how many frames (U,) each stood for, both int64.
 
-    Source: [P2V] III-A, repeated units are removed. The run lengths are kept here because
+    Source: [P2V] III-A, repeated units are removed. The durations are kept here because
     they give the alignment of units and mel frames without a search.
 
     Example:
@@ -252,13 +252,13 @@ def expand(units: np.ndarray, run_lengths: np.ndarray) -> np.ndarray:
     """Return one unit a frame (F,), the inverse of ``deduplicate``.
 
     Raises:
-        ValueError: as many run lengths as units are needed, none below 1.
+        ValueError: as many durations as units are needed, none below 1.
     """
     units, run_lengths = np.asarray(units, np.int64), np.asarray(run_lengths, np.int64)
     if units.shape != run_lengths.shape or units.ndim != 1:
-        raise ValueError(f"{units.shape} units but {run_lengths.shape} run lengths")
+        raise ValueError(f"{units.shape} units but {run_lengths.shape} durations")
     if (run_lengths < 1).any():
-        raise ValueError(f"run lengths must be at least 1, got {run_lengths.min()}")
+        raise ValueError(f"durations must be at least 1, got {run_lengths.min()}")
     return np.repeat(units, run_lengths)
 
 
@@ -308,5 +308,5 @@ class UnitEncoderPipeline:
         return assignments, float(distances.sum(dtype=float))
 
     def encode(self, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return units (U,) int64 and run lengths (U,) int64 in frames; raises as ``assign``."""
+        """Return units (U,) int64 and durations (U,) int64 in frames; raises as ``assign``."""
         return deduplicate(self.assign(waveform)[0])

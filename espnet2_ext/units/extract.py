@@ -1,4 +1,4 @@
-"""Write the units and run lengths of a data directory; a killed run resumes.
+"""Write the units and durations of a data directory; a killed run resumes.
 
 Each part of the utterances is encoded by one process and written to a file in the hidden folder
 ``.units_<tag>.parts_<hash>``; when all are there they become the tables.
@@ -206,7 +206,7 @@ def extract_units(
 ) -> Extraction:
     """Write ``units_<tag>``, ``unit_durations_<tag>`` and ``units_<tag>.json`` to ``data_dir``.
 
-    The tables are ``text_int``: ids 0 to k - 1 without repeats, and their run lengths in frames.
+    The tables are ``text_int``: ids 0 to k - 1 without repeats, and their durations in frames.
     The json says what made them and holds the statistics; what is complete is left as it is.
 
     Args:

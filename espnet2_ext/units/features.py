@@ -281,7 +281,7 @@ class MfccFeatures:
     and a vocoder. Unit error rates on 82 sentences of mini_emo, each spoken in four emotions,
     against the neutral one; in brackets those of common settings (25 ms, 80 dB, power, no
     smoothing, equal weights): the same mel through Griffin-Lim 0.08 (0.32), angry, happy or sad
-    0.35 (0.45), a wrong sentence 0.96 (0.96). Not in paper.
+    0.35 (0.45), a mismatched text 0.96 (0.96). Not in paper.
 
     Args:
         window_ms: length of the Hann window; a frame is centred every 20 ms.

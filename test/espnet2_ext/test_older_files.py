@@ -1,7 +1,9 @@
 """Files made before the modules were put together still load and give the same values."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from espnet2_ext.conversion.converter import ConversionRequest, Prosody2VecConverter
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.prosody2vec.task import Prosody2VecTask
+from espnet2_ext.report.records import OLD_LABELS, append_records, read_records
 from espnet2_ext.report.render import render_results
 from espnet2_ext.ser.recogniser import EmotionRecogniser, find_recognisers
 from espnet2_ext.vocoder.vocode import build_vocoder
@@ -75,3 +78,22 @@ def test_results_are_rendered(recipe: Path) -> None:
     page = Path("exp/RESULTS.md").read_text()
     [row] = [line for line in page.splitlines() if line.startswith("| converted")]
     assert "| 5.2 [3.8, 7.3] | 10.7 [8.9, 12.5] | 1.000 |" in row
+
+
+def test_old_labels_are_read_merged_and_rendered_as_those_of_today(recipe: Path) -> None:
+    text = Path("exp/results.jsonl").read_text()
+    assert '"row": "zero effort"' in text and '"metric": "looped"' in text
+    records = read_records("exp/results.jsonl")
+    labels = {record.row for record in records} | {record.metric for record in records}
+    assert {"source (unconverted)", "copy synthesis", "monotonic steps"} <= labels
+    assert {"attention coverage", "attention repetition"} <= labels
+    assert not labels & OLD_LABELS.keys()
+    [old] = [r for r in records if (r.row, r.metric) == ("source (unconverted)", "duration error")]
+    assert "ground-truth target's" in old.definition
+    assert "variance compensation: true" in old.protocol
+    append_records("exp/results.jsonl", [replace(old, value=7.0)])
+    assert len(read_records("exp/results.jsonl")) == len(records), "replaced, not added"
+    render_results("exp/results.jsonl", "exp/RESULTS.md")
+    page = Path("exp/RESULTS.md").read_text()
+    assert "| source (unconverted) |" in page and "monotonic steps ↑" in page
+    assert not re.search(r"zero effort|true target|resynthesis|contrast restored|looped", page)

@@ -89,7 +89,7 @@ def test_all_stages_with_a_kill_in_training(recipe):
         assert len(list(results.glob("wav/*.wav"))) == len(pairs.splitlines())
     records = [json.loads(line) for line in (recipe / "exp/results.jsonl").open()]
     rows = {record["row"] for record in records}
-    assert {"zero effort", "converted", "resynthesis", "wrong sentence"} <= rows
+    assert {"source (unconverted)", "converted", "copy synthesis", "mismatched text"} <= rows
     report = (recipe / "exp/RESULTS.md").read_text()
     assert "synthetic" in report
     assert list((recipe / "exp").rglob("*_mel.png"))

@@ -91,7 +91,12 @@ def test_all_stages_and_a_rerun(recipe):
         )
     records = [json.loads(line) for line in (recipe / "exp/results.jsonl").open()]
     scores = {(r["row"], r["metric"]): r for r in records if r["table"].startswith("tiny")}
-    rows = ["zero effort", "resynthesis", "true target", "converted, same_voice"]
+    rows = [
+        "source (unconverted)",
+        "copy synthesis",
+        "ground-truth target",
+        "converted, same_voice",
+    ]
     rows += ["converted, average", "converted, same_voice, not fine-tuned"]
     for row in rows:
         assert 0.0 <= scores[row, "emotion accuracy"]["value"] <= 1.0, row

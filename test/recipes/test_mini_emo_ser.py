@@ -119,19 +119,24 @@ def test_a_test_speaker_in_pretraining_stops_the_run_with_one_line(recipe):
         assert not (directory / "folds").exists()
 
 
-def test_judges_may_have_heard_their_voices_in_pretraining_and_say_so(recipe):
+def test_evaluation_models_may_have_heard_their_voices_in_pretraining_and_say_so(recipe):
     make_pretrained(recipe.parents[2] / "other", str(recipe / "data/mini_emo_train"))
     model = str(recipe.parents[2] / "other/valid.loss.best.pth")
     # Four voices do not make the recipe's five folds of voices.
-    judges = ["./run_judge.sh", *corpus_options(utterances_per_voice=8), "--p2v_model", model]
-    judges += ["--protocols", "random:0", "--stop_stage", "3", "--nj", "1"]
-    run_to_the_end(recipe, judges)
+    command = [
+        "./run_evaluation_model.sh",
+        *corpus_options(utterances_per_voice=8),
+        "--p2v_model",
+        model,
+    ]
+    command += ["--protocols", "random:0", "--stop_stage", "3", "--nj", "1"]
+    run_to_the_end(recipe, command)
     folds = json.loads((recipe / "data/mini_emo_train/folds/random/folds.json").read_text())
     assert folds["pretraining"]["checked"]
     assert any(
         line.startswith("utterances shared by pretraining and test: 100.0 % of test")
         for line in folds["leak_check"]
     )
-    judges += ["--stage", "3", "--allow", ""]
-    done = subprocess.run(judges, cwd=recipe, capture_output=True, text=True)
+    command += ["--stage", "3", "--allow", ""]
+    done = subprocess.run(command, cwd=recipe, capture_output=True, text=True)
     assert done.returncode != 0 and "is in pretraining" in done.stderr

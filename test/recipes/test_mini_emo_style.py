@@ -8,7 +8,7 @@ import pytest
 from reference.recipe_copy import copy_recipe, modification_times, run_to_the_end
 from reference.tiny_trained import write_trained_model
 
-from espnet2_ext.conversion.converter import Contrast
+from espnet2_ext.conversion.converter import VarianceCompensation
 
 CONDITIONS = ["cross_lingual", "speaking_style", "emotional_style", "singing"]
 
@@ -18,8 +18,10 @@ def recipe(tmp_path: Path) -> Path:
     """Return a copy of the recipe that shares the templates and the environment."""
     directory = copy_recipe(tmp_path, "style1")
     weights = write_trained_model(tmp_path / "p2v1")
-    # As stage 9 of p2v.sh leaves it, for the recipe restores contrast.
-    nothing_lost = Contrast(np.zeros(80), np.zeros(80), np.ones(80), {"griffin_lim": 0.0})
+    # As stage 9 of p2v.sh leaves it, for the recipe compensates variance.
+    nothing_lost = VarianceCompensation(
+        np.zeros(80), np.zeros(80), np.ones(80), {"griffin_lim": 0.0}
+    )
     nothing_lost.save(weights.with_suffix(".contrast.json"), "key")
     return directory
 
@@ -41,15 +43,15 @@ def test_all_stages_and_a_rerun(recipe):
     records = [json.loads(line) for line in (recipe / "exp/results.jsonl").open()]
     rows = {record["row"]: record for record in records if record["table"].startswith("Style")}
     for condition in CONDITIONS:
-        for row in ("zero effort", "converted", "resynthesis"):
+        for row in ("source (unconverted)", "converted", "copy synthesis"):
             assert rows[f"{condition}, {row}"]["n"] == 1
     assert "synthetic speech" in rows["singing, converted"]["table"]
-    assert "contrast restored: true" in rows["singing, converted"]["protocol"]
+    assert "variance compensation: true" in rows["singing, converted"]["protocol"]
     figures = [record for record in records if record["unit"] == "path"]
     assert len(figures) == 4 * len(CONDITIONS)
     assert all((recipe / "exp" / record["value"]).is_file() for record in figures)
     page = (recipe / "exp/RESULTS.md").read_text()
-    assert "Fig. 10" in page and "zero effort" in page
+    assert "Fig. 10" in page and "source (unconverted)" in page
 
     times = modification_times(wavs)
     results_before = (recipe / "exp/results.jsonl").read_bytes()

@@ -128,7 +128,7 @@ def check_report(recipe: Path, note: str) -> None:
     records = results(recipe)
     table = f"tiny_mfcc_10_sp ({note})"
     rows = {record["row"] for record in records if record["table"] == table}
-    assert {"zero effort", "converted", "resynthesis", "wrong sentence"} <= rows
+    assert {"source (unconverted)", "converted", "copy synthesis", "mismatched text"} <= rows
     probes = [record for record in records if record["table"] == f"Disentanglement: {table}"]
     vectors = ("prosody vector", "untrained encoder", "speaker vector", "units", "chance")
     for name in vectors:

@@ -24,7 +24,8 @@ from espnet2_ext.ser.model import EmotionModel
 from espnet2_ext.ser.task import EmotionTask
 
 # ---------------------------------------------------------------- recipes
-SCRIPTS = sorted(EGS2.glob("*/*/run*.sh"))
+OLD_NAME = EGS2 / "mini_emo/ser1/run_judge.sh"
+SCRIPTS = sorted({*EGS2.glob("*/*/run*.sh")} - {OLD_NAME})
 TASKS = {"p2v1": "p2v_config", "evc1": "evc_config"}
 MODEL_OURS = {
     "forced_alignment_updates": 0,
@@ -101,7 +102,7 @@ def test_the_papers_experiments_are_among_those_with_its_settings() -> None:
 @of_scripts("paper", "p2v1", "evc1", "style1")
 def test_nothing_of_ours_is_on_where_settings_are_the_papers(script: Path) -> None:
     options = options_of(script)
-    assert options["restore_contrast"] == "false"
+    assert options["variance_compensation"] == "false"
     assert float(options.get("kmeans_switch_penalty", 0)) == 0
     if script.parent.name in TASKS:
         args = training_of(script)
@@ -133,12 +134,19 @@ def test_what_is_ours_is_on_where_settings_are_ours() -> None:
     """So the tests above would notice it."""
     pretraining, fine_tuning = EGS2 / "mini_emo/p2v1/run.sh", EGS2 / "mini_emo/evc1/run.sh"
     for script in (pretraining, fine_tuning, EGS2 / "mini_emo/style1/run.sh"):
-        assert options_of(script)["restore_contrast"] == "true"
+        assert options_of(script)["variance_compensation"] == "true"
     assert float(options_of(pretraining)["kmeans_switch_penalty"]) > 0
     on = training_of(pretraining).model_conf | {
         name: training_of(fine_tuning).model_conf[name] for name in ("frozen_batch_norm",)
     }
     assert [name for name, off in MODEL_OURS.items() if on[name] == off] == []
+
+
+def test_the_former_name_of_a_script_is_taken_with_a_warning() -> None:
+    command = [OLD_NAME, "--print_config"]
+    done = subprocess.run(command, cwd=OLD_NAME.parent, capture_output=True, text=True)
+    assert "run_judge.sh is now run_evaluation_model.sh" in done.stderr
+    assert "\nexpdir=exp/judge\n" in done.stdout
 
 
 def test_figures_of_the_papers_table_7_stand_beside_results_of_its_corpus_only() -> None:
@@ -158,7 +166,7 @@ def test_pretraining_overlaps_are_declared_only_where_they_are_explained(script:
     declared = set(options["allow"].split())
     expected = {
         "iemocap/ser1/run.sh": {"pretraining/test:sentence", "pretraining/valid:sentence"},
-        "mini_emo/ser1/run_judge.sh": {
+        "mini_emo/ser1/run_evaluation_model.sh": {
             f"pretraining/{part}:{name}"
             for part in ("test", "valid")
             for name in ("utterance", "speaker", "sentence")

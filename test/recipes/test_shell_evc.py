@@ -105,7 +105,7 @@ def test_one_rule_and_no_pretrained_model(recipe):
     assert len(options_of(recipe, "p2v_inference")) == 2
 
 
-def test_other_judges_are_asked_where_named(recipe):
+def test_other_evaluation_models_are_asked_where_named(recipe):
     run_fake(recipe)
     before = options_of(recipe, "score_conversion")
     assert not any("--word_error_rate" in each or "--dnsmos" in each for each in before)
@@ -122,7 +122,7 @@ def test_other_judges_are_asked_where_named(recipe):
 def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
     settings = {"test_sets": "te te2", "corpus_note": "synthetic speech", "inference_nj": "3"}
     settings |= {"inference_config": "conf/limits.yaml", "vocoder": "hub/name"}
-    settings["restore_contrast"] = "true"
+    settings["variance_compensation"] = "true"
     (recipe / "dump/raw/te2").mkdir()
     (recipe / "data/te2/pairs").mkdir(parents=True)
     (recipe / "data/te2/pairs/same_voice").symlink_to("../../te/pairs/same_voice")
@@ -140,7 +140,7 @@ def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
         " --pairs_dir data/te/pairs/same_voice --unit_tag hub_6_7"
         " --centroids_path their/centroids.npz --max_pairs 36"
         f" --out_dir {results}/robustness --device cpu --vocoder hub/name --num_workers 3"
-        " --contrast_data_dir dump/raw/va --contrast_speaker_dir dump/raw/tr"
+        " --compensation_data_dir dump/raw/va --compensation_speaker_dir dump/raw/tr"
         " --inference_config conf/limits.yaml"
         " --results_path exp/results.jsonl"
         " --table Robustness: train_evc (synthetic speech), te, same_voice"
@@ -150,18 +150,18 @@ def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
 
 
 @pytest.mark.parametrize(
-    ("settings", "restored"), [({}, "false"), ({"restore_contrast": "true"}, "true")]
+    ("settings", "restored"), [({}, "false"), ({"variance_compensation": "true"}, "true")]
 )
-def test_contrast_is_restored_where_asked_and_every_table_says_so(recipe, settings, restored):
+def test_compensation_is_restored_where_asked_and_every_table_says_so(recipe, settings, restored):
     result = run_fake(recipe, with_robustness="true", **settings)
     assert result.returncode == 0, result.stderr
     conversions = [*options_of(recipe, "p2v_inference"), *options_of(recipe, "robustness")]
     assert len(conversions) == 6
-    given = {"--contrast_data_dir dump/raw/va" in each for each in conversions}
+    given = {"--compensation_data_dir dump/raw/va" in each for each in conversions}
     assert given == {restored == "true"}
     tables = [*options_of(recipe, "score_conversion"), *options_of(recipe, "score_intensity")]
     assert len(tables) == 5, "the robustness study says it itself"
-    assert all(f"contrast restored: {restored}" in value_of(t, "protocol") for t in tables)
+    assert all(f"variance compensation: {restored}" in value_of(t, "protocol") for t in tables)
     [study] = options_of(recipe, "robustness")
     assert value_of(study, "max_pairs") == "24"
 

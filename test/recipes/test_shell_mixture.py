@@ -127,13 +127,21 @@ def test_help_needs_no_corpus(recipe: Path):
 
 
 def test_cost_is_estimated_and_a_dry_run_stops_there(recipe: Path):
-    command = ["./run.sh", "--python", "fake/python", "--dry_run", "true", "--cached_mels", "true"]
+    command = [
+        "./run.sh",
+        "--python",
+        "fake/python",
+        "--dry_run",
+        "true",
+        "--precomputed_features",
+        "true",
+    ]
     data_options = ["--local_data_opts", "--mel_frames_per_s 900", "--stage", "8"]
     done = run(recipe, *command, *data_options, LRS3="/l", OMG="/o")
     assert done.returncode == 0, done.stderr
     assert calls(recipe) == [
         "estimate_cost --corpora lrs3 omg --speeds 0.9 1.0 1.1 --train_config conf/train_p2v.yaml "
-        "--mel_frames_per_s 900 --cached_mels"
+        "--mel_frames_per_s 900 --precomputed_features"
     ]
     assert list((recipe / "data").iterdir()) == [] and not (recipe / "dump").exists()
     done = run(recipe, *command[:-2], "--speed_perturb_factors", "", OMG="/o")

@@ -54,9 +54,9 @@ def test_all_stages_run_in_order(recipe):
     shapes = value_of(training, "train_shape_file")
     assert shapes == "exp/p2v_stats_16k/train/speech_shape", "not split"
     [conversion] = options_of(recipe, "p2v_inference")
-    assert value_of(conversion, "contrast_data_dir") == ""
+    assert value_of(conversion, "compensation_data_dir") == ""
     [scores] = options_of(recipe, "score_conversion")
-    assert "contrast restored: false" in value_of(scores, "protocol")
+    assert "variance compensation: false" in value_of(scores, "protocol")
 
 
 @pytest.mark.parametrize("accepted", ["true", "false"])
@@ -125,10 +125,10 @@ def test_training_reads_kept_mels_where_asked(recipe):
     arguments = arguments_of(recipe)
     assert "collect_feats/feats.scp" not in arguments
     assert "--write_collected_feats false" in arguments
-    run_fake(recipe, stage="7", stop_stage="7", cached_mels="true")
+    run_fake(recipe, stage="7", stop_stage="7", precomputed_features="true")
     assert "aggregate_stats_dirs" in calls(recipe), "statistics were there, their mels not"
     (recipe / P2V_EXP / ".done").unlink()
-    run_fake(recipe, stage="7", stop_stage="8", cached_mels="true")
+    run_fake(recipe, stage="7", stop_stage="8", precomputed_features="true")
     assert unique(calls(recipe)) == ["launch"]
     arguments = arguments_of(recipe)
     for part in ("train", "valid"):
@@ -138,7 +138,7 @@ def test_training_reads_kept_mels_where_asked(recipe):
 
 
 def test_kept_mels_do_not_change_what_training_is_made_from(recipe):
-    run_fake(recipe, stage="7", stop_stage="8", cached_mels="true")
+    run_fake(recipe, stage="7", stop_stage="8", precomputed_features="true")
     result = run_fake(recipe, stage="7", stop_stage="8")
     assert calls(recipe) == []
     assert result.stdout.count(": complete") == 2
@@ -182,7 +182,7 @@ def test_speeds_make_a_training_set_of_their_own(recipe):
 @pytest.mark.parametrize(("speeds", "train"), [("", "tr"), ("0.9 1.0 1.1", "tr_sp")])
 def test_voices_of_validation_are_looked_for_in_the_training_set(recipe, speeds, train):
     (recipe / "dump/raw/tr").rename(recipe / "dump/raw" / train)
-    settings = {"p2v_exp": P2V_EXP, "restore_contrast": "true"}
+    settings = {"p2v_exp": P2V_EXP, "variance_compensation": "true"}
     result = run_fake(recipe, speed_perturb_factors=speeds, **settings)
     assert result.returncode == 0, result.stderr
     trained, validated = options_of(recipe, "filter_length")
@@ -194,10 +194,10 @@ def test_voices_of_validation_are_looked_for_in_the_training_set(recipe, speeds,
     assert value_of(training, "train_speaker_dir") == f"dump/raw/{train}"
     assert value_of(training, "valid_speaker_dir") == "dump/raw/va"
     [conversion] = options_of(recipe, "p2v_inference")
-    assert value_of(conversion, "contrast_data_dir") == "dump/raw/va"
-    assert value_of(conversion, "contrast_speaker_dir") == f"dump/raw/{train}"
+    assert value_of(conversion, "compensation_data_dir") == "dump/raw/va"
+    assert value_of(conversion, "compensation_speaker_dir") == f"dump/raw/{train}"
     [scores] = options_of(recipe, "score_conversion")
-    assert "contrast restored: true" in value_of(scores, "protocol")
+    assert "variance compensation: true" in value_of(scores, "protocol")
 
 
 def test_a_speaker_encoder_is_trained_where_asked(recipe):

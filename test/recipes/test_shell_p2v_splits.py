@@ -71,7 +71,7 @@ def test_training_is_given_parts_and_validation_whole_tables(recipe):
 def test_kept_mels_are_brought_in_order_and_have_a_place_of_their_own(recipe):
     run(recipe, num_splits="2")
     (recipe / EXP / ".done").unlink()
-    run(recipe, num_splits="2", cached_mels="true")
+    run(recipe, num_splits="2", precomputed_features="true")
     splits = STATS / "splits2_mfcc_9_mels"
     [options] = fake_recipe.options_of(recipe, "launch")
     assert f"{splits}/feats.scp,feats,npy" in options

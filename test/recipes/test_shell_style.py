@@ -31,14 +31,14 @@ def test_all_stages_run_in_order(recipe):
     [scores, _] = options_of(recipe, "score_style")
     assert value_of(scores, "table") == "Style transfer: p2v_x (synthetic speech), ta"
     assert value_of(scores, "protocol") == (
-        "data/ta/list.tsv, model p2v_x/best.pth, contrast restored: false"
+        "data/ta/list.tsv, model p2v_x/best.pth, variance compensation: false"
     )
     assert value_of(scores, "f0_method") == "dio"
 
 
 def test_options_of_the_model_go_to_conversion_and_scores(recipe):
     given = {"p2v_config": "c.yaml", "centroids": "k.npz", "speaker_encoder": "hub/e"}
-    given["restore_contrast"] = "true"
+    given["variance_compensation"] = "true"
     run_fake(recipe, vocoder="some/hifigan", style_tag="mine", gpu_inference="true", **given)
     for module in ("convert_list", "score_style"):
         for options in options_of(recipe, module):
@@ -49,9 +49,9 @@ def test_options_of_the_model_go_to_conversion_and_scores(recipe):
             assert value_of(options, "device") == "cuda"
             assert value_of(options, "out_dir").startswith("exp/style_mine/hifigan/")
     for conversion in options_of(recipe, "convert_list"):
-        assert value_of(conversion, "restore_contrast") == "true"
+        assert value_of(conversion, "variance_compensation") == "true"
     for scores in options_of(recipe, "score_style"):
-        assert "contrast restored: true" in value_of(scores, "protocol")
+        assert "variance compensation: true" in value_of(scores, "protocol")
 
 
 def test_a_rerun_scores_nothing_again_unless_conversions_changed(recipe, monkeypatch):

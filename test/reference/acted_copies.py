@@ -1,4 +1,4 @@
-"""Made-up copies of CREMA-D and RAVDESS with the names of the real ones, and tiny audio."""
+"""Synthetic fixtures of CREMA-D and RAVDESS with the names of the real ones, and tiny audio."""
 
 import os
 import struct

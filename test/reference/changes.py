@@ -1,4 +1,4 @@
-"""Change a made-up copy of a corpus for the time of a block, and check that it is refused."""
+"""Change a synthetic fixture of a corpus for the time of a block, and check that it is refused."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

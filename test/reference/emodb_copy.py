@@ -1,4 +1,4 @@
-"""A made-up copy of EmoDB with the names, counts and surroundings of the real one."""
+"""A synthetic fixture of EmoDB with the names, counts and surroundings of the real one."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""A made-up copy of EmoV-DB with the names and counts of the real one, in either layout."""
+"""A synthetic fixture of EmoV-DB with the names and counts of the real one, in either layout."""
 
 import os
 from pathlib import Path

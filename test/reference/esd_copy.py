@@ -1,4 +1,4 @@
-"""A made-up copy of ESD in the real syntax, with the encodings and defects of the real one."""
+"""A synthetic fixture of ESD in the real syntax, with the encodings and defects of the real one."""
 
 import os
 from collections.abc import Iterable, Sequence

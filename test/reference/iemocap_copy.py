@@ -1,4 +1,4 @@
-"""A made-up release of IEMOCAP in the real syntax, with the defects of the real one."""
+"""A synthetic release of IEMOCAP in the real syntax, with the defects of the real one."""
 
 import os
 import random

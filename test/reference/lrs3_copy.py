@@ -1,4 +1,4 @@
-"""A made-up copy of LRS3 in the real syntax, with its defects."""
+"""A synthetic fixture of LRS3 in the real syntax, with its defects."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A made-up copy of MSP-IMPROV in the real syntax, with all 8,438 utterances or some."""
+"""A synthetic fixture of MSP-IMPROV in the real syntax, with all 8,438 utterances or some."""
 
 import os
 from collections.abc import Iterable

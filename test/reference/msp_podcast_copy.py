@@ -1,4 +1,4 @@
-"""A made-up copy of MSP-PODCAST in the real syntax, of a few files or of a whole release."""
+"""A synthetic fixture of MSP-PODCAST in the real syntax, of a few files or of a whole release."""
 
 import json
 import os

@@ -15,7 +15,7 @@ FOLDER = Path(bench.__file__).parent
 
 @pytest.fixture
 def package(monkeypatch):
-    """Return the name of a made-up package with a benchmark that works and one that breaks."""
+    """Return the name of a synthetic package with a benchmark that works and one that breaks."""
 
     def broken(options: Options) -> list[Row]:
         raise ValueError("first line\nsecond line")

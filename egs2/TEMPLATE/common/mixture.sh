@@ -47,7 +47,7 @@ estimate_cost() {
         options+=(--data_dirs)
         for part in train valid test; do options+=("${dumpdir:-dump}/org/${mixture}_${part}"); done
     fi
-    if "${cached_mels:-false}"; then options+=(--cached_mels); fi
+    if "${precomputed_features:-false}"; then options+=(--precomputed_features); fi
     "${python}" -m espnet2_ext.bin.estimate_cost --corpora "${@:3}" --speeds "${factors[@]:-1.0}" \
         --train_config "${p2v_config:-conf/train_p2v.yaml}" \
         ${mel_frames_per_s:+--mel_frames_per_s "${mel_frames_per_s}"} ${options[@]+"${options[@]}"}

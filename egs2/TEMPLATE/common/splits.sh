@@ -24,7 +24,7 @@ split_tables() {
     rm -rf "${dir:?}"
     mkdir -p "${dir}/sorted"
     for i in "${!tables[@]}"; do
-        # Kept mels are listed in the order in which loader processes delivered them.
+        # Precomputed features are listed in the order in which loader processes delivered them.
         if ! LC_ALL=C sort -k 1,1 -c "${tables[i]}" 2> /dev/null; then
             LC_ALL=C sort -k 1,1 -o "${dir}/sorted/${tables[i]##*/}" "${tables[i]}"
             tables[i]=${dir}/sorted/${tables[i]##*/}

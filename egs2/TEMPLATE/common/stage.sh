@@ -72,7 +72,8 @@ mark_done() {
 prepare_data() {
     # shellcheck disable=SC2086  # a list of options
     nj=${nj} python=${python} \
-        dumpdir=${dumpdir:-} speeds=${speed_perturb_factors:-} cached_mels=${cached_mels:-} p2v_config=${p2v_config:-} \
+        dumpdir=${dumpdir:-} speeds=${speed_perturb_factors:-} p2v_config=${p2v_config:-} \
+        precomputed_features=${precomputed_features:-} \
         local/data.sh ${db:+--db "${db}"} ${local_data_opts} "$@"
 }
 

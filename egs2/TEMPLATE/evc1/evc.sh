@@ -44,11 +44,11 @@ evc_config=conf/train_evc.yaml  # ESPnet configuration, laid over the pretrained
 evc_args=                   # further options of bin/p2v_train
 evc_tag=                    # name of the experiment; none: from config and evc_args
 evc_exp=                    # its directory; none: expdir/evc_TAG
-cached_mels=false           # train on kept mels instead of audio
+precomputed_features=false  # train on mels kept by stage 4 instead of audio
 ## Conversion: stage 5
 inference_model=valid.loss.best.pth  # weights in evc_exp
 inference_config=           # file of generation limits
-restore_contrast=false      # not in paper: stretch mel bands and raise the level by what validation loses
+variance_compensation=false  # not in paper: restore the variance and level that validation shows to be lost
 with_pretrained=true        # convert the first rule's pairs without fine-tuning too
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory; not in paper: which
 ## Scores: stages 6 and 7
@@ -65,8 +65,10 @@ help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_conf
 
 1 data and pairs  2 files of the pretrained model  3 wav, units, speaker vectors  4 fine-tuning
 5 conversion  6 scores  7 intensity scale  8 report  9 robustness, where asked for
-A stage whose result is complete is left alone; a run that was killed goes on where it was.
+A complete stage is skipped (up to date); an interrupted run resumes where it stopped.
 $(options_help "$0")"
+# shellcheck disable=SC2034  # read by parse_options.sh
+option_aliases="restore_contrast=variance_compensation cached_mels=precomputed_features"
 . common/start.sh
 
 if "${skip_data_prep}"; then skip_stages+=" 1 2 3"; fi
@@ -91,7 +93,7 @@ evc_exp=${evc_exp:-${expdir}/evc_${evc_tag}} pretrained=${expdir}/pretrained_${e
 inference_tag=$(basename "${vocoder}")${inference_config:+_$(basename "${inference_config}" .yaml)}
 tuned=${evc_exp}/${inference_tag}_${inference_model%.pth} untuned=${pretrained}/${inference_tag}
 title="${evc_tag}${corpus_note:+ (${corpus_note})}" page=(--results_path "${expdir}/results.jsonl")
-device=cpu inference_ngpu=0 contrast="contrast restored: ${restore_contrast}"
+device=cpu inference_ngpu=0 compensation="variance compensation: ${variance_compensation}"
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
 
 # p2v FIRST LAST: stages of p2v.sh with the pretrained model's units, speaker encoder and statistics.
@@ -101,15 +103,15 @@ p2v() {
         --dumpdir "${dumpdir}" --expdir "${expdir}" --python "${python}" --nj "${nj}" --ngpu "${ngpu}" \
         --num_nodes "${num_nodes}" --gpu_inference "${gpu_inference}" \
         --allow_pipes "${allow_pipes}" --allow_utterance_speakers "${allow_utterance_speakers}" \
-        --max_wav_duration "${max_wav_duration}" --cached_mels "${cached_mels}" \
+        --max_wav_duration "${max_wav_duration}" --precomputed_features "${precomputed_features}" \
         --p2v_exp "${evc_exp}" --p2v_stats_dir "${expdir}/evc_stats_16k" \
         --p2v_args "${p2v_args} ${evc_args}"
 }
 
 # What all conversions have in common.
 converting=(--vocoder "${vocoder}" --num_workers "${inference_nj}")
-if "${restore_contrast}"; then
-    converting+=(--contrast_data_dir "${raw}/${valid_set}" --contrast_speaker_dir "${raw}/${train_set}")
+if "${variance_compensation}"; then
+    converting+=(--compensation_data_dir "${raw}/${valid_set}" --compensation_speaker_dir "${raw}/${train_set}")
 fi
 if [ -n "${inference_config}" ]; then converting+=(--inference_config "${inference_config}"); fi
 
@@ -121,24 +123,24 @@ convert() {
         --output_dir "$3/$4/$5" --ngpu "${inference_ngpu}" "${converting[@]}"
 }
 
-# Who is asked about conversions, beside the speaker encoder.
-judges=(${emotion_model:+--emotion_model "${emotion_model}"} ${asr_model:+--word_error_rate "${asr_model}"})
-if "${dnsmos}"; then judges+=(--dnsmos); fi
+# The evaluation models, beside the speaker encoder.
+models=(${emotion_model:+--emotion_model "${emotion_model}"} ${asr_model:+--word_error_rate "${asr_model}"})
+if "${dnsmos}"; then models+=(--dnsmos); fi
 
 # score CONFIG RESULTS SET RULE ROW [OPTION...]: score the conversions of a rule under a name.
 score() {
     # What columns says changes with the columns, so that scores which lack some are made again.
     local results=$2/$3/$4 pairs=data/$3/pairs/$4 columns="F0-RMSE, padded" print
-    print=$(fingerprint "${results}/settings.json" "${title}" "${kmeans_centroids}" "${judges[@]}" "${@:5}" \
+    print=$(fingerprint "${results}/settings.json" "${title}" "${kmeans_centroids}" "${models[@]}" "${@:5}" \
         "${columns}" "${pairs}"/*)
     if [ -f "${expdir}/results.jsonl" ] && is_done "${results}" "${print}"; then return; fi
     compute "${results}/score.log" "${inference_ngpu}" \
         "${python}" -m espnet2_ext.bin.score conversion --inference_dir "${results}" \
         --data_dir "${raw}/$3" --pairs_dir "${pairs}" --centroids_path "${kmeans_centroids}" \
         --unit_tag "${unit_tag}" "${page[@]}" --table "${title}, $3" --row_name "$5" \
-        --protocol "${pairs}: $(cat "${pairs}/rule"), ${contrast}" \
+        --protocol "${pairs}: $(cat "${pairs}/rule"), ${compensation}" \
         --train_config "$1" --vocoder "${vocoder}" --num_workers "${inference_nj}" --device "${device}" \
-        --speaker_encoder "${speaker_encoder}" "${judges[@]}" "${@:6}"
+        --speaker_encoder "${speaker_encoder}" "${models[@]}" "${@:6}"
     mark_done "${results}" "${print}"
 }
 
@@ -182,7 +184,7 @@ fi
 if begin 6 "scores in ${expdir}/results.jsonl"; then
     for name in "${tests[@]}"; do
         for rule in "${rules[@]}"; do
-            others=() # zero effort, resynthesis and the paper's rows are the same for every rule
+            others=() # source, copy synthesis and the paper's rows are the same for every rule
             if [ "${rule}" != "${rules[0]}" ]; then
                 others=(--without_reference_rows)
             elif "${published}"; then
@@ -203,7 +205,7 @@ if begin 7 "intensity scale"; then
         "${python}" -m espnet2_ext.bin.score intensity --inference_dir "${tuned}/${name}/intensity" \
             --data_dir "${raw}/${name}" --pairs_dir "${pairs}" "${page[@]}" \
             --table "Intensity: ${title}, ${name}" --num_workers "${inference_nj}" \
-            --protocol "${pairs}: $(cat "${pairs}/rule"); drawn with seed ${pairs_seed}, vocoder ${vocoder}, ${contrast}"
+            --protocol "${pairs}: $(cat "${pairs}/rule"); drawn with seed ${pairs_seed}, vocoder ${vocoder}, ${compensation}"
     done
 fi
 

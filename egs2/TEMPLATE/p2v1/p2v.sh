@@ -51,13 +51,13 @@ p2v_tag=                    # name of the experiment; none: from config, units a
 p2v_exp=                    # its directory; none: expdir/p2v_TAG
 p2v_stats_dir=              # none: expdir/p2v_stats_16k
 num_splits=1                # parts of the tables in training, which has one in memory (large corpora)
-cached_mels=false           # keep the mels of stage 7 (20 kB/s) and train on them instead of audio
+precomputed_features=false  # keep the mels of stage 7 (20 kB/s) and train on them, not on audio
 pretrained_model=           # weights to start from (ESPnet's --init_param)
 ignore_init_mismatch=false  # let them lack or exceed layers
 ## Inference and report: stages 9 and 10, for every data/<test set>/pairs/<name>
 inference_model=valid.loss.best.pth  # weights in p2v_exp
 inference_config=           # file of generation limits
-restore_contrast=false      # not in paper: stretch mel bands and raise the level by what validation loses
+variance_compensation=false  # not in paper: restore the variance and level that validation shows to be lost
 inference_args=             # further options of bin/p2v_inference
 inference_tag=              # name of the results; none: from vocoder, options and model
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory; not in paper: which
@@ -67,8 +67,10 @@ help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_conf
 
 1 data  2 format wav  3 speed perturbation  4 k-means and units  5 speaker vectors
 6 length filter, voices of validation  7 statistics  8 training  9 inference  10 scores and report
-A stage whose result is complete is left alone; a run that was killed goes on where it was.
+A complete stage is skipped (up to date); an interrupted run resumes where it stopped.
 $(options_help "$0")"
+# shellcheck disable=SC2034  # read by parse_options.sh
+option_aliases="restore_contrast=variance_compensation cached_mels=precomputed_features"
 . common/start.sh
 . common/splits.sh
 if "${dry_run}"; then estimate_only; fi
@@ -175,7 +177,7 @@ for part in train valid; do
     training+=("--${part}_speaker_dir" "${directory}")
     tables+=("${directory}/utt2num_samples" "${org}/$(basename "${directory}")/spk_embed.json")
 done
-if ! "${cached_mels}"; then kept=() mels=("${audio[@]}"); fi
+if ! "${precomputed_features}"; then kept=() mels=("${audio[@]}"); fi
 
 if begin 7 "statistics of the mel-spectrograms in ${p2v_stats_dir}"; then
     # They depend on the audio and, in the configuration, on how the mel is computed.
@@ -184,7 +186,7 @@ if begin 7 "statistics of the mel-spectrograms in ${p2v_stats_dir}"; then
     if ! is_done "${p2v_stats_dir}" "${print}" "${kept[@]}"; then
         collect_stats "${p2v_stats_dir}" "${nj}" "${raw}/${train_sp}/wav.scp" \
             "${raw}/${valid_set}/wav.scp" "${training[@]}" "${audio[@]}" \
-            --write_collected_feats "${cached_mels}" "${extra_training[@]}"
+            --write_collected_feats "${precomputed_features}" "${extra_training[@]}"
         mark_done "${p2v_stats_dir}" "${print}"
     fi
 fi
@@ -213,8 +215,8 @@ if begin 9 "conversion of data/*/pairs in ${p2v_exp}/${inference_tag}"; then
             "${python}" -m espnet2_ext.bin.p2v_inference --model_file "${p2v_exp}/${inference_model}" \
             --train_config "${p2v_exp}/config.yaml" --data_dir "${raw}/${entry%/*}" --unit_tag "${unit_tag}" \
             --pairs_dir "data/${entry/\///pairs/}" --output_dir "${results}" --vocoder "${vocoder}" \
-            --ngpu "${inference_ngpu}" --num_workers "${inference_nj}" --contrast_speaker_dir "${raw}/${train_sp}" \
-            --contrast_data_dir "$("${restore_contrast}" && echo "${raw}/${valid_set}")" \
+            --ngpu "${inference_ngpu}" --num_workers "${inference_nj}" --compensation_speaker_dir "${raw}/${train_sp}" \
+            --compensation_data_dir "$("${variance_compensation}" && echo "${raw}/${valid_set}")" \
             ${inference_config:+--inference_config "${inference_config}"} "${extra_inference[@]}"
     done
 fi
@@ -229,7 +231,7 @@ if begin 10 "scores, figures and ${expdir}/RESULTS.md"; then
         inputs=(--inference_dir "${results}" --data_dir "${raw}/${entry%/*}" --pairs_dir "${pairs}" "${page[@]}")
         compute "${results}/score.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.score conversion "${inputs[@]}" --table "${title}" \
-            --protocol "${pairs}, ${inference_tag}, contrast restored: ${restore_contrast}" \
+            --protocol "${pairs}, ${inference_tag}, variance compensation: ${variance_compensation}" \
             --unit_tag "${unit_tag}" --vocoder "${vocoder}" --train_config "${p2v_exp}/config.yaml" \
             --centroids_path "${centroids}" --num_workers "${inference_nj}" --device "${device}"
         "${python}" -m espnet2_ext.bin.report conversion "${inputs[@]}" --title "Examples: ${title}, ${entry/\//, }" \

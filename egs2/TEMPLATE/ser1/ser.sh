@@ -56,7 +56,7 @@ help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_conf
 
 1 data  2 format wav  3 folds and leak check  4 prosody encoder of a P2V model
 5 vectors of a frozen upstream  6 mels  7 training of all folds and seeds  8 scores
-A stage whose result is complete is left alone; a run that was killed goes on where it was.
+A complete stage is skipped (up to date); an interrupted run resumes where it stopped.
 $(options_help "$0")"
 # shellcheck disable=SC2034  # read by parse_options.sh
 option_aliases="ser_set=train_set"

@@ -30,7 +30,7 @@ p2v_config=                 # config.yaml of the training; none: beside the weig
 centroids=                  # k-means file; none: that of the training
 speaker_encoder=            # hub name or directory; none: that of the training
 vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory
-restore_contrast=false      # not in paper: as for p2v.sh, by what was measured there for these weights
+variance_compensation=false  # not in paper: as for p2v.sh, by what was measured there for these weights
 max_segment_s=10            # seconds; longer sources are split at pauses
 style_tag=                  # name of the experiment; none: that of the model's directory
 style_exp=                  # its directory; none: expdir/style_TAG
@@ -42,10 +42,12 @@ corpus_note=                # stands in the titles of tables, such as "synthetic
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data and lists  2 conversion  3 scores  4 figures and RESULTS.md
-A stage whose result is complete is left alone; a run that was killed goes on where it was.
+A complete stage is skipped (up to date); an interrupted run resumes where it stopped.
 $(options_help "$0")"
 # shellcheck disable=SC2034  # read by stage.sh
 ngpu=0 num_nodes=1 nj=${inference_nj}
+# shellcheck disable=SC2034  # read by parse_options.sh
+option_aliases="restore_contrast=variance_compensation"
 . common/start.sh
 
 if "${skip_data_prep}"; then skip_stages+=" 1"; fi
@@ -63,7 +65,7 @@ page=(--results_path "${expdir}/results.jsonl")
 model=(--model_file "${p2v_model}" ${p2v_config:+--train_config "${p2v_config}"}
     ${centroids:+--centroids "${centroids}"} ${speaker_encoder:+--speaker_encoder "${speaker_encoder}"}
     --vocoder "${vocoder}")
-device=cpu inference_ngpu=0 contrast="contrast restored: ${restore_contrast}"
+device=cpu inference_ngpu=0 compensation="variance compensation: ${variance_compensation}"
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
 
 if begin 1 "data/{${test_sets// /,}}/list.tsv by local/data.sh"; then prepare_data; fi
@@ -73,7 +75,7 @@ if begin 2 "conversion in ${results}"; then
         compute "${results}/${name}/convert.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.convert_list --list "data/${name}/list.tsv" "${model[@]}" \
             --out_dir "${results}/${name}" --max_segment_s "${max_segment_s}" --device "${device}" \
-            --restore_contrast "${restore_contrast}"
+            --variance_compensation "${variance_compensation}"
     done
 fi
 
@@ -85,7 +87,7 @@ if begin 3 "scores in ${expdir}/results.jsonl"; then
         compute "${results}/${name}/score.log" "${inference_ngpu}" \
             "${python}" -m espnet2_ext.bin.score style --list "data/${name}/list.tsv" "${model[@]}" \
             --out_dir "${results}/${name}" "${page[@]}" --table "${title}, ${name}" \
-            --protocol "data/${name}/list.tsv, model ${style_tag}/$(basename "${p2v_model}"), ${contrast}" \
+            --protocol "data/${name}/list.tsv, model ${style_tag}/$(basename "${p2v_model}"), ${compensation}" \
             --f0_method "${f0_method}" --num_workers "${inference_nj}" --device "${device}"
         mark_done "${results}/${name}" "${print}"
     done

@@ -44,9 +44,9 @@ corpus_note=                # stands in the titles of tables, such as "synthetic
 # end of options
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
-1 data  2 format wav  3 length filter  4 training  5 resynthesis and scores
+1 data  2 format wav  3 length filter  4 training  5 copy synthesis and scores
 The result, voc_exp, is a --vocoder of p2v.sh, evc.sh and bin/convert.
-A stage whose result is complete is left alone; a run that was killed goes on where it was.
+A complete stage is skipped (up to date); an interrupted run resumes where it stopped.
 $(options_help "$0")"
 . common/start.sh
 
@@ -115,7 +115,7 @@ if begin 4 "training in ${voc_exp}"; then
     fi
 fi
 
-if begin 5 "resynthesis, scores and ${expdir}/RESULTS.md"; then
+if begin 5 "copy synthesis, scores and ${expdir}/RESULTS.md"; then
     page=(--results_path "${expdir}/results.jsonl")
     for name in "${scored[@]}"; do
         results=${voc_exp}/resynthesis_${inference_model%.pth}/${name}

@@ -11,8 +11,8 @@ exec ./evc.sh \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
     --emotion_model ../ser1/exp/judge/ser_judge \
     --inference_model valid.mel_loss.best.pth \
-    --restore_contrast true \
-    --cached_mels true \
+    --variance_compensation true \
+    --precomputed_features true \
     --corpus_note "synthetic speech" \
     --ngpu 0 \
     --nj "$(nproc)" \

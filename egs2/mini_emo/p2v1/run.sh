@@ -13,8 +13,8 @@ exec ./p2v.sh \
     --kmeans_switch_penalty 8 \
     --speaker_encoder train \
     --p2v_config conf/train_p2v_mini.yaml \
-    --restore_contrast true \
-    --cached_mels true \
+    --variance_compensation true \
+    --precomputed_features true \
     --corpus_note "synthetic speech" \
     --ngpu 0 \
     --nj "$(nproc)" \

@@ -7,7 +7,7 @@ set -euo pipefail
 exec ./style.sh \
     --test_sets mini_emo_style \
     --p2v_model ../p2v1/exp/p2v_train_p2v_mini_mfcc_100/valid.loss.best.pth \
-    --restore_contrast true \
+    --variance_compensation true \
     --corpus_note "synthetic speech" \
     --inference_nj "$(nproc)" \
     "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pretraining on those of four open corpora of acted emotions that db.sh names. One vocabulary a
 # run: ./run.sh --nclusters 50 (or 100, 200). All options of p2v.sh can be given: ./run.sh --help
-# Settings: ours where contrast is restored, since 16.6 h are little; else the paper's, [P2V] IV-B
+# Settings: ours where variance is compensated, since 16.6 h are little; else the paper's, [P2V] IV-B
 set -euo pipefail
 
 exec ./p2v.sh \
@@ -14,5 +14,5 @@ exec ./p2v.sh \
     --nclusters 200 \
     --speaker_encoder speechbrain/spkrec-ecapa-voxceleb \
     --p2v_config conf/train_p2v.yaml \
-    --restore_contrast true \
+    --variance_compensation true \
     "$@"

@@ -50,6 +50,21 @@ def test_subcommands_get_their_options() -> None:
         main(["two", "--b", "4"])
 
 
+@pytest.mark.parametrize("words", [["--restore_contrast", "x"], ["--restore_contrast=x"]])
+def test_former_names_are_taken_with_a_warning(
+    words: list[str], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
+) -> None:
+    given: dict[str, object] = {}
+    main = Command("tool", "What it does.", lambda **options: given.update(options))
+    main.add_argument("--variance_compensation")
+    main(words)
+    assert given == {"variance_compensation": "x"}
+    assert "--restore_contrast is now --variance_compensation" in caplog.text
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "restore_contrast" not in capsys.readouterr().out
+
+
 def test_errors_of_the_user_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(SystemExit, match=r"^tool: wav\.scp:3: no value$"), user_errors("tool"):

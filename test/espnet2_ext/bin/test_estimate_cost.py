@@ -30,7 +30,7 @@ def test_options_count(capsys: pytest.CaptureFixture, tmp_path: Path):
     speech, disk, training, _ = printed(
         capsys,
         *("--corpora", "esd", "--data_dirs", str(tmp_path / "org"), "--speeds", "1", "0.5"),
-        *("--cached_mels", "--mel_frames_per_s", "62.5", "--train_config", str(config)),
+        *("--precomputed_features", "--mel_frames_per_s", "62.5", "--train_config", str(config)),
     )
     assert f"1.0 h, 1 utterances, 3.0 h with all speeds; counted in {tmp_path / 'org'}" in speech
     assert "flac 0.2, mels 0.2, units 0.00" in disk

@@ -55,8 +55,8 @@ def test_from_conversions_to_results(conversion: Path, monkeypatch: pytest.Monke
     assert found["ours", "emotion similarity"] == 1.0
     assert found["ours, angry", "emotion recognised"] == 1.0
     # The neutral original counts for itself: no other system has one.
-    assert found["true target", "emotion recognised"] == 1.0
-    assert found["true target, neutral", "emotion recognised"] == 0.0
+    assert found["ground-truth target", "emotion recognised"] == 1.0
+    assert found["ground-truth target, neutral", "emotion recognised"] == 0.0
 
 
 def test_errors_are_one_line(conversion: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def test_options_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "limits.yaml").write_text("max_frames_per_unit: 3\n")
     p2v_inference.main(REQUIRED)
     limits = ["--inference_config", str(tmp_path / "limits.yaml")]
-    p2v_inference.main([*REQUIRED, *limits, "--ngpu", "1", "--contrast_data_dir", ""])
+    p2v_inference.main([*REQUIRED, *limits, "--ngpu", "1", "--compensation_data_dir", ""])
     first, second = asked
     assert first == {
         "model_file": "m.pth",
@@ -28,15 +28,15 @@ def test_options_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "pairs_dir": "pairs",
         "output_dir": "out",
         "vocoder": "griffin_lim",
-        "contrast_data_dir": None,
-        "contrast_speaker_dir": None,
+        "compensation_data_dir": None,
+        "compensation_speaker_dir": None,
         "batch_size": 16,
         "num_workers": 1,
         "limits": GenerationLimits(),
         "device": "cpu",
     }
     assert second["limits"] == GenerationLimits(max_frames_per_unit=3)
-    assert (second["device"], second["contrast_data_dir"]) == ("cuda", "")
+    assert (second["device"], second["compensation_data_dir"]) == ("cuda", "")
 
 
 def test_errors_are_one_line_before_any_work(

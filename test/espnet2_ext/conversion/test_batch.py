@@ -269,7 +269,7 @@ def test_only_what_changed_is_done_again(tmp_path, make_wav, model, converter, l
 )
 def test_another_model_or_setting_starts_anew(model, converter, listed, change, is_new):
     if not is_new:
-        model["restore_contrast"] = False
+        model["variance_compensation"] = False
     convert_list(**model)
     weights = Path(model["model_file"])
     if change == "vocoder":

@@ -7,7 +7,7 @@ import soundfile
 import torch
 from reference.tiny_trained import write_trained_model
 
-from espnet2_ext.conversion.converter import Contrast, ConversionRequest
+from espnet2_ext.conversion.converter import ConversionRequest, VarianceCompensation
 from espnet2_ext.conversion.recordings import (
     AnyConversion,
     AnyConverter,
@@ -236,25 +236,30 @@ def test_files_that_are_not_the_models_are_refused(model_file, tmp_path):
         AnyConverter.from_file(recipe / "exp/p2v/other.pth")
 
 
-def test_contrast_is_restored_as_asked(model_file, tmp_path, caplog):
+def test_compensation_is_restored_as_asked(model_file, tmp_path, caplog):
     recipe = shutil.copytree(model_file.parents[2], tmp_path / "recipe")
     weights = recipe / "exp/p2v/best.pth"
-    assert AnyConverter.from_file(weights).converter.contrast is None
+    assert AnyConverter.from_file(weights).converter.compensation is None
     with pytest.raises(FileNotFoundError, match=r"best\.contrast\.json: missing, so what is to be"):
-        AnyConverter.from_file(weights, restore_contrast=True)
-    Contrast(np.zeros(80), np.zeros(80), np.full(80, 2.0)).save(
+        AnyConverter.from_file(weights, variance_compensation=True)
+    VarianceCompensation(np.zeros(80), np.zeros(80), np.full(80, 2.0)).save(
         weights.with_suffix(".contrast.json"), "key"
     )
     restored = {
-        asked: AnyConverter.from_file(weights, restore_contrast=asked).converter.contrast
+        asked: AnyConverter.from_file(weights, variance_compensation=asked).converter.compensation
         for asked in (None, True, False)
     }
-    assert [asked for asked, contrast in restored.items() if contrast is not None] == [None, True]
+    assert [asked for asked, compensation in restored.items() if compensation is not None] == [
+        None,
+        True,
+    ]
     assert caplog.text.count("does not know what level griffin_lim loses") == 2
     restored[True].save(weights.with_suffix(".contrast.json"), "key", "hash of other weights")
     with pytest.raises(ValueError, match=r"best\.contrast\.json: measured on other weights"):
         AnyConverter.from_file(weights)
-    assert AnyConverter.from_file(weights, restore_contrast=False).converter.contrast is None
+    assert (
+        AnyConverter.from_file(weights, variance_compensation=False).converter.compensation is None
+    )
 
 
 # ---------------------------------------------------------------- file conversion

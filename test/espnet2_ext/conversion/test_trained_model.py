@@ -44,7 +44,7 @@ def test_paths_of_the_recipe_hold_from_any_directory(recipe, tmp_path, monkeypat
         assert files.config["normalize_conf"]["stats_file"] == str(
             recipe / "exp/stats/feats_stats.npz"
         )
-        assert files.contrast is None
+        assert files.compensation is None
 
 
 def test_files_beside_the_weights_go_before_those_of_the_recipe(recipe):
@@ -57,7 +57,7 @@ def test_files_beside_the_weights_go_before_those_of_the_recipe(recipe):
     assert files.centroids == own / "centroids.npz"
     assert files.speaker_encoder == str(own / "speaker_encoder")
     assert files.config["normalize_conf"]["stats_file"] == str(own / "feats_stats.npz")
-    assert files.contrast == own / "best.contrast.json"
+    assert files.compensation == own / "best.contrast.json"
 
 
 def test_what_is_given_goes_before_all(recipe):

@@ -78,7 +78,7 @@ def write_samples(directory: Path, *samples: object) -> Path:
 
 def test_an_hour_at_one_speed():
     assert MEL_FRAMES_PER_S == MELS_PER_SECOND
-    cost = estimate(HOUR, speeds=[1.0], cached_mels=True, mel_frames_per_s=62.5)
+    cost = estimate(HOUR, speeds=[1.0], precomputed_features=True, mel_frames_per_s=62.5)
     assert cost.hours == cost.gpu_hours == 1.0
     assert cost.audio_gb == pytest.approx(0.0576)  # 115.2 MB of samples, halved
     assert cost.mels_gb == pytest.approx(80 * 4 * 62.5 * 3600 / 1e9)
@@ -86,9 +86,9 @@ def test_an_hour_at_one_speed():
 
 
 def test_three_speeds_are_trained_on_and_two_more_are_written():
-    one = estimate(HOUR, speeds=[1.0], cached_mels=True, mel_frames_per_s=1000)
-    three = estimate(HOUR, speeds=[0.9, 1.0, 1.1], cached_mels=True, mel_frames_per_s=1000)
-    slow = estimate(HOUR, speeds=[0.5], cached_mels=False, mel_frames_per_s=1000)
+    one = estimate(HOUR, speeds=[1.0], precomputed_features=True, mel_frames_per_s=1000)
+    three = estimate(HOUR, speeds=[0.9, 1.0, 1.1], precomputed_features=True, mel_frames_per_s=1000)
+    slow = estimate(HOUR, speeds=[0.5], precomputed_features=False, mel_frames_per_s=1000)
     factor = 1 / 0.9 + 1 + 1 / 1.1
     for name in ("hours", "audio_gb", "mels_gb", "units_gb", "gpu_hours"):
         assert getattr(three, name) == pytest.approx(factor * getattr(one, name))
@@ -101,7 +101,9 @@ def test_three_speeds_are_trained_on_and_two_more_are_written():
 def test_sound_of_videos_is_kept_besides():
     speech = speech_of_catalogue(["lrs3", "msp_improv"])
     assert (speech.hours, speech.video_hours, speech.utterances) == (448.5, 439.0, 160257)
-    cost = estimate(speech, speeds=[1.0], cached_mels=False, mel_frames_per_s=CALCULATED_SPEED)
+    cost = estimate(
+        speech, speeds=[1.0], precomputed_features=False, mel_frames_per_s=CALCULATED_SPEED
+    )
     assert cost.audio_gb == pytest.approx((448.5 + 439) * 0.0576)
 
 
@@ -147,4 +149,4 @@ def test_table_that_is_none(tmp_path: Path):
 )
 def test_numbers_that_are_not_positive(speeds: list[float], speed: float, message: str):
     with pytest.raises(ValueError, match=message):
-        estimate(HOUR, speeds=speeds, cached_mels=False, mel_frames_per_s=speed)
+        estimate(HOUR, speeds=speeds, precomputed_features=False, mel_frames_per_s=speed)

@@ -1,4 +1,4 @@
-"""ESD on made-up copies, one with all 35,000 utterances, whole and broken in every way."""
+"""ESD on synthetic fixtures, one with all 35,000 utterances, whole and broken in every way."""
 
 from collections import Counter
 from pathlib import Path

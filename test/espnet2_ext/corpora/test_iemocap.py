@@ -1,4 +1,4 @@
-"""IEMOCAP on made-up releases, one with all 10,039 turns, whole and broken in every way."""
+"""IEMOCAP on synthetic releases, one with all 10,039 turns, whole and broken in every way."""
 
 import io
 import os
@@ -429,7 +429,7 @@ def archive(make_release: Callable[..., Path], tmp_path: Path) -> Path:
     """Return an archive of a small release, with what must not be unpacked."""
     release = make_release(*["neu"] * 40)
     path = tmp_path / f"{FOLDER}_withoutVideos.tar.gz"
-    # The made-up wavs are hard links of one file; a release holds files.
+    # The synthetic wavs are hard links of one file; a release holds files.
     with tarfile.open(path, "w:gz", dereference=True) as stream:
         add_file(stream, f"./._{FOLDER}")
         stream.add(release, FOLDER)

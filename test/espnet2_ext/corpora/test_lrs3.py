@@ -1,4 +1,4 @@
-"""LRS3 on made-up copies: counts, clips without sound, long clips, wrong roots."""
+"""LRS3 on synthetic fixtures: counts, clips without sound, long clips, wrong roots."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MSP-IMPROV on made-up copies with all 8,438 utterances, whole and broken in every way."""
+"""MSP-IMPROV on synthetic fixtures with all 8,438 utterances, whole and broken in every way."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""MSP-PODCAST on made-up copies, one with the 73,042 names and the counts of release 1.8."""
+"""MSP-PODCAST on synthetic fixtures, one with the 73,042 names and the counts of release 1.8."""
 
 import logging
 from collections import Counter

@@ -11,7 +11,7 @@ from espnet2_ext.listening.design import KEY, ListeningTest, Trial, read_key
 from espnet2_ext.listening.make import make_test
 from espnet2_ext.listening.manifest import CHECK, EMOTION, SIMILARITY, Stimulus, write_manifest
 
-SYSTEMS = ("zero effort", "converted")
+SYSTEMS = ("source (unconverted)", "converted")
 EMOTIONS = ("angry", "sad")
 
 
@@ -61,7 +61,7 @@ def tiny_test(test_dir: Path) -> ListeningTest:
 
 def expected_answer(trial: Trial) -> str:
     """Return 2 or the target emotion for what is converted or checked, else -2 or neutral."""
-    is_good = trial.system != "zero effort"
+    is_good = trial.system != "source (unconverted)"
     if trial.kind == SIMILARITY:
         return "2" if is_good else "-2"
     return trial.target_emotion if is_good else "neutral"

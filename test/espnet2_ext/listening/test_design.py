@@ -138,7 +138,7 @@ def test_a_key_is_read_unless_it_was_changed(test_dir: Path, tiny_test: Listenin
     path = test_dir / "key.json"
     write_key(test_dir / "copy.json", tiny_test)
     assert read_key(test_dir / "copy.json") == tiny_test
-    path.write_text(path.read_text().replace("zero effort", "converted"))
+    path.write_text(path.read_text().replace("source (unconverted)", "converted"))
     with pytest.raises(ValueError, match="key.json: was changed since it was written"):
         read_key(path)
     for text in ("{", "[]", "{}", json.dumps({"hash": "1", "trials": {}})):

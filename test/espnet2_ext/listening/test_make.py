@@ -60,7 +60,7 @@ def test_page_and_key_agree(test_dir: Path, tiny_test: ListeningTest) -> None:
             "audio": trial.audio,
             "reference": trial.reference,
         }
-    assert tiny_test.systems == ("zero effort", "converted")
+    assert tiny_test.systems == ("source (unconverted)", "converted")
 
 
 def test_again_gives_the_same_files_and_another_test_is_refused(

@@ -149,7 +149,7 @@ def test_every_system_of_every_item_in_both_kinds(
 ) -> None:
     stimuli = make()
     tested = [s for s in stimuli if s.role == "test"]
-    systems = {"zero effort", "ours", "theirs", "true target"}
+    systems = {"source (unconverted)", "ours", "theirs", "ground-truth target"}
     items = {s.item for s in tested if s.kind == SIMILARITY}
     # Two for each condition, one of each voice.
     assert sorted((item[0], item[3:]) for item in items) == sorted(product("ab", ("angry", "sad")))
@@ -160,8 +160,8 @@ def test_every_system_of_every_item_in_both_kinds(
         assert stimulus.target_emotion == emotion
         true = tmp_path / f"wav/{voice}-{sentence}-{emotion}.flac"
         assert resolved(stimulus.audio) == {
-            "zero effort": tmp_path / f"wav/{voice}-{sentence}-neutral.flac",
-            "true target": true,
+            "source (unconverted)": tmp_path / f"wav/{voice}-{sentence}-neutral.flac",
+            "ground-truth target": true,
         }.get(stimulus.system, tmp_path / f"exp/{stimulus.system}/{stimulus.item}.wav")
         if stimulus.kind == SIMILARITY:
             assert resolved(stimulus.reference) == true
@@ -171,7 +171,7 @@ def test_every_system_of_every_item_in_both_kinds(
         )
         assert counts == dict.fromkeys(systems, 4)
     neutral = [s for s in tested if s.target_emotion == "neutral"]
-    assert {(s.kind, s.system) for s in neutral} == {(EMOTION, "true target")}
+    assert {(s.kind, s.system) for s in neutral} == {(EMOTION, "ground-truth target")}
     assert {resolved(s.audio).name for s in neutral} == {f"{s.item}.flac" for s in neutral}
     assert 1 <= len(neutral) <= 2
 
@@ -207,7 +207,10 @@ def test_seed_decides(make: Callable[..., list]) -> None:
     [
         ({"reference": "source"}, "reference is 'source'; give target or prosody"),
         ({"inference_dirs": {}}, r"systems are \[\]; give at least one"),
-        ({"inference_dirs": {"true target": "x"}}, "none of them called zero effort or true"),
+        (
+            {"inference_dirs": {"ground-truth target": "x"}},
+            "none of them called source .unconverted. or ground",
+        ),
         ({"num_items": 7}, "neutral-angry: 6 pairs, 7 items asked for"),
         ({"num_items": 6}, "0 pairs are left for 1 practice items and 0 checks"),
     ],
@@ -239,11 +242,16 @@ def test_refuses_tables_with_gaps(
         make()
 
 
-def test_a_system_whose_contrast_was_restored_says_so(
+def test_a_system_whose_compensation_was_restored_says_so(
     make: Callable[..., list], folders: dict[str, Path]
 ) -> None:
-    for name, contrast in (("ours", "dump/raw/valid"), ("theirs", None)):
+    for name, compensation in (("ours", "dump/raw/valid"), ("theirs", None)):
         settings = folders[f"exp/{name}"] / "settings.json"
-        settings.write_text(json.dumps({"vocoder": "griffin_lim", "contrast": contrast}))
+        settings.write_text(json.dumps({"vocoder": "griffin_lim", "contrast": compensation}))
     systems = {stimulus.system for stimulus in make()}
-    assert systems == {"zero effort", "ours, contrast restored", "theirs", "true target"}
+    assert systems == {
+        "source (unconverted)",
+        "ours, variance compensation",
+        "theirs",
+        "ground-truth target",
+    }

@@ -45,8 +45,8 @@ def disagreeing() -> list[Callable[[Trial], str]]:
     """Return two listeners who agree on what is converted only."""
     return [
         by_system(
-            {"zero effort": similarity, "converted": "2"},
-            {"zero effort": emotion, "converted": "target"},
+            {"source (unconverted)": similarity, "converted": "2"},
+            {"source (unconverted)": emotion, "converted": "target"},
         )
         for similarity, emotion in (("-2", "neutral"), ("-1", "sad"))
     ]
@@ -61,27 +61,27 @@ def test_means_and_shares_are_those_planted(
     found = {(s.system, s.target_emotion): s for s in scores}
     assert list(found) == [
         (system, emotion)
-        for system in ("zero effort", "converted")
+        for system in ("source (unconverted)", "converted")
         for emotion in ("", "angry", "sad")
     ]
-    zero = found["zero effort", ""]
+    zero = found["source (unconverted)", ""]
     # 4 items by 2 listeners, one says -2 and one -1: all draws of listeners alike occur.
     assert (zero.mean, zero.low, zero.high, zero.number) == (-1.5, -2.0, -1.0, 8)
     assert zero.counts.tolist() == [4, 4, 0, 0, 0]
-    assert found["zero effort", "sad"].counts.tolist() == [2, 2, 0, 0, 0]
+    assert found["source (unconverted)", "sad"].counts.tolist() == [2, 2, 0, 0, 0]
     good = found["converted", ""]
     assert (good.mean, good.low, good.high) == (2.0, 2.0, 2.0)
     scores = score_kind(results, tiny_test, EMOTION)
     found = {(s.system, s.target_emotion): s for s in scores}
     assert found["converted", ""].mean == 1.0
     # The second hears sad everywhere, which is right for half of the items.
-    assert found["zero effort", ""].mean == 0.25
-    assert found["zero effort", "sad"].mean == 0.5
-    assert found["zero effort", "angry"].mean == 0.0
+    assert found["source (unconverted)", ""].mean == 0.25
+    assert found["source (unconverted)", "sad"].mean == 0.5
+    assert found["source (unconverted)", "angry"].mean == 0.0
     emotions = tiny_test.emotions
     assert emotions == ("angry", "neutral", "sad")
     np.testing.assert_array_equal(
-        confusion(scores, emotions, "zero effort"), [[0, 2, 2], [0, 0, 0], [0, 2, 2]]
+        confusion(scores, emotions, "source (unconverted)"), [[0, 2, 2], [0, 0, 0], [0, 2, 2]]
     )
     np.testing.assert_array_equal(
         confusion(scores, emotions, "converted"), [[4, 0, 0], [0, 0, 0], [0, 0, 4]]
@@ -122,7 +122,7 @@ def test_practice_and_checks_do_not_count(
     assert {s.mean for s in score_kind(results, tiny_test, SIMILARITY)} == {1.0}
     assert {s.mean for s in score_kind(results, tiny_test, EMOTION)} == {1.0}
     assert {s.system for s in score_kind(results, tiny_test, SIMILARITY)} == {
-        "zero effort",
+        "source (unconverted)",
         "converted",
     }
 
@@ -149,7 +149,7 @@ def test_agreement_by_hand(collected: Callable[..., Results], tiny_test: Listeni
 def test_one_listener_agrees_with_nobody(
     collected: Callable[..., Results], tiny_test: ListeningTest
 ) -> None:
-    results = collected(by_system({}, {"zero effort": "sad", "converted": "sad"}))
+    results = collected(by_system({}, {"source (unconverted)": "sad", "converted": "sad"}))
     assert agreement(results, tiny_test, SIMILARITY) is None
 
 
@@ -159,11 +159,11 @@ def test_nothing_is_pooled_where_systems_share_no_emotion(tiny_test: ListeningTe
         Answer(trial, "1", 1, 1, 1.0)
         for trial in tiny_test.trials.values()
         if (trial.kind, trial.system, trial.target_emotion)
-        in ((SIMILARITY, "zero effort", "angry"), (SIMILARITY, "converted", "sad"))
+        in ((SIMILARITY, "source (unconverted)", "angry"), (SIMILARITY, "converted", "sad"))
     )
     scores = score_kind([ListenerResult("a.json", 1, answers)], tiny_test, SIMILARITY)
     rows = [(score.system, score.target_emotion) for score in scores]
-    assert sorted(rows) == [("converted", "sad"), ("zero effort", "angry")]
+    assert sorted(rows) == [("converted", "sad"), ("source (unconverted)", "angry")]
     assert score_kind([ListenerResult("a.json", 1, answers)], tiny_test, EMOTION) == []
 
 

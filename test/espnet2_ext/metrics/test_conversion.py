@@ -177,7 +177,7 @@ SCORES = [
     PairScore(
         "converted", "a", "neutral-sad", "s", "t", "him", "so it is", f0_hz=150.5, stopped=1.0
     ),
-    PairScore("wrong sentence", "a", "neutral-sad", "s", "t", unit_error_rate=0.125),
+    PairScore("mismatched text", "a", "neutral-sad", "s", "t", unit_error_rate=0.125),
 ]
 
 
@@ -238,8 +238,8 @@ def test_frames_are_compared_with_the_targets(conversion_files, fake_units: None
     target = read_audio(data / "spk-t1.wav")
     for row, other in {
         "converted": read_audio(converted / "a.wav"),
-        "zero effort": read_audio(data / "spk-s1.wav"),
-        "resynthesis": GriffinLim()(log_mel(target)),
+        "source (unconverted)": read_audio(data / "spk-s1.wav"),
+        "copy synthesis": GriffinLim()(log_mel(target)),
     }.items():
         found = scores[row, "a"]
         assert found.mcd_db == pytest.approx(mel_cepstral_distortion(other, target))
@@ -251,7 +251,7 @@ def test_frames_are_compared_with_the_targets(conversion_files, fake_units: None
 
 def test_reference_rows(conversion_files, fake_units: None) -> None:
     scores = score(conversion_files)
-    angry, sad = scores["zero effort", "a"], scores["zero effort", "b"]
+    angry, sad = scores["source (unconverted)", "a"], scores["source (unconverted)", "b"]
     assert angry.f0_error_percent == pytest.approx(25.0, abs=F0_TOLERANCE)  # 150 for 200 Hz.
     assert sad.f0_error_percent == pytest.approx(50.0, abs=F0_TOLERANCE)  # 150 for 100 Hz.
     assert sad.f0_std_error_hz == pytest.approx(abs(sad.f0_std_hz - sad.target_f0_std_hz))
@@ -259,25 +259,31 @@ def test_reference_rows(conversion_files, fake_units: None) -> None:
     assert sad.duration_error_percent == pytest.approx(20.0)  # 0.6 for 0.75 s.
     assert angry.unit_error_rate == sad.unit_error_rate == 0.0
     assert angry.stopped is None
-    assert scores["true target", "a"].unit_error_rate == 0.25  # 1 2 3 for 1 2 3 4.
-    assert scores["true target", "b"].unit_error_rate == 0.0
-    assert scores["wrong sentence", "a"].unit_error_rate == 1.25  # 5 6 7 8 9 for 1 2 3 4.
-    assert scores["wrong sentence", "b"].unit_error_rate == 1.0
-    assert scores["wrong sentence", "a"].f0_error_percent is None
-    assert scores["wrong sentence", "a"].mcd_db is None
-    resynthesis = scores["resynthesis", "a"]
-    assert resynthesis.duration_s == 26 * 256 / 16000  # 0.4 s are 26 frames.
-    assert resynthesis.f0_error_percent == pytest.approx(0.0, abs=1.0)
-    assert resynthesis.unit_error_rate == 0.5  # 0.5 s become 32 frames: the fake says 1 2.
+    assert scores["ground-truth target", "a"].unit_error_rate == 0.25  # 1 2 3 for 1 2 3 4.
+    assert scores["ground-truth target", "b"].unit_error_rate == 0.0
+    assert scores["mismatched text", "a"].unit_error_rate == 1.25  # 5 6 7 8 9 for 1 2 3 4.
+    assert scores["mismatched text", "b"].unit_error_rate == 1.0
+    assert scores["mismatched text", "a"].f0_error_percent is None
+    assert scores["mismatched text", "a"].mcd_db is None
+    copied = scores["copy synthesis", "a"]
+    assert copied.duration_s == 26 * 256 / 16000  # 0.4 s are 26 frames.
+    assert copied.f0_error_percent == pytest.approx(0.0, abs=1.0)
+    assert copied.unit_error_rate == 0.5  # 0.5 s become 32 frames: the fake says 1 2.
 
 
 def test_scores_are_kept_row_by_row(conversion_files, fake_units: None) -> None:
     score(conversion_files, row_name="other voice")
     scores = read_scores(conversion_files.inference_dir / "scores.tsv")
-    rows = ["zero effort", "other voice", "resynthesis", "true target", "wrong sentence"]
+    rows = [
+        "source (unconverted)",
+        "other voice",
+        "copy synthesis",
+        "ground-truth target",
+        "mismatched text",
+    ]
     assert [(s.row, s.pair_id) for s in scores] == [(row, pair) for row in rows for pair in "ab"]
-    with pytest.raises(ValueError, match="row_name 'zero effort' is taken"):
-        score(conversion_files, row_name="zero effort")
+    with pytest.raises(ValueError, match="row_name 'source .unconverted.' is taken"):
+        score(conversion_files, row_name="source (unconverted)")
 
 
 def test_rows_may_be_absent(conversion_files, fake_units: None) -> None:
@@ -285,7 +291,7 @@ def test_rows_may_be_absent(conversion_files, fake_units: None) -> None:
     assert set(alone) == {("converted", "a"), ("converted", "b")}
     (conversion_files.pairs_dir / "wrong_sentence").unlink()
     assert read(conversion_files).pairs[0].wrong is None
-    assert "wrong sentence" not in {row for row, _ in score(conversion_files)}
+    assert "mismatched text" not in {row for row, _ in score(conversion_files)}
 
 
 def test_a_conversion_without_voice_is_wrong_and_not_left_out(

@@ -7,9 +7,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from espnet2_ext.metrics.models import DNSMOS, Heard, dnsmos, hearing_fields
+from espnet2_ext.metrics.models import DNSMOS, Predictions, dnsmos, prediction_fields
 
-SAD = Heard({"sad": 0.6, "angry": 0.4}, np.array([3.0, 4.0]))
+SAD = Predictions({"sad": 0.6, "angry": 0.4}, np.array([3.0, 4.0]))
 QUALITY = {
     "dnsmos": 3.0,
     "dnsmos_signal": 3.5,
@@ -21,37 +21,37 @@ EMOTIONS = replace(SAD, speaker_vector=None)
 
 def test_emotion_is_right_or_wrong_and_as_probable_as_predicted() -> None:
     right = {"emotion_right": 1.0, "emotion_probability": 0.6}
-    assert hearing_fields(EMOTIONS, EMOTIONS, "sad") == right
+    assert prediction_fields(EMOTIONS, EMOTIONS, "sad") == right
     wrong = {"emotion_right": 0.0, "emotion_probability": 0.4}
-    assert hearing_fields(EMOTIONS, EMOTIONS, "angry") == wrong
-    even = Heard({"sad": 0.5, "angry": 0.5})
-    assert hearing_fields(even, even, "angry")["emotion_right"] == 1.0, "first in the alphabet"
-    assert hearing_fields(Heard(), Heard(), "sad") == {}
+    assert prediction_fields(EMOTIONS, EMOTIONS, "angry") == wrong
+    even = Predictions({"sad": 0.5, "angry": 0.5})
+    assert prediction_fields(even, even, "angry")["emotion_right"] == 1.0, "first in the alphabet"
+    assert prediction_fields(Predictions(), Predictions(), "sad") == {}
 
 
 def test_voice_is_compared_with_the_target() -> None:
-    target = Heard(None, np.array([4.0, 3.0]))
+    target = Predictions(None, np.array([4.0, 3.0]))
     voice = replace(SAD, emotions=None)
     cosine = {"speaker_cosine": pytest.approx(24 / 25)}
-    assert hearing_fields(voice, target, None) == cosine
-    assert hearing_fields(voice, target, None, with_speaker=False) == {}
+    assert prediction_fields(voice, target, None) == cosine
+    assert prediction_fields(voice, target, None, with_speaker=False) == {}
 
 
 def test_words_and_quality_are_of_the_utterance_alone() -> None:
-    asked = Heard(words="one two", quality=dict.fromkeys(DNSMOS, 1.5))
-    heard = Heard(words="One, three four", quality=QUALITY)
-    assert hearing_fields(heard, asked, None, "one two") == {
+    asked = Predictions(words="one two", quality=dict.fromkeys(DNSMOS, 1.5))
+    predictions = Predictions(words="One, three four", quality=QUALITY)
+    assert prediction_fields(predictions, asked, None, "one two") == {
         "num_words": 2.0,
         "word_error_rate": 1.0,  # One of two words otherwise, one too many.
         **QUALITY,
     }
     with pytest.raises(ValueError, match="at least one word"):
-        hearing_fields(heard, asked, None)
+        prediction_fields(predictions, asked, None)
 
 
 def test_speech_too_short_for_the_models_is_wrong_and_not_left_out() -> None:
     asked = replace(SAD, words="", quality=QUALITY)
-    assert hearing_fields(Heard(), asked, "sad", "one two") == {
+    assert prediction_fields(Predictions(), asked, "sad", "one two") == {
         "emotion_right": 0.0,
         "emotion_probability": 0.0,
         "speaker_cosine": 0.0,
@@ -64,7 +64,7 @@ def test_speech_too_short_for_the_models_is_wrong_and_not_left_out() -> None:
 @pytest.mark.parametrize(("emotion", "word"), [("fear", "knows angry"), (None, "utt2emo")])
 def test_an_emotion_that_the_recogniser_does_not_know_is_an_error(emotion, word) -> None:
     with pytest.raises(ValueError, match=word):
-        hearing_fields(SAD, SAD, emotion)
+        prediction_fields(SAD, SAD, emotion)
 
 
 def test_dnsmos_scales_down_to_full_scale(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -405,7 +405,7 @@ def test_resynthesis_errors_name_the_file(tmp_path: Path, make_pulses: MakePulse
     made, true = str(tmp_path / "made.wav"), str(tmp_path / "true.wav")
     soundfile.write(made, make_pulses(150.0, 0.4)[:-1], 16000)
     soundfile.write(true, make_pulses(150.0, 0.4), 16000)
-    with pytest.raises(ValueError, match=r"made\.wav: resynthesis of 6399 samples, original of"):
+    with pytest.raises(ValueError, match=r"made\.wav: copy synthesis of 6399 samples, original of"):
         score_resynthesis_files([(made, true)])
     [score] = score_resynthesis_files([(true, true)])
     assert score.log_mel_error == 0.0

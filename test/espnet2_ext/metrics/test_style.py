@@ -56,8 +56,8 @@ def test_conversion_by_hand() -> None:
     assert (score.unvoiced, score.cut) == (0.0, 0.0)
 
 
-def test_zero_effort_is_the_source() -> None:
-    score = SCORED["a", "zero effort"]
+def test_the_unconverted_source() -> None:
+    score = SCORED["a", "source (unconverted)"]
     assert score.from_source == Difference(0.0, 0.0, 0.0, 0.0, 0.0)
     assert score.to_reference == Difference(50.0, 50.0, 100.0, 100.0, 10.0)
     assert (score.unit_error_rate, score.contour_correlation, score.cut) == (0.0, 0.0, None)
@@ -71,7 +71,7 @@ def test_the_other_reference_is_the_next_of_the_condition() -> None:
 
 
 def test_resynthesis_takes_prosody_of_the_reference_and_units_of_the_source() -> None:
-    score = SCORED["a", "resynthesis"]
+    score = SCORED["a", "copy synthesis"]
     assert score.to_reference.f0_percent == pytest.approx(2.5)
     assert score.to_reference.level_db == 1.0
     assert score.unit_error_rate == 0.25
@@ -82,7 +82,7 @@ def test_nothing_voiced_counts_as_all_wrong() -> None:
     score = SCORED["b", "converted"]
     assert (score.to_reference.f0_percent, score.unvoiced, score.cut) == (100.0, 1.0, 1.0)
     assert score.contour_correlation == 0.0
-    assert SCORED["b", "resynthesis"].unvoiced == 1.0
+    assert SCORED["b", "copy synthesis"].unvoiced == 1.0
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_frozen_batch_norm_keeps_its_statistics_and_learns(make_model, batch):
         assert not model.eval().prosody_encoder.pooling_norm.training
 
 
-# ---------------------------------------------------------------- kept mels
+# ---------------------------------------------------------------- precomputed features
 
 
 @pytest.fixture

@@ -59,8 +59,8 @@ def test_means_over_all_pairs_and_over_each_condition() -> None:
     assert rows == ["converted", "converted, angry", "converted, sad"]
     # One condition needs no row of its own, nor do rows that say what a metric can reach.
     assert {row for row, _ in summarise(make_score("a", "sad", 1.0))} == {"converted"}
-    wrong = (PairScore("wrong sentence", p, p, "s", "t", unit_error_rate=1.0) for p in "ab")
-    assert list(summarise(*wrong)) == [("wrong sentence", "unit error rate")]
+    wrong = (PairScore("mismatched text", p, p, "s", "t", unit_error_rate=1.0) for p in "ab")
+    assert list(summarise(*wrong)) == [("mismatched text", "unit error rate")]
 
 
 def test_unvoiced_utterances_are_counted() -> None:
@@ -144,11 +144,11 @@ def test_scores_make_a_table_that_a_rerun_repeats(arguments: dict) -> None:
     columns = {metric for row, metric in found if row == "converted"}
     assert columns == {column.name for column in conversion_columns()[:20]}
     errors = {"F0-std error", "MCD", "MCD, not warped", "MCD, ESPnet", "F0-RMSE, paper"}
-    for row in ("zero effort", "converted", "resynthesis"):
+    for row in ("source (unconverted)", "converted", "copy synthesis"):
         assert {metric for name, metric in found if name == row} >= errors
     assert found["converted", "unit error rate"].value == 0.75
     assert found["converted", "stopped"].value == 0.5
-    assert found["zero effort, neutral-sad", "duration error"].n == 1
+    assert found["source (unconverted), neutral-sad", "duration error"].n == 1
     # 0.3 for 0.4 s and 0.9 for 0.75 s, a frame every 5 ms from 0 on.
     for metric, frames in (("F0 frames, paper", 61 + 151), ("F0 frames, padded", 81 + 181)):
         count = found["converted", metric]
@@ -167,7 +167,8 @@ def test_a_second_list_adds_its_row_only(arguments: dict) -> None:
     report_scores(**arguments, row_name="other voice", with_reference_rows=False)
     rows = dict.fromkeys(row for row, _ in read(arguments))
     assert [row for row in rows if ", " not in row] == [
-        "zero effort", "converted", "resynthesis", "true target", "wrong sentence", "other voice"
+        "source (unconverted)", "converted", "copy synthesis", "ground-truth target",
+        "mismatched text", "other voice",
     ]  # fmt: skip
 
 
@@ -217,11 +218,11 @@ def test_examples_are_the_first_pair_of_every_condition(
     report_conversion(**example_arguments)
     folder = example_arguments["output_dir"]
     assert sorted(path.name for path in folder.iterdir()) == [
-        "a_attention.png", "a_converted.wav", "a_mel.png",
-        "a_reference.wav", "a_source.wav", "a_true_target.wav",
+        "a_attention.png", "a_converted.wav", "a_ground-truth_target.wav",
+        "a_mel.png", "a_reference.wav", "a_source.wav",
     ]  # fmt: skip
     assert soundfile.info(folder / "a_reference.wav").duration == 0.75  # spk-t2.
-    assert soundfile.info(folder / "a_true_target.wav").duration == 0.4  # spk-t1.
+    assert soundfile.info(folder / "a_ground-truth_target.wav").duration == 0.4  # spk-t1.
     records = read_records(example_arguments["results_path"])
     assert {record.definition for record in records} == {""}
 
@@ -318,7 +319,7 @@ def score_scale(scale: dict[str, Path]) -> dict[tuple[str, str, str], float]:
 def test_means_and_trends_along_a_scale(scale: dict[str, Path]) -> None:
     found = score_scale(scale)
     for condition, (source, *at, target) in PITCHES.items():
-        stages = ("source", "a = 0", "a = 0.5", "a = 1", "true target")
+        stages = ("source", "a = 0", "a = 0.5", "a = 1", "ground-truth target")
         for stage, f0_hz in zip(stages, (source, *at, target), strict=True):
             value = found["T", f"neutral-{condition}, {stage}", "F0 mean"]
             assert value == pytest.approx(f0_hz, rel=0.02)

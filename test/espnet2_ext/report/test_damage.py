@@ -40,7 +40,7 @@ class FixedGenerator:
 
 
 def random_sequence(seed: int, length: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """Return units of 9 without repeats, and run lengths."""
+    """Return units of 9 without repeats, and durations."""
     drawn = generator(seed)
     return np.cumsum(drawn.integers(1, 9, length)) % 9, drawn.integers(1, 6, length)
 

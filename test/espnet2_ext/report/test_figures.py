@@ -102,10 +102,10 @@ def test_confusions_are_shares_of_the_reference_with_counts_beneath() -> None:
 
 def test_similarity_shows_means_with_intervals_and_shares() -> None:
     scores = [
-        SystemScore("zero effort", "", -1.0, -1.5, -0.5, np.array([2, 2, 2, 0, 0])),
-        SystemScore("zero effort", "sad", -1.5, -2.0, -1.0, np.array([2, 2, 0, 0, 0])),
+        SystemScore("source (unconverted)", "", -1.0, -1.5, -0.5, np.array([2, 2, 2, 0, 0])),
+        SystemScore("source (unconverted)", "sad", -1.5, -2.0, -1.0, np.array([2, 2, 0, 0, 0])),
         SystemScore("ours", "sad", 1.25, 1.0, 2.0, np.array([0, 0, 0, 3, 1])),
-        SystemScore("zero effort", "angry", 0.0, 0.0, 0.0, np.array([0, 0, 2, 0, 0])),
+        SystemScore("source (unconverted)", "angry", 0.0, 0.0, 0.0, np.array([0, 0, 2, 0, 0])),
     ]
     figure = similarity_figure(scores, "a title")
     angry, sad, _, sad_shares = figure.axes
@@ -118,7 +118,10 @@ def test_similarity_shows_means_with_intervals_and_shares() -> None:
     np.testing.assert_allclose(heights.T, [[0.5, 0.5, 0, 0, 0], [0, 0, 0, 0.75, 0.25]])
     bottoms = np.array([bar.get_y() for bar in sad_shares.patches]).reshape(5, 2)
     np.testing.assert_allclose(bottoms[:, 1], [0, 0, 0, 0, 0.75])
-    assert [label.get_text() for label in sad_shares.get_xticklabels()] == ["zero effort", "ours"]
+    assert [label.get_text() for label in sad_shares.get_xticklabels()] == [
+        "source (unconverted)",
+        "ours",
+    ]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["-2", "-1", "0", "+1", "+2"]
     with pytest.raises(ValueError, match="a title: no score of a single emotion"):

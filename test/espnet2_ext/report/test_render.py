@@ -10,8 +10,8 @@ from espnet2_ext.report.records import Record, append_records
 from espnet2_ext.report.render import render_results
 
 ERROR = Record(
-    "Conversion (synthetic)", "zero effort", "error", 21.84, "%", 12, "a | b.", "same voice",
-    "abc", 20.0, 23.96, "lower",
+    "Conversion (synthetic)", "source (unconverted)", "error", 21.84, "%", 12, "a | b.",
+    "same voice", "abc", 20.0, 23.96, "lower",
 )  # fmt: skip
 SHARE = replace(ERROR, row="converted", metric="stopped", value=1.0, unit="share", better="higher")
 SHARE = replace(SHARE, low=1.0, high=1.0, definition="ended.")
@@ -30,7 +30,7 @@ def test_table_of_rows_by_metrics(tmp_path: Path) -> None:
     assert lines[start + 2 : start + 6] == [
         "|  | n | error ↓ (%) | stopped ↑ |",
         "|---|---:|---:|---:|",
-        "| zero effort | 12 | 21.8 [20.0, 24.0] | – |",
+        "| source (unconverted) | 12 | 21.8 [20.0, 24.0] | – |",
         "| converted | 12 | 6.1 [20.0, 24.0] (n = 11) | 1.000 |",
     ]
     for line in ("Protocol: same voice.", "Code: abc.", "- *error*: a | b.", "- *stopped*: ended."):
@@ -48,14 +48,17 @@ def test_the_files_behind_a_table_stand_once_beneath_it(tmp_path: Path) -> None:
 def test_published_figures_may_stand_for_an_unknown_number(tmp_path: Path) -> None:
     published = replace(ERROR, row="others", value=6.4, n=None, low=None, high=None)
     text = render(tmp_path, ERROR, published)
-    assert "| zero effort | 12 | 21.8 [20.0, 24.0] |" in text
+    assert "| source (unconverted) | 12 | 21.8 [20.0, 24.0] |" in text
     assert "| others | – | 6.4 |" in text
 
 
 def test_protocols_are_numbered_and_definitions_stand_once(tmp_path: Path) -> None:
     other = replace(ERROR, protocol="other voice", value=8.0)
     text = render(tmp_path, ERROR, other, replace(ERROR, table="Conversion (synthetic): sad"))
-    assert "| zero effort (1) | 12 | 21.8" in text and "| zero effort (2) | 12 | 8.0" in text
+    assert (
+        "| source (unconverted) (1) | 12 | 21.8" in text
+        and "| source (unconverted) (2) | 12 | 8.0" in text
+    )
     assert "(1) Protocol: same voice." in text and "(2) Protocol: other voice." in text
     assert text.count("a | b.") == 1
     assert text.index("## Conversion (synthetic): sad") < text.index("## Definitions")
@@ -71,7 +74,7 @@ def test_a_bar_does_not_break_the_table(tmp_path: Path) -> None:
 )
 def test_digits_follow_the_unit(tmp_path: Path, unit: str, value: float, expected: str) -> None:
     text = render(tmp_path, replace(ERROR, unit=unit, value=value, low=None, high=None))
-    assert f"| zero effort | 12 | {expected} |" in text
+    assert f"| source (unconverted) | 12 | {expected} |" in text
     assert "In brackets" not in text
 
 
@@ -96,8 +99,8 @@ def test_environment_stands_first_and_examples_last(tmp_path: Path) -> None:
     other = replace(sound, metric="converted", value="report/b.wav")
     fact = Record("Environment", "python version", "value", "3.11", "text", 1, "", "", "")
     text = render(tmp_path / "exp", figure, sound, other, ERROR, fact)
-    assert text.index("- python version: `3.11`") < text.index("| zero effort")
-    assert text.index("| zero effort") < text.index("### sad\n\nA text.\n\n![mel of sad]")
+    assert text.index("- python version: `3.11`") < text.index("| source (unconverted)")
+    assert text.index("| source (unconverted)") < text.index("### sad\n\nA text.\n\n![mel of sad]")
     assert "(report/a%20b.png)" in text
     assert "Listen: [source](report/a.wav) · [converted](report/b.wav)" in text
     options = [

@@ -197,7 +197,7 @@ def test_refuses_run_lengths_of_other_units(files: StudyFiles, study: StudySet) 
     assert study.run_lengths["a-1"].sum() == 20  # 0.4 s
     path = files.data_dir / "unit_durations_tiny"
     write_table(path, read_table(path) | {"a-2": "20 5"})
-    with pytest.raises(ValueError, match=r"unit_durations_tiny: a-2: 2 run lengths for \d+ units"):
+    with pytest.raises(ValueError, match=r"unit_durations_tiny: a-2: 2 durations for \d+ units"):
         read_study_set(files.data_dir, "tiny", files.pairs_dir)
 
 
@@ -378,8 +378,8 @@ def test_damaged_is_converted_and_clean_is_what_it_is_scored_against(
     [
         {"seed": 1},
         {"vocoder": "./hifigan"},
-        {"contrast_data_dir": "dump/valid"},
-        {"contrast_speaker_dir": "dump/train"},
+        {"compensation_data_dir": "dump/valid"},
+        {"compensation_speaker_dir": "dump/train"},
         {"limits": GenerationLimits(max_frames_per_unit=6.0)},
     ],
 )
@@ -419,19 +419,19 @@ def make_result(condition: Condition, rates: dict[str, float], given: float) -> 
 
 def test_records_compare_pair_by_pair_with_the_clean_source() -> None:
     clean = make_result(Condition("clean"), {"p1": 0.2, "p2": 0.4}, 0.0)
-    zero_effort = replace(clean.scores[0], row="zero effort", unit_error_rate=0.0)
-    clean = replace(clean, scores=[zero_effort, *clean.scores])
+    unconverted = replace(clean.scores[0], row="source (unconverted)", unit_error_rate=0.0)
+    clean = replace(clean, scores=[unconverted, *clean.scores])
     damaged = make_result(Condition("replaced", 0.2), {"p2": 0.6, "p1": 0.5}, 0.25)
     options = {"table": "t", "protocol": "p"}
     records = robustness_records([clean, damaged], **options)
     found = {(record.row, record.metric): record for record in records}
     row = "20 % of units replaced"
     values = {key: record.value for key, record in found.items()}
-    assert values["zero effort", "unit error rate"] == 0.0
+    assert values["source (unconverted)", "unit error rate"] == 0.0
     assert values["clean source", "unit error rate"] == pytest.approx(0.3)
     assert values[row, "unit error rate"] == pytest.approx(0.55)
     assert values[row, "duration error"] == 10.0
-    assert ("zero effort", "input unit error rate") not in found
+    assert ("source (unconverted)", "input unit error rate") not in found
     assert values[row, "input unit error rate"] == 0.25
     assert values["clean source", "input unit error rate"] == 0.0
     above = found[row, "unit error rate above clean"]
@@ -528,18 +528,18 @@ def test_every_condition_is_in_table_page_and_figure(finished: Study) -> None:
     found = finished.first
     rows = list(dict.fromkeys(row for row, metric in found if metric == "unit error rate"))
     assert rows == [
-        "zero effort", "clean source", "resynthesis", "true target", "wrong sentence",
-        "50 % of units replaced", "50 % of units dropped", "white noise, SNR 0 dB",
-        "reverberation, RT60 0.3 s",
+        "source (unconverted)", "clean source", "copy synthesis", "ground-truth target",
+        "mismatched text", "50 % of units replaced", "50 % of units dropped",
+        "white noise, SNR 0 dB", "reverberation, RT60 0.3 s",
     ]  # fmt: skip
     assert {record.n for record in found.values()} == {2}
     given = {row: record.value for (row, metric), record in found.items() if "input" in metric}
     assert given.pop("clean source") == 0.0
     assert len(given) == 4 and min(given.values()) > 0.1
-    assert found["zero effort", "unit error rate"].value == 0.0
+    assert found["source (unconverted)", "unit error rate"].value == 0.0
     protocol = found["clean source", "MCD"].protocol
     assert protocol.startswith(f"2 of 3 pairs of {finished.files.pairs_dir} (2 sources), model ")
-    assert "contrast restored: false" in protocol and "seed 0" in protocol
+    assert "variance compensation: false" in protocol and "seed 0" in protocol
     exp = finished.root / "exp"
     render_results(exp / "results.jsonl", exp / "RESULTS.md")
     page = (exp / "RESULTS.md").read_text()

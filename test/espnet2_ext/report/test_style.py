@@ -124,7 +124,9 @@ def test_scores_and_figures_make_a_page(tmp_path: Path, recipe: dict[str, str]):
     records = read_records(results)
     scores = {(r.row, r.metric): r for r in records if r.table.startswith("Style")}
     assert scores["singing, converted", "F0 mean to reference"].value == pytest.approx(10, abs=1)
-    assert scores["singing, zero effort", "F0 mean to reference"].value == pytest.approx(25, abs=1)
+    assert scores["singing, source (unconverted)", "F0 mean to reference"].value == pytest.approx(
+        25, abs=1
+    )
     assert scores["own, converted", "F0 mean from source"].n == 1
     assert "of list.tsv, vocoder griffin_lim, F0 by dio" in scores["own, converted", "cut"].protocol
     assert (tmp_path / "exp/style/scores.tsv").is_file()
@@ -134,7 +136,7 @@ def test_scores_and_figures_make_a_page(tmp_path: Path, recipe: dict[str, str]):
     assert all((results.parent / r.value).is_file() for r in shown)
     render_results(results, tmp_path / "exp/RESULTS.md")
     page = (tmp_path / "exp/RESULTS.md").read_text()
-    assert "| singing, zero effort | 2 |" in page and "Says a." in page
+    assert "| singing, source (unconverted) | 2 |" in page and "Says a." in page
 
 
 def test_what_was_not_converted_is_named(tmp_path: Path, recipe: dict[str, str]):

@@ -60,7 +60,7 @@ def data(root):
 
 @pytest.fixture(scope="module")
 def finished(root, data):
-    """Return the runs of one system on both folds, trained from kept mels."""
+    """Return the runs of one system on both folds, trained from precomputed features."""
     runs = tiny_runs(root, write_config(root, "p2v"))
     assert train_folds(runs, data) == 2
     return runs

@@ -233,7 +233,7 @@ def batch():
 
 @pytest.fixture
 def kept(make_model, batch):
-    """Return the batch with kept mels in place of its audio."""
+    """Return the batch with precomputed features in place of its audio."""
     without = {name: value for name, value in batch.items() if not name.startswith("speech")}
     return {**without, **make_model("prosody").collect_feats(**batch)}
 

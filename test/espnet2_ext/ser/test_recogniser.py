@@ -78,7 +78,7 @@ def test_a_file_is_itself_and_its_paths_hold_anywhere(recipe: Path, monkeypatch)
 def test_voices_are_those_of_training_and_validation(recipe: Path) -> None:
     found = find_recognisers(recipe / "exp")
     assert [files.voices() for files in found] == [{"a", "b", "c"}, {"a", "b"}]
-    assert voices_text(found, {"x", "y"}) == "trained on 3 voices, none of the 2 they judge"
+    assert voices_text(found, {"x", "y"}) == "trained on 3 voices, none of the 2 they evaluate"
     assert "WERE TRAINED ON 1 of the 2 voices" in voices_text(found, {"c", "y"})
 
 

@@ -1,4 +1,4 @@
-"""Contrast that a mean squared error takes away, measured and given back."""
+"""Variance that a mean squared error takes away, measured and given back."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ import soundfile
 import torch
 
 from espnet2_ext._compat import write_ark_scp
-from espnet2_ext.conversion.contrast import model_contrast
+from espnet2_ext.conversion.compensation import model_compensation
 from espnet2_ext.conversion.converter import (
-    Contrast,
     ConversionRequest,
     Prosody2VecConverter,
+    VarianceCompensation,
     file_hash,
 )
 from espnet2_ext.data.tables import write_table
@@ -20,11 +20,11 @@ from espnet2_ext.prosody2vec.mels import LOG_MEL_FLOOR
 
 def test_golden_gain_and_shift():
     # Band 0: 0 2 -> mean 1, std 1; true 1 5 -> mean 3, std 2. Band 1 is wider than speech: kept.
-    contrast = Contrast.between(
+    compensation = VarianceCompensation.between(
         np.array([[0.0, -4.0], [2.0, 4.0]]), np.array([[1.0, 0.0], [5.0, 2.0]])
     )
-    assert contrast.gain.tolist() == [2.0, 1.0]
-    restored = contrast.restore(torch.tensor([[0.0, -4.0], [2.0, 4.0], [1.0, 0.0]]))
+    assert compensation.gain.tolist() == [2.0, 1.0]
+    restored = compensation.restore(torch.tensor([[0.0, -4.0], [2.0, 4.0], [1.0, 0.0]]))
     assert restored.tolist() == [[1.0, -3.0], [5.0, 5.0], [3.0, 1.0]]
 
 
@@ -32,7 +32,9 @@ def test_restored_frames_have_mean_and_variance_of_speech():
     generator = np.random.default_rng(0)
     true = generator.normal(2.0, 3.0, (500, 4))
     generated = generator.normal(0.0, 0.5, (400, 4))
-    restored = Contrast.between(generated, true).restore(torch.from_numpy(generated)).numpy()
+    restored = (
+        VarianceCompensation.between(generated, true).restore(torch.from_numpy(generated)).numpy()
+    )
     assert np.allclose(restored.mean(axis=0), true.mean(axis=0))
     assert np.allclose(restored.std(axis=0), true.std(axis=0))
 
@@ -70,28 +72,28 @@ class Quiet:
 
 
 def test_of_other_weights_is_refused(data_dir):
-    contrast = Contrast(np.zeros(2), np.ones(2), np.ones(2), {"quiet": 1.0})
+    compensation = VarianceCompensation(np.zeros(2), np.ones(2), np.ones(2), {"quiet": 1.0})
     weights, path = data_dir / "best.pth", data_dir / "best.contrast.json"
-    contrast.save(path, "key", file_hash(weights))
+    compensation.save(path, "key", file_hash(weights))
     for model_file in (None, weights):
-        loaded = Contrast.load(path, model_file)
+        loaded = VarianceCompensation.load(path, model_file)
         assert loaded.lost_level_db == {"quiet": 1.0} and loaded.true_mean.tolist() == [1, 1]
     (data_dir / "other.pth").write_bytes(b"other weights")
     with pytest.raises(ValueError, match=r"best.contrast.json: .*other.pth"):
-        Contrast.load(path, data_dir / "other.pth")
+        VarianceCompensation.load(path, data_dir / "other.pth")
     weights.write_bytes(b"other weights")
     with pytest.raises(ValueError, match=r"best.contrast.json: .*best.pth"):
-        Contrast.load(path)
-    contrast.save(path, "key")  # as before the weights were recorded
-    assert Contrast.load(path, weights).gain.tolist() == [1, 1]
+        VarianceCompensation.load(path)
+    compensation.save(path, "key")  # as before the weights were recorded
+    assert VarianceCompensation.load(path, weights).gain.tolist() == [1, 1]
     path.write_text(path.read_text().replace('"key": "key", ', ""))
-    assert "key" not in path.read_text() and Contrast.load(path, weights)
+    assert "key" not in path.read_text() and VarianceCompensation.load(path, weights)
 
 
 def test_is_measured_once_for_a_model_and_vocoder(converter, data_dir, monkeypatch):
     path, quiet = data_dir / "best.pth", Quiet()
-    measured = model_contrast(converter, path, data_dir, "x", quiet)
-    assert converter.contrast is measured
+    measured = model_compensation(converter, path, data_dir, "x", quiet)
+    assert converter.compensation is measured
     assert measured.gain.shape == (converter.model.features.mel_dim,)
     assert (measured.gain >= 1.0).all()
     assert len(quiet.mels) == 2
@@ -99,19 +101,19 @@ def test_is_measured_once_for_a_model_and_vocoder(converter, data_dir, monkeypat
     assert measured.lost_level_db == {"quiet": pytest.approx(6.0, abs=0.5)}
     generate = converter.generate
     monkeypatch.setattr(converter, "generate", None)
-    again = model_contrast(converter, path, data_dir, "x", quiet)
+    again = model_compensation(converter, path, data_dir, "x", quiet)
     assert np.array_equal(again.gain, measured.gain)
     assert np.array_equal(again.true_mean, measured.true_mean)
     assert again.lost_level_db == measured.lost_level_db
     with pytest.raises(TypeError):
-        model_contrast(converter, path, data_dir, "x", Quiet("other"))
+        model_compensation(converter, path, data_dir, "x", Quiet("other"))
     monkeypatch.setattr(converter, "generate", generate)
-    both = model_contrast(converter, path, data_dir, "x", Quiet("other"))
+    both = model_compensation(converter, path, data_dir, "x", Quiet("other"))
     assert sorted(both.lost_level_db) == ["other", "quiet"]
     monkeypatch.setattr(converter, "generate", None)
     path.write_bytes(b"other weights")
     with pytest.raises(TypeError):
-        model_contrast(converter, path, data_dir, "x", quiet)
+        model_compensation(converter, path, data_dir, "x", quiet)
 
 
 @pytest.fixture
@@ -141,40 +143,40 @@ def voices_of(converter, monkeypatch):
 def test_another_utterance_gives_the_voice(converter, sets, monkeypatch, caplog):
     data_dir, train = sets
     asked, path = voices_of(converter, monkeypatch), data_dir / "best.pth"
-    model_contrast(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
+    model_compensation(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
     assert asked == [[3, 3, 3]], "of the training set; b has no other utterance"
     message = f"1 of 2 utterances are left out, the only ones of their speakers in {data_dir} and"
     assert f"{message} {train}: a-2" in caplog.text
-    model_contrast(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
+    model_compensation(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
     assert len(asked) == 1, "is kept"
     write_table(train / "utt2spk", {"a-3": "a", "c-1": "b"})
-    model_contrast(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
+    model_compensation(converter, path, data_dir, "x", Quiet(), speaker_dir=train)
     assert asked[1:] == [[3, 3, 3], [4, 4, 4]], "measured again, as voices are others"
 
 
 def test_within_the_set_each_gives_the_other_its_voice(converter, data_dir, monkeypatch):
     write_ark_scp(data_dir / "spk_embed.scp", {"a-1": np.full(3, 1), "a-2": np.full(3, 2)})
     asked = voices_of(converter, monkeypatch)
-    model_contrast(converter, data_dir / "best.pth", data_dir, "x", Quiet())
+    model_compensation(converter, data_dir / "best.pth", data_dir, "x", Quiet())
     assert asked == [[2, 2, 2], [1, 1, 1]]
 
 
 def test_no_voice_for_any(converter, sets):
-    with pytest.raises(ValueError, match="has two utterances.*--contrast_speaker_dir"):
-        model_contrast(converter, sets[0] / "best.pth", sets[0], "x", Quiet())
+    with pytest.raises(ValueError, match="has two utterances.*--compensation_speaker_dir"):
+        model_compensation(converter, sets[0] / "best.pth", sets[0], "x", Quiet())
 
 
 def test_no_utterances(converter, data_dir):
     (data_dir / "units_x").write_text("")
     with pytest.raises(ValueError, match="no utterances to measure"):
-        model_contrast(converter, data_dir / "best.pth", data_dir, "x", Quiet())
+        model_compensation(converter, data_dir / "best.pth", data_dir, "x", Quiet())
 
 
 def test_conversion_restores_the_level_of_its_vocoder_only(converter):
     request = ConversionRequest(np.array([1, 2]), np.zeros(4000, np.float32), np.ones(3))
     bands = converter.model.features.mel_dim
     nothing = np.zeros(bands), np.zeros(bands), np.ones(bands)
-    converter.contrast = Contrast(*nothing, {"quiet": 20.0})
+    converter.compensation = VarianceCompensation(*nothing, {"quiet": 20.0})
     [unknown] = converter.convert([request])
     converter.vocoder_name = "quiet"
     [restored] = converter.convert([request])
@@ -186,10 +188,14 @@ def test_conversion_restores_it_and_keeps_the_floor(converter):
     request = ConversionRequest(np.array([1, 2]), np.zeros(4000, np.float32), np.ones(3))
     [plain] = converter.convert([request])
     bands = converter.model.features.mel_dim
-    converter.contrast = Contrast(np.zeros(bands), np.full(bands, 0.5), np.full(bands, 3.0))
+    converter.compensation = VarianceCompensation(
+        np.zeros(bands), np.full(bands, 0.5), np.full(bands, 3.0)
+    )
     [restored] = converter.convert([request])
     assert restored.mel.shape == plain.mel.shape
     assert np.abs(restored.mel - plain.mel).max() > 0.1
-    converter.contrast = Contrast(np.zeros(bands), np.full(bands, -1.0e6), np.ones(bands))
+    converter.compensation = VarianceCompensation(
+        np.zeros(bands), np.full(bands, -1.0e6), np.ones(bands)
+    )
     [floored] = converter.convert([request])
     assert floored.mel.min() == pytest.approx(LOG_MEL_FLOOR, abs=1e-5)

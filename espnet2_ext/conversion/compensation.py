@@ -1,4 +1,4 @@
-"""Measure the contrast and the level that generated mels lack, to be restored at conversion.
+"""Variance compensation: measure what generated mels lack, to be restored at conversion.
 
 Minimising a squared error makes a model predict means where it is uncertain, so that spectra are
 flatter than speech: peaks too low, valleys too high. The voice then sounds quiet and muffled,
@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from espnet2_ext.conversion.converter import (
-    Contrast,
     ConversionRequest,
     Prosody2VecConverter,
+    VarianceCompensation,
     file_hash,
 )
 from espnet2_ext.data.audio import read_audio
@@ -36,7 +36,7 @@ from espnet2_ext.vocoder import Vocoder
 logger = logging.getLogger(__name__)
 
 
-def model_contrast(
+def model_compensation(
     converter: Prosody2VecConverter,
     model_file: str | Path,
     data_dir: str | Path,
@@ -47,10 +47,10 @@ def model_contrast(
     max_utterances: int = 64,
     max_vocoded: int = 24,
     batch_size: int = 16,
-) -> Contrast:
-    """Return the contrast of a model; ``<model>.contrast.json`` keeps it beside the weights.
+) -> VarianceCompensation:
+    """Return the compensation of a model; ``<model>.contrast.json`` keeps it beside the weights.
 
-    The converter's contrast is set to it.
+    The converter's compensation is set to it.
 
     Args:
         data_dir: validation set: wav.scp, utt2spk, units_<tag> and spk_embed.scp.
@@ -67,7 +67,9 @@ def model_contrast(
     model_file, data_dir = Path(model_file), Path(data_dir)
     units = read_int_table(data_dir / f"units_{unit_tag}")
     if not units:
-        raise ValueError(f"{data_dir}/units_{unit_tag}: no utterances to measure the contrast on")
+        raise ValueError(
+            f"{data_dir}/units_{unit_tag}: no utterances to measure the lost variance on"
+        )
     sampler = SpeakerVectorSampler.from_directory(data_dir, speaker_dir, deterministic=True)
     usable = _with_another_voice(sampler, list(units), data_dir, speaker_dir)
     names = usable[:: -(-len(usable) // max_utterances)]
@@ -77,25 +79,28 @@ def model_contrast(
     path = model_file.with_suffix(".contrast.json")
     known: dict[str, float] = {}
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("key") == key:
-        converter.contrast = Contrast.load(path, model_file)
-        known = dict(converter.contrast.lost_level_db)
+        converter.compensation = VarianceCompensation.load(path, model_file)
+        known = dict(converter.compensation.lost_level_db)
         if vocoder.name in known:
-            return converter.contrast
+            return converter.compensation
     wavs = read_table(data_dir / "wav.scp")
     waveforms = [read_audio(wavs[name]) for name in names]
     requests = [
         ConversionRequest(np.array(units[name]), waveform, sampler.draw(name))
         for name, waveform in zip(names, waveforms, strict=True)
     ]
-    converter.contrast = _measured(converter, requests, waveforms, vocoder, max_vocoded, batch_size)
-    converter.contrast.lost_level_db.update(known)
-    converter.contrast.save(path, key, file_hash(model_file))
+    converter.compensation = _measured(
+        converter, requests, waveforms, vocoder, max_vocoded, batch_size
+    )
+    converter.compensation.lost_level_db.update(known)
+    converter.compensation.save(path, key, file_hash(model_file))
     logger.info(
-        f"contrast of {model_file}: gain {converter.contrast.gain.mean():.2f}, level "
-        f"{converter.contrast.lost_level_db[vocoder.name]:.1f} dB with {vocoder.name}, over "
+        f"variance compensation of {model_file}: gain "
+        f"{converter.compensation.gain.mean():.2f}, level "
+        f"{converter.compensation.lost_level_db[vocoder.name]:.1f} dB with {vocoder.name}, over "
         f"{len(names)} utterances"
     )
-    return converter.contrast
+    return converter.compensation
 
 
 def _with_another_voice(
@@ -107,12 +112,12 @@ def _with_another_voice(
     if len(alone) == len(names):
         raise ValueError(
             f"{data_dir}: no speaker has two utterances in {where}, so none has another's voice "
-            "to measure the contrast with; name the training set (--contrast_speaker_dir)"
+            "to measure the lost variance with; name the training set (--compensation_speaker_dir)"
         )
     if alone:
         logger.warning(
-            f"contrast: {len(alone)} of {len(names)} utterances are left out, the only ones of "
-            f"their speakers in {where}: {' '.join(alone[:10])}"
+            f"variance compensation: {len(alone)} of {len(names)} utterances are left out, the "
+            f"only ones of their speakers in {where}: {' '.join(alone[:10])}"
         )
     return [name for name in names if sampler.choose(name) != name]
 
@@ -124,14 +129,14 @@ def _measured(
     vocoder: Vocoder,
     max_vocoded: int,
     batch_size: int,
-) -> Contrast:
-    """Return the contrast over some utterances, and the level that the vocoder loses after it."""
+) -> VarianceCompensation:
+    """Return the compensation over some utterances, with the level that the vocoder loses."""
     generated = [
         item.mel
         for start in range(0, len(requests), batch_size)
         for item in converter.generate(requests[start : start + batch_size])
     ]
-    converter.contrast = contrast = Contrast.between(
+    converter.compensation = compensation = VarianceCompensation.between(
         np.concatenate([mel.cpu().numpy() for mel in generated]),
         np.concatenate([converter.normalised_mel(waveform) for waveform in waveforms]),
     )
@@ -141,4 +146,4 @@ def _measured(
         speech_level_db(waveform) - speech_level_db(vocoder(mel))
         for mel, waveform in zip(mels, waveforms[some], strict=True)
     ]
-    return replace(contrast, lost_level_db={vocoder.name: float(np.median(lost_db))})
+    return replace(compensation, lost_level_db={vocoder.name: float(np.median(lost_db))})

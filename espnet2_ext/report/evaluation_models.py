@@ -15,7 +15,7 @@ from espnet2_ext.metrics.content import (
     spoken_words,
     whisper_transcriber,
 )
-from espnet2_ext.metrics.models import Heard, Listen, dnsmos, load_dnsmos
+from espnet2_ext.metrics.models import Predict, Predictions, dnsmos, load_dnsmos
 from espnet2_ext.ser.recogniser import (
     EmotionRecogniser,
     RecogniserFiles,
@@ -26,7 +26,7 @@ from espnet2_ext.speaker.encoder import build_speaker_encoder
 
 
 @dataclass(frozen=True)
-class Judges:
+class EvaluationModels:
     """Which models evaluate; None or False where one does not.
 
     Attributes:
@@ -42,9 +42,11 @@ class Judges:
     with_dnsmos: bool = False
     device: str = "cpu"
 
-    def listener(self) -> Listen | None:
+    def predictor(self) -> Predict | None:
         """Return the function that runs the models on a waveform; None where there are none."""
-        return None if self == Judges(device=self.device) else partial(hear, judges=self)
+        return (
+            None if self == EvaluationModels(device=self.device) else partial(predict, models=self)
+        )
 
     def protocol(self, data_dir: str | Path, pairs_dir: str | Path) -> list[str]:
         """Return a phrase for each model, having checked that it can run.
@@ -89,20 +91,20 @@ class Judges:
         return texts
 
 
-def hear(waveform: np.ndarray, judges: Judges) -> Heard:
+def predict(waveform: np.ndarray, models: EvaluationModels) -> Predictions:
     """Return what the models say of a waveform (N,) at 16 kHz; loaded once a process.
 
     Raises:
         ValueError: the waveform is too short for a model, or a package is not installed.
     """
     emotions = vector = words = None
-    if judges.emotion_model is not None:
-        [emotions] = _load_panel(judges.emotion_model, judges.device)([waveform])
-    if judges.speaker_encoder is not None:
-        vector = _load_speaker_encoder(judges.speaker_encoder, judges.device)(waveform)
-    if judges.whisper_model is not None:
-        words = _load_whisper(judges.whisper_model, device=judges.device)(waveform)
-    return Heard(emotions, vector, words, dnsmos(waveform) if judges.with_dnsmos else None)
+    if models.emotion_model is not None:
+        [emotions] = _load_panel(models.emotion_model, models.device)([waveform])
+    if models.speaker_encoder is not None:
+        vector = _load_speaker_encoder(models.speaker_encoder, models.device)(waveform)
+    if models.whisper_model is not None:
+        words = _load_whisper(models.whisper_model, device=models.device)(waveform)
+    return Predictions(emotions, vector, words, dnsmos(waveform) if models.with_dnsmos else None)
 
 
 class RecogniserPanel:

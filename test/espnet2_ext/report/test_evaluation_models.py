@@ -20,9 +20,9 @@ from reference.tiny_ser import (
 from espnet2_ext.bin.score import main
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.metrics.conversion import read_scores
-from espnet2_ext.metrics.models import Heard
-from espnet2_ext.report import judges as judges_module
-from espnet2_ext.report.judges import Judges, RecogniserPanel, hear
+from espnet2_ext.metrics.models import Predictions
+from espnet2_ext.report import evaluation_models as module
+from espnet2_ext.report.evaluation_models import EvaluationModels, RecogniserPanel, predict
 from espnet2_ext.report.records import Record, read_records
 from espnet2_ext.ser.experiment import train_folds
 from espnet2_ext.ser.recogniser import EmotionRecogniser, find_recognisers, voices_text
@@ -56,10 +56,10 @@ def test_a_panel_gives_the_mean_of_its_members(experiment: Path) -> None:
         for emotion in EMOTIONS:
             expected = np.mean([one[emotion] for one in single])
             assert answer[emotion] == pytest.approx(expected, abs=1e-6)
-    heard = hear(WAVES[0], Judges(str(experiment)))
-    assert heard.emotions == pytest.approx(panel(WAVES[:1])[0])
-    assert heard.speaker_vector is None
-    assert voices_text(found, {"z"}) == "trained on 3 voices, none of the 1 they judge"
+    predictions = predict(WAVES[0], EvaluationModels(str(experiment)))
+    assert predictions.emotions == pytest.approx(panel(WAVES[:1])[0])
+    assert predictions.speaker_vector is None
+    assert voices_text(found, {"z"}) == "trained on 3 voices, none of the 1 they evaluate"
     found[1].config["emotions"] = ["angry", "calm"]
     with pytest.raises(ValueError, match="knows angry calm, the first angry sad"):
         RecogniserPanel(found)
@@ -69,10 +69,10 @@ def test_the_voice_is_the_encoders_vector(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = build_mini_speaker_model(["a", "b"], channels=8)
     save_mini_speaker_model(model, tmp_path, torch.randn(4, 192))
-    heard = hear(WAVES[1], Judges(speaker_encoder=str(tmp_path)))
+    predictions = predict(WAVES[1], EvaluationModels(speaker_encoder=str(tmp_path)))
     expected = build_speaker_encoder(str(tmp_path))(WAVES[1])
-    np.testing.assert_allclose(heard.speaker_vector, expected, atol=1e-5)
-    assert heard.emotions is None
+    np.testing.assert_allclose(predictions.speaker_vector, expected, atol=1e-5)
+    assert predictions.emotions is None
 
 
 class Whisper:
@@ -99,9 +99,9 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     speechmos.dnsmos = SimpleNamespace(run=run_dnsmos)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "speechmos", speechmos)
     monkeypatch.setitem(sys.modules, "faster_whisper", SimpleNamespace(WhisperModel=Whisper))
-    judges_module._load_whisper.cache_clear()
+    module._load_whisper.cache_clear()
     yield
-    judges_module._load_whisper.cache_clear()
+    module._load_whisper.cache_clear()
 
 
 @pytest.fixture
@@ -136,10 +136,10 @@ def test_the_word_error_rate_is_a_column(score, packages: None, conversion_files
     found = score("--word_error_rate", "tiny")
     # Converted 0.3 and 0.9 s, sources 0.5 and 0.6 s, targets 0.4 and 0.75 s.
     assert values(found, "word error rate") == {
-        "zero effort": 0.0,
+        "source (unconverted)": 0.0,
         "converted": pytest.approx((2 / 3 + 0) / 2),
-        "resynthesis": (3 / 4 + 1 / 4) / 2,
-        "true target": (3 / 4 + 1 / 4) / 2,
+        "copy synthesis": (3 / 4 + 1 / 4) / 2,
+        "ground-truth target": (3 / 4 + 1 / 4) / 2,
     }
     assert found["converted", "word error rate"].protocol.endswith(
         "; words by faster-whisper, model tiny"
@@ -155,9 +155,9 @@ def test_dnsmos_is_four_columns_beside_the_others(score, packages: None) -> None
     assert values(found, "word error rate")
     overall = values(found, "DNSMOS")
     assert overall["converted"] == pytest.approx(1 + (0.3 + 0.9) / 2)
-    assert overall["zero effort"] == pytest.approx(1 + (0.5 + 0.6) / 2)
-    assert overall["true target"] == pytest.approx(1 + (0.4 + 0.75) / 2)
-    assert overall["resynthesis"] == pytest.approx(overall["true target"], abs=0.02)
+    assert overall["source (unconverted)"] == pytest.approx(1 + (0.5 + 0.6) / 2)
+    assert overall["ground-truth target"] == pytest.approx(1 + (0.4 + 0.75) / 2)
+    assert overall["copy synthesis"] == pytest.approx(overall["ground-truth target"], abs=0.02)
     for name, value in (("speech", 2.6), ("background", 3.0), ("P.808", 4.0)):
         assert values(found, f"DNSMOS, {name}")["converted"] == pytest.approx(value)
     assert found["converted", "DNSMOS"].protocol.endswith("; DNSMOS by speechmos")
@@ -196,24 +196,24 @@ def test_the_word_error_rate_needs_words_of_every_utterance(
 
 
 @pytest.fixture
-def length_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+def length_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make emotion and voice a matter of length."""
 
-    def hear_length(waveform: np.ndarray, judges: Judges) -> Heard:
+    def predict_length(waveform: np.ndarray, models: EvaluationModels) -> Predictions:
         angry = 0.9 if len(waveform) < 0.55 * 16000 else 0.2
-        emotions = {"angry": angry, "sad": 1 - angry} if judges.emotion_model else None
-        vector = np.array([1.0, len(waveform) / 16000]) if judges.speaker_encoder else None
-        return Heard(emotions, vector)
+        emotions = {"angry": angry, "sad": 1 - angry} if models.emotion_model else None
+        vector = np.array([1.0, len(waveform) / 16000]) if models.speaker_encoder else None
+        return Predictions(emotions, vector)
 
     found = [SimpleNamespace(voices=lambda v=v: v) for v in ({"x", "y"}, {"y", "z"})]
-    monkeypatch.setattr(judges_module, "hear", hear_length)
-    monkeypatch.setattr(judges_module, "find_recognisers", lambda path: found)
+    monkeypatch.setattr(module, "predict", predict_length)
+    monkeypatch.setattr(module, "find_recognisers", lambda path: found)
 
 
-def test_every_row_has_its_emotion_and_its_voice(score, length_judges: None) -> None:
+def test_every_row_has_its_emotion_and_its_voice(score, length_models: None) -> None:
     found = score("--emotion_model", "exp/ser", "--speaker_encoder", "hub/name")
     # 0.3, 0.4 and 0.5 s are angry, 0.6, 0.75 and 0.9 s sad.
-    rows = ("zero effort", "converted", "resynthesis", "true target")
+    rows = ("source (unconverted)", "converted", "copy synthesis", "ground-truth target")
     assert values(found, "emotion accuracy") == dict.fromkeys(rows, 1.0)
     probability = found["converted", "emotion probability"]
     assert (probability.value, probability.unit) == (pytest.approx((0.9 + 0.8) / 2), "share")
@@ -222,17 +222,17 @@ def test_every_row_has_its_emotion_and_its_voice(score, length_judges: None) -> 
     ]
     cosine = values(found, "speaker cosine")
     assert cosine["converted"] == pytest.approx(np.mean(cosines), abs=1e-6)
-    assert "true target" not in cosine
+    assert "ground-truth target" not in cosine
     protocol = probability.protocol
     assert "emotion by 2 recognisers exp/ser, trained on 3 voices, none of the 1 they" in protocol
     assert "speaker cosine by hub/name" in protocol
 
 
-def test_what_is_not_asked_is_no_column(score, length_judges: None, tmp_path: Path) -> None:
+def test_what_is_not_asked_is_no_column(score, length_models: None, tmp_path: Path) -> None:
     assert not values(score("--speaker_encoder", "e"), "emotion accuracy")
     found = score("--emotion_model", "m", "--row_name", "other")
     assert ("other", "emotion accuracy") in found and ("other", "speaker cosine") not in found
-    judges = Judges()
-    assert judges.listener() is None
-    assert judges.protocol(tmp_path, tmp_path) == []
-    assert judges.texts(tmp_path, tmp_path) == {}
+    models = EvaluationModels()
+    assert models.predictor() is None
+    assert models.protocol(tmp_path, tmp_path) == []
+    assert models.texts(tmp_path, tmp_path) == {}
