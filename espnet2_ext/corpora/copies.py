@@ -32,13 +32,9 @@ Faults = Mapping[str, Sequence[str] | Mapping[str, str]]
 def find_release_folder(
     root: str | Path, corpus: str, is_release: Callable[[Path], bool], expected: str
 ) -> Path:
-    """Return the absolute path of the highest folder that is a copy of the corpus.
+    """Return the absolute path of the highest folder that is a copy, at root or up to three below.
 
-    Args:
-        root: that folder, or up to three above it.
-        corpus: its name, for messages.
-        is_release: whether a folder is a copy.
-        expected: what a copy looks like, for messages.
+    ``corpus`` and ``expected`` (what a copy looks like) are for messages.
 
     Raises:
         ValueError: nothing at ``root``, no copy in it, or two side by side.
@@ -91,8 +87,7 @@ def child(folder: Path, *names: str) -> Path | None:
 def read_any_text(path: Path, otherwise: str = "latin-1", errors: str = "replace") -> str:
     """Return a text file's content, without its byte-order mark.
 
-    The encoding is UTF-16 where the mark says so, else UTF-8, or ``otherwise`` where that
-    fails.
+    The encoding is UTF-16 where the mark says so, else UTF-8, else ``otherwise``.
 
     Raises:
         ValueError: with ``errors="strict"``, for a file that is no text in these.
@@ -121,33 +116,21 @@ def log_left_out(root: Path, left_out: Mapping[str, int]) -> None:
 
 @dataclass(frozen=True)
 class Survey(Generic[Key]):
-    """What the headers of a copy's wavs say; paths are relative to its folder.
+    """What the headers of a copy's wavs say; paths are relative to its folder."""
 
-    Attributes:
-        readable: keys of the wavs that can be read, in the order given.
-        unreadable: reason by path.
-        other_formats: rate and channels by path, where they are not those of the release.
-        hours: of the readable wavs.
-    """
-
-    readable: list[Key] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    other_formats: dict[str, str] = field(default_factory=dict)
-    hours: float = 0.0
+    readable: list[Key] = field(default_factory=list)  # in the order given
+    unreadable: dict[str, str] = field(default_factory=dict)  # reason by path
+    other_formats: dict[str, str] = field(default_factory=dict)  # not as released, by path
+    hours: float = 0.0  # of the readable wavs
 
 
 def survey_wavs(
     root: Path, wavs: Mapping[Key, str], rates_hz: int | Mapping[Key, int] | None
 ) -> Survey[Key]:
-    """Return what the headers say; the next stage of a recipe decodes every file.
+    """Return what the headers say of wavs by paths below ``root``, mono at the rates as released.
 
     Another rate or number of channels is no fault, since everything becomes 16 kHz mono, but
-    it shows that the copy is not as released, and is logged.
-
-    Args:
-        root: the copy.
-        wavs: paths relative to ``root``.
-        rates_hz: of the released wavs, which are mono; None where they differ.
+    it shows that the copy is not as released, and is logged. No rates are compared with None.
     """
     readable, unreadable, other_formats = [], {}, {}
     hours = 0.0
@@ -176,22 +159,13 @@ def survey_wavs(
 
 @dataclass(frozen=True)
 class Listing(Generic[Key]):
-    """The files of a copy; paths are relative to ``root``.
-
-    Attributes:
-        root: folder of the copy.
-        wavs: path of each utterance.
-        extra: wavs that are no utterance of the corpus, or a second one, with the reason.
-        misplaced: wavs whose folders contradict their names, with the reason.
-        absent: folders and files that are not there.
-        left_out: counts of everything else.
-    """
+    """The files of a copy; paths are relative to ``root``."""
 
     root: Path
     wavs: dict[Key, str] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)
-    misplaced: dict[str, str] = field(default_factory=dict)
-    absent: list[str] = field(default_factory=list)
+    extra: dict[str, str] = field(default_factory=dict)  # of no utterance, or a second one; why
+    misplaced: dict[str, str] = field(default_factory=dict)  # folders contradict the name; why
+    absent: list[str] = field(default_factory=list)  # folders and files that are not there
     left_out: Counter[str] = field(default_factory=Counter)
 
     def add_wav(self, path: str, key: Key | None, misplaced: str = "") -> None:
@@ -226,20 +200,12 @@ def self_check(
     *,
     allow_incomplete: bool = False,
 ) -> None:
-    """Log expected and found counts; a difference is an error.
+    """Log expected and found counts of a copy and raise a ValueError where they differ.
 
-    Args:
-        root: the copy, for messages.
-        corpus: its name, for messages.
-        expected: counts of the whole corpus by name, such as ``utterances`` or ``angry``. Those
-            of single cells, whose names hold a slash (``0013/angry/train``), are logged only
-            where they differ.
-        found: counts of the copy; a missing name counts as 0, further ones are ignored.
-        faults: what is wrong in detail.
-        allow_incomplete: log a difference as a warning instead.
-
-    Raises:
-        ValueError: the copy is not whole; one line with counts, examples and remedy.
+    Expected counts are those of the whole corpus by name, such as ``utterances`` or ``angry``.
+    Those of single cells, whose names hold a slash (``0013/angry/train``), are logged only where
+    they differ. A found count that is missing is 0, further ones are ignored. The error is one
+    line with counts, examples of ``faults`` and remedy, or a warning with ``allow_incomplete``.
     """
     logger.info("%-40s %9s %9s", f"self-check of {corpus}", "expected", "found")
     for name, wanted in expected.items():
@@ -260,10 +226,7 @@ def self_check(
 
 
 def _count_clauses(expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
-    """Return at most one clause, ``1749 of 1750 utterances, 299 of 300 angry``.
-
-    The first count comes first, then those of single cells, which say most.
-    """
+    """Return at most one clause: the first count, those of cells, which say most, then others."""
     cells_first = sorted(expected, key=lambda name: "/" not in name)
     wrong = [
         f"{found.get(name, 0)} of {expected[name]} {name}"

@@ -1,26 +1,11 @@
 """ESD: twenty speakers say the same sentences in five emotions (Zhou et al. 2022).
 
 0001 to 0010 speak Mandarin, 0011 to 0020 English; each says 350 sentences in each of
-neutral, angry, happy, sad and surprised.
-
-================  ==========  ==========  ==========  =========================================
-set               sentences   a speaker   utterances  the corpus calls it
-================  ==========  ==========  ==========  =========================================
-esd_train         51 to 350   1,500       30,000      train, 24.81 h
-esd_valid         1 to 20     100         2,000       evaluation, 1.66 h
-esd_test          21 to 50    150         3,000       test, 2.60 h
-sum               350         1,750       35,000      29.07 h; the English half 17,500, 13.41 h
-================  ==========  ==========  ==========  =========================================
-
-The corpus's evaluation split serves as our validation set. Others convert the evaluation
+neutral, angry, happy, sad and surprised: 35,000 utterances of 1.1 to 8.1 s, 29.07 h (English
+13.41 h). Sentences 1 to 20 are the corpus's evaluation split, which serves as validation set
+``esd_valid``, 21 to 50 ``esd_test``, 51 to 350 ``esd_train``. Others convert the evaluation
 sentences and take mean emotion vectors from the test sentences (Zhou's seq2seq-EVC and
 Emovox, speaker 0013 alone): for their sentences, score the pairs of ``esd_valid``.
-
-To get it: fill in the licence form that github.com/HLTSingapore/Emotional-Speech-Data
-links to and unpack the archive. The wavs are 16 kHz and last 1.1 to 8.1 s. Licence: that
-form, research only; nothing of the corpus is passed on with this code.
-
-What is known to be wrong with copies, and what is done:
 
 * The id says everything: ``0011_000351`` is spoken by 0011; counted from 1, every 350 numbers
   are an emotion, in the order of ``FOLDERS``, with the same sentences in each. A wav whose
@@ -109,17 +94,15 @@ class EsdId(NamedTuple):
 
     @property
     def utterance_id(self) -> str:
-        """Return ``<speaker>-<original id>``."""
         return f"{self.speaker}-{self}"
 
     @property
     def emotion(self) -> str:
-        """Return one of ``EMOTIONS``."""
         return EMOTIONS[(self.number - 1) // NUM_SENTENCES]
 
     @property
     def sentence(self) -> int:
-        """Return the number of the sentence, 1 to 350."""
+        """Return 1 to 350."""
         return (self.number - 1) % NUM_SENTENCES + 1
 
     @property
@@ -197,8 +180,8 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write the data directories and pairs of ESD and return the utterances by set.
 
-    Beside the tables each set has ``spk2gender``, ``rejected.tsv`` with all that was left
-    out, and ``text_repairs.tsv`` with the words that do not stand in a whole line.
+    Beside the tables each set has ``spk2gender``, ``rejected.tsv`` with all that was left out, and
+    ``text_repairs.tsv`` with the words that do not stand in a whole line.
 
     Args:
         db: the folder of the speakers' folders, or up to two above it.
@@ -282,34 +265,21 @@ def _utterance(release: "Release", key: EsdId, has_text: bool) -> Utterance:
 
 @dataclass(frozen=True)
 class Release(Listing[EsdId]):
-    """What a copy holds of some speakers.
-
-    Attributes:
-        texts: words, with single spaces.
-        repairs: how the words of an utterance were found that has no whole line.
-    """
+    """What a copy holds of some speakers; ``repairs`` say whence words without whole lines come."""
 
     texts: dict[EsdId, str] = field(default_factory=dict)
     repairs: dict[EsdId, str] = field(default_factory=dict)
 
 
 def find_release(root: str | Path) -> Path:
-    """Return the absolute folder that holds the speakers' folders, or some of them.
-
-    Raises:
-        ValueError: there is nothing at ``root``, or no copy of ESD or two in it.
-    """
+    """Return the absolute folder of the speakers' folders; ValueError for none or two."""
     return find_release_folder(
         root, "ESD", lambda path: any((path / name).is_dir() for name in SPEAKERS), _EXPECTED
     )
 
 
 def read_release(root: Path, speakers: Sequence[str]) -> Release:
-    """Return the wavs and words of the speakers; what is wrong is listed, not raised.
-
-    Raises:
-        ValueError: a transcript cannot be decoded.
-    """
+    """Return the wavs and words of the speakers; what is wrong is listed, not raised."""
     release = Release(root)
     emotions = {name.lower(): emotion for name, emotion in FOLDERS.items()}
     for speaker in speakers:
@@ -331,7 +301,7 @@ def read_release(root: Path, speakers: Sequence[str]) -> Release:
 
 
 def _list_emotion(release: Release, folder: Path, kind: tuple[str, str]) -> None:
-    """List the wavs of a speaker and emotion, in the folder itself and in those of the splits."""
+    """List the wavs of a speaker and emotion, in the folder and in those of the splits."""
     for entry in visible(folder, release.left_out):
         if not entry.is_dir():
             _list_file(release, entry.path, kind)
@@ -359,11 +329,7 @@ def _list_file(release: Release, path: str, by_folder: tuple[str, ...]) -> None:
 
 
 def read_transcript(release: Release, path: Path, speaker: str) -> None:
-    """Enter the words of a speaker; of several lines for an utterance the first counts.
-
-    Raises:
-        ValueError: the file cannot be decoded; the message names it.
-    """
+    """Enter the words of a speaker, the first of an utterance; ValueError where undecodable."""
     encoding = "gb18030" if language_of(speaker) == "mandarin" else "cp1252"
     for line in _LINE_END.split(read_any_text(path, encoding, errors="strict")):
         if line.strip():

@@ -1,50 +1,29 @@
 """IEMOCAP: dialogues of ten actors in five sessions, labelled turn by turn (Busso et al. 2008).
 
 Each session has a woman and a man of its own, who improvise and read scripts. At
-least three raters labelled each of the 10,039 turns (12.4 h).
-
-====================  =======  =====  =====  =======  =====  ======  =====================
-four classes          all      Ses01  Ses02  Ses03    Ses04  Ses05   labels
-====================  =======  =====  =====  =======  =====  ======  =====================
-angry                 1,103    229    137    240      327    170     ang
-happy                 1,636    278    327    286      303    442     hap 595, exc 1,041
-neutral               1,708    384    362    320      258    384     neu
-sad                   1,084    194    197    305      143    245     sad
-sum                   5,531    1,085  1,023  1,151    1,031  1,241   6.99 h
-====================  =======  =====  =====  =======  =====  ======  =====================
-
-Left out with four classes: xxx (raters disagree) 2,507, fru 1,849, sur 107, fea 40,
-oth 3, dis 2. With ten classes all but xxx are kept (7,532; 9.54 h) and exc is excited,
-apart from happy. The most frequent of the four classes alone gives an accuracy of 30.9 %.
-
-To get it: sign the release form at https://sail.usc.edu/iemocap/ and fetch
-``IEMOCAP_full_release.tar.gz`` (17 GB) or ``IEMOCAP_full_release_withoutVideos.tar.gz``.
-The wavs are 16 kHz. Licence: the release form of the University of Southern California;
-nothing of the corpus is passed on with this code.
-
-What is known to be wrong with copies and readers, and what is done:
+least three raters labelled each of the 10,039 turns (12.4 h). The four classes have 5,531
+utterances, 6.99 h: neutral 1,708, happy 1,636 (with 1,041 excited), angry 1,103, sad 1,084; the
+most frequent one alone gives an accuracy of 30.9 %. With ten classes all are kept but xxx, on
+which the raters disagree (7,532; 9.54 h), and excited stands apart from happy.
 
 * Who speaks is the last letter of a turn: Ses01F_impro01_M000 is spoken by Ses01M. By
   the first letter half of all utterances would get the wrong speaker. Five dialogues
   end in a or b (Ses03M_impro05a), so the letter has no fixed place in the name.
-* Both releases (with and without videos) unpack to the same tree, of which this is read::
+* Both archives (17 GB, or without videos) unpack to the same tree, of which this is read::
 
       Session{1..5}/sentences/wav/<dialogue>/<turn>.wav
       Session{1..5}/dialog/EmoEvaluation/<dialogue>.txt
       Session{1..5}/dialog/transcriptions/<dialogue>.txt
 
-  The archive was made on a Mac and holds a ``._<name>`` beside many files: hidden names are
+  They were made on a Mac and hold a ``._<name>`` beside many files: hidden names are
   passed over, and so are the folders of single raters in EmoEvaluation.
-* In EmoEvaluation the first line of a block has the label that the raters agreed on::
+* In EmoEvaluation the first line of a block has the label that the raters agreed on; in
+  transcriptions a line is a turn, and turns XX0, XX1 ... were never labelled and have no wav::
 
       [12.3400 - 15.6700]<TAB>Ses02F_impro04_M011<TAB>fru<TAB>[2.0000, 3.5000, 3.0000]
       C-E2:<TAB>Frustration;<TAB>()
 
-* In transcriptions a line is a turn; turns XX0, XX1 ... were never labelled and have no wav::
-
       Ses02F_impro04_M011 [012.3400-015.6700]: No, not again.
-
-* Every line and file that is passed over is counted, and every published count compared.
 
 Source: [P2V] IV-A and IV-C1 (5,531 utterances, happy and excited merged, five sessions). The
 counts are those of the label list of github.com/tae898/multimodal-datasets, which names all
@@ -146,7 +125,6 @@ def speaker_of(turn: str) -> str:
 
 
 def utterance_id(turn: str) -> str:
-    """Return ``<speaker>-<turn>``."""
     return f"{speaker_of(turn)}-{turn}"
 
 
@@ -158,14 +136,9 @@ def wav_of(turn: str) -> str:
 def tally(
     turns: Mapping[tuple[str, str], int], kept: Mapping[tuple[str, str], int], classes: int
 ) -> Counter[str]:
-    """Return the numbers of labelled turns and of those kept, in all and by everything.
+    """Return the numbers of labelled turns and of those kept, in all and by part.
 
-    That is by class, speaker, session and cell of speaker and class, each behind a colon.
-
-    Args:
-        turns: numbers by speaker and label.
-        kept: likewise.
-        classes: 4 or 10, for the emotions of those kept.
+    Parts are class, speaker, session and cell of speaker and class, each behind a colon.
     """
     counts: Counter[str] = Counter()
     for what, cells in ((f"utterances of {classes} classes", kept), (TURNS, turns)):
@@ -190,7 +163,7 @@ def prepare(
     ``rejected.tsv`` lists every labelled turn and every wav that is left out.
 
     Args:
-        db: folder IEMOCAP_full_release, the one above it, or the .tar.gz.
+        db: folder IEMOCAP_full_release, up to three above it, or the .tar.gz.
         data: gets the directory ``iemocap``, or ``iemocap_10`` for ten classes.
         classes: 4 for neutral, angry, happy (with excited) and sad; 10 for all labels.
         allow_incomplete: warn of what is missing and go on.
@@ -298,14 +271,10 @@ class Release:
 
 
 def find_release(root: str | Path, unpack_dir: str | Path) -> Path:
-    """Return the absolute folder that holds Session1 to Session5, or some of them.
-
-    Args:
-        root: that folder, up to three above it, or the archive, which is unpacked first.
-        unpack_dir: where an archive is unpacked.
+    """Return the absolute folder of the sessions' folders, of an archive once it is unpacked.
 
     Raises:
-        ValueError: there is nothing at ``root``, or no release or two in it.
+        ValueError: there is nothing at ``root`` or up to three folders below, or two releases.
     """
     if Path(root).is_file() and Path(root).name.endswith((".tar.gz", ".tgz", ".tar")):
         return unpack(Path(root), unpack_dir).resolve()
@@ -318,11 +287,7 @@ def find_release(root: str | Path, unpack_dir: str | Path) -> Path:
 
 
 def read_release(root: Path) -> Release:
-    """Return all labels, words and wavs; folders that are not there are listed.
-
-    Raises:
-        ValueError: see `read_labels`.
-    """
+    """Return all labels, words and wavs; folders that are not there are listed."""
     release = Release(root)
     label_files: list[Path] = []
     text_files: list[Path] = []
@@ -408,10 +373,7 @@ def _parse_label(place: str, line: str) -> tuple[str, str]:
 
 
 def read_transcriptions(paths: Iterable[Path], left_out: Counter[str]) -> dict[str, str]:
-    """Return the words of transcription files by turn id; what is passed over is counted.
-
-    White space within the words becomes single spaces: one turn of the release has a tab.
-    """
+    """Return the words, with single spaces, of transcription files by turn id; counts the rest."""
     texts: dict[str, str] = {}
     for line in (line for path in paths for line in _lines(path) if line):
         match = _TEXT_LINE.fullmatch(line)
@@ -435,11 +397,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def unpack(archive: Path, unpack_dir: str | Path) -> Path:
-    """Write wavs, labels and words of an archive and return their folder, IEMOCAP_full_release.
+    """Write wavs, labels and words of an archive, 1.5 of its 17 GB, and return their folder.
 
-    That is about 1.5 GB of the 17 GB. A killed run leaves no file half written, and the next
-    one writes only what is missing. When all is there a mark is left, and the archive is not
-    read again while as many files are there.
+    A killed run leaves no file half written, and the next one writes only what is missing. When
+    all is there a mark is left, and the archive is not read again while as many files are there.
 
     Raises:
         ValueError: the archive is damaged or cut short, or holds nothing of IEMOCAP.

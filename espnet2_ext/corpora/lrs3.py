@@ -1,21 +1,6 @@
 """LRS3-TED: talks cut into clips of one speaking face with its sound (Afouras et al. 2018).
 
-============  ========  ========  =======  ==========================================
-split         clips     talks     hours    used for
-============  ========  ========  =======  ==========================================
-pretrain      118,516   5,090     408      training; clips above 15 s are cut at pauses
-trainval      31,982    4,004     30       training
-test (v0.4)   1,321     412       0.9      test, or training with ``tests="in"``
-sum           151,819             439
-============  ========  ========  =======  ==========================================
-
-To get it: the authors no longer give it out (2026), the page and the links of
-https://www.robots.ox.ac.uk/~vgg/data/lip_reading/lrs3.html are dead, so a copy that was
-fetched earlier is needed. Others who distribute labels for it (MuAViC) need it too.
-Licence: that of the TED talks (CC BY-NC-ND 4.0; not confirmed); nothing of the corpus is
-passed on with this code.
-
-What is special, and what is done:
+151,819 clips, 439 h: pretrain 408 h, trainval 30 h, test (version 0.4) 0.9 h.
 
 * A clip is ``{pretrain,trainval,test}/<YouTube id>/<NNNNN>.mp4`` with a ``.txt`` beside it.
   libsndfile does not read mp4: the sound is taken out once, as flac, by PyAV (`extract_audio`).
@@ -123,10 +108,7 @@ class Word(NamedTuple):
 
 
 class ClipText(NamedTuple):
-    """What is said in a clip, None if the file does not say; and when, as far as known.
-
-    ``words`` are empty where the file has no table of them, or a wrong one, as ``fault`` says.
-    """
+    """What is said in a clip, None if unknown, and when; no words where their table is at fault."""
 
     text: str | None
     words: tuple[Word, ...] = ()
@@ -174,8 +156,8 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write the sound of all clips and the data directories; return the utterances by set.
 
-    A run that was killed goes on where it was. Clips without sound, or whose file is
-    broken, are listed in ``rejected.tsv`` of ``lrs3`` and ``lrs3_train``.
+    A run that was killed goes on where it was. Clips without sound, or whose file is broken, are
+    listed in ``rejected.tsv`` of ``lrs3`` and ``lrs3_train``.
 
     Args:
         db: the folder with pretrain, trainval and test, or up to two above it.
@@ -274,7 +256,7 @@ def _has_clips(path: Path) -> bool:
 
 
 def _read_texts(release: Release) -> dict[Clip, ClipText]:
-    """Return the text of every clip, an empty one where there is none; log what was passed over."""
+    """Return the text of every clip, an empty one where there is none; log what is passed over."""
     texts = {clip: ClipText(None) for clip in release.videos}
     left_out = release.left_out.copy()
     for clip in texts:
@@ -315,10 +297,8 @@ def clean(text: str) -> str | None:
 def cut_at_pauses(clip: ClipText, max_clip_s: float = MAX_CLIP_S) -> list[Piece]:
     """Return the parts of a clip, each at most ``max_clip_s`` where its words allow it.
 
-    A cut goes into the middle of the last pause above ``PAUSE_S`` that keeps the part
-    short enough. The last part reaches to the end of the clip. A clip without times stays whole.
-
-    Deviation: where there is no such pause, at the widest gap between two words.
+    A cut goes into the middle of the last pause above ``PAUSE_S`` that keeps the part short
+    enough. Deviation: where there is no such pause, at the widest gap between two words.
     """
     if not clip.words or clip.words[-1].stop_s <= max_clip_s:
         return [Piece(0.0, None, clip.text)]

@@ -1,23 +1,7 @@
 """MSP-IMPROV: actors in pairs improvise scenes that lead to a sentence (Busso et al. 2017).
 
-======================  ==========  =====  ===  =====  =======  =====  ============
-scenario                utterances  angry  sad  happy  neutral  other  no agreement
-======================  ==========  =====  ===  =====  =======  =====  ============
-P natural interaction   2,785       38     66   1,372  1,164    11     134
-S other improvised      4,381       470    633  1,048  1,789    70     371
-T target improvised     652         115    106  136    283      1      11
-R target read           620         169    80   88     241      3      39
-sum                     8,438       792    885  2,644  3,477    85     555
-======================  ==========  =====  ===  =====  =======  =====  ============
-
-Six sessions, each with a woman and a man of its own: 12 speakers, 9.5 h, English. Sessions
-1 to 4 have 5,311 utterances, 5 has 1,505 and 6 has 1,622; four classes have 7,798.
-
-To get it: an academic institution fills in the form at
-https://ecs.utdallas.edu/research/researchlabs/msp-lab/MSP-Improv.html. There is one
-release. Licence: that agreement; nothing of the corpus is passed on with this code.
-
-What is special, and what is done:
+Six sessions, each with a woman and a man of its own: 12 speakers, 8,438 utterances (7,798 of
+four classes), 9.5 h, English. There is one release.
 
 * ``MSP-IMPROV-S07H-M03-S-FM02`` is an utterance of the third session: target sentence 07,
   spoken by M03 in scenario S, dyad and turn FM02. H is what the scene was to evoke; the emotion
@@ -94,22 +78,14 @@ _SESSION = re.compile(r"session[1-6]", re.ASCII | re.IGNORECASE)
 
 
 class ImprovId(NamedTuple):
-    """One utterance.
+    """One utterance, such as ``MSP-IMPROV-S07H-M03-S-FM02``."""
 
-    Attributes:
-        scene: target sentence and intended emotion, such as ``S07H``.
-        actor: such as ``M03``; the digits are the session.
-        scenario: key of ``SCENARIOS``.
-        turn: dyad and number, such as ``FM02``.
-    """
-
-    scene: str
-    actor: str
-    scenario: str
-    turn: str
+    scene: str  # target sentence and intended emotion
+    actor: str  # the digits are the session
+    scenario: str  # key of SCENARIOS
+    turn: str  # dyad and number
 
     def __str__(self) -> str:
-        """Return the original id, such as ``MSP-IMPROV-S07H-M03-S-FM02``."""
         return _WAV_PREFIX + "-".join(self)
 
     @property
@@ -263,11 +239,7 @@ def _sessions(root: Path) -> list[Path]:
 
 
 def read_release(root: Path) -> Release:
-    """Return labels, wavs and words of the copy; what is wrong is listed, not raised.
-
-    Raises:
-        ValueError: see `read_labels`.
-    """
+    """Return labels, wavs and words of the copy; what is wrong with wavs is listed, not raised."""
     label_file = child(root, *LABEL_FILES)
     assert label_file is not None  # or it were no release
     release = Release(root, labels=read_labels(label_file))

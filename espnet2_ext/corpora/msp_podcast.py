@@ -1,24 +1,8 @@
 """MSP-PODCAST: emotional turns cut from podcasts, labelled by many raters (Lotfian and Busso).
 
-==============  ==========  =====  =====================================================
-release         utterances  hours  partitions
-==============  ==========  =====  =====================================================
-1.7             about 62k   100    [P2V] Table III, 1,285 speakers; no exact counts known
-1.8             73,042      114    Development 7,800, Test1 15,326, Train and Test2
-1.11            151,654     238    84,030 / 19,815 / 30,647 / 14,815 / 2,347
-1.12            207,136     324    112,712 / 31,961 / 44,395 / 14,868 / 3,200
-Odyssey 2024    119,421            84,260 / 31,961 / Test3 3,200
-2.0             267,905     409    Development 34,399; 264,705 with labels
-==============  ==========  =====  =====================================================
-
-Partitions: Train / Development / Test1 / Test2 / Test3. [P2V] does not name its release;
-its size is that of 1.7. Utterances last 2 to 12 s, nearly all at 16 kHz.
-
-To get it: an academic institution signs the agreement at
-https://www.lab-msp.com/MSP/MSP-Podcast.html (formerly ecs.utdallas.edu). Licence: that
-agreement; nothing of the corpus is passed on with this code.
-
-What is special, and what is done:
+Releases have 62k (1.7, 100 h) to 267,905 utterances (2.0, 409 h) of 2 to 12 s, nearly all at
+16 kHz, in partitions Train, Development, Test1, Test2 and, since 1.11, Test3. [P2V] does not
+name its release; its size is that of 1.7, of which no exact counts are known.
 
 * Names of files and folders, and their capitals, differ between releases and copies::
 
@@ -42,19 +26,17 @@ What is special, and what is done:
       Train; MSP-PODCAST_0417_0032.wav                                       (Partitions.txt)
       MSP-PODCAST_0417_0032.wav;311                                          (Speaker_ids.txt)
 
-* Some speakers were never identified: what becomes of them is a choice, and counted.
 * Speakers of Test1 to Test3 recur among the three. By default the tests are kept out of all
   sets, so that recognition may be tested on them later.
 * Test3 has no labels; its emotion is ``unlabelled``. Label X is ``no_agreement``.
 * Releases drop files: labels of one beside wavs of another are refused, and every
   published count is compared; of releases without any (1.7) only wavs and lists are.
-* There are hundreds of thousands of wavs: none is opened here, and hours follow from sizes.
-* MSP-PODCAST_1023_0235.wav is stereo at 44.1 kHz: the next stage of a recipe mixes and
-  resamples whatever it is given, and decodes every file.
+* There are hundreds of thousands of wavs: none is opened here, and hours follow from sizes. The
+  next stage of a recipe decodes them (MSP-PODCAST_1023_0235.wav is stereo at 44.1 kHz).
 
-Source: [P2V] IV-A, Table III. Counts: 1.8 from EmoBox's lists, whose sum is the 73,042 rows of
-the label file (Train and Test2 are not published one by one); 1.11 from the corpus's page; 1.12
-from its readme; 2.0 and the Odyssey 2024 challenge from what their readers report.
+Source: [P2V] IV-A, Table III (1,285 speakers). Counts: 1.8 from EmoBox's lists, whose sum is the
+73,042 rows of the label file (Train and Test2 are not published one by one); 1.11 from the
+corpus's page; 1.12 from its readme; 2.0 and the Odyssey 2024 challenge from their readers.
 """
 
 import csv
@@ -157,33 +139,25 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Release:
-    """What a copy holds, by file name: bytes of the wavs, and labels completed by the lists.
-
-    ``extra`` are wavs of another name, ``contradictions`` are between the label file and the
-    two lists, ``left_out`` counts what else was passed over.
-    """
+    """What a copy holds, by file name; labels are completed by the lists."""
 
     root: Path
     audio: Path
-    sizes: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)  # bytes of the wavs
     rows: dict[str, Row] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)
-    contradictions: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)  # wavs of another name
+    contradictions: dict[str, str] = field(default_factory=dict)  # between labels and lists
     left_out: Counter[str] = field(default_factory=Counter)
 
 
 class Selection(NamedTuple):
-    """The utterances used (without words), and why others are not, by id or file name.
-
-    ``found`` are counts over the whole copy, ``faults`` what is wrong by kind, ``hours`` those
-    of the utterances used, by the sizes of files.
-    """
+    """The utterances used (without words) and, by id or file name, why others are not."""
 
     kept: list[Utterance]
     rejected: dict[str, str]
-    found: Counter[str]
+    found: Counter[str]  # over the whole copy
     faults: dict[str, dict[str, str]]
-    hours: float
+    hours: float  # of those used, by the sizes of files
 
 
 def prepare(
@@ -262,13 +236,8 @@ def prepare(
 def release_of(root: Path, wavs: int, rows: int) -> str:
     """Return the release that the folder's name, or that above it, says, or else the counts.
 
-    Args:
-        root: absolute folder of the copy.
-        wavs: how many the copy holds.
-        rows: how many wavs have a label.
-
     Raises:
-        ValueError: neither tells the release.
+        ValueError: neither the names nor numbers of wavs and of labelled rows tell it.
     """
     for name in (root.name, root.parent.name):
         if ODYSSEY in name.lower():
@@ -332,13 +301,10 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
 
 
 def _usable_rows(release: Release, number: str) -> tuple[dict[str, Row], dict[str, dict[str, str]]]:
-    """Return the rows of the wavs that are there and known, and the faults by kind.
-
-    A wav without any row is of Test3 where the release has one and no list names its
-    members.
-    """
+    """Return the rows of the wavs that are there and known, and the faults by kind."""
     rows, sizes = dict(release.rows), release.sizes
     unlisted = sorted(sizes.keys() - rows.keys())
+    # A wav without any row is of Test3, unless a list names that one's members.
     if has_unlabelled_test(number) and all(row.partition != "Test3" for row in rows.values()):
         rows.update(dict.fromkeys(unlisted, Row(partition="Test3")))
         unlisted = []
@@ -392,8 +358,8 @@ def read_release(root: Path) -> Release:
     """Return wavs, labels, partitions and speakers of the copy in ``root``.
 
     Raises:
-        ValueError: a list is malformed (see `read_labels`), there are label
-            files of two releases, or labels without partitions.
+        ValueError: a list is malformed, there are label files of two releases, or labels
+            without partitions.
     """
     labels, *others = _label_files(root)
     if [path for path in others if path.suffix == labels.suffix != ".txt"]:
@@ -532,10 +498,7 @@ def read_partitions(path: Path) -> dict[str, str]:
 
 
 def read_speakers(path: Path) -> dict[str, int | None]:
-    """Return the speaker by file name of ``Speaker_ids.txt``; lines without a wav are headings.
-
-    A malformed line is a ValueError.
-    """
+    """Return the speaker by file name of ``Speaker_ids.txt``; a malformed line is a ValueError."""
     speakers = {}
     for place, line in _lines(path):
         if line.startswith("MSP-PODCAST_"):

@@ -1,24 +1,12 @@
 """OMG-Emotion: parts of YouTube monologues, labelled by viewers (Barros et al. 2018).
 
-=======  ==========  =====  ======  ======  =====================================
-split    utterances  hours  videos  links   emotions
-=======  ==========  =====  ======  ======  =====================================
-train    2,442       4.72   231     125     seven, and arousal and valence
-valid    617         1.22   60      46      likewise
-test     2,229       4.30   204     141     in the csv WithLabels only
-sum      5,288       10.24  495     258     links are of several splits
-=======  ==========  =====  ======  ======  =====================================
+5,288 utterances of 0.5 to 95 s, 10.24 h (train 4.72 h, valid 1.22 h, test 4.30 h), of 495 videos
+and at most some 258 persons. [P2V] Table III counts about 7,400 utterances, 15 h: these were
+never all published. Its "~500 speakers" are the 495 videos.
 
-[P2V] Table III counts about 7,400 utterances, 15 h: these were never all published. Its
-"~500 speakers" are the 495 videos; there are at most some 258 persons.
-
-To get it: the csv files are at github.com/knowledgetechnologyuhh/OMGEmotionChallenge
-(CC BY-NC-SA 3.0 DE). Sound and picture are not there: each link is fetched from YouTube,
-and many links are dead. What of the corpus is left on the day is counted in
-``omg_attrition.tsv``; the recipe's README has the commands. The rights in the videos are
-their makers'; nothing of the corpus is passed on with this code.
-
-What is special, and what is done:
+The csv files do not hold sound and picture: each link is fetched from YouTube, and many are
+dead. What of the corpus is left on the day is counted in ``omg_attrition.tsv``; the recipe's
+README has the commands.
 
 * The csv files have rows of means without a video, which are counted and passed over; a blank
   after a file name; line ends in transcripts; and five columns in the test set's file::
@@ -37,7 +25,6 @@ What is special, and what is done:
 * Splits share YouTube videos and so persons: how many is logged. Speakers are not kept
   apart, as [P2V] does not either.
 * Who speaks is not said: the nine digits of a video id nearly always mean one link.
-* Lengths go from 0.5 to 95 s: p2v.sh leaves out what is above 20 s (not in paper).
 
 Source: [P2V] IV-A, Table III.
 """
@@ -95,25 +82,15 @@ _UTTERANCE = re.compile(r"utterance_(\d+)\.mp4")
 
 @dataclass(frozen=True, order=True)
 class Clip:
-    """An utterance: a part of a YouTube video.
+    """An utterance: a part of a YouTube video."""
 
-    Attributes:
-        link: id of the YouTube video.
-        start_s: where in it the utterance begins.
-        stop_s: where it ends.
-        video: nine hexadecimal digits, and mostly a number, of a run of utterances.
-        number: of the utterance in the run.
-        split: ``train``, ``valid`` or ``test``.
-        emotion: None where the csv has no labels.
-    """
-
-    link: str
+    link: str  # id of the YouTube video
     start_s: float
     stop_s: float
-    video: str
-    number: int
+    video: str  # nine hexadecimal digits, and mostly a number, of a run of utterances
+    number: int  # of the utterance in the run
     split: str
-    emotion: str | None = None
+    emotion: str | None = None  # None where the csv has no labels
 
     @property
     def speaker(self) -> str:
@@ -275,11 +252,7 @@ def read_clips(root: Path, left_out: Counter[str]) -> list[Clip]:
 
 
 def read_transcripts(root: Path) -> dict[tuple[str, int], str]:
-    """Return the words by video and number, as far as there are any, each in one line.
-
-    Raises:
-        ValueError: a table is malformed.
-    """
+    """Return the words by video and number, as far as there are any; ValueError for a bad table."""
     words = {}
     for path in (root / name for name in TRANSCRIPT_FILES if (root / name).is_file()):
         for place, row in _rows(path, "video", "utterance", "transcript"):
@@ -360,10 +333,9 @@ def find_media(root: Path, left_out: Counter[str]) -> Media:
 
 
 def without_overlaps(clips: Sequence[Clip]) -> dict[Clip, float]:
-    """Return where each utterance begins once what earlier ones hold is left to these.
+    """Return where, in seconds of the video, each utterance begins behind all earlier ones.
 
-    That is in seconds of the YouTube video, and ``stop_s`` where nothing is left. ``clips`` are
-    sorted, as `read_clips` returns them.
+    That is ``stop_s`` where nothing is left. ``clips`` are sorted, as `read_clips` returns them.
     """
     starts = {}
     taken_s: dict[str, float] = {}
