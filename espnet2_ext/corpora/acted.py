@@ -1,8 +1,4 @@
-"""Corpora of acted speech, one wav an utterance, whose file names hold speaker and emotion.
-
-A parser says what a name means and how many utterances the whole corpus has; what is common to
-such parsers is here.
-"""
+"""What the parsers of acted speech share: one wav an utterance, named by speaker and emotion."""
 
 import logging
 from collections import Counter
@@ -10,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.corpora.copies import Listing, Survey, visible
+from espnet2_ext.corpora.copies import Faults, Listing, Survey, self_check, visible
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.pairs import PairTables, Reading, make_pairs
 from espnet2_ext.data.tables import write_rejected, write_table
@@ -32,64 +28,100 @@ class Recording(NamedTuple):
         return f"{self.speaker}-{self.stem}"
 
     def __str__(self) -> str:
-        """Return the id, which no other recording has."""
+        """Return the utterance id."""
         return self.utterance_id
 
 
-def faults_of(
-    listing: Listing[Recording], survey: Survey[Recording]
-) -> dict[str, Mapping[str, str]]:
-    """Return what is wrong with the wavs, for `self_check`."""
-    return {
-        "wavs unreadable": survey.unreadable,
-        "wavs too many": listing.extra,
-        "wavs whose folder contradicts their name": listing.misplaced,
-    }
+class Copy(NamedTuple):
+    """A copy of a corpus: its files and what their headers say."""
+
+    listing: Listing[Recording]
+    survey: Survey[Recording]
+
+    def check(
+        self,
+        corpus: str,
+        expected: Mapping[str, int],
+        found: Mapping[str, int],
+        faults: Faults,
+        *,
+        allow_incomplete: bool,
+    ) -> None:
+        """Compare the copy with the whole corpus, see `self_check`."""
+        faults = {
+            **faults,
+            "wavs unreadable": self.survey.unreadable,
+            "wavs too many": self.listing.extra,
+            "wavs whose folder contradicts their name": self.listing.misplaced,
+        }
+        root = self.listing.root
+        self_check(root, corpus, expected, found, faults, allow_incomplete=allow_incomplete)
+
+    def keep(
+        self,
+        wanted: Collection[Recording],
+        words: Mapping[str, str],
+        language: str,
+        *,
+        classes: Collection[str],
+        left_out: Mapping[Recording, str],
+    ) -> tuple[list[Utterance], dict[str, str]]:
+        """Return the utterances of these classes in the given order, and reasons for the others.
+
+        ``words`` are by sentence; ``left_out`` has reasons to leave out what could be used.
+        """
+        root, wavs = self.listing.root, self.listing.wavs
+        reasons = {each: reason for each, reason in left_out.items() if each in wavs}
+        reasons = self.listing.unusable(wanted, self.survey) | reasons
+        utterances, rejected = [], {}
+        for each in wanted:
+            key, emotion = str(each), each.emotion
+            if each in reasons:
+                rejected[key] = reasons[each]
+            elif emotion not in classes:
+                rejected[key] = f"{emotion}: not among the classes"
+            else:
+                optional = dict(emotion=emotion, language=language, text=words.get(each.sentence))
+                utterances.append(Utterance(key, each.speaker, f"{root}/{wavs[each]}", **optional))
+        return utterances, rejected
+
+    def write_classes(
+        self,
+        folder: Path,
+        wanted: Collection[Recording],
+        words: Mapping[str, str],
+        genders: Mapping[str, str],
+        *,
+        classes: Sequence[str],
+        left_out: Mapping[Recording, str],
+        rejected: Mapping[str, str],
+        whole_hours: float,
+    ) -> list[Utterance]:
+        """Write the data directory of an English corpus and return what is kept (`keep`).
+
+        The name of the folder gets ``_<number of classes>`` unless there are four. ``rejected``
+        has reasons for files that are no wanted recording, ``whole_hours`` goes to the log.
+
+        Raises:
+            ValueError: no utterance is left.
+        """
+        utterances, left = self.keep(wanted, words, "eng", classes=classes, left_out=left_out)
+        if not utterances:
+            root = self.listing.root
+            raise ValueError(f"{root}: no wav of {', '.join(classes)}; get it again")
+        if len(classes) != 4:
+            folder = folder.with_name(f"{folder.name}_{len(classes)}")
+        write_corpus(folder, utterances, genders, {**left, **rejected})
+        logger.info(
+            f"{folder}: {len(utterances)} of {len(self.listing.wavs)} utterances; the copy has "
+            f"{self.survey.hours:.2f} h (whole: {whole_hours} h); see rejected.tsv for the others"
+        )
+        return utterances
 
 
 def wavs_in(folder: Path) -> list[str]:
     """Return the names of the wavs in a folder, hidden ones left out."""
     return [each.name for each in visible(folder) if each.name.lower().endswith(".wav")]
-
-
-def keep(
-    listing: Listing[Recording],
-    survey: Survey[Recording],
-    wanted: Iterable[Recording],
-    words: Mapping[str, str],
-    language: str,
-    *,
-    classes: Collection[str],
-    left_out: Mapping[Recording, str],
-) -> tuple[list[Utterance], dict[str, str]]:
-    """Return the utterances in the given order, and by id why the others are left out.
-
-    Args:
-        listing: of the copy.
-        survey: of its wavs.
-        wanted: recordings that the corpus has.
-        words: by sentence.
-        language: of all.
-        classes: emotions to keep.
-        left_out: further recordings to leave out, with the reason.
-    """
-    wanted = list(wanted)
-    unusable = listing.unusable(wanted, survey)
-    utterances = []
-    rejected = {}
-    for each in wanted:
-        reason = left_out.get(each) if each in listing.wavs else None
-        reason = reason or unusable.get(each)
-        if reason is None and each.emotion not in classes:
-            reason = f"{each.emotion}: not among the classes"
-        if reason is not None:
-            rejected[str(each)] = reason
-            continue
-        wav, text = f"{listing.root}/{listing.wavs[each]}", words.get(each.sentence)
-        utterances.append(
-            Utterance(str(each), each.speaker, wav, text, emotion=each.emotion, language=language)
-        )
-    return utterances, rejected
 
 
 def write_corpus(

@@ -1,8 +1,4 @@
-"""What is known of each corpus (``catalogue.yaml``), and what pretraining on it will cost.
-
-The cost is arithmetic on hours of speech: audio, disk and GPU hours. What is assumed stands in
-the constants here and, as far as it matters, in what is printed.
-"""
+"""What is known of each corpus (``catalogue.yaml``), and what pretraining on it will cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,17 +15,12 @@ class Corpus:
     """One corpus.
 
     Attributes:
-        name: as its authors call it.
-        licence: in words.
-        how_to_get: in words, after which comes the address.
-        language: in words.
+        how_to_get: in words; ``url`` is printed after it.
         checks: what is compared with published facts before anything is written.
-        url: address; empty where there is none.
-        utterances: in all; None where the user decides.
-        hours: in all; None where the user decides.
-        unconfirmed: names of the attributes that no source that could be opened confirms.
+        utterances: of the whole corpus; None, as ``hours``, where the user decides.
+        unconfirmed: names of the attributes without an accessible source.
         size_note: what the two numbers leave out.
-        is_video: its sound is taken out once and kept as flac in ``downloads``.
+        is_video: its sound is extracted once and kept as flac in ``downloads``.
     """
 
     name: str
@@ -85,9 +76,8 @@ VECTOR_BYTES = 950
 """Of an utterance: 192 numbers of 4 bytes, and its lines in the tables."""
 
 CALCULATED_SPEED = 48000.0
-"""Mel frames a second on one H200: the decoder step after step without CUDA graph, at 12 us for
-each launch. Calculated, not measured: the pages of tools/bench have whole updates on a CPU only,
-where two cores train on some 170 mel frames a second."""
+"""Mel frames a second on one H200: decoder steps without CUDA graph, 12 us a launch. Calculated,
+not measured."""
 
 CALCULATED_SPEED_NOTE = (
     "calculated for one H200, not measured; give --mel_frames_per_s, which training logs"
@@ -95,14 +85,7 @@ CALCULATED_SPEED_NOTE = (
 
 
 class Speech(NamedTuple):
-    """An amount of speech at its own speed.
-
-    Attributes:
-        hours: of audio.
-        utterances: how many.
-        source: where the two come from.
-        video_hours: of these, whose sound is kept in ``downloads`` besides.
-    """
+    """An amount of speech, where the numbers come from, and its share in videos."""
 
     hours: float
     utterances: int
@@ -111,14 +94,11 @@ class Speech(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What is needed; sizes in GB (1e9 bytes).
+    """What pretraining needs; 1 GB is 1e9 bytes.
 
     Attributes:
         hours: of audio trained on, over all speeds.
         audio_gb: flac in ``dump`` and ``downloads``.
-        mels_gb: mels, where they are kept.
-        units_gb: tables of units and durations.
-        vectors_gb: speaker vectors.
         gpu_hours: of one epoch of training alone.
     """
 
@@ -160,11 +140,7 @@ def _size(corpus: Corpus) -> str:
 
 
 def speech_of_directories(directories: Sequence[str | Path], video_hours: float) -> Speech | None:
-    """Return what ``utt2num_samples`` of the directories says; None where one has no such table.
-
-    Args:
-        directories: of 16 kHz audio, such as ``dump/org/lrs3_train``.
-        video_hours: see `Speech`.
+    """Return what ``utt2num_samples`` of 16 kHz audio says; None where a directory has no table.
 
     Raises:
         ValueError: a line is not an utterance and a number.
@@ -185,13 +161,9 @@ def speech_of_directories(directories: Sequence[str | Path], video_hours: float)
 def estimate(
     speech: Speech, *, speeds: Sequence[float], precomputed_features: bool, mel_frames_per_s: float
 ) -> Cost:
-    """Return the cost of pretraining; validation and test are taken for training data too.
+    """Return the cost of pretraining, with validation and test counted as training data.
 
-    Args:
-        speech: all of it.
-        speeds: of the training data; speed 1 is not written a second time.
-        precomputed_features: mels are kept, for all speeds.
-        mel_frames_per_s: of training.
+    Audio at other speeds than 1 is written besides the original; mels are kept for all speeds.
 
     Raises:
         ValueError: a speed is not positive, or that of training.

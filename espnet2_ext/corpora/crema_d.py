@@ -28,21 +28,18 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Recording, faults_of, keep, wavs_in, write_corpus
+from espnet2_ext.corpora.acted import Copy, Recording, wavs_in
 from espnet2_ext.corpora.copies import (
     Faults,
     Listing,
     find_release_folder,
     refuse_pointers,
-    self_check,
     survey_wavs,
 )
 from espnet2_ext.data.directory import Utterance
 
 logger = logging.getLogger(__name__)
 
-NAME = "CREMA-D"
-RATE_HZ = 16000
 FOUR = ("neutral", "angry", "happy", "sad")
 CLASSES = {4: FOUR, 6: (*FOUR, "disgusted", "fearful")}
 EMOTIONS = dict(NEU="neutral", ANG="angry", HAP="happy", SAD="sad", DIS="disgusted", FEA="fearful")
@@ -99,14 +96,11 @@ def expected_clips() -> dict[str, Recording]:
 
 
 def tally(clips: Iterable[Recording]) -> Counter[str]:
-    """Return the numbers of utterances, actors, and utterances by emotion, level and sentence."""
-    counts: Counter[str] = Counter()
-    actors = set()
+    """Return the counts that ``EXPECTED`` has."""
+    clips = list(clips)
+    counts = Counter(utterances=len(clips), actors=len({clip.speaker for clip in clips}))
     for clip in clips:
-        level = _LEVELS[clip.stem[-2:]]
-        counts.update(["utterances", clip.emotion, level, f"sentence {clip.sentence}"])
-        actors.add(clip.speaker)
-    counts["actors"] = len(actors)
+        counts.update((clip.emotion, _LEVELS[clip.stem[-2:]], f"sentence {clip.sentence}"))
     return counts
 
 
@@ -115,8 +109,7 @@ def prepare(
 ) -> list[Utterance]:
     """Write the data directory of CREMA-D and return its utterances, sorted by id.
 
-    Beside the tables it gets ``rejected.tsv`` and, where ``VideoDemographics.csv`` is in
-    the copy, ``spk2gender``.
+    ``spk2gender`` is written where ``VideoDemographics.csv`` is in the copy.
 
     Args:
         db: the folder AudioWAV, or up to three above it.
@@ -131,40 +124,32 @@ def prepare(
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")
     clips = expected_clips()
-    root = find_release_folder(db, NAME, lambda path: _any_clip(path, clips), _EXPECTED_FILES)
+    root = find_release_folder(
+        *(db, "CREMA-D"),
+        lambda folder: any(Path(name).stem in clips for name in wavs_in(folder)),
+        _EXPECTED_FILES,
+    )
     paths = wavs_in(root)
     refuse_pointers(root, [path for path in paths if Path(path).stem in clips], _GET_AUDIO)
     listing: Listing[Recording] = Listing(root)
     for path in paths:
         listing.add_wav(path, clips.get(Path(path).stem))
-    survey = survey_wavs(root, listing.wavs, RATE_HZ)
+    copy = Copy(listing, survey_wavs(root, listing.wavs, 16000))
+    readable = copy.survey.readable
     genders = read_genders(root)
-    unknown = {clip.speaker for clip in survey.readable} - genders.keys() if genders else set()
+    unknown = {clip.speaker for clip in readable} - genders.keys() if genders else set()
     faults: Faults = {
         "wavs missing": [name for name, clip in clips.items() if clip not in listing.wavs],
         f"actors not in {DEMOGRAPHICS}": sorted(unknown),
-        **faults_of(listing, survey),
     }
-    found = tally(survey.readable)
-    self_check(root, NAME, EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    utterances, rejected = keep(
-        *(listing, survey, clips.values(), SENTENCES, "eng"),
+    copy.check("CREMA-D", EXPECTED, tally(readable), faults, allow_incomplete=allow_incomplete)
+    return copy.write_classes(
+        *(Path(data) / "crema_d", clips.values(), SENTENCES, genders),
         classes=CLASSES[classes],
         left_out={clips[WITHOUT_SOUND]: "the recording has no sound, a known defect"},
+        rejected=listing.extra,
+        whole_hours=5.26,
     )
-    if not utterances:
-        raise ValueError(f"{root}: no clip of {', '.join(CLASSES[classes])}; get it again")
-    folder = Path(data) / ("crema_d" if classes == 4 else f"crema_d_{classes}")
-    write_corpus(folder, utterances, genders, rejected | listing.extra)
-    logger.info(
-        f"{folder}: {len(utterances)} of {len(listing.wavs)} utterances; the copy has "
-        f"{survey.hours:.2f} h (whole: 5.26 h); see rejected.tsv for the others"
-    )
-    return utterances
-
-
-def _any_clip(folder: Path, clips: dict[str, Recording]) -> bool:
-    return any(Path(name).stem in clips for name in wavs_in(folder))
 
 
 def read_genders(folder: Path) -> dict[str, str]:

@@ -1,9 +1,8 @@
-"""Corpora that anybody may download, and how each becomes a folder that its parser reads.
+"""Download the open corpora, each into a folder that its parser reads.
 
-A folder gets its name when all of it is there; until then it is ``<folder>.part``, in which a
-rerun goes on. So is a file, and a rerun asks the server for the rest of it, which pooch and
-torch.hub do not. Archives that cannot be used are removed, since they would be as wrong in the
-next run.
+Files and folders are called ``<name>.part`` until they are complete; a rerun continues there and
+asks the server for the rest of a file, which pooch and torch.hub do not. Unusable archives are
+removed.
 """
 
 import gzip
@@ -18,7 +17,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,13 +49,9 @@ class _PassingError(Exception):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of the network and what is known of it.
+    """A file of the network; ``checksum`` is ``md5:<hex>`` or ``sha256:<hex>``.
 
-    Attributes:
-        url: http or https.
-        size_bytes: None where unknown.
-        checksum: ``md5:<hex>`` or ``sha256:<hex>``; None where unknown.
-        remedy: what else can be done, such as where to get the file by hand.
+    ``remedy`` says in messages what else can be done, such as where to get the file by hand.
     """
 
     url: str
@@ -70,16 +65,12 @@ def download(
 ) -> Path:
     """Return ``path`` after downloading the file to it, unless it is there already.
 
-    Args:
-        remote: what to download.
-        path: gets its name only when it is whole.
-        show: a bar of bytes with rate and time left.
-        wait_s: pauses before further attempts after a passing failure; empty for one attempt.
+    ``show`` draws a progress bar; ``wait_s`` are the pauses between attempts.
 
     Raises:
         DownloadError: the server cannot be reached or refuses, the connection breaks every
             time, or size or checksum is wrong. What has arrived is kept for the next run,
-            but for what is wrong.
+            unless it is wrong.
     """
     path = Path(path)
     if path.is_file() and remote.size_bytes in (None, path.stat().st_size):
@@ -109,12 +100,7 @@ def download(
 
 
 def _fetch_rest(remote: RemoteFile, part: Path, name: str, show: bool) -> None:
-    """Append to ``part`` what it lacks, or write it from the beginning.
-
-    Raises:
-        _PassingError: the server could not be reached or is busy, or the connection broke.
-        DownloadError: the server refuses.
-    """
+    """Append to ``part`` what it lacks, or write it from the beginning."""
     start = _resume_at(remote, part)
     if start == remote.size_bytes:
         return
@@ -176,89 +162,80 @@ def _fault(remote: RemoteFile, part: Path) -> str | None:
 
 
 class Member(NamedTuple):
-    """A file of an archive."""
+    """A wanted file of an archive, and its name in the folder."""
 
-    path: PurePosixPath
+    path: str
+    name: str
     size_bytes: int
-    open: Callable[[], IO[bytes] | None]
+    open: Callable[[], IO[bytes]]
 
 
 def unusable(archive: Path, fault: str, remedy: str) -> ValueError:
-    """Return the error of an archive after removing it; one line that says what to do."""
+    """Remove an archive and return the error to raise."""
     archive.unlink()
     return ValueError(f"{archive}: {fault}; removed, run it again, or {remedy}")
 
 
 @contextmanager
-def opened(archive: Path, remedy: str) -> Iterator[Iterable[Member]]:
-    """Yield the files of a ``.zip`` or ``.tar.gz``, without hidden ones and links.
+def opened(archive: Path, wanted: str, remedy: str) -> Iterator[Iterator[Member]]:
+    """Yield the wanted files of a ``.zip`` or ``.tar.gz``, without hidden ones and links.
 
-    They have to be read one after the other, all to find damage.
+    They have to be read one after the other, all to find damage. ``wanted`` matches a path in
+    the archive; its group is the file's name.
 
     Raises:
         ValueError: it is damaged or cut short, or a member leads out of its folder.
     """
-    members = _zip_members if archive.suffix == ".zip" else _tar_members
+    entries = _zip_entries if archive.suffix == ".zip" else _tar_entries
 
-    def checked() -> Iterator[Member]:
-        for member in members(archive):
-            path = member.path
+    def members() -> Iterator[Member]:
+        for name, size_bytes, open_entry in entries(archive):
+            path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts:
                 raise unusable(archive, f"its member {path} leads out of the folder", remedy)
-            if all(map(is_seen, path.parts)):
-                yield member
+            match = re.fullmatch(wanted, str(path), re.ASCII)
+            if match and all(map(is_seen, path.parts)):
+                yield Member(str(path), match[1], size_bytes, open_entry)
 
     try:
-        yield checked()
+        yield members()
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise unusable(archive, f"is damaged ({error})", remedy) from error
 
 
-def _zip_members(archive: Path) -> Iterator[Member]:
+def _zip_entries(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
     with zipfile.ZipFile(archive) as stream:
         for each in stream.infolist():
-            path = PurePosixPath(each.filename)
-            yield Member(path, each.file_size, partial(stream.open, each))
+            yield each.filename, each.file_size, partial(stream.open, each)
 
 
-def _tar_members(archive: Path) -> Iterator[Member]:
+def _tar_entries(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
     with gzip.open(archive) as content:
         with tarfile.open(fileobj=content, mode="r|") as stream:
             for each in stream:
                 if each.isreg() or ".." in PurePosixPath(each.name).parts:
-                    yield Member(
-                        PurePosixPath(each.name), each.size, partial(stream.extractfile, each)
-                    )
+                    # a regular file has content
+                    yield each.name, each.size, partial(stream.extractfile, each)  # type: ignore[misc]
         while content.read(_BLOCK_BYTES):
             pass  # gzip compares the checksum behind the last byte
 
 
 def unpack(archive: Path, wanted: str, folder: Path, remedy: str) -> int:
-    """Write the wanted files of an archive and return how many there are.
+    """Write the files of an archive that are not in the folder, and return how many are wanted.
 
-    Args:
-        archive: see `opened`.
-        wanted: pattern of a path, whose group is the path in the folder.
-        folder: a file that is there with its size is left alone.
-        remedy: what else can be done than running again.
+    ``wanted`` matches a path in the archive; its group is the path in the folder.
 
     Raises:
         ValueError: see `opened`.
     """
     number = 0
-    with opened(archive, remedy) as members:
+    with opened(archive, wanted, remedy) as members:
         for member in members:
-            match = re.fullmatch(wanted, str(member.path), re.ASCII)
-            if match is None:
-                continue
             number += 1
-            target = folder / match[1]
-            if target.is_file() and target.stat().st_size == member.size_bytes:
-                continue
-            source = member.open()
-            assert source is not None  # a regular file has content
-            with source, atomic_open(target, "wb") as output:
-                shutil.copyfileobj(source, output)
+            target = folder / member.name
+            if not target.is_file() or target.stat().st_size != member.size_bytes:
+                with member.open() as source, atomic_open(target, "wb") as output:
+                    shutil.copyfileobj(source, output)
     return number
 
 
@@ -274,9 +251,7 @@ class Archive(NamedTuple):
 
 
 ARCHIVES = {
-    # No source that could be opened gives size or checksum; a manual of MathWorks, "Speech
-    # Emotion Recognition", says 40.5 MB. The parser compares names and counts. Version 2.0
-    # (zenodo.org/records/17651657) may hold other files, which the parser refuses.
+    # Size and checksum are not published; the parser compares names and counts.
     "emodb": Archive(
         RemoteFile(
             "http://emodb.bilderbar.info/download/download.zip",
@@ -328,18 +303,14 @@ def _fetch_crema_d(folder: Path, num_workers: int) -> None:
     remedy = CREMA_D_REMEDY
     archive = download(RemoteFile(CREMA_D_ARCHIVE, remedy=remedy), folder / "repository.zip")
     clips: dict[str, RemoteFile] = {}
-    with opened(archive, remedy) as members:
+    with opened(archive, r"[^/]+/(AudioWAV/\w+\.wav)", remedy) as members:
         for member in members:
-            match = re.fullmatch(r"[^/]+/(AudioWAV/\w+\.wav)", str(member.path), re.ASCII)
-            if match is None:
-                continue
-            stream = member.open()
-            pointer = parse_pointer(stream.read()) if stream else None
+            pointer = parse_pointer(member.open().read())
             if pointer is None:
                 raise unusable(archive, f"{member.path} is no pointer of Git LFS", remedy)
             sha256, size_bytes = pointer
-            url = f"{CREMA_D_CLIPS}/{match[1]}"
-            clips[match[1]] = RemoteFile(url, size_bytes, f"sha256:{sha256}", remedy)
+            url = f"{CREMA_D_CLIPS}/{member.name}"
+            clips[member.name] = RemoteFile(url, size_bytes, f"sha256:{sha256}", remedy)
     if not clips:
         raise unusable(archive, "holds no AudioWAV/<clip>.wav", remedy)
     tables = r"[^/]+/(VideoDemographics\.csv|README\.md|LICENSE\.txt)"
@@ -371,11 +342,8 @@ def _download_all(files: dict[str, RemoteFile], folder: Path, num_workers: int) 
 def _fetch_emov_db(folder: Path, num_workers: int) -> None:
     """Download the prompts and, one after the other as the server is shared, the archives.
 
-    Each archive becomes a folder of its name; whether it holds such a folder itself is not
-    confirmed. No source that could be opened gives sizes or checksums.
-
-    Source: github.com/numediart/EmoV-DB (both addresses); names of the archives as scripts of
-    others download them.
+    Each archive becomes a folder of its name, whether or not it holds such a folder itself.
+    Sizes and checksums are not published. Source: github.com/numediart/EmoV-DB (addresses).
     """
     remedy = f"get {PROMPTS} of CMU ARCTIC, put it into {folder} and run it again"
     path = download(RemoteFile(EMOV_DB_PROMPTS, remedy=remedy), folder / PROMPTS)

@@ -12,7 +12,6 @@ emodb.bilderbar.info; version 2.0 in audformat is on zenodo.org/records/17651657
   version 1 (``silb/``, Latin-1) and the tables of version 2.0 are not read.
 * Version 2.0 may hold more recordings than the 535 that others report results on. A copy
   with other counts than those of version 1 is refused, and the message says so.
-* Lists of others that call the files 44.1 kHz are wrong; the headers are read.
 
 Source: emodb.bilderbar.info; counts of the published list of the 535 files of version 1.
 [P2V] V-A, Fig. 7 takes German emotional references; it does not name its corpus.
@@ -23,11 +22,11 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from espnet2_ext.corpora.acted import Recording, faults_of, keep, wavs_in, write_corpus
-from espnet2_ext.corpora.copies import Listing, find_release_folder, self_check, survey_wavs
+from espnet2_ext.corpora.acted import Copy, Recording, wavs_in, write_corpus
+from espnet2_ext.corpora.copies import Faults, Listing, find_release_folder, survey_wavs
 from espnet2_ext.corpora.esd import (
     choose_speakers,
     expected_ids,
@@ -72,7 +71,6 @@ EXPECTED = {
 """Counts of the whole corpus, version 1."""
 
 _NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])[a-f]", re.ASCII)
-_RATE_HZ = 16000
 _EXPECTED_FILES = "the folder wav with 03a01Fa.wav to 16b10Wb.wav"
 _AUDFORMAT = ("db.yaml", "db.files.csv", "db.emotion.csv")
 
@@ -91,8 +89,6 @@ def parse_name(stem: str) -> Recording | None:
 def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False) -> list[Utterance]:
     """Write the data directory of EmoDB and return its utterances, sorted by id.
 
-    Beside the tables it gets ``spk2gender`` and ``rejected.tsv``.
-
     Args:
         db: the folder of ``wav``, that folder itself, or up to two above it.
         data: gets the directory ``emodb``.
@@ -101,24 +97,17 @@ def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False)
     Raises:
         ValueError: no copy at ``db``, or one that is not whole; nothing is written then.
     """
-    _, hours, utterances, rejected = read_copy(db, allow_incomplete=allow_incomplete)
+    utterances, rejected, hours = read_copy(db, allow_incomplete=allow_incomplete)
     folder = Path(data) / "emodb"
     write_corpus(folder, utterances, GENDERS, rejected)
     logger.info(f"{folder}: {len(utterances)} utterances, {hours:.2f} h (whole: 0.41 h)")
     return utterances
 
 
-class EmodbCopy(NamedTuple):
-    """Folder of the wavs and hours, utterances by id, and why the other wavs are left out."""
-
-    root: Path
-    hours: float
-    utterances: list[Utterance]
-    rejected: dict[str, str]
-
-
-def read_copy(root: str | Path, *, allow_incomplete: bool = False) -> EmodbCopy:
-    """Return what a copy of EmoDB holds.
+def read_copy(
+    root: str | Path, *, allow_incomplete: bool = False
+) -> tuple[list[Utterance], dict[str, str], float]:
+    """Return utterances by id, reasons for the wavs left out, and hours of a copy of EmoDB.
 
     Raises:
         ValueError: no copy at ``root``, or one that is not whole.
@@ -127,20 +116,19 @@ def read_copy(root: str | Path, *, allow_incomplete: bool = False) -> EmodbCopy:
     listing: Listing[Recording] = Listing(folder)
     for path in wavs_in(folder):
         listing.add_wav(path, parse_name(Path(path).stem))
-    survey = survey_wavs(folder, listing.wavs, _RATE_HZ)
-    found = tally(survey.readable)
-    faults = faults_of(listing, survey)
-    if found != EXPECTED:
-        faults["signs of version 2.0"] = _signs_of_version_2(folder)
-    self_check(folder, "EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    utterances, rejected = keep(
-        *(listing, survey, sorted(listing.wavs, key=str), SENTENCES, "deu"),
-        classes=EMOTIONS.values(),
-        left_out={},
+    copy = Copy(listing, survey_wavs(folder, listing.wavs, 16000))
+    found = tally(copy.survey.readable)
+    faults: Faults = {"signs of version 2.0": _signs_of_version_2(folder)}
+    if found == EXPECTED:
+        faults = {}
+    copy.check("EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    wanted = sorted(listing.wavs, key=str)
+    utterances, rejected = copy.keep(
+        wanted, SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
     )
     if not utterances:
         raise ValueError(f"{folder}: no wav can be read; get the corpus again")
-    return EmodbCopy(folder, survey.hours, utterances, rejected | listing.extra)
+    return utterances, rejected | listing.extra, copy.survey.hours
 
 
 def _has_wavs(folder: Path) -> bool:
@@ -164,26 +152,13 @@ def tally(recordings: Iterable[Recording]) -> Counter[str]:
 
 
 # ---------------------------------------------------------------- conversion list
-# English neutral speech with the prosody of German emotion, [P2V] V-A, Fig. 7, as a list.
-#
-# Each source is converted to angry, happy and sad with an utterance of EmoDB in that emotion
-# and the voice of another neutral utterance of its speaker, or its own where there is no other.
-#
-# Source: [P2V] V-A. Deviation: the paper names neither sources nor references; both are drawn.
+# English neutral utterances with the prosody of German emotional ones. Source: [P2V] V-A, Fig. 7.
+# Deviation: the paper names neither sources nor references; both are drawn.
 
 STYLE_SET = "emodb_style"
 CONDITION = "cross_lingual"
 TARGETS = ("angry", "happy", "sad")
 _SOURCE_LANGUAGE = "eng"
-
-
-class Source(NamedTuple):
-    """A neutral utterance; ``text`` is empty where it is not known."""
-
-    utterance_id: str
-    speaker: str
-    wav: str
-    text: str
 
 
 def prepare_style(
@@ -196,6 +171,9 @@ def prepare_style(
     allow_incomplete: bool = False,
 ) -> list[ListedConversion]:
     """Write ``emodb_style/list.tsv`` and return its lines, three for each source.
+
+    A source is converted to angry, happy and sad with an utterance of EmoDB in that emotion and
+    the voice of another neutral utterance of its speaker, or its own where there is no other.
 
     Args:
         db: a copy of EmoDB.
@@ -211,21 +189,23 @@ def prepare_style(
     """
     if num_sources < 1:
         raise ValueError(f"{num_sources} sources are asked for; ask for at least 1")
-    copy = read_copy(db, allow_incomplete=allow_incomplete)
+    utterances, _, _ = read_copy(db, allow_incomplete=allow_incomplete)
     references = {
-        emotion: [each.wav for each in copy.utterances if each.emotion == emotion]
-        for emotion in TARGETS
+        emotion: [each.wav for each in utterances if each.emotion == emotion] for emotion in TARGETS
     }
     for emotion, wavs in references.items():
         if not wavs:
-            raise ValueError(f"{copy.root}: no {emotion} reference is there; get EmoDB again")
+            raise ValueError(f"{db}: no {emotion} reference is there; get EmoDB again")
         random.Random(f"{seed} {emotion}").shuffle(wavs)
     chosen = _choose(read_sources(sources), num_sources, seed, sources)
     conversions: list[ListedConversion] = []
     for place, (source, voice) in enumerate(chosen):
+        utterance_id = re.sub(r"[^A-Za-z0-9._-]", "_", source.utterance_id)
         for emotion, wavs in references.items():
-            wav = wavs[place % len(wavs)]
-            conversions.append(_listed(len(conversions), source, voice, emotion, wav))
+            name = f"{CONDITION}-{len(conversions):03d}-{utterance_id}-to-german_{emotion}"
+            files = (source.wav, wavs[place % len(wavs)], voice)
+            text = " ".join((source.text or "").split())
+            conversions.append(ListedConversion(name, CONDITION, *files, text))
     list_file = Path(data) / STYLE_SET / "list.tsv"
     write_conversion_list(list_file, conversions)
     speakers = {source.speaker for source, _ in chosen}
@@ -236,7 +216,7 @@ def prepare_style(
     return conversions
 
 
-def read_sources(folder: str | Path) -> list[Source]:
+def read_sources(folder: str | Path) -> list[Utterance]:
     """Return the neutral English utterances of a data directory or a copy of ESD, sorted by id.
 
     Of ESD these are the neutral test sentences (21 to 50) of the English speakers, which models
@@ -250,10 +230,10 @@ def read_sources(folder: str | Path) -> list[Source]:
     found = _of_data_directory(folder) if (folder / "wav.scp").is_file() else _of_esd(folder)
     if not found:
         raise ValueError(f"{folder}: no neutral English utterance is there; give other --sources")
-    return sorted(found)
+    return sorted(found, key=lambda each: each.utterance_id)
 
 
-def _of_data_directory(folder: Path) -> list[Source]:
+def _of_data_directory(folder: Path) -> list[Utterance]:
     optional = [name for name in ("utt2emo", "utt2lang", "text") if (folder / name).is_file()]
     tables = read_data_directory(folder, names=optional)
     if "utt2emo" not in tables:
@@ -261,7 +241,7 @@ def _of_data_directory(folder: Path) -> list[Source]:
     emotions, languages, texts = (tables.get(key, {}) for key in ("utt2emo", "utt2lang", "text"))
     rejected = read_rejected(folder)
     return [
-        Source(key, tables["utt2spk"][key], wav, texts.get(key, ""))
+        Utterance(key, tables["utt2spk"][key], wav, texts.get(key))
         for key, wav in tables["wav.scp"].items()
         if key not in rejected
         and emotions.get(key, "neutral") == "neutral"
@@ -269,40 +249,33 @@ def _of_data_directory(folder: Path) -> list[Source]:
     ]
 
 
-def _of_esd(folder: Path) -> list[Source]:
+def _of_esd(folder: Path) -> list[Utterance]:
     try:
         root = find_release(folder)
     except ValueError as error:
         raise ValueError(f"no data directory (wav.scp) and no ESD: {error}") from error
     speakers = choose_speakers("english", None)
-    wanted = [key for key in expected_ids(speakers) if key.emotion == "neutral"]
-    wanted = [key for key in wanted if key.split == "test"]
+    ids = expected_ids(speakers)
+    wanted = [key for key in ids if (key.emotion, key.split) == ("neutral", "test")]
     release = read_release(root, speakers)
     kept = survey_release(release, wanted)[0].readable
     if len(kept) < len(wanted):
         logger.warning("%s: %d of %d sources are there", root, len(kept), len(wanted))
     return [
-        Source(
-            key.utterance_id,
-            key.speaker,
-            f"{root}/{release.wavs[key]}",
-            release.texts.get(key, ""),
+        Utterance(
+            key.utterance_id, key.speaker, f"{root}/{release.wavs[key]}", release.texts.get(key)
         )
         for key in kept
     ]
 
 
 def _choose(
-    found: Sequence[Source], number: int, seed: int, folder: str | Path
-) -> list[tuple[Source, str]]:
-    """Return the sources, speaker by speaker in turn, each with the audio of its voice.
-
-    Raises:
-        ValueError: there are fewer than asked for.
-    """
+    found: Sequence[Utterance], number: int, seed: int, folder: str | Path
+) -> list[tuple[Utterance, str]]:
+    """Return the sources, speaker by speaker in turn, each with the audio of its voice."""
     if len(found) < number:
         raise ValueError(f"{folder}: {len(found)} sources are there, {number} asked for; lower it")
-    by_speaker: dict[str, list[Source]] = {}
+    by_speaker: dict[str, list[Utterance]] = {}
     for source in found:
         by_speaker.setdefault(source.speaker, []).append(source)
     for speaker, own in by_speaker.items():
@@ -314,35 +287,16 @@ def _choose(
         if place < len(own)
     ]
     return [
-        (source._replace(wav=_file(source, source.wav, folder)), _file(source, voice, folder))
+        (replace(source, wav=_file(source, source.wav, folder)), _file(source, voice, folder))
         for source, voice in turns[:number]
     ]
 
 
-def _file(source: Source, wav: str, folder: str | Path) -> str:
-    """Return the absolute path of a wav; data directories name them from their recipe's folder.
-
-    Raises:
-        ValueError: there is no such file.
-    """
+def _file(source: Utterance, wav: str, folder: str | Path) -> str:
+    """Return the absolute path of a wav; data directories name them from their recipe's folder."""
     if not wav:
         return ""
     for place in (Path(), *Path(folder).resolve().parents):
         if (place / wav).is_file():
             return str((place / wav).resolve())
     raise ValueError(f"{folder}: {source.utterance_id}: {wav}: no such file; correct wav.scp")
-
-
-def _listed(
-    index: int, source: Source, voice: str, emotion: str, reference: str
-) -> ListedConversion:
-    """Return the line of a conversion; the name becomes that of a file."""
-    utterance_id = re.sub(r"[^A-Za-z0-9._-]", "_", source.utterance_id)
-    return ListedConversion(
-        name=f"{CONDITION}-{index:03d}-{utterance_id}-to-german_{emotion}",
-        condition=CONDITION,
-        source=source.wav,
-        prosody=reference,
-        speaker=voice,
-        text=" ".join(source.text.split()),
-    )

@@ -1,18 +1,13 @@
 """A user's own folder of audio with a csv of labels, as a data directory.
 
-The csv has the columns ``file,emotion`` and may have ``speaker session dialogue
-text``, in any order; a column is filled in every row or left out. ``file`` is
-relative to the csv's folder, or absolute. Any audio that libsndfile reads will do
-(``format_wav`` comes next and lists what is unreadable).
+The csv has the columns ``file,emotion`` and may have ``speaker session dialogue text``, in any
+order; a column is filled in every row or left out. ``file`` is relative to the csv's folder, or
+absolute, and of any format that libsndfile reads.
 
-* Utterance ids are ``<speaker>-<stem>``. White space in a stem becomes ``_``; stems
-  that one speaker has in several folders get the folders before them
-  (``angry/1.wav`` is ``angry_1``).
-* Without a ``speaker`` column each file becomes its own speaker, called like the file. That is
-  logged. Protocols that keep speakers apart refuse such data, and the check for leaks says that
-  speakers are unchecked.
-
-Licence: that of the user's own audio.
+* Utterance ids are ``<speaker>-<stem>``. White space in a stem becomes ``_``; stems that one
+  speaker has in several folders are prefixed by these (``angry/1.wav`` is ``angry_1``).
+* Without a ``speaker`` column each file becomes its own speaker, called like the file, which is
+  logged. Protocols that keep speakers apart refuse such data.
 """
 
 import logging
@@ -36,9 +31,7 @@ def prepare(csv_path: str | Path, out_dir: str | Path) -> list[Utterance]:
         csv_path: columns file, emotion and, as far as known, speaker, session, dialogue, text.
         out_dir: the data directory.
 
-    Raises:
-        FileNotFoundError: there is no such csv.
-        ValueError: see `read_emotion_csv`.
+    Raises: see `read_emotion_csv`.
     """
     utterances = read_emotion_csv(csv_path)
     write_data_directory(out_dir, utterances)

@@ -33,16 +33,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Recording, faults_of, keep, pairs_of_set, write_corpus
+from espnet2_ext.corpora.acted import Copy, Recording, pairs_of_set, write_corpus
 from espnet2_ext.corpora.copies import (
     Faults,
     Listing,
-    Survey,
     find_release_folder,
     is_seen,
     read_any_text,
-    self_check,
     survey_wavs,
+    visible,
 )
 from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.pairs import PairTables, check_targets, write_pairs
@@ -129,7 +128,7 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write the data directories and pairs of EmoV-DB and return the utterances.
 
-    The sets with pairs keep one reading of a sentence.
+    They are by name of the set, sorted by id. Sets with pairs keep one reading of a sentence.
 
     Args:
         db: the folder of the archives' or the speakers' folders, or a few above it.
@@ -140,18 +139,14 @@ def prepare(
         seed: of the pairs.
         allow_incomplete: warn of what is missing or wrong and go on.
 
-    Returns:
-        The utterances by name of the set, sorted by id.
-
     Raises:
         ValueError: an emotion that there is none of, no copy at ``db``, prompts that are
             none, or a copy that is not whole; nothing is written then.
     """
     check_targets(targets, FILES)
-    listing, survey = read_copy(db, allow_incomplete=allow_incomplete)
-    readable = sorted(survey.readable, key=str)
-    prompts = _find_prompts(listing.root, prompts)
-    words = read_prompts(prompts, {each.sentence for each in readable})
+    copy = read_copy(db, allow_incomplete=allow_incomplete)
+    listing, readable = copy.listing, sorted(copy.survey.readable, key=str)
+    words = read_prompts(_find_prompts(listing.root, prompts), {each.sentence for each in readable})
     repeated = _second_readings(readable)
     sets: dict[str, list[Utterance]] = {}
     rejected: dict[str, dict[str, str]] = {}
@@ -159,9 +154,7 @@ def prepare(
     for key in SETS:
         wanted = [each for each in sorted(listing.wavs, key=str) if set_of(each.sentence) == key]
         left_out = repeated if key in PAIRED else {}
-        sets[key], rejected[key] = keep(
-            listing, survey, wanted, words, "eng", classes=FILES, left_out=left_out
-        )
+        sets[key], rejected[key] = copy.keep(wanted, words, "eng", classes=FILES, left_out=left_out)
         if not sets[key]:
             raise ValueError(f"{listing.root}: no utterance of {key} is there; unpack it again")
         if key in PAIRED:
@@ -174,14 +167,12 @@ def prepare(
         for rule, tables in pairs.get(key, {}).items():
             write_pairs(folder / "pairs" / rule, tables)
     sizes = ", ".join(f"{len(utterances)} {key}" for key, utterances in sets.items())
-    logger.info(f"{data}: {sizes}; {survey.hours:.2f} h (whole: 9.48 h)")
+    logger.info(f"{data}: {sizes}; {copy.survey.hours:.2f} h (whole: 9.48 h)")
     return sets
 
 
-def read_copy(
-    root: str | Path, *, allow_incomplete: bool
-) -> tuple[Listing[Recording], Survey[Recording]]:
-    """Return files and headers of a copy, compared with the whole corpus.
+def read_copy(root: str | Path, *, allow_incomplete: bool) -> Copy:
+    """Return a copy, compared with the whole corpus.
 
     Raises:
         ValueError: no copy at ``root``, or one that is not whole.
@@ -193,36 +184,30 @@ def read_copy(
         there.add((speaker, emotion))
         for path in _wavs(below):
             name = parse_name(speaker, path.stem)
-            fault = f"{name.emotion} by its name, {emotion} by its folder" if name else ""
-            is_right = name is None or name.emotion == emotion
-            listing.add_wav(str(path.relative_to(folder)), name, "" if is_right else fault)
-    survey = survey_wavs(
-        folder, listing.wavs, {each: RATES_HZ[each.speaker] for each in listing.wavs}
-    )
-    faults: Faults = {
-        "folders not there": [kind for kind in KINDS if parse_folder(kind) not in there],
-        **faults_of(listing, survey),
-    }
-    found = tally(survey.readable)
-    self_check(folder, "EmoV-DB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    return listing, survey
+            fault = ""
+            if name is not None and name.emotion != emotion:
+                fault = f"{name.emotion} by its name, {emotion} by its folder"
+            listing.add_wav(str(path.relative_to(folder)), name, fault)
+    rates_hz = {each: RATES_HZ[each.speaker] for each in listing.wavs}
+    copy = Copy(listing, survey_wavs(folder, listing.wavs, rates_hz))
+    absent = [kind for kind in KINDS if parse_folder(kind) not in there]
+    faults: Faults = {"folders not there": absent}
+    found = tally(copy.survey.readable)
+    copy.check("EmoV-DB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    return copy
 
 
 def _kinds(root: Path) -> Iterator[tuple[str, str, Path]]:
     """Yield speaker, emotion and folder, in either layout."""
-    for folder in _folders(root):
-        kind = parse_folder(folder.name)
-        if kind is not None:
-            yield (*kind, folder)
-        elif folder.name.lower() in GENDERS:
-            for below in _folders(folder):
-                kind = parse_folder(f"{folder.name}_{below.name}")
-                if kind is not None:
-                    yield (*kind, below)
-
-
-def _folders(path: Path) -> list[Path]:
-    return sorted(below for below in path.iterdir() if below.is_dir() and is_seen(below.name))
+    for folder in filter(os.DirEntry.is_dir, visible(root)):
+        names = {folder.name: Path(folder.path)}
+        if folder.name.lower() in GENDERS:
+            below = filter(os.DirEntry.is_dir, visible(Path(folder.path)))
+            names = {f"{folder.name}_{each.name}": Path(each.path) for each in below}
+        for name, path in names.items():
+            kind = parse_folder(name)
+            if kind is not None:
+                yield (*kind, path)
 
 
 def _wavs(folder: Path) -> Iterator[Path]:
@@ -256,7 +241,6 @@ def _second_readings(recordings: Iterable[Recording]) -> dict[Recording, str]:
 
 
 def _find_prompts(root: Path, given: str | Path | None) -> Path | None:
-    """Return the file of the prompts: the given one, that in the folder, or None."""
     path = root / PROMPTS if given is None else Path(given)
     if path.is_file():
         return path

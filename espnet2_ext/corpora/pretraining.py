@@ -1,11 +1,9 @@
 """Training, validation and test sets of a corpus that is used for pretraining.
 
-Validation is a random draw over the whole corpus, so its speakers are also in training. The test
-set, where the corpus has none of its own, holds several utterances of such speakers, for another
-one has to give the voice. Its list of pairs, ``reconstruction``, gives an utterance its own units
-and prosody and another utterance's voice, and compares the result with itself: the training task
-on speech not trained on. An untouched source is a perfect answer there, so the row of the source
-says nothing.
+Validation is a random draw over the whole corpus, so its speakers are also in training, as are
+those of the test set, where the corpus has none of its own. The test pairs, ``reconstruction``,
+combine units and prosody of an utterance with the voice of another one by its speaker: the
+training task on unseen speech. The unconverted source is a perfect answer there.
 
 Source: [P2V] IV-B, "500 randomly selected samples from the above datasets ... for validation".
 The test set is not in the paper.
@@ -50,8 +48,8 @@ def split_for_pretraining(
 ) -> dict[str, list[Utterance]]:
     """Return the utterances of ``train``, ``valid`` and ``test``, each sorted by id.
 
-    ``num_test`` are drawn for the test at most; each of its speakers gives two or more, and
-    keeps at least half of what validation left.
+    At most ``num_test`` are drawn for the test, two or more of each of its speakers and at most
+    half of what validation left.
 
     Raises:
         ValueError: too few utterances for the numbers, or none for one of the sets.
@@ -116,10 +114,7 @@ def _draw_test(rest: Iterable[Utterance], num_test: int, draw: random.Random) ->
 
 
 def with_another_voice(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
-    """Return the utterances whose speaker has a second one, and the others; sorted by id.
-
-    A test converts with the voice of another utterance of the speaker.
-    """
+    """Return the utterances whose speaker has a second one, and the others; sorted by id."""
     ordered = by_id(utterances)
     number = Counter(utterance.speaker for utterance in ordered)
     alone, together = _parted(ordered, [each for each in ordered if number[each.speaker] > 1])
@@ -131,11 +126,10 @@ def reconstruction_pairs(
     words: Mapping[str, str] | None = None,
     num_pairs: int = NUM_PAIRS,
 ) -> PairTables:
-    """Return the tables of at most so many pairs of a test set, the speakers in turn.
+    """Return the tables of at most ``num_pairs`` pairs of a test set, the speakers in turn.
 
-    The other utterance of the speaker has other words, as far as these are known by utterance
-    id: it gives the voice, and it is the mismatched text. An utterance without such a one makes
-    no pair.
+    The utterance that gives the voice, which is also the mismatched text, has other words as far
+    as these are known by utterance id. An utterance without such a partner makes no pair.
 
     Raises:
         ValueError: there is no pair at all.
@@ -159,7 +153,6 @@ def reconstruction_pairs(
 
 
 def _other(ids: Sequence[str], turn: int, words: Mapping[str, str]) -> str | None:
-    """Return the next utterance after that of the turn with other words, None without one."""
     said = words.get(ids[turn], ids[turn])
     others = [*ids[turn + 1 :], *ids[:turn]]
     return next((other for other in others if words.get(other, other) != said), None)
@@ -177,9 +170,8 @@ def write_pretraining_sets(
 ) -> dict[str, list[Utterance]]:
     """Write ``<corpus>_train``, ``_valid`` and ``_test``; return their utterances by directory.
 
-    A data directory has a text for every utterance or for none. Where some of the sets have no
-    words, the known ones stand in ``words.tsv``, ``utterance<TAB>words``. So it has an emotion
-    for every utterance or for none.
+    A directory has texts, and emotions, of all utterances or of none. Where words of some are not
+    known, the others' stand in ``words.tsv``, ``utterance<TAB>words``.
 
     Args:
         out_data: gets the directories.
@@ -187,7 +179,7 @@ def write_pretraining_sets(
         sets: utterances of ``train``, ``valid`` and ``test``, without text.
         words: by utterance id, as far as known.
         rejected: reasons for what is left out of the corpus, entered under training.
-        union: all that is for pretraining, which becomes ``<corpus>``, for mixtures of corpora.
+        union: all that is for pretraining, written as ``<corpus>`` for mixtures of corpora.
         left_out_of_test: reasons for what is left out of the test set.
 
     Raises:
@@ -209,15 +201,18 @@ def write_pretraining_sets(
     written = {}
     whole = by_id(union)
     if whole:
-        has_text = all(utterance.utterance_id in words for utterance in whole)
-        texts = words if has_text else {}
+        texts = words if all(each.utterance_id in words for each in whole) else {}
         written[corpus] = _write_set(Path(out_data) / corpus, whole, texts, rejected)
     left_out = {"train": rejected, "test": left_out_of_test or {}}
     for part, members in sets.items():
         path = Path(out_data) / f"{corpus}_{part}"
         texts = words if known == total else {}
         written[path.name] = _write_set(path, members, texts, left_out.get(part, {}))
-        _write_words(path, {} if texts else words, members)
+        (path / WORDS).unlink(missing_ok=True)
+        if words and not texts:
+            keys = [u.utterance_id for u in members if u.utterance_id in words]
+            with atomic_open(path / WORDS) as stream:
+                stream.writelines(f"{key}\t{words[key]}\n" for key in keys)
     directory = Path(out_data) / f"{corpus}_test/pairs/{RECONSTRUCTION}"
     write_pairs(directory, pairs)
     with atomic_open(directory / "rule") as stream:
@@ -231,7 +226,6 @@ def _write_set(
     texts: Mapping[str, str],
     rejected: Mapping[str, str],
 ) -> list[Utterance]:
-    """Write a data directory over that of an earlier run and return its utterances."""
     members = [replace(each, text=texts.get(each.utterance_id)) for each in utterances]
     if any(each.emotion is None for each in members):
         members = [replace(each, emotion=None) for each in members]
@@ -243,17 +237,6 @@ def _write_set(
     speakers = {each.speaker for each in members}
     logger.info("%s: %d utterances of %d speakers", path, len(members), len(speakers))
     return members
-
-
-def _write_words(path: Path, words: Mapping[str, str], members: Iterable[Utterance]) -> None:
-    """Write the words that are known of a set that has no table of them; else remove the file."""
-    if not words:
-        (path / WORDS).unlink(missing_ok=True)
-        return
-    with atomic_open(path / WORDS) as stream:
-        for utterance in members:
-            if utterance.utterance_id in words:
-                stream.write(f"{utterance.utterance_id}\t{words[utterance.utterance_id]}\n")
 
 
 def split_directory(
@@ -283,16 +266,12 @@ def split_directory(
     tables = read_data_directory(source, names)
     rejected = read_rejected(source)
     fields = {OPTIONAL_TABLES[table]: tables[table] for table in names if table != "text"}
-    utterances = [
-        Utterance(
-            key,
-            tables["utt2spk"][key],
-            wav,
-            **{field: table[key] for field, table in fields.items()},
+    utterances = []
+    for key in tables["wav.scp"].keys() - rejected.keys():
+        optional = {field: table[key] for field, table in fields.items()}
+        utterances.append(
+            Utterance(key, tables["utt2spk"][key], tables["wav.scp"][key], **optional)
         )
-        for key, wav in tables["wav.scp"].items()
-        if key not in rejected
-    ]
     try:
         sets = split_for_pretraining(utterances, num_valid=num_valid, num_test=num_test, seed=seed)
     except ValueError as error:

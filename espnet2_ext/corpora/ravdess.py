@@ -21,34 +21,30 @@ Source: https://doi.org/10.1371/journal.pone.0196391 and the page of the archive
 """
 
 import hashlib
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Recording, faults_of, keep, wavs_in, write_corpus
+from espnet2_ext.corpora.acted import Copy, Recording, wavs_in
 from espnet2_ext.corpora.copies import (
     Faults,
     Listing,
     find_release_folder,
     log_left_out,
-    self_check,
     survey_wavs,
     visible,
 )
 from espnet2_ext.data.directory import Utterance
 
-logger = logging.getLogger(__name__)
-
 WORDS = "neutral calm happy sad angry fearful disgusted surprised".split()
 EMOTIONS = {f"{number:02d}": word for number, word in enumerate(WORDS, start=1)}
 STATEMENTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 ACTORS = tuple(f"{number:02d}" for number in range(1, 25))
+GENDERS = {f"Actor_{number}": "m" if int(number) % 2 else "f" for number in ACTORS}
 CLASSES = {4: ("neutral", "angry", "happy", "sad"), 8: tuple(WORDS)}
 KNOWN_REPEAT = "03-01-03-01-02-02-07"
-RATE_HZ = 48000
 EXPECTED: dict[str, int] = {
     "utterances": 1440,
     **{emotion: 96 if emotion == "neutral" else 192 for emotion in WORDS},
@@ -89,8 +85,6 @@ def prepare(
 ) -> list[Utterance]:
     """Write the data directory of RAVDESS and return its utterances, sorted by id.
 
-    Beside the tables it gets ``spk2gender`` and ``rejected.tsv``.
-
     Args:
         db: the folder of the actors' folders, or up to three above it.
         data: gets the directory ``ravdess``, or ``ravdess_8`` for eight classes.
@@ -105,10 +99,10 @@ def prepare(
     root = find_release_folder(db, "RAVDESS", _has_speech, _EXPECTED_FILES)
     recordings = expected_recordings()
     listing, passed_over = list_files(root, recordings)
-    survey = survey_wavs(root, listing.wavs, RATE_HZ)
-    repeated = find_repeated(listing, survey.readable)
+    copy = Copy(listing, survey_wavs(root, listing.wavs, 48000))
+    repeated = find_repeated(listing, copy.survey.readable)
     found: Counter[str] = Counter()
-    for each in survey.readable:
+    for each in copy.survey.readable:
         found.update(("utterances", each.emotion, each.speaker))
     faults: Faults = {
         "wavs missing": [name for name, each in recordings.items() if each not in listing.wavs],
@@ -117,35 +111,21 @@ def prepare(
             for each, first in repeated.items()
             if each.stem != KNOWN_REPEAT
         },
-        **faults_of(listing, survey),
     }
-    self_check(root, "RAVDESS", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    utterances, rejected = keep(
-        *(listing, survey, recordings.values(), STATEMENTS, "eng"),
+    copy.check("RAVDESS", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    return copy.write_classes(
+        *(Path(data) / "ravdess", recordings.values(), STATEMENTS, GENDERS),
         classes=CLASSES[classes],
         left_out={each: f"the same bytes as {first}" for each, first in repeated.items()},
+        rejected=listing.extra | listing.misplaced | passed_over,
+        whole_hours=1.48,
     )
-    if not utterances:
-        raise ValueError(f"{root}: no wav of {', '.join(CLASSES[classes])}; get it again")
-    folder = Path(data) / ("ravdess" if classes == 4 else f"ravdess_{classes}")
-    genders = {u.speaker: "m" if int(u.speaker[-2:]) % 2 else "f" for u in utterances}
-    write_corpus(
-        folder, utterances, genders, rejected | listing.extra | listing.misplaced | passed_over
-    )
-    logger.info(
-        f"{folder}: {len(utterances)} of {len(listing.wavs)} utterances; the copy has "
-        f"{survey.hours:.2f} h (whole: 1.48 h); see rejected.tsv for the others"
-    )
-    return utterances
 
 
 def list_files(
     root: Path, recordings: Mapping[str, Recording]
 ) -> tuple[Listing[Recording], dict[str, str]]:
-    """Return the wavs of the actors' folders, and songs and videos with the reason.
-
-    How many other files and folders there are is logged.
-    """
+    """Return the wavs of the actors' folders, and songs and videos with the reason."""
     listing: Listing[Recording] = Listing(root)
     passed_over: dict[str, str] = {}
     for folder in visible(root, listing.left_out):
@@ -172,7 +152,6 @@ def list_files(
 
 
 def _has_speech(folder: Path) -> bool:
-    """Return whether a folder has an actor's with a recording of speech in it."""
     return any(
         kind_of(Path(name).stem) == _SPEECH
         for actor in folder.iterdir()

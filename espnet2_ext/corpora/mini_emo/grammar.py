@@ -1,10 +1,9 @@
 """Sentences of the mini_emo corpus, drawn from a grammar of our own.
 
-About 520 everyday English words that name no feeling (``grammar.yaml``), so that emotion is in
-the voice only, with every phoneme and most frequent clusters in several of them; and German ones
-for the cross-lingual references. All sentences are statements: a question's rising end would mix
-with the emotions. The German ones are in the present tense with the verb in second place, and
-only definite articles stand before adjectives, so that endings follow from gender and case alone.
+``grammar.yaml`` has about 520 everyday English words that name no feeling, so that emotion is in
+the voice only, with every phoneme in several of them; and German ones for the cross-lingual
+references. All sentences are statements: a question's final rise would mix with the emotions.
+German adjectives follow definite articles, so that endings depend on gender and case alone.
 """
 
 import random
@@ -23,7 +22,7 @@ GERMAN_ARTICLES = {"m": ("der", "den"), "f": ("die", "die"), "n": ("das", "das")
 
 
 class _Grammar:
-    """Draws sentences and gives none twice."""
+    """Draws sentences, none of them twice."""
 
     name: str
     patterns: Sequence[str]
@@ -58,12 +57,11 @@ class _Grammar:
         raise NotImplementedError
 
     def _maybe(self, share: float, words: Sequence[str]) -> list[str]:
-        """Return one of the words, in this share of the calls."""
         return [self._random.choice(words)] if self._random.random() < share else []
 
 
 class SentenceGrammar(_Grammar):
-    """Draws English sentences and gives none twice."""
+    """English sentences."""
 
     name = "sentences"
     patterns = ENGLISH["patterns"]
@@ -105,7 +103,7 @@ def count_syllables(sentence: str) -> int:
 
 
 class GermanGrammar(_Grammar):
-    """Draws German sentences and gives none twice."""
+    """German sentences."""
 
     name = "german"
     patterns = GERMAN["patterns"]

@@ -1,12 +1,11 @@
 """mini_emo: generated emotional speech that mirrors the data of the paper in small.
 
-Nothing is downloaded: sentences come from a grammar of our own, speech from the
-eSpeak NG library shipped by espeakng-loader, emotion from its rate, pitch, pitch range and
-level. All is drawn from a seed, so the same files come out on every
-run of one version of eSpeak NG.
+Sentences come from a grammar of our own, speech from eSpeak NG (espeakng-loader), emotion from
+its rate, pitch, pitch range and level. Everything is drawn from a seed: the same files come out
+on every run of one version of eSpeak NG.
 
-The sets, with the data of the paper that each stands for. Emotions are neutral, angry,
-happy and sad; every sentence stands in one set only.
+The sets and the data of the paper that they stand for. Emotions are neutral, angry, happy and
+sad; every sentence is in one set only.
 
 ====================  ======  =====  =======================================================
 set                   utts    hours  what it is
@@ -30,15 +29,14 @@ angry F0 x 1.19, duration x 0.83, +3.3 dB; happy 1.35, 0.89, +1.2 dB; sad 0.80, 
 -3.0 dB. Neutral voices lie between 90 and 270 Hz, so that F0 alone tells the emotion of
 an unknown voice no better than 0.29 (chance 0.25), all these measures together 0.59.
 
-Pairs for conversion stand in ``<set>/pairs/<name>/``:
-``same_voice`` of both test sets (150 and 96 pairs) and ``other_voice`` of mini_emo_test
-(150), which differ in whose voice the prosody utterance has.
+Pairs for conversion are ``same_voice`` of both test sets (150 and 96 pairs) and ``other_voice``
+of mini_emo_test (150), named by the voice of the prosody utterance.
 
-Deviation: the voices are synthetic, clean and all of one engine. A result
-on this corpus shows that the code works and nothing about human speech.
+Deviation: the voices are synthetic, clean and all of one engine. A result on this corpus shows
+that the code works and nothing about human speech.
 
-Licence: eSpeak NG (GPL-3.0-or-later) is used as an installed program and no part of it
-is copied here; the audio it speaks is its output. Sentences and settings are ours.
+Licence: eSpeak NG (GPL-3.0-or-later) is used as an installed program, no part of it is copied
+here. Sentences and settings are ours.
 """
 
 import logging
@@ -96,11 +94,7 @@ class MiniEmoSize:
     esd_sentences: tuple[int, int, int] = (12, 4, 8)
 
     def __post_init__(self) -> None:
-        """Check that every set has utterances and every test sentence another to pair with.
-
-        Raises:
-            ValueError: it has not; the message names the field.
-        """
+        """Raise a ValueError unless all sets have utterances and test sentences have partners."""
         fault = ""
         if not 2 <= self.test_voices <= self.num_voices:
             fault = (
@@ -229,11 +223,10 @@ TARGET_EMOTIONS = tuple(emotion for emotion in EMOTIONS if emotion != "neutral")
 def make_pairs(utterances: list[PlannedUtterance], *, other_voice: bool) -> PairTables:
     """Return the tables of the pairs for every voice, sentence and target emotion.
 
-    The set has every voice's sentences in all four emotions. The prosody utterance always has
-    another sentence than the source and, with ``other_voice``, another voice; the speaker
-    utterance is neutral, by the source's voice and of another sentence too. With three sentences
-    or more the two differ also from each other. ``wrong_sentence`` is a neutral utterance of the
-    voice with other words, by source.
+    The prosody utterance has another sentence than the source and, with ``other_voice``, another
+    voice; the speaker utterance is a neutral one by the source's voice, of another sentence too.
+    With three sentences or more these two also differ. ``wrong_sentence`` is a neutral utterance
+    of the voice with other words, by source.
     """
     by_key = {(u.voice.speaker, u.sentence, u.emotion): u.utterance_id for u in utterances}
     sentences: dict[str, list[int]] = {}
@@ -275,7 +268,7 @@ def prepare(
     seed: int = 0,
     size: MiniEmoSize = MiniEmoSize(),
 ) -> dict[str, list[Utterance]]:
-    """Generate what is missing of the corpus, write its data and pairs directories.
+    """Generate what is missing of the corpus, write its data directories, return the sets.
 
     Args:
         root: gets ``wav/<part>/<speaker>/<utterance>.wav``, a manifest and the table of
@@ -284,9 +277,6 @@ def prepare(
         num_workers: processes; the files do not depend on it.
         seed: of the sentences, the voices and their deviations.
         size: how much to generate.
-
-    Returns:
-        The utterances of every set, by its name.
 
     Raises:
         EspeakError: eSpeak NG is not installed or could not speak.
@@ -326,7 +316,6 @@ def prepare(
 
 
 def _write_voices(path: Path, utterances: Iterable[PlannedUtterance]) -> None:
-    """Write what was drawn for every voice."""
     voices = {utterance.voice.speaker: utterance.voice for utterance in utterances}
     names = [field.name for field in fields(Voice) if field.name != "strengths"]
     with atomic_open(path) as stream:

@@ -1,9 +1,8 @@
 """Speak utterances with eSpeak NG: its library, the voices of mini_emo, and the wav files.
 
-The library, which the PyPI package espeakng-loader ships, keeps state between two syntheses that
-no call resets (the phase of its flutter and of its noise, which it seeds with the time of day),
-so the same sentence gives other samples the second time. Therefore every synthesis runs in a
-child process forked for it alone: samples depend on the arguments and the version only.
+The library keeps state between two syntheses that no call resets (the phase of its flutter and
+noise), so every synthesis runs in a child process forked for it alone: samples depend on the
+arguments and the version only.
 """
 
 import ctypes
@@ -54,14 +53,13 @@ class EspeakError(ValueError):
 
 @dataclass(frozen=True)
 class EspeakSettings:
-    """What the library is told before it speaks.
+    """Settings of the library.
 
     Attributes:
         voice: language file and variant, ``en-us+f1``; British English is ``en``.
-        rate_wpm: words a minute, 80 to 450.
         pitch: 0 to 99; 50 is the variant's own base, 50 more is an octave up.
         pitch_range: 0 to 99; 50 is the variant's own, 0 is monotone.
-        volume: the library's amplitude, 100 its default. Loud variants clip above 25.
+        volume: the library's default is 100; loud variants clip above 25.
     """
 
     voice: str
@@ -90,11 +88,7 @@ def _load_library() -> ctypes.CDLL:
 
 
 def espeak_version() -> str:
-    """Return the library's version, such as ``1.52.0``.
-
-    Raises:
-        EspeakError: espeakng-loader is not installed.
-    """
+    """Return the library's version, such as ``1.52.0``; an EspeakError where there is none."""
     _package_directory()
     return _load_library().espeak_Info(None).decode()
 
@@ -176,9 +170,8 @@ def _speak_in_engine(text: str, settings: EspeakSettings) -> tuple[int, bytes]:
 
 # ---------------------------------------------------------------- voices and emotions
 # A voice is an eSpeak NG variant, an English accent and, drawn once from the seed, a vocal tract
-# size, base pitch, pitch range, rate and level. These spread further between voices than the
-# emotions move them, so that no emotion can be read from an absolute value: a low, slow, soft
-# utterance may be a sad one or just that speaker.
+# size, base pitch, pitch range, rate and level. These vary more between voices than between
+# emotions, so that no emotion can be told from an absolute value.
 
 EMOTIONS = ("neutral", "angry", "happy", "sad")
 ACCENTS = ("en-us", "en", "en-us", "en-gb-x-rp", "en-us", "en-gb-scotland", "en", "en-gb-x-gbclan")
@@ -243,8 +236,7 @@ class Delivery:
     """How one utterance is spoken.
 
     Attributes:
-        engine: what eSpeak NG is told.
-        engine_rate_hz: its output is taken as sampled at this rate. Above 22050 all formants
+        engine_rate_hz: rate at which the output is taken to be sampled. Above 22050 all formants
             move up as in a smaller vocal tract; pitch and rate in ``engine`` allow for it.
         level_db: root mean square of the utterance, dB of full scale.
     """
@@ -257,10 +249,7 @@ class Delivery:
 def draw_voice(
     speaker: str, gender: str, variant: str, accent: str, seed: int, tract: float | None = None
 ) -> Voice:
-    """Return the voice; its values depend on the seed and its name only.
-
-    ``tract`` is 0 (large vocal tract) to 1 (small); drawn if None.
-    """
+    """Return a voice by seed and name; ``tract`` is 0 (large) to 1 (small), drawn if None."""
     generator = random.Random(f"mini_emo voice {seed} {speaker}")
     place = generator.random() if tract is None else tract
     lowest_octave = -0.35 if gender == "f" else -0.05
@@ -287,11 +276,8 @@ def pretraining_voices(count: int, seed: int) -> list[Voice]:
     Raises:
         ValueError: more are asked than there are, or fewer than two.
     """
-    females = [
-        ("f", variant, tract, accent_offset)
-        for tract, accent_offset in ((0.5, 0), (0.0, 3), (1.0, 5))
-        for variant in FEMALE_VARIANTS
-    ]
+    sizes = ((0.5, 0), (0.0, 3), (1.0, 5))
+    females = [("f", variant, *size) for size in sizes for variant in FEMALE_VARIANTS]
     males = [("m", variant, None, 0) for variant in MALE_VARIANTS]
     available = len(males) + len(females)
     if not 2 <= count <= available:
@@ -324,12 +310,8 @@ def deliver(voice: Voice, emotion: str, utterance_id: str, seed: int) -> Deliver
     shift, strength = SHIFTS[emotion], voice.strengths[emotion]
     size = voice.engine_rate_hz / ESPEAK_RATE_HZ
     rate = voice.rate * shift.rate**strength * math.exp(generator.uniform(-0.06, 0.06)) / size
-    octaves = (
-        voice.pitch_octaves
-        + strength * shift.pitch_octaves
-        + generator.uniform(-0.06, 0.06)
-        - math.log2(size)
-    )
+    octaves = voice.pitch_octaves + strength * shift.pitch_octaves
+    octaves += generator.uniform(-0.06, 0.06) - math.log2(size)
     pitch_range = (
         voice.pitch_range * shift.pitch_range**strength * math.exp(generator.uniform(-0.12, 0.12))
     )
@@ -369,11 +351,10 @@ class SpeechJob:
 
 
 def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -> dict[str, int]:
-    """Make every job's wav file (16 kHz, mono, 16 bit) and return ``{path: samples}``.
+    """Write every job's wav file (16 kHz, mono, 16 bit) and return ``{path: samples}``.
 
-    A file is kept if the manifest lists it with the job's fingerprint and it has the
-    size listed there; everything else is spoken again. The manifest is written every
-    200 files and at the end, so that a killed run goes on where it was.
+    A file is kept if the manifest lists it with the job's fingerprint and its size. The manifest
+    is written every 200 files and at the end, so that an interrupted run can be resumed.
 
     Raises:
         EspeakError: eSpeak NG is missing or could not speak an utterance.
@@ -383,11 +364,13 @@ def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -
     version = espeak_version()
     fingerprints = {job.path: fingerprint(AUDIO_VERSION, version, job) for job in jobs}
     listed = _read_manifest(root)
-    rows = {
-        path: listed[path]
-        for path, mark in fingerprints.items()
-        if path in listed and listed[path][1] == mark and _has_samples(root / path, listed[path][0])
-    }
+    rows = {}
+    for path, mark in fingerprints.items():
+        num_samples, listed_mark = listed.get(path, (0, ""))
+        size_bytes = WAV_HEADER_BYTES + 2 * num_samples
+        wav = root / path
+        if listed_mark == mark and wav.is_file() and wav.stat().st_size == size_bytes:
+            rows[path] = (num_samples, mark)
     missing = [job for job in jobs if job.path not in rows]
     # The workers only speak: they fork for every utterance, which is twice as fast in a
     # process that never loaded torch. The filter's and level's arithmetic stays here.
@@ -451,10 +434,6 @@ def write_wav(path: Path, waveform: np.ndarray) -> None:
 def fingerprint(*described: object) -> str:
     """Return 16 hex digits that differ where what is described differs."""
     return hashlib.sha256(repr(described).encode()).hexdigest()[:16]
-
-
-def _has_samples(path: Path, num_samples: int) -> bool:
-    return path.is_file() and path.stat().st_size == WAV_HEADER_BYTES + 2 * num_samples
 
 
 def _read_manifest(root: Path) -> dict[str, tuple[int, str]]:

@@ -1,7 +1,7 @@
 """The style part of mini_emo: what the four transfers of [P2V] section V take, made on demand.
 
-Sources are neutral or emotional utterances of ``mini_emo_test``, whose sentences pretraining
-does not hold, spoken anew to the same bytes. References say other words:
+Sources are utterances of ``mini_emo_test``, spoken anew to the same bytes. References have other
+words:
 
 ===============  ======  ====================  ==============================================
 condition        figure  source                reference
@@ -13,12 +13,12 @@ singing          10      neutral               a sung melody with known notes
 ===============  ======  ====================  ==============================================
 
 Deviation: [P2V] V-B finds other stress positions within an emotion; eSpeak NG sets stress by
-rule, so speaking styles here differ in rate, pitch range and level. The paper's German
-speaker is another person; here by default the source's voice speaks German and sings, since
-pitch of another voice is not taken over by a model of this size (mini_emo/p2v1, RESULTS.md).
+rule, so speaking styles here differ in rate, pitch range and level. The paper's German speaker is
+another person; here by default the source's voice speaks German and sings, since a model of this
+size does not take over the pitch of another voice (mini_emo/p2v1, RESULTS.md).
 
-Not part of ``mini_emo.prepare``: nothing of the corpus changes by it. The voices and
-sentences are those of a corpus of full size; a model of a smaller one may have heard them.
+Voices and sentences are those of a corpus of full size; a model of a smaller one may have been
+trained on them.
 """
 
 import logging
@@ -63,10 +63,9 @@ from espnet2_ext.data.parallel import atomic_open
 logger = logging.getLogger(__name__)
 
 # ---------------------------------------------------------------- songs
-# eSpeak NG cannot hold a note. So every word of one syllable is spoken alone, analysed by WORLD,
-# and synthesised again with the note's length and pitch: unvoiced frames keep their length,
-# voiced ones share the remaining frames, F0 is the note's with a little vibrato. The notes are
-# thus known exactly, which real singing never gives.
+# eSpeak NG cannot sing: every word, of one syllable, is spoken alone, analysed by WORLD, and
+# synthesised with the note's length and pitch. Unvoiced frames keep their length, voiced ones
+# share the rest, F0 is the note's with a little vibrato.
 
 MELODIES: dict[str, tuple[tuple[int, float], ...]] = {
     "rise": ((0, 1), (2, 1), (4, 1), (5, 1), (7, 2), (9, 1), (7, 3)),
@@ -113,7 +112,7 @@ class Note(NamedTuple):
 
 
 class _World(NamedTuple):
-    """WORLD's analysis of a sound: F0 (T,), envelope (T, F) and aperiodicity (T, F)."""
+    """F0 (T,), spectral envelope (T, F) and aperiodicity (T, F)."""
 
     f0_hz: np.ndarray
     envelope: np.ndarray
@@ -132,8 +131,7 @@ def draw_words(melody: str, name: str) -> list[str]:
 def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndarray, list[Note]]:
     """Return the song (N,) int16 at 16 kHz and its notes, in the voice's own key.
 
-    Rate and pitch range of the delivery give way to the notes; ``words`` has one a note, of one
-    syllable.
+    ``words`` has one a note, of one syllable.
 
     Raises:
         EspeakError: eSpeak NG could not speak a word, or nothing of it is voiced.
@@ -191,7 +189,7 @@ def _sung(word: _World, note: Note) -> _World:
 
 
 def _synthesise(words: Sequence[_World]) -> np.ndarray:
-    """Return the waveform (N,) float64 of all words in one go, so that phases go on."""
+    """Return the waveform (N,) float64 of all words at once, with continuous phase."""
     import pyworld
 
     joined = [np.concatenate(parts) for parts in zip(*words, strict=True)]
@@ -233,7 +231,7 @@ def sing_file(root: Path, song: SongJob) -> None:
 # ---------------------------------------------------------------- conversions
 
 STYLES = {"reading": Shift(0.8, -0.1, 0.3, -2.0), "lively": Shift(1.2, 0.12, 1.6, 2.0)}
-"""Speaking styles, laid over an emotion: read out slowly and flatly, or told in a lively way."""
+"""Laid over an emotion."""
 GERMAN = "de"
 """eSpeak NG's language."""
 SET = "mini_emo_style"
@@ -248,7 +246,7 @@ def prepare_style(
     num_workers: int = 2,
     seed: int = 0,
 ) -> list[ListedConversion]:
-    """Generate what is missing of the style part and write its ``list.tsv``.
+    """Generate what is missing of the style part, write its ``list.tsv``, return the lines.
 
     Args:
         root: gets ``<set>/wav/`` and, for songs, their notes beside them.
@@ -258,9 +256,6 @@ def prepare_style(
         other_voice: references by another voice than the source's.
         num_workers: processes; the files do not depend on it.
         seed: of the corpus.
-
-    Returns:
-        The list, condition by condition.
 
     Raises:
         EspeakError: eSpeak NG is not installed or could not speak.
@@ -330,25 +325,23 @@ class _Plan:
         return self._listed(index, "singing", "neutral", str(self.root / path), melody)
 
     def _model(self, index: int) -> Voice:
-        """Return the voice of a reference."""
         place = index % len(self.voices)
         return other_item(self.voices, place, index) if self.other_voice else self.voices[place]
 
     def _sentence(self, speaker: str, index: int, step: int | None = None) -> int:
-        """Return the number of a sentence by a voice, of another one where steps are given."""
         numbers = self.sentences[speaker]
         place = index // len(self.voices) % len(numbers)
         return numbers[place] if step is None else other_item(numbers, place, step)
 
     def _reference(self, index: int, emotion: str) -> PlannedUtterance:
-        """Return an utterance of the reference's voice with other words than the source."""
+        """Return an utterance by the reference's voice with other words than the source."""
         speaker = self._model(index).speaker
         return self.by_key[speaker, self._sentence(speaker, index, 0), emotion]
 
     def _listed(
         self, index: int, condition: str, emotion: str, prosody: str, what: str
     ) -> ListedConversion:
-        """Return the line; the voice is that of another, neutral, utterance of the source's."""
+        """Return the line; another neutral utterance of the speaker gives the voice."""
         speaker = self.voices[index % len(self.voices)].speaker
         source = self.by_key[speaker, self._sentence(speaker, index), emotion]
         voice = self.by_key[speaker, self._sentence(speaker, index, 1), "neutral"]

@@ -95,11 +95,15 @@ def test_missing_wav(corpus, tmp_path: Path):
         assert rejected[case.utterance_id] == f"no wav in {copy}"
 
 
-@pytest.mark.parametrize("content", [b"<html>404</html>", "no samples"])
-def test_unreadable_wav(corpus, tmp_path: Path, content):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<html>404</html>", "not readable as audio: Error"),
+        (wav_bytes(16000, num_samples=0), "holds no samples"),
+    ],
+)
+def test_unreadable_wav(corpus, tmp_path: Path, content: bytes, reason: str):
     _, case, copy = corpus
-    reason = "not readable as audio: Error" if isinstance(content, bytes) else "holds no samples"
-    content = content if isinstance(content, bytes) else wav_bytes(case.rate_hz, num_samples=0)
     with changed(copy / case.wav, content):
         assert f"1 wavs unreadable, first {case.wav} ({reason}" in refusal(case, copy, tmp_path)
         ids, rejected = allowed(case, copy, tmp_path)

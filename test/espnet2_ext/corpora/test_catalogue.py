@@ -36,11 +36,9 @@ def test_the_longest_name_is_taken(monkeypatch: pytest.MonkeyPatch):
     assert corpus_of("emodb_style") == "emodb_style"
     assert corpus_of("emodb") == "emodb"
 
-
-@pytest.mark.parametrize("module", ["no_such", "emodbs", ""])
-def test_unknown_parser(module: str):
-    with pytest.raises(ValueError, match="not in espnet2_ext/corpora/catalogue.yaml; add an entry"):
-        corpus_of(module)
+    for module in ("emodbs", ""):
+        with pytest.raises(ValueError, match="not in espnet2_ext/corpora/catalogue.yaml; add an e"):
+            corpus_of(module)
 
 
 @pytest.mark.parametrize("name", [name for name, each in CORPORA.items() if each.hours])
@@ -106,8 +104,6 @@ def test_sound_of_videos_is_kept_besides():
     )
     assert cost.audio_gb == pytest.approx((448.5 + 439) * 0.0576)
 
-
-def test_what_is_not_confirmed_is_said():
     source = speech_of_catalogue(["msp_podcast", "emodb"]).source
     assert "MSP-PODCAST 100 h (release 1.7, about;" in source
     assert "utterances unconfirmed), EmoDB 0.41 h" in source
@@ -125,17 +121,11 @@ def test_directories_are_counted(tmp_path: Path):
     speech = speech_of_directories([train, test], 0.5)
     assert speech == Speech(2.0, 3, f"counted in {train}, {test}", 0.5)
 
-
-def test_directories_that_are_not_complete_are_not_counted(tmp_path: Path):
-    train = write_samples(tmp_path / "a", 16000)
-    assert speech_of_directories([train, tmp_path / "b"], 0.0) is None
+    assert speech_of_directories([train, tmp_path / "c"], 0.0) is None
     assert speech_of_directories([], 0.0) is None
-
-
-def test_table_that_is_none(tmp_path: Path):
-    train = write_samples(tmp_path / "a", "1.5")
-    with pytest.raises(ValueError, match=r"utt2num_samples: a-0: '1.5' is not a number; make it"):
-        speech_of_directories([train], 0.0)
+    wrong = write_samples(tmp_path / "c", "1.5")
+    with pytest.raises(ValueError, match=r"utt2num_samples: c-0: '1.5' is not a number; make it"):
+        speech_of_directories([wrong], 0.0)
 
 
 @pytest.mark.parametrize(

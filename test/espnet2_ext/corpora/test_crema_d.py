@@ -51,9 +51,7 @@ def test_six_classes(whole: Path, tmp_path: Path):
     assert list(read_rejected(tmp_path / "crema_d_6")) == [SILENT]
 
 
-def test_pointers_of_git_lfs_are_refused_even_where_the_incomplete_is_allowed(
-    whole: Path, tmp_path: Path
-):
+def test_pointers_are_refused_even_where_the_incomplete_is_allowed(whole: Path, tmp_path: Path):
     with changed(whole / "1001_DFA_ANG_XX.wav", NOTE.encode()):
         with pytest.raises(ValueError, match="1 files .* first 1001_DFA_ANG_XX.*'git lfs pull'"):
             prepare(whole, tmp_path, allow_incomplete=True)

@@ -1,8 +1,6 @@
 """EmoV-DB on synthetic copies; see also test_acted.py."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from reference.emodb_copy import write_tiny
 from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_prompts
 
 from espnet2_ext.bin.prepare import main
-from espnet2_ext.corpora.emov_db import EXPECTED, parse_folder, parse_name, prepare
+from espnet2_ext.corpora.emov_db import parse_folder, parse_name, prepare
 from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
 from espnet2_ext.data.tables import read_rejected, read_table
 
@@ -67,15 +65,12 @@ def test_whole_corpus(prepared: tuple[Sets, Path]):
 
 
 def test_every_utterance_is_what_its_path_says(prepared: tuple[Sets, Path]):
-    emotions = dict(
-        Amused="amused", Angry="angry", Disgusted="disgusted", Neutral="neutral", Sleepy="sleepy"
-    )
     for utterance in (utterance for members in prepared[0].values() for utterance in members):
         *_, folder, file = utterance.wav.split("/")
         speaker, emotion = folder.split("_")
         assert utterance.wav.startswith("/")
         assert utterance.utterance_id == f"{speaker}-{file[:-4]}"
-        assert (utterance.speaker, utterance.emotion) == (speaker, emotions[emotion])
+        assert (utterance.speaker, utterance.emotion) == (speaker, emotion.lower())
         assert utterance.text == f'Sentence {int(file[-8:-4])}, a "Café".'
         assert utterance.language == "eng"
 
@@ -176,21 +171,6 @@ def test_command(tmp_path: Path):
     assert drawn[0].keys() == drawn[1].keys() and drawn[0] != drawn[1]
 
 
-def test_expected_counts_are_those_of_the_six_that_are_said_twice():
-    sentences = sum(number for name, number in EXPECTED.items() if name.startswith("sentences"))
-    assert EXPECTED["utterances"] - sentences == 6893 - 6887
-
-
-@contextmanager
-def moved(path: Path, to: Path) -> Iterator[None]:
-    """Have a file or folder elsewhere until the block ends."""
-    path.rename(to)
-    try:
-        yield
-    finally:
-        to.rename(path)
-
-
 SAM_7 = f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
 SAM_494 = f"sam_Sleepy/{stem_of('sam', 'Sleepy', 494)}.wav"
 
@@ -222,8 +202,12 @@ SAM_494 = f"sam_Sleepy/{stem_of('sam', 'Sleepy', 494)}.wav"
     ],
 )
 def test_what_is_not_where_it_should_be(whole: Path, tmp_path: Path, path, to, message):
-    with moved(whole / path, whole / to), pytest.raises(ValueError, match=message):
-        prepare(whole, tmp_path / "data")
+    (whole / path).rename(whole / to)
+    try:
+        with pytest.raises(ValueError, match=message):
+            prepare(whole, tmp_path / "data")
+    finally:
+        (whole / to).rename(whole / path)
     assert not (tmp_path / "data").exists()
 
 
@@ -247,21 +231,9 @@ def test_what_is_left_out_is_listed_with_its_set(tmp_path: Path):
     }
 
 
-@pytest.mark.parametrize(
-    ("stem", "emotion", "sentence"),
-    [
-        ("amused_1-15_0001", "amused", "0001"),
-        ("Neutral_57_84_0057", "neutral", "0057"),
-        ("Disgust_561-593_0593", "disgusted", "0593"),
-        ("anger_1-28_0002", "angry", "0002"),
-        ("sleepiness_1-28_0003", "sleepy", "0003"),
-    ],
-)
-def test_both_spellings(stem: str, emotion: str, sentence: str):
-    assert parse_name("bea", stem) == ("bea", stem, emotion, sentence)
-
-
-def test_names_that_are_none():
+def test_names():
+    for stem, emotion in (("Neutral_57_84_0057", "neutral"), ("Disgust_561-593_0593", "disgusted")):
+        assert parse_name("bea", stem) == ("bea", stem, emotion, stem[-4:])
     none = ["happy_1-28_0001", "amused_1_0001", "amused_1-28_001", "amused_1-28_0000"]
     none += ["amused_589-616_0594", "._amused_1-28_0001", "angry_1-28_0001"]
     assert [stem for stem in none if parse_name("bea", stem)] == []

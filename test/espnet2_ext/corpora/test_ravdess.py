@@ -14,21 +14,11 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.directory import read_data_directory, validate_data_directory
 from espnet2_ext.data.tables import read_rejected, read_table
 
-FIRST = "Actor_01/03-01-01-01-01-01-01.wav"
-
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the actors' folders; a test that changes it puts it back."""
     return write_ravdess(tmp_path_factory.mktemp("ravdess") / "unpacked")
-
-
-def refused(whole: Path, tmp_path: Path, message: str) -> None:
-    """Check that the copy is refused with this one line and that nothing is written."""
-    with pytest.raises(ValueError, match=message) as caught:
-        prepare(whole, tmp_path / "data")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "data").exists()
 
 
 def test_four_classes(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -52,21 +42,16 @@ def test_four_classes(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert "self-check passed" in caplog.text and "differs" not in caplog.text
 
 
-def test_eight_classes_from_above(whole: Path, tmp_path: Path):
-    utterances = prepare(whole.parent.parent, tmp_path, classes=8)
+def test_eight_classes(whole: Path, tmp_path: Path, caplog):
+    utterances = prepare(whole, tmp_path, classes=8)
     assert len(utterances) == validate_data_directory(tmp_path / "ravdess_8") == 1439
     words = "neutral calm happy sad angry fearful disgusted surprised".split()
     for utterance in utterances:
         assert utterance.emotion == words[int(Path(utterance.wav).name[6:8]) - 1]
     assert list(read_rejected(tmp_path / "ravdess_8")) == [f"Actor_07-{REPEATED[1]}"]
-
-
-def test_stereo_recordings_are_named_and_can_be_read(whole: Path, tmp_path: Path, caplog):
-    utterances = prepare(whole, tmp_path, classes=8)
     stereo = {Path(u.wav).stem: u.wav for u in utterances if soundfile.info(u.wav).channels == 2}
     assert stereo.keys() == STEREO
     assert "5 wavs have another rate or channels" in caplog.text
-    assert "(48000 Hz, 2 channels)" in caplog.text
     for wav in stereo.values():
         assert read_audio(wav).ndim == 1
 
@@ -79,12 +64,9 @@ def test_the_repeated_recording_stays_where_the_bytes_differ(whole: Path, tmp_pa
 def test_any_other_repeated_recording_is_a_fault(whole: Path, tmp_path: Path):
     other = whole / "Actor_02/03-01-05-01-01-01-02.wav"
     with changed(other, (whole / "Actor_02/03-01-04-01-01-01-02.wav").read_bytes()):
-        refused(
-            whole,
-            tmp_path,
-            "not a whole RAVDESS: 1 wavs with the bytes of another, first 03-01-05-01-01-01-02 "
-            r"\(the same as 03-01-04-01-01-01-02\)",
-        )
+        line = r"1 wavs with the bytes of another, first 03-01-05-.* \(the same as 03-01-04-"
+        with pytest.raises(ValueError, match=line):
+            prepare(whole, tmp_path)
         assert len(prepare(whole, tmp_path, allow_incomplete=True)) == 670
 
 
@@ -92,34 +74,25 @@ def test_any_other_repeated_recording_is_a_fault(whole: Path, tmp_path: Path):
     ("file", "reason"),
     [
         ("Actor_01/copy.wav", "no utterance of the corpus has this name"),
-        ("Actor_01/03-01-01-01-01-01-25.wav", "no utterance of the corpus has this name"),
         ("Actor_01/03-01-01-01-01-01-02.wav", "Actor_02 by its name, Actor_01 by its folder"),
         ("Actor_25/03-01-01-01-01-01-02.wav", "Actor_02 by its name, Actor_25 by its folder"),
-        (
-            "Actor_01/03-01-01-01-01-01-01.WAV",
-            "a second wav of Actor_01-03-01-01-01-01-01-01 besid",
-        ),
     ],
 )
 def test_wav_too_many(whole: Path, tmp_path: Path, file: str, reason: str):
     with added(whole / file, wav_bytes(48000, number=9000)):
-        refused(whole, tmp_path, rf"1 wavs .*, first Actor_\d\d/.*.(wav|WAV) \({reason}")
+        with pytest.raises(ValueError, match=rf"1 wavs .*, first {file} \({reason}"):
+            prepare(whole, tmp_path)
 
 
-def test_songs_and_videos_are_passed_over(whole: Path, tmp_path: Path, caplog):
+def test_songs_videos_and_other_files_are_passed_over(whole: Path, tmp_path: Path, caplog):
     caplog.set_level("INFO")
     song, video = "Actor_01/03-02-01-01-01-01-01.wav", "Actor_01/01-01-01-01-01-01-01.mp4"
     with added(whole / song, wav_bytes(48000)), added(whole / video):
-        assert len(prepare(whole, tmp_path)) == 671
+        with added(whole / "Actor_01/notes.txt"), added(whole / "readme.txt"):
+            assert len(prepare(whole, tmp_path)) == 671
     rejected = read_rejected(tmp_path / "ravdess")
     assert rejected[song] == "audio of song" and rejected[video] == "video with sound of speech"
     assert "passed over: 1 audio of song" in caplog.text
-
-
-def test_other_files_are_counted(whole: Path, tmp_path: Path, caplog):
-    caplog.set_level("INFO")
-    with added(whole / "Actor_01/notes.txt"), added(whole / "readme.txt"):
-        assert len(prepare(whole, tmp_path)) == 671
     assert "1 files among the wavs that are no wav" in caplog.text
     assert "1 files and folders beside those of the actors" in caplog.text
     assert "2 hidden files and folders" in caplog.text
