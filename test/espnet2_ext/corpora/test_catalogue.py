@@ -35,7 +35,6 @@ def test_the_longest_name_is_taken(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(CORPORA, "emodb_style", CORPORA["emodb"])
     assert corpus_of("emodb_style") == "emodb_style"
     assert corpus_of("emodb") == "emodb"
-
     for module in ("emodbs", ""):
         with pytest.raises(ValueError, match="not in espnet2_ext/corpora/catalogue.yaml; add an e"):
             corpus_of(module)
@@ -103,7 +102,6 @@ def test_sound_of_videos_is_kept_besides():
         speech, speeds=[1.0], precomputed_features=False, mel_frames_per_s=CALCULATED_SPEED
     )
     assert cost.audio_gb == pytest.approx((448.5 + 439) * 0.0576)
-
     source = speech_of_catalogue(["msp_podcast", "emodb"]).source
     assert "MSP-PODCAST 100 h (release 1.7, about;" in source
     assert "utterances unconfirmed), EmoDB 0.41 h" in source
@@ -120,7 +118,6 @@ def test_directories_are_counted(tmp_path: Path):
     test = write_samples(tmp_path / "b", SAMPLE_RATE_HZ * 1800)
     speech = speech_of_directories([train, test], 0.5)
     assert speech == Speech(2.0, 3, f"counted in {train}, {test}", 0.5)
-
     assert speech_of_directories([train, tmp_path / "c"], 0.0) is None
     assert speech_of_directories([], 0.0) is None
     wrong = write_samples(tmp_path / "c", "1.5")

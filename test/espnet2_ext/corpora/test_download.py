@@ -88,39 +88,29 @@ def test_broken_connection_goes_on_in_the_next_run(server, tmp_path):
     assert server.asked[-1] == ("/a.bin", "bytes=7000-")
 
 
-def test_without_content_length_the_known_size_tells_the_break(server, tmp_path):
-    server.sends_length, server.breaks_after = False, [1000]
+@pytest.mark.parametrize("ability", ["sends_length", "sends_parts"])
+def test_break_of_a_server_without_lengths_or_parts(server, tmp_path, ability: str):
+    setattr(server, ability, False)
+    server.breaks_after = [5000]
     wanted = remote(server, size_bytes=len(CONTENT))
-    path = download(wanted, tmp_path / "a.bin", wait_s=NO_WAIT)
-    assert path.read_bytes() == CONTENT and len(server.asked) == 2
-
-
-def test_server_without_parts_sends_all_again(server, tmp_path):
-    server.sends_parts, server.breaks_after = False, [5000]
-    path = download(remote(server, checksum=MD5), tmp_path / "a.bin", wait_s=NO_WAIT)
-    assert path.read_bytes() == CONTENT
+    assert download(wanted, tmp_path / "a.bin", wait_s=NO_WAIT).read_bytes() == CONTENT
     assert [part for _, part in server.asked] == ["", "bytes=5000-"]
 
 
-def test_nothing_is_resumed_where_a_mixture_would_not_be_noticed(server, tmp_path):
+@pytest.mark.parametrize(
+    ("part", "known", "asked"),
+    [
+        (b"of another file", {}, [""]),  # a mixture would not be noticed
+        (CONTENT, {"size_bytes": len(CONTENT), "checksum": SHA256}, []),
+        (CONTENT + b"x", {"size_bytes": len(CONTENT)}, [""]),
+        (CONTENT + b"x", {"checksum": SHA256}, [f"bytes={len(CONTENT) + 1}-", ""]),
+    ],
+)
+def test_part_that_is_there(server, tmp_path, part: bytes, known: dict, asked: list[str]):
     path = tmp_path / "a.bin"
-    part_of(path).write_bytes(b"of another file")
-    assert download(remote(server), path).read_bytes() == CONTENT
-    assert server.asked == [("/a.bin", "")]
-
-
-def test_part_that_is_whole_needs_no_network(tmp_path):
-    path = tmp_path / "a.bin"
-    part_of(path).write_bytes(CONTENT)
-    known = RemoteFile("http://127.0.0.1:9/a.bin", len(CONTENT), SHA256)
-    assert download(known, path).read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("known", [{"size_bytes": len(CONTENT)}, {"checksum": SHA256}])
-def test_part_that_is_too_long_is_thrown_away(server, tmp_path, known):
-    path = tmp_path / "a.bin"
-    part_of(path).write_bytes(CONTENT + b"x")
+    part_of(path).write_bytes(part)
     assert download(remote(server, **known), path, wait_s=NO_WAIT).read_bytes() == CONTENT
+    assert [start for _, start in server.asked] == asked
 
 
 def test_wrong_checksum_is_removed_and_told(server, tmp_path):
@@ -132,19 +122,11 @@ def test_wrong_checksum_is_removed_and_told(server, tmp_path):
     assert str(caught.value).startswith(f"{server.url}/a.bin: ") and "\n" not in str(caught.value)
     assert str(caught.value).endswith("removed, run it again for another attempt, or REMEDY")
     assert list(tmp_path.iterdir()) == []
-    assert download(wanted, path).read_bytes() == CONTENT
-
-
-def test_wrong_size_is_removed_and_told(server, tmp_path):
     with pytest.raises(DownloadError, match="768000 bytes arrived, 1000 are expected"):
-        download(remote(server, size_bytes=1000), tmp_path / "a.bin")
+        download(remote(server, size_bytes=1000), path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_file_of_another_size_is_downloaded_again(server, tmp_path):
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"older")
-    assert download(remote(server, size_bytes=len(CONTENT)), path).read_bytes() == CONTENT
+    path.write_bytes(b"of another size")
+    assert download(wanted, path).read_bytes() == CONTENT
 
 
 def test_busy_server_is_asked_again(server, tmp_path, caplog):
@@ -167,8 +149,7 @@ def test_offline_is_one_line_with_url_and_remedy(tmp_path, monkeypatch):
         with pytest.raises(DownloadError) as caught:
             download(RemoteFile(url, remedy="REMEDY"), tmp_path / "a.bin", wait_s=NO_WAIT)
     message = str(caught.value)
-    assert message.startswith(f"{url}: cannot be reached (") and "is there a network?" in message
-    assert message.endswith("or REMEDY") and "\n" not in message
+    assert message.startswith(f"{url}: cannot be reached (") and message.endswith("or REMEDY")
 
 
 WAVS = {"a_1.wav": b"RIFF one", "below/a_2.WAV": b"RIFF two"}
@@ -205,12 +186,8 @@ def test_files_of_the_right_size_are_not_written_again(tmp_path: Path, kind: str
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["../a.wav", "kind/../../a.wav", "/tmp/a.wav", "../readme.txt"])
 def test_archive_that_leads_out_of_the_folder(tmp_path: Path, kind: str, name: str):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=f"kind.{kind}: its member {name} leads out of the folder"):
         unpacked(tmp_path / f"kind.{kind}", KINDS[kind]({name: b"x", "b.wav": b"y"}))
-    assert str(caught.value) == (
-        f"{tmp_path}/kind.{kind}: its member {name} leads out of the folder; removed, run it "
-        "again, or REMEDY"
-    )
     assert tree(tmp_path) == {}
 
 
@@ -453,12 +430,9 @@ def test_prompts_that_are_not_there(emov: FileServer, tmp_path: Path):
     assert (tmp_path / "emov_db/cmuarctic.data").read_bytes() == words
 
 
-def test_unknown_corpus(tmp_path: Path):
+def test_corpora_that_can_be_downloaded(tmp_path: Path):
     with pytest.raises(ValueError, match="corpus 'x': not known; give one of crema_d, emodb, emo"):
         download_corpus("x", tmp_path / "x")
-
-
-def test_catalogue_says_what_can_be_downloaded():
     said = {name for name, each in CORPORA.items() if "bin/prepare download" in each.how_to_get}
     assert said == set(OPEN_CORPORA)
 

@@ -39,21 +39,12 @@ def test_sentences_are_well_formed_and_varied():
     assert not any(re.search(r"\b[A-Z]{2,}\b", sentence) for sentence in sentences)
 
 
-@pytest.mark.parametrize(
-    ("sentence", "syllables"),
-    [("Five geese slept.", 3), ("The yellow table.", 4), ("A few apples.", 4)],
-)
-def test_count_syllables(sentence: str, syllables: int):
-    assert count_syllables(sentence) == syllables
+def test_count_syllables():
+    sentences = ("Five geese slept.", "The yellow table.", "A few apples.")
+    assert [count_syllables(sentence) for sentence in sentences] == [3, 4, 4]
 
 
-def test_german_sentences_are_well_formed():
-    sentences = GermanGrammar(0).draw(500)
-    assert all(re.fullmatch(r"[A-ZÄÖÜ][a-zA-ZäöüÄÖÜß ]+\.", sentence) for sentence in sentences)
-    assert not any(re.search("[A-Z]{2}", sentence) for sentence in sentences)
-
-
-def test_articles_and_endings_follow_gender_and_case():
+def test_german_sentences_follow_gender_and_case():
     """Things are objects, people subjects: of the masculine alone the accusative differs."""
     expected = {}
     for nouns, articles in (
@@ -64,6 +55,8 @@ def test_articles_and_endings_follow_gender_and_case():
             expected |= dict.fromkeys(nouns[gender], article)
     seen = set()
     for sentence in GermanGrammar(0).draw(500):
+        assert re.fullmatch(r"[A-ZÄÖÜ][a-zA-ZäöüÄÖÜß ]+\.", sentence)
+        assert not re.search("[A-Z]{2}", sentence)
         for article, quality, noun in re.findall(
             r"\b([Dd](?:er|en|ie|as)) (?:([a-zäöüß]+) )?([A-ZÄÖÜ]\w+)", sentence
         ):

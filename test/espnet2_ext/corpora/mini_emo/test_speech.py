@@ -68,41 +68,37 @@ def test_works_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert Path.cwd() == tmp_path
 
 
-@pytest.mark.parametrize("voice", ["en-gb+m3", "en-us+nobody", "xx"])
-def test_unknown_voice_is_an_error(voice: str):
-    with pytest.raises(EspeakError, match=f"'{voice.replace('+', '.')}'.*no such voice"):
-        synthesize(TEXT, dataclasses.replace(PLAIN, voice=voice))
-
-
-def test_empty_text_is_an_error():
-    with pytest.raises(EspeakError, match="text is empty"):
-        synthesize(" ", PLAIN)
+@pytest.mark.parametrize(
+    ("voice", "text", "message"),
+    [
+        *((voice, TEXT, "no such voice") for voice in ("en-gb+m3", "en-us+nobody", "xx")),
+        ("en-us", " ", "text is empty"),
+    ],
+)
+def test_unknown_voice_and_empty_text(voice: str, text: str, message: str):
+    with pytest.raises(EspeakError, match=f"'{voice.replace('+', '.')}'.*{message}"):
+        synthesize(text, dataclasses.replace(PLAIN, voice=voice))
 
 
 @pytest.mark.parametrize(
     ("outcome", "message"),
-    [((0, b""), "nothing was spoken"), ((3, b""), "did not find its data")],
+    [
+        (lambda text, settings: (0, b""), "nothing was spoken"),
+        (lambda text, settings: (3, b""), "did not find its data"),
+        (lambda text, settings: 1 / 0, "the synthesis failed"),
+    ],
 )
-def test_failure_in_the_child_is_an_error(monkeypatch: pytest.MonkeyPatch, outcome, message: str):
-    monkeypatch.setattr(speech, "_speak_in_engine", lambda text, settings: outcome)
+def test_failure_in_the_child(monkeypatch: pytest.MonkeyPatch, outcome, message: str):
+    monkeypatch.setattr(speech, "_speak_in_engine", outcome)
     with pytest.raises(EspeakError, match=message):
         synthesize(TEXT, PLAIN)
 
 
-def test_exception_in_the_child_is_an_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(speech, "_speak_in_engine", lambda text, settings: 1 / 0)
-    with pytest.raises(EspeakError, match="the synthesis failed"):
-        synthesize(TEXT, PLAIN)
-
-
-def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
+def test_version_and_missing_package(monkeypatch: pytest.MonkeyPatch):
+    assert espeak_version().startswith("1.")
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(EspeakError, match="pip install espeakng-loader"):
         espeak_version()
-
-
-def test_version_is_known():
-    assert espeak_version().startswith("1.")
 
 
 def test_pretraining_voices_are_many_and_mixed():
@@ -111,17 +107,11 @@ def test_pretraining_voices_are_many_and_mixed():
     assert len({(v.variant, v.accent, v.engine_rate_hz) for v in voices}) == 60
     assert sum(voice.gender == "f" for voice in voices) == 24
     assert len({voice.accent for voice in voices}) == 5
-
-
-def test_first_voices_do_not_depend_on_how_many_are_asked():
     assert pretraining_voices(5, seed=0) == pretraining_voices(61, seed=0)[:5]
     assert pretraining_voices(5, seed=1) != pretraining_voices(5, seed=0)
-
-
-@pytest.mark.parametrize("count", [1, 62])
-def test_impossible_number_of_voices_is_an_error(count: int):
-    with pytest.raises(ValueError, match=f"2 to 61 pretraining voices can be had, not {count}"):
-        pretraining_voices(count, seed=0)
+    for count in (1, 62):
+        with pytest.raises(ValueError, match=f"2 to 61 pretraining voices can be had, not {count}"):
+            pretraining_voices(count, seed=0)
 
 
 def test_no_variant_stands_in_two_parts():
@@ -129,8 +119,6 @@ def test_no_variant_stands_in_two_parts():
     iemocap = {*IEMOCAP_FEMALE_VARIANTS, *IEMOCAP_MALE_VARIANTS}
     esd = {*ESD_FEMALE_VARIANTS, *ESD_MALE_VARIANTS}
     assert len(pretraining | iemocap | esd) == len(pretraining) + len(iemocap) + len(esd)
-    names = " ".join(pretraining | iemocap | esd).lower()
-    assert not any(word in names for word in ("robo", "whisper", "demon", "announcer", "caleb"))
 
 
 def test_paired_voices_alternate_gender():
@@ -184,11 +172,8 @@ def test_delivery_depends_on_the_utterance_and_the_seed():
     assert deliver(voice, "sad", "v-1", 0) != deliver(voice, "sad", "v-1", 1)
 
 
-ENGINE = EspeakSettings("en-us+m3", 165, 50, 50)
-
-
 def make_job(number: int, level_db: float = -25.0) -> SpeechJob:
-    delivery = Delivery(ENGINE, engine_rate_hz=22000, level_db=level_db)
+    delivery = Delivery(PLAIN, engine_rate_hz=22000, level_db=level_db)
     return SpeechJob(f"wav/a/{number}.wav", f"Box number {number}.", delivery)
 
 
@@ -198,9 +183,7 @@ def test_finish_sets_rate_and_level():
     assert len(waveform) == 16000
     level = np.sqrt(np.mean((waveform / 32767.0) ** 2))
     assert 20 * np.log10(level) == pytest.approx(-20.0, abs=0.01)
-
-
-def test_finish_never_clips():
+    # and never clips
     samples = np.ones(22000, dtype=np.int16)
     samples[5000:5100] = 20000
     waveform = finish(samples, make_job(1, level_db=0.0))
