@@ -2,11 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.corpora.copies import Faults, Listing, Survey, self_check, visible
+from espnet2_ext.corpora.copies import (
+    Faults,
+    Listing,
+    Survey,
+    find_release_folder,
+    self_check,
+    survey_wavs,
+    visible,
+)
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.pairs import PairTables, Reading, make_pairs
 from espnet2_ext.data.tables import write_rejected, write_table
@@ -37,6 +45,31 @@ class Copy(NamedTuple):
 
     listing: Listing[Recording]
     survey: Survey[Recording]
+
+    @classmethod
+    def find(
+        cls,
+        root: str | Path,
+        corpus: str,
+        parse: Callable[[str], Recording | None],
+        *,
+        expected: str,
+        rate_hz: int,
+    ) -> "Copy":
+        """Return a copy of all wavs in one folder; see `find_release_folder` for the errors.
+
+        ``parse`` returns the recording of a file's name without ending, None for other names.
+        """
+        folder = find_release_folder(
+            root,
+            corpus,
+            lambda place: any(parse(Path(name).stem) for name in wavs_in(place)),
+            expected,
+        )
+        listing: Listing[Recording] = Listing(folder)
+        for name in wavs_in(folder):
+            listing.add_wav(name, parse(Path(name).stem))
+        return cls(listing, survey_wavs(folder, listing.wavs, rate_hz))
 
     def check(
         self,

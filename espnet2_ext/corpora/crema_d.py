@@ -28,14 +28,8 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Copy, Recording, wavs_in
-from espnet2_ext.corpora.copies import (
-    Faults,
-    Listing,
-    find_release_folder,
-    refuse_pointers,
-    survey_wavs,
-)
+from espnet2_ext.corpora.acted import Copy, Recording
+from espnet2_ext.corpora.copies import Faults, refuse_pointers
 from espnet2_ext.data.directory import Utterance
 
 logger = logging.getLogger(__name__)
@@ -124,19 +118,10 @@ def prepare(
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")
     clips = expected_clips()
-    root = find_release_folder(
-        *(db, "CREMA-D"),
-        lambda folder: any(Path(name).stem in clips for name in wavs_in(folder)),
-        _EXPECTED_FILES,
-    )
-    paths = wavs_in(root)
-    refuse_pointers(root, [path for path in paths if Path(path).stem in clips], _GET_AUDIO)
-    listing: Listing[Recording] = Listing(root)
-    for path in paths:
-        listing.add_wav(path, clips.get(Path(path).stem))
-    copy = Copy(listing, survey_wavs(root, listing.wavs, 16000))
-    readable = copy.survey.readable
-    genders = read_genders(root)
+    copy = Copy.find(db, "CREMA-D", clips.get, expected=_EXPECTED_FILES, rate_hz=16000)
+    listing, readable = copy.listing, copy.survey.readable
+    refuse_pointers(listing.root, listing.wavs.values(), _GET_AUDIO)
+    genders = read_genders(listing.root)
     unknown = {clip.speaker for clip in readable} - genders.keys() if genders else set()
     faults: Faults = {
         "wavs missing": [name for name, clip in clips.items() if clip not in listing.wavs],

@@ -89,7 +89,16 @@ def download(
                 ) from error
             logger.warning("%s: %s; trying again in %g s", remote.url, error, pause_s)
             time.sleep(pause_s)
-    fault = _fault(remote, part)
+    fault = ""
+    size_bytes = part.stat().st_size
+    if remote.size_bytes not in (None, size_bytes):
+        fault = f"{size_bytes} bytes arrived, {remote.size_bytes} are expected"
+    elif remote.checksum is not None:
+        method, _, expected = remote.checksum.partition(":")
+        with open(part, "rb") as stream:
+            found = hashlib.file_digest(stream, method).hexdigest()
+        if found != expected:
+            fault = f"its {method} is {found}, {expected} is expected"
     if fault:
         part.unlink()
         raise DownloadError(
@@ -142,20 +151,6 @@ def _resume_at(remote: RemoteFile, part: Path) -> int:
         return 0
     present = part.stat().st_size
     return present if remote.size_bytes is None or present <= remote.size_bytes else 0
-
-
-def _fault(remote: RemoteFile, part: Path) -> str | None:
-    """Return what is wrong with size or checksum."""
-    size_bytes = part.stat().st_size
-    if remote.size_bytes not in (None, size_bytes):
-        return f"{size_bytes} bytes arrived, {remote.size_bytes} are expected"
-    if remote.checksum is not None:
-        method, _, expected = remote.checksum.partition(":")
-        with open(part, "rb") as stream:
-            found = hashlib.file_digest(stream, method).hexdigest()
-        if found != expected:
-            return f"its {method} is {found}, {expected} is expected"
-    return None
 
 
 # ---------------------------------------------------------------- archives

@@ -25,8 +25,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from espnet2_ext.corpora.acted import Copy, Recording, wavs_in, write_corpus
-from espnet2_ext.corpora.copies import Faults, Listing, find_release_folder, survey_wavs
+from espnet2_ext.corpora.acted import Copy, Recording, write_corpus
+from espnet2_ext.corpora.copies import Faults
 from espnet2_ext.corpora.esd import (
     choose_speakers,
     expected_ids,
@@ -112,27 +112,18 @@ def read_copy(
     Raises:
         ValueError: no copy at ``root``, or one that is not whole.
     """
-    folder = find_release_folder(root, "EmoDB", _has_wavs, _EXPECTED_FILES)
-    listing: Listing[Recording] = Listing(folder)
-    for path in wavs_in(folder):
-        listing.add_wav(path, parse_name(Path(path).stem))
-    copy = Copy(listing, survey_wavs(folder, listing.wavs, 16000))
+    copy = Copy.find(root, "EmoDB", parse_name, expected=_EXPECTED_FILES, rate_hz=16000)
+    folder, wavs = copy.listing.root, copy.listing.wavs
     found = tally(copy.survey.readable)
-    faults: Faults = {"signs of version 2.0": _signs_of_version_2(folder)}
-    if found == EXPECTED:
-        faults = {}
+    signs = {} if found == EXPECTED else _signs_of_version_2(folder)
+    faults: Faults = {"signs of version 2.0": signs}
     copy.check("EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    wanted = sorted(listing.wavs, key=str)
     utterances, rejected = copy.keep(
-        wanted, SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
+        sorted(wavs, key=str), SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
     )
     if not utterances:
         raise ValueError(f"{folder}: no wav can be read; get the corpus again")
-    return utterances, rejected | listing.extra, copy.survey.hours
-
-
-def _has_wavs(folder: Path) -> bool:
-    return any(parse_name(Path(name).stem) for name in wavs_in(folder))
+    return utterances, rejected | copy.listing.extra, copy.survey.hours
 
 
 def _signs_of_version_2(folder: Path) -> dict[str, str]:

@@ -71,7 +71,8 @@ def read_emotion_csv(csv_path: str | Path) -> list[Utterance]:
         usual = spelled.setdefault(emotion.casefold(), emotion)
         same = {"file": wav, "id": utterance_id, "emotion": usual}
         first = {kind: lines[kind].setdefault(value, line) for kind, value in same.items()}
-        odd = [f"{k} {row[k]!r:.60}" for k in ("speaker", "emotion") if not _is_word(row.get(k))]
+        words = {key: row[key] for key in ("speaker", "emotion") if key in row}
+        odd = [f"{k} {v!r:.60}" for k, v in words.items() if v.split() != [v] or "/" in v]
         fault = ""
         if index in missing[:1]:
             fault = (
@@ -96,10 +97,6 @@ def read_emotion_csv(csv_path: str | Path) -> list[Utterance]:
         optional = {key: row.get(key) for key in ("text", "session", "dialogue")}
         utterances.append(Utterance(utterance_id, speaker, wav, emotion=emotion, **optional))
     return sorted(utterances, key=lambda utterance: utterance.utterance_id)
-
-
-def _is_word(value: str | None) -> bool:
-    return value is None or (value.split() == [value] and "/" not in value)
 
 
 def _name(row: dict[str, str], stems: Counter[tuple[str | None, str]]) -> str:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reference.acted_copies import write_crema_d, write_ravdess
-from reference.emodb_copy import write_emodb
-from reference.emov_db_copy import write_emov_db
+from reference.acted_copies import write_crema_d, write_emodb, write_emov_db, write_ravdess
 from reference.esd_copy import write_copy as write_esd
 from reference.lrs3_copy import clip_text
 from reference.lrs3_copy import write_copy as write_lrs3

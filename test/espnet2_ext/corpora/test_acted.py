@@ -5,10 +5,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from reference.acted_copies import wav_bytes, write_crema_d, write_ravdess
+from reference.acted_copies import (
+    emodb_names,
+    stem_of,
+    wav_bytes,
+    write_crema_d,
+    write_emodb,
+    write_emov_db,
+    write_ravdess,
+)
 from reference.changes import added, changed
-from reference.emodb_copy import emodb_names, write_emodb
-from reference.emov_db_copy import stem_of, write_emov_db
 
 from espnet2_ext.corpora import crema_d, emodb, emov_db, ravdess
 from espnet2_ext.data.directory import Utterance

@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reference.acted_copies import wav_bytes
+from reference.acted_copies import (
+    NUM_SENTENCES,
+    stem_of,
+    wav_bytes,
+    write_emodb,
+    write_emov_db,
+    write_prompts,
+)
 from reference.archives import tar_bytes, tree, zip_bytes
-from reference.emodb_copy import write_emodb
-from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_prompts
 from reference.file_server import FileServer, serve
 
 from espnet2_ext.corpora import download as module

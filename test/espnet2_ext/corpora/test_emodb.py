@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from reference.emodb_copy import LETTERS, SPEAKERS, emodb_names, write_emodb, write_tiny
+from reference.acted_copies import EMODB_SPEAKERS, LETTERS, emodb_names, write_emodb, write_tiny
 from reference.esd_copy import words_of, write_copy
 
 from espnet2_ext.bin.prepare import main
@@ -39,7 +39,7 @@ def test_whole_corpus(db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
     }
     assert read_rejected(path) == {}
     assert Counter(u.emotion for u in utterances) == {WORDS[k]: n for k, n in LETTERS.items()}
-    assert Counter(u.speaker for u in utterances) == SPEAKERS
+    assert Counter(u.speaker for u in utterances) == EMODB_SPEAKERS
     genders = read_table(path / "spk2gender")
     assert len(genders) == 10 and (genders["03"], genders["08"]) == ("m", "f")
     for utterance in utterances:

@@ -4,8 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from reference.emodb_copy import write_tiny
-from reference.emov_db_copy import NUM_SENTENCES, stem_of, write_emov_db, write_prompts
+from reference.acted_copies import NUM_SENTENCES, stem_of, write_emov_db, write_prompts, write_tiny
 
 from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.emov_db import parse_folder, parse_name, prepare
