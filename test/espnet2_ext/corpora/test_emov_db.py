@@ -38,11 +38,8 @@ def test_whole_corpus(prepared: tuple[Sets, Path]):
     utterances = [utterance for members in sets.values() for utterance in members]
     left_out = [key for name in sets for key in read_rejected(folder / name)]
     # Three of the six sentences that are said twice are in sets with pairs.
-    assert sorted(left_out) == [
-        "bea-neutral_1-30_0020",
-        "sam-amused_1-30_0010",
-        "sam-sleepiness_1-30_0005",
-    ]
+    twice = {"bea-neutral_1-30_0020", "sam-amused_1-30_0010", "sam-sleepiness_1-30_0005"}
+    assert set(left_out) == twice
     assert len(utterances) == 6893 - 3
     assert Counter(u.emotion for u in utterances) == {
         **dict(amused=1317 - 1, angry=1268, disgusted=1019),
@@ -50,15 +47,12 @@ def test_whole_corpus(prepared: tuple[Sets, Path]):
     }
     for name, members in sets.items():
         assert validate_data_directory(folder / name) == len(members)
-        assert set(read_data_directory(folder / name)) == {
-            *("wav.scp", "utt2spk", "text", "utt2emo", "utt2lang")
-        }
-        assert read_table(folder / name / "spk2gender") == dict(
-            bea="f", jenie="f", josh="m", sam="m"
-        )
+        tables = {"wav.scp", "utt2spk", "text", "utt2emo", "utt2lang"}
+        assert set(read_data_directory(folder / name)) == tables
+        genders = read_table(folder / name / "spk2gender")
+        assert genders == dict(bea="f", jenie="f", josh="m", sam="m")
     sentences = {name: {number_of(u.utterance_id) for u in sets[name]} for name in sets}
-    assert not sentences["emov_db_train"] & sentences["emov_db_test"]
-    assert not sentences["emov_db_train"] & sentences["emov_db_valid"]
+    assert not sentences["emov_db_train"] & (sentences["emov_db_test"] | sentences["emov_db_valid"])
     assert sentences["emov_db_test"] == set(range(10, 502, 10))
     assert sentences["emov_db_valid"] == set(range(5, 502, 20))
 
@@ -99,10 +93,8 @@ def test_pairs_are_all_that_the_corpus_allows(prepared: tuple[Sets, Path]):
                 assert number_of(target.utterance_id) == numbers[0] != numbers[2]
                 assert (numbers[0] == numbers[1]) == (rule == "parallel")
     conditions = read_table(folder / "emov_db_test/pairs/same_voice/conditions")
-    assert {value for pair, value in conditions.items() if pair.startswith("josh")} == {
-        "neutral-amused",
-        "neutral-sleepy",
-    }
+    of_josh = {value for pair, value in conditions.items() if pair.startswith("josh")}
+    assert of_josh == {"neutral-amused", "neutral-sleepy"}
     assert not (folder / "emov_db_train/pairs").exists()
 
 
@@ -118,10 +110,7 @@ def test_sorted_layout_and_folders_in_between(tmp_path: Path, caplog):
     assert "no cmuarctic.data: the table text is left out; say --prompts" in caplog.text
     assert "another rate" not in caplog.text
     assert not (tmp_path / "data/emov_db_test/text").exists()
-    assert (
-        "20 neutral-amused, 15 neutral-angry, 15 neutral-disgusted, 20 neutral-sleepy; 10 others"
-        in (caplog.text)
-    )
+    assert "15 neutral-disgusted, 20 neutral-sleepy; 10 others" in caplog.text
 
 
 def test_prompts_in_the_folder_and_prompts_that_are_wrong(tmp_path: Path):
@@ -139,15 +128,14 @@ def test_prompts_in_the_folder_and_prompts_that_are_wrong(tmp_path: Path):
 
 def test_sets_that_cannot_be_made_are_an_error(tmp_path: Path):
     options = dict(allow_incomplete=True)
-    copy = write_emov_db(tmp_path, last=4)
-    with pytest.raises(ValueError, match="no utterance of emov_db_valid is there; unpack it again"):
-        prepare(copy, tmp_path / "data", **options)
-    copy = write_emov_db(tmp_path / "more", last=10)
-    with pytest.raises(ValueError, match="emov_db_valid: no neutral utterance has a partner in am"):
-        prepare(copy, tmp_path / "data", **options)
-    with pytest.raises(
-        ValueError, match="targets are happy; give some of amused angry disgusted s"
+    for last, message in (
+        (4, "no utterance of emov_db_valid"),
+        (10, "valid: no neutral utterance"),
     ):
+        copy = write_emov_db(tmp_path / f"{last}", last=last)
+        with pytest.raises(ValueError, match=message):
+            prepare(copy, tmp_path / "data", **options)
+    with pytest.raises(ValueError, match="targets are happy; give some of amused angry"):
         prepare(copy, tmp_path / "data", targets=["happy"])
     assert not (tmp_path / "data").exists()
 
@@ -155,9 +143,7 @@ def test_sets_that_cannot_be_made_are_an_error(tmp_path: Path):
 def test_command(tmp_path: Path):
     copy = write_emov_db(tmp_path, last=50)
     arguments = ["--db", str(copy), "--data", str(tmp_path / "data")]
-    with pytest.raises(
-        SystemExit, match="^prepare emov_db: .* not a whole EmoV-DB: .* or say --al"
-    ):
+    with pytest.raises(SystemExit, match="^prepare emov_db: .* not a whole EmoV-DB: "):
         main(["emov_db", *arguments])
     prompts = write_prompts(tmp_path / "p.data")
     drawn = []

@@ -49,9 +49,8 @@ def ids(members: Iterable[Utterance]) -> list[str]:
 def test_sets_are_disjoint_and_drawn_by_the_seed_alone():
     utterances = make(a=40, b=40, c=40)
     sets = split_for_pretraining(utterances, num_valid=10, num_test=20, seed=1)
-    assert {name: len(members) for name, members in sets.items()} == dict(
-        train=90, valid=10, test=20
-    )
+    sizes = {name: len(members) for name, members in sets.items()}
+    assert sizes == dict(train=90, valid=10, test=20)
     everyone = [key for members in sets.values() for key in ids(members)]
     assert sorted(everyone) == sorted(ids(utterances))
     assert all(ids(members) == sorted(ids(members)) for members in sets.values())
@@ -185,10 +184,7 @@ def test_union_and_sets(tmp_path: Path):
     assert len(write(everything, words)["x"]) == 8 and optional("x") == set()
     # The same utterances, first with words and emotions and then without.
     for emotion, tables in (("sad", {"text", "utt2emo"}), (None, set())):
-        changed = {
-            name: [replace(each, emotion=emotion) for each in members]
-            for name, members in sets.items()
-        }
+        changed = {part: [replace(u, emotion=emotion) for u in sets[part]] for part in sets}
         everyone = [each for members in changed.values() for each in members]
         known = {key: f"word {key}" for key in ids(everyone)} if emotion else {}
         write(everyone, known, changed)
@@ -210,9 +206,8 @@ def test_split_of_a_directory_keeps_its_tables(tmp_path: Path):
     for name, size in sizes.items():
         assert validate_data_directory(tmp_path / name) == size
         assert set(read_data_directory(tmp_path / name)) == names
-    assert sorted(key for members in sets.values() for key in ids(members)) == sorted(
-        set(ids(members)) - {"s0-000"}
-    )
+    everyone = [key for part in sets.values() for key in ids(part)]
+    assert sorted(everyone) == sorted(set(ids(members)) - {"s0-000"})
     assert read_rejected(tmp_path / "m_train") == rejected
     assert len(read_table(tmp_path / "m_test/pairs/reconstruction/pairs")) == 10
     again = split_directory(tmp_path / "all", tmp_path / "2", "m", num_valid=5, num_test=10)
