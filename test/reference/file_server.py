@@ -10,11 +10,9 @@ class FileServer(ThreadingHTTPServer):
     """Serves ``files`` by path, and writes down what it was asked for.
 
     Attributes:
-        files: content by path, such as ``/a.bin``.
         sends_parts: whether Range is obeyed.
         sends_length: whether Content-Length is sent, or the body ends with the connection.
-        breaks_after: number of bytes of each further answer, then the connection breaks; the
-            answers after those listed are whole.
+        breaks_after: number of bytes of the next answers, after which the connection breaks.
         statuses: answers before the next files, such as 503.
         asked: ``(path, Range or "")`` of each request.
     """
