@@ -410,20 +410,9 @@ def score_conversions(
     * ``mismatched text``: units of another sentence of the voice; the score of no content at all.
     * ``row_name``: the conversions.
 
-    Args:
-        inference_dir: see `read_conversion_set`, as for the next two; also gets ``scores.tsv``.
-        data_dir: source and target utterances.
-        pairs_dir: the list of pairs.
-        centroids_path: with which the units were made.
-        unit_tag: which ``units_<tag>``.
-        row_name: row of the conversions.
-        with_reference_rows: False gives the conversions alone.
-        vocoder: of copy synthesis; the one the conversions were made with.
-        f0_method: see ``f0_contour``.
-        predict: evaluation models, see ``Predictions``.
-        texts: of sources and targets; needed where ``predict`` recognises words.
-        num_workers: processes.
-        device: of the upstream and of a HiFi-GAN.
+    See `read_conversion_set` for the directories and `measure_files` for how audio is measured;
+    ``vocoder`` should be the one the conversions were made with. ``texts``, of sources and targets,
+    are needed where ``predict`` recognises words.
 
     Raises:
         FileNotFoundError: a file is missing.

@@ -35,11 +35,6 @@ def speech_level_db(waveform: np.ndarray) -> float:
     return max(FLOOR_DB, 10.0 * float(np.log10(max(active.mean(), 1.0e-30))))
 
 
-def duration_s(waveform: np.ndarray) -> float:
-    """Return the length in seconds of a waveform (N,) at 16 kHz, silence included."""
-    return len(waveform) / SAMPLE_RATE_HZ
-
-
 def percent_error(value: float, true_value: float) -> float:
     """Return |value - true value| in percent of the true value, which must be above 0."""
     if true_value <= 0.0:
@@ -79,7 +74,7 @@ class ProsodyMeasures:
 def prosody_measures(waveform: np.ndarray, f0_method: str = "dio") -> ProsodyMeasures:
     """Return the prosody of a waveform (N,) at 16 kHz; ValueError if it is empty."""
     contour = f0_contour(waveform, f0_method)
-    return ProsodyMeasures(contour, speech_level_db(waveform), duration_s(waveform))
+    return ProsodyMeasures(contour, speech_level_db(waveform), len(waveform) / SAMPLE_RATE_HZ)
 
 
 def measure_prosody(wavs: Sequence[str], num_workers: int = 1) -> list[ProsodyMeasures]:

@@ -258,7 +258,6 @@ def crossed_interval(
         )
     if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
         raise ValueError("weights must be finite, at least 0 and not all 0")
-    _check_confidence(confidence)
     summed = np.stack([values * shares, shares], axis=1)
     totals, mass = resampled_sums(summed, rows, columns, num_resamples=num_resamples, seed=seed).T
     return _interval(totals[mass > 0] / mass[mass > 0], confidence)
@@ -349,12 +348,9 @@ def _kept_multiplicities(
     return list(_multiplicities(np.array(rows), np.array(columns), num_resamples, seed))
 
 
-def _check_confidence(confidence: float) -> None:
+def _interval(scores: np.ndarray, confidence: float) -> tuple[float, float]:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
-
-
-def _interval(scores: np.ndarray, confidence: float) -> tuple[float, float]:
     low, high = np.quantile(scores, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
@@ -399,7 +395,7 @@ def bootstrap_score(
     (G, K, K) are of `grouped_confusions`; ``crossing`` of the groups, None draws groups. A group
     without prediction raises ValueError.
     """
-    drawn = _resampled(confusions[:, None], crossing, confidence, num_resamples, seed)
+    drawn = _resampled(confusions[:, None], crossing, num_resamples, seed)
     return _interval(score(drawn[:, 0]), confidence)
 
 
@@ -437,7 +433,7 @@ def paired_bootstrap(
             "test both on the same utterances"
         )
     both = np.stack([confusions_a, confusions_b], axis=1)
-    drawn = _resampled(both, crossing, confidence, num_resamples, seed)
+    drawn = _resampled(both, crossing, num_resamples, seed)
     differences = score(drawn[:, 0]) - score(drawn[:, 1])
     rarer = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = _interval(differences, confidence)
@@ -451,14 +447,9 @@ def paired_bootstrap(
 
 
 def _resampled(
-    counts: np.ndarray,
-    crossing: Crossing | None,
-    confidence: float,
-    num_resamples: int,
-    seed: int,
+    counts: np.ndarray, crossing: Crossing | None, num_resamples: int, seed: int
 ) -> np.ndarray:
     """Return the sums of G groups drawn with replacement, (R, systems, K, K) from (G, ...)."""
-    _check_confidence(confidence)
     if len(counts) == 0 or (counts.sum(axis=(-2, -1)) == 0).any():
         raise ValueError("an interval needs groups of at least one prediction each")
     flat = counts.reshape(len(counts), -1)

@@ -66,13 +66,8 @@ def extract_speaker_vectors(
     interrupted one is resumed. Utterances that cannot be embedded are listed in
     ``rejected.tsv``. The vectors do not depend on ``num_workers``.
 
-    Args:
-        data_dir: needs ``wav.scp``.
-        source: see `build_speaker_encoder`.
-        num_workers: processes, each with the encoder in its own memory.
-        device: ``cpu``, ``cuda`` or ``cuda:<index>``.
-        share: embed only the utterances of this share and write no tables; a later run
-            without it does the rest.
+    ``source`` and ``device`` are those of `build_speaker_encoder`. With a ``share``, only its
+    utterances are embedded and no tables written; a later run without it does the rest.
 
     Raises:
         ValueError: there is no ``wav.scp``, the encoder cannot be loaded (see
@@ -99,7 +94,17 @@ def extract_speaker_vectors(
     own = {p: c for i, (p, c) in enumerate(parts.items()) if share is None or share.has(i)}
     waiting = [(path, chunk) for path, chunk in own.items() if not path.is_file()]
     if waiting:
-        _compute_parts(waiting, source, num_workers, device)
+        with one_thread():
+            for _ in parallel_map(
+                _embed_chunk,
+                waiting,
+                description=f"speaker vectors of {data_dir.name} (x{CHUNK_UTTERANCES})",
+                num_workers=num_workers,
+                initializer=_load_encoder,
+                initializer_arguments=(find_model_directory(source), source, device),
+                start_method="spawn",  # torch's threads do not survive a fork
+            ):
+                pass
     if share is not None:
         return sum(map(len, own.values()))
     rejected = {utterance: reason for utterance, _, reason in _results(parts) if reason}
@@ -141,24 +146,6 @@ def _parts_directory(data_dir: Path, origin: dict[str, str]) -> Path:
 
 _Chunk = Sequence[tuple[str, str]]
 """``(utterance, wav)`` of the utterances of a part."""
-
-
-def _compute_parts(
-    waiting: Sequence[tuple[Path, _Chunk]], source: str, num_workers: int, device: str
-) -> None:
-    """Write part files."""
-    name = waiting[0][0].parents[1].name
-    with one_thread():
-        for _ in parallel_map(
-            _embed_chunk,
-            waiting,
-            description=f"speaker vectors of {name} (x{CHUNK_UTTERANCES})",
-            num_workers=num_workers,
-            initializer=_load_encoder,
-            initializer_arguments=(find_model_directory(source), source, device),
-            start_method="spawn",  # torch's threads do not survive a fork
-        ):
-            pass
 
 
 def _load_encoder(directory: Path, name: str, device: str) -> None:

@@ -156,6 +156,8 @@ def test_units_are_those_of_the_pipeline_and_processes_agree(
         assert alone[job].level_db == together[job].level_db
         tracks = (found[job].tracks["paper"].cepstra for found in (alone, together))
         assert np.array_equal(*tracks)
+    with pytest.raises(FileNotFoundError, match="none.npz: no such centroids"):
+        measure_files(jobs[:1], centroids_path="none.npz")
 
 
 def test_names_the_file_that_cannot_be_measured(
@@ -166,11 +168,6 @@ def test_names_the_file_that_cannot_be_measured(
         measure_files([MeasureJob(short, resynthesised=True)], centroids_path="any")
     with pytest.raises(ValueError, match="none.wav: no such file"):
         measure_files([MeasureJob("none.wav")], centroids_path="any")
-
-
-def test_missing_centroids_are_named(make_wav: Callable[..., Path]) -> None:
-    with pytest.raises(FileNotFoundError, match="none.npz: no such centroids"):
-        measure_files([MeasureJob(str(make_wav("a.wav")))], centroids_path="none.npz")
 
 
 SCORES = [

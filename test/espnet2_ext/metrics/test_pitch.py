@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import pyworld
 
 from espnet2_ext.metrics.pitch import (
     F0Contour,
@@ -65,24 +64,6 @@ def test_nothing_is_found_outside_the_limits_of_the_description(
     assert not np.isclose(f0, f0_hz, rtol=TOLERANCE).any()
 
 
-def test_the_description_of_dio_is_what_is_called(
-    monkeypatch: pytest.MonkeyPatch, make_pulses: MakePulses
-) -> None:
-    given = {}
-
-    def dio(waveform: np.ndarray, rate_hz: int, floor_hz: float, ceiling_hz: float, **options):
-        given.update(options, floor=floor_hz, ceiling=ceiling_hz)
-        return np.zeros(1), np.zeros(1)
-
-    monkeypatch.setattr(pyworld, "dio", dio)
-    f0_contour(make_pulses(150.0, 0.2), "dio")
-    assert describe_f0("dio") == (
-        "F0 by WORLD's DIO every {frame_period:g} ms between {floor:g} and {ceiling:g} Hz "
-        "({channels_in_octave:g} channels an octave, allowed range {allowed_range:g}, no "
-        "downsampling), refined by StoneMask"
-    ).format(**given)
-
-
 def test_refuses_an_unknown_method() -> None:
     for function in (lambda: f0_contour(np.zeros(8000), "yin"), lambda: describe_f0("yin")):
         with pytest.raises(ValueError, match="expected one of praat, dio, harvest"):
@@ -104,11 +85,6 @@ def test_unequal_lengths_frame_by_frame(pair: tuple[np.ndarray, np.ndarray]) -> 
     assert [len(f0_hz) for f0_hz in padded] == [6, 6]
     # Two more frames: 0 and 80 against what is unvoiced because it has ended.
     assert f0_rmse_all_frames_hz(*padded) == pytest.approx(np.sqrt((16909.0 + 6400.0) / 6.0))
-
-
-def test_equal_lengths_are_left_as_they_are() -> None:
-    for end in ("shorter", "longer"):
-        assert np.array_equal(pair_frame_by_frame(F0, TARGET, end), (F0, TARGET))
 
 
 def test_errors_of_frames_voiced_in_both() -> None:

@@ -1,4 +1,4 @@
-"""Tests of speaker."""
+"""Equal error rates, probes and cosines by hand."""
 
 import numpy as np
 import pytest
@@ -121,13 +121,13 @@ def test_cosine_by_hand() -> None:
     assert speaker_similarity(np.array([1.0, 0.0]), np.array([-2.0, 0.0])) == -1.0
 
 
-@pytest.mark.parametrize("other", [np.ones(3), np.ones((1, 2))])
-def test_refuses_vectors_of_two_encoders(other: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="take both from one encoder"):
-        speaker_similarity(np.ones(2), other)
-
-
-@pytest.mark.parametrize("other", [np.zeros(2), np.array([np.nan, 1.0])])
-def test_refuses_vectors_without_direction(other: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="finite and not zero"):
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        *((other, "take both from one encoder") for other in (np.ones(3), np.ones((1, 2)))),
+        *((other, "finite and not zero") for other in (np.zeros(2), np.array([np.nan, 1.0]))),
+    ],
+)
+def test_similarity_refuses(other: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         speaker_similarity(np.ones(2), other)

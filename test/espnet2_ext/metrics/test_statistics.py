@@ -167,13 +167,6 @@ def test_who_says_what(tmp_path) -> None:
         Crossing(["a", "b"], ["x"])
 
 
-def test_words_alone_make_a_sentence() -> None:
-    texts = {"u1": "Oh, no!", "u2": "oh no", "u3": "[LAUGHTER]", "u4": ""}
-    found = speakers_and_sentences(["u1", "u2", "u3", "u4"], dict.fromkeys(texts, "a"), texts)
-    assert len(set(found.columns)) == 3
-    assert found.columns[0] == found.columns[1]
-
-
 @pytest.mark.parametrize(
     ("rows", "columns", "text"),
     [
@@ -211,28 +204,6 @@ def test_is_the_quantile_of_resampled_means() -> None:
     one = Crossing(["a"] * 3, ["x", "y", "z"]).interval([1.0, 2.0, 3.0])
     assert one == crossed_interval([1.0, 2.0, 3.0], "xyz", "xyz")
     assert Crossing("a", "x").interval([2.0]) == (2.0, 2.0)
-
-
-@pytest.mark.parametrize("of", ["listeners", "items"])
-def test_more_answers_of_the_same_do_not_narrow_it(of: str) -> None:
-    """Ten listeners who each always say the same are ten opinions, however many items."""
-    opinions = np.random.default_rng(0).normal(size=10)
-    tables = opinions[:, None], np.repeat(opinions[:, None], 50, axis=1)
-    one, many = (crossed(table if of == "listeners" else table.T) for table in tables)
-    low, high = crossed_interval(*one)
-    margin = 1.96 * opinions.std() / np.sqrt(10)
-    assert high - low == pytest.approx(2 * margin, rel=0.1)
-    many_low, many_high = crossed_interval(*many)
-    assert many_high - many_low == pytest.approx(high - low, rel=0.05)
-
-
-def test_variances_of_listeners_and_items_add_up() -> None:
-    generator = np.random.default_rng(1)
-    listeners, items = generator.normal(size=40), 2 * generator.normal(size=60)
-    low, high = crossed_interval(*crossed(listeners[:, None] + items[None, :]))
-    width = 2 * 1.96 * np.sqrt(listeners.var() / 40 + items.var() / 60)
-    # 2000 resamples place the ends within a few percent of their width.
-    assert high - low == pytest.approx(width, rel=0.08)
 
 
 def test_names_do_not_matter_and_the_seed_does() -> None:
@@ -387,16 +358,6 @@ def test_grouping_refuses(labels: list, predicted: list, groups, message: str) -
         grouped_confusions(labels, predicted, CLASSES, groups)
 
 
-def test_of_wa_over_utterances_is_the_interval_of_a_mean() -> None:
-    """0/1 values and their mean: the same interval but for the draw."""
-    labels, predicted = draw_predictions(0, 300, 0.7)
-    counts = grouped_confusions(labels, predicted, CLASSES)
-    found = bootstrap_score(counts, weighted_accuracy, num_resamples=8000)
-    right = labels == predicted
-    expected = crossed_interval(right, range(300), ["same"] * 300, num_resamples=8000)
-    assert found == pytest.approx(expected, abs=0.005)
-
-
 @pytest.mark.parametrize("score", [unweighted_accuracy, macro_f1])
 @pytest.mark.parametrize("by_speaker", [False, True])
 def test_agrees_with_drawing_groups_one_by_one(score, by_speaker: bool) -> None:
@@ -412,18 +373,6 @@ def test_agrees_with_drawing_groups_one_by_one(score, by_speaker: bool) -> None:
     assert interval == pytest.approx(np.quantile(naive, [0.025, 0.975]), abs=0.012)
 
 
-def test_covers_the_true_ua() -> None:
-    """UA is 0.7 by construction; of 300 intervals of 90 % about 270 hold it (deviation 5)."""
-    covered = 0
-    for seed in range(300):
-        counts = grouped_confusions(*draw_predictions(seed, 400, 0.7), CLASSES)
-        low, high = bootstrap_score(
-            counts, unweighted_accuracy, confidence=0.9, num_resamples=400, seed=seed
-        )
-        covered += low <= 0.7 <= high
-    assert 252 <= covered <= 288
-
-
 def test_copies_of_utterances_under_further_seeds_add_no_certainty() -> None:
     """Three seeds that say the same are three lines of one utterance."""
     labels, predicted = draw_predictions(2, 100, 0.7)
@@ -435,19 +384,6 @@ def test_copies_of_utterances_under_further_seeds_add_no_certainty() -> None:
     careless = grouped_confusions(np.tile(labels, 3), np.tile(predicted, 3), CLASSES)
     low, high = bootstrap_score(careless, unweighted_accuracy)
     assert high - low < 0.7 * (expected[1] - expected[0])
-
-
-def test_few_unlike_speakers_leave_more_doubt_than_many_utterances() -> None:
-    labels = ["angry", "happy"] * 100
-    speakers = [str(index // 50) for index in range(200)]
-    predicted = [label if int(speaker) < 2 else "sad" for label, speaker in zip(labels, speakers)]
-    by_utterance, by_speaker = (
-        bootstrap_score(grouped_confusions(labels, predicted, CLASSES, g), unweighted_accuracy)
-        for g in (None, speakers)
-    )
-    # Of four speakers two are right on all: the mean of four draws is 0 with 1/16.
-    assert by_speaker == (0.0, 1.0)
-    assert 0.4 < by_utterance[0] < 0.5 < by_utterance[1] < 0.6
 
 
 def test_order_does_not_matter_and_the_seed_does() -> None:
@@ -473,18 +409,6 @@ def test_a_difference_and_its_opposite() -> None:
     assert (back.low, back.high) == pytest.approx((-forth.high, -forth.low), abs=0.03)
     same = paired_bootstrap(a, a, unweighted_accuracy)
     assert (same.difference, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
-
-
-def test_pairing_sharpens_the_comparison() -> None:
-    """B is A with eight utterances spoilt: certain as a difference, lost in unpaired intervals."""
-    labels, a = draw_predictions(7, 300, 0.7)
-    b = a.copy()
-    b[np.flatnonzero((labels == a) & (labels == "angry"))[:8]] = "sad"
-    counts_a, counts_b = (grouped_confusions(labels, p, CLASSES) for p in (a, b))
-    assert 0.0 < paired_bootstrap(counts_a, counts_b, unweighted_accuracy).low
-    low_a, _ = bootstrap_score(counts_a, unweighted_accuracy)
-    _, high_b = bootstrap_score(counts_b, unweighted_accuracy)
-    assert low_a < high_b
 
 
 def test_p_is_uniform_or_careful_where_there_is_no_difference() -> None:

@@ -191,10 +191,6 @@ def test_weights_that_are_more_or_less_than_the_networks_are_not_loaded(copy: Pa
     torch.save({"weight": Path("x")}, copy / "embedding_model.ckpt")
     with pytest.raises(SpeakerModelError, match="embedding_model.ckpt: damaged, or more than"):
         build_speaker_encoder(str(copy))
-
-
-def test_truncated_weights_are_named(copy: Path) -> None:
-    path = copy / "classifier.ckpt"
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(SpeakerModelError, match="classifier.ckpt: damaged"):
+    (copy / "embedding_model.ckpt").write_bytes((copy / "classifier.ckpt").read_bytes()[:100])
+    with pytest.raises(SpeakerModelError, match="embedding_model.ckpt: damaged"):
         build_speaker_encoder(str(copy))
