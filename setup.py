@@ -46,6 +46,7 @@ setup(
         "espnet2_ext.listening": ["page/*"],
         "espnet2_ext.corpora": ["*.yaml", "mini_emo/*.yaml"],
         "espnet2_ext.report": ["*.yaml"],
+        "espnet2_ext.speaker": ["*.template"],
     },
     python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,

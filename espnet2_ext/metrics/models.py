@@ -75,15 +75,9 @@ def prediction_fields(
     Speech too short for the models counts as the wrong emotion, no words, the worst quality and
     a cosine of 0: leaving it out would reward conversions that are hardly there.
 
-    Args:
-        predictions: of the utterance.
-        target: of the ground-truth target, which tells which models were asked.
-        emotion: that the utterance should have.
-        text: what it should say; needed where words were asked for.
-        with_speaker: compare the voice with the target's.
-
-    Raises:
-        ValueError: the emotion is unknown or none of the recogniser's, or the text is missing.
+    ``target`` is of the ground-truth target and tells which models were asked; ``emotion`` and
+    ``text`` are what the utterance should have. An emotion that is unknown or none of the
+    recogniser's, or a text that is needed and missing, raises ValueError.
     """
     fields: dict[str, float | None] = {}
     if target.emotions is not None or predictions.emotions is not None:

@@ -247,13 +247,9 @@ class VectorTable(Mapping[str, np.ndarray]):
 
     Keeps 20 bytes and the name per utterance, see `SortedNames`, and reads vectors on demand.
 
-    Args:
-        paths: lines ``utterance ark:offset``, sorted, as `write_ark_scp` writes them. If an
-            utterance stands in several tables, the first one counts.
-        among: the utterances to keep, sorted; None keeps all.
-
-    Raises:
-        ValueError: a line is of another form, or they are not sorted.
+    Tables have sorted lines ``utterance ark:offset``, as `write_ark_scp` writes them, else
+    ValueError; the first table that has an utterance counts. ``among`` are the utterances to
+    keep, sorted.
     """
 
     def __init__(self, *paths: str | Path, among: Iterable[str] | None = None) -> None:

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 FBANK_BANDS = 80
 VECTOR_DIM = 192
 """As the published encoder's, so that model configs fit both."""
+_HYPERPARAMS = Path(__file__).with_name("hyperparams.template")
+"""Without paths: SpeechBrain then takes `<name>.ckpt` from wherever the yaml lies, so the
+directory can be moved; only the labels are named otherwise."""
 HOP_S = 0.01
 """Hop of SpeechBrain's Fbank."""
 
@@ -179,51 +182,13 @@ def save_mini_speaker_model(
     architecture = _architecture(model.channels).items()
     with atomic_open(out_dir / "hyperparams.yaml") as stream:
         stream.write(
-            _HYPERPARAMS.format(
+            _HYPERPARAMS.read_text(encoding="utf-8").format(
                 bands=FBANK_BANDS,
                 dim=VECTOR_DIM,
                 architecture="".join(f"    {name}: {value}\n" for name, value in architecture),
                 speakers=len(model.speakers),
             )
         )
-
-
-# No paths: SpeechBrain then takes `<name>.ckpt` from wherever the yaml lies, so the
-# directory can be moved; only the labels are named otherwise.
-_HYPERPARAMS = """\
-# Small ECAPA-TDNN speaker encoder, written by espnet2_ext.bin.train_speaker_encoder.
-# Load with speechbrain.inference.classifiers.EncoderClassifier.
-pretrained_path: .
-n_mels: {bands}
-compute_features: !new:speechbrain.lobes.features.Fbank
-    n_mels: !ref <n_mels>
-mean_var_norm: !new:speechbrain.processing.features.InputNormalization
-    norm_type: sentence
-    std_norm: False
-embedding_model: !new:speechbrain.lobes.models.ECAPA_TDNN.ECAPA_TDNN
-    input_size: !ref <n_mels>
-{architecture}classifier: !new:speechbrain.lobes.models.ECAPA_TDNN.Classifier
-    input_size: {dim}
-    out_neurons: {speakers}
-mean_var_norm_emb: !new:speechbrain.processing.features.InputNormalization
-    norm_type: global
-    std_norm: False
-label_encoder: !new:speechbrain.dataio.encoder.CategoricalEncoder
-modules:
-    compute_features: !ref <compute_features>
-    mean_var_norm: !ref <mean_var_norm>
-    embedding_model: !ref <embedding_model>
-    mean_var_norm_emb: !ref <mean_var_norm_emb>
-    classifier: !ref <classifier>
-pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
-    loadables:
-        embedding_model: !ref <embedding_model>
-        mean_var_norm_emb: !ref <mean_var_norm_emb>
-        classifier: !ref <classifier>
-        label_encoder: !ref <label_encoder>
-    paths:
-        label_encoder: !ref <pretrained_path>/label_encoder.txt
-"""
 
 
 def read_features(

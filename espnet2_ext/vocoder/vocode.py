@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map
+from espnet2_ext.data.parallel import atomic_open, atomic_path, spawn_map
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.vocoder.griffin_lim import GriffinLim
 from espnet2_ext.vocoder.mel import HOP_SAMPLES, Vocoder
@@ -79,15 +78,11 @@ def vocode_mels(
         with atomic_open(marker) as stream:
             stream.write(settings)
     clipped = sum(
-        parallel_map(
+        spawn_map(
             partial(_vocode, vocoder=vocoder, device=device),
             jobs,
             description=vocoder,
             num_workers=num_workers,
-            initializer=torch.set_num_threads if num_workers > 1 else None,
-            initializer_arguments=(1,) if num_workers > 1 else (),
-            # Torch's threads do not survive a fork.
-            start_method="spawn",
         )
     )
     if clipped:

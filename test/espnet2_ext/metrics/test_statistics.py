@@ -373,19 +373,6 @@ def test_agrees_with_drawing_groups_one_by_one(score, by_speaker: bool) -> None:
     assert interval == pytest.approx(np.quantile(naive, [0.025, 0.975]), abs=0.012)
 
 
-def test_copies_of_utterances_under_further_seeds_add_no_certainty() -> None:
-    """Three seeds that say the same are three lines of one utterance."""
-    labels, predicted = draw_predictions(2, 100, 0.7)
-    names = [str(index) for index in range(100)]
-    once = grouped_confusions(labels, predicted, CLASSES, names)
-    thrice = grouped_confusions(np.tile(labels, 3), np.tile(predicted, 3), CLASSES, names * 3)
-    expected = bootstrap_score(once, unweighted_accuracy)
-    assert bootstrap_score(thrice, unweighted_accuracy) == pytest.approx(expected)
-    careless = grouped_confusions(np.tile(labels, 3), np.tile(predicted, 3), CLASSES)
-    low, high = bootstrap_score(careless, unweighted_accuracy)
-    assert high - low < 0.7 * (expected[1] - expected[0])
-
-
 def test_order_does_not_matter_and_the_seed_does() -> None:
     counts = grouped_confusions(*draw_predictions(3, 80, 0.6), CLASSES)
     interval = bootstrap_score(counts, macro_f1)
