@@ -37,17 +37,11 @@ def write_copy(
     speakers: Sequence[str] = SPEAKERS,
     *,
     split_folders: bool = False,
-    encoding: str | None = None,
     sentences: Iterable[int] = range(1, 351),
 ) -> Path:
-    """Write the speakers' folders and return the one that holds them.
+    """Write the speakers' folders in ``Emotion Speech Dataset`` and return that.
 
-    Args:
-        root: gets ``Emotion Speech Dataset``.
-        speakers: whose.
-        split_folders: the layout with evaluation, test and train below the emotions.
-        encoding: of all transcripts; None for those of the distributed ones.
-        sentences: which to write, in all emotions.
+    ``split_folders`` is the layout with evaluation, test and train below the emotions.
     """
     folder = root / "Emotion Speech Dataset"
     folder.mkdir(parents=True)
@@ -70,7 +64,7 @@ def write_copy(
                 lines += [f"{original_id}\t{words_of(speaker, sentence)}\t{label}", ""]
         (below / f"._{original_id}.wav").write_bytes(HIDDEN)
         transcript = folder / speaker / f"{speaker}.txt"
-        transcript.write_bytes("\r\n".join(lines).encode(encoding or encoding_of(speaker)))
+        transcript.write_bytes("\r\n".join(lines).encode(encoding_of(speaker)))
     return folder
 
 

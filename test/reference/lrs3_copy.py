@@ -23,13 +23,7 @@ def clip_text(text: str, words: Words | None = (), *, frames: bool = True) -> st
 
 
 def write_copy(root: Path, clips: Mapping[str, str | bytes | None], film: Path) -> Path:
-    """Write the clips with one film's content and return the folder of the splits.
-
-    Args:
-        root: gets ``lrs3``.
-        clips: ``{"pretrain/aB3dE5fG7hI/00001": content of its txt}``; None for no txt.
-        film: the mp4 of every clip, by a hard link.
-    """
+    """Write clips (txt by name, None for no txt) with one film's content; return their folder."""
     folder = root / "lrs3"
     for name, content in clips.items():
         path = folder / f"{name}.mp4"

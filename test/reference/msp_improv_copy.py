@@ -47,14 +47,7 @@ def whole_plan() -> Labels:
 def write_copy(
     root: Path, labels: Labels, *, audio: str = "", label_file: str = "Evalution.txt"
 ) -> Path:
-    """Write the tree and return its folder.
-
-    Args:
-        root: gets ``MSP-IMPROV``.
-        labels: of all utterances.
-        audio: ``Audio`` for the layout with that folder.
-        label_file: its name.
-    """
+    """Write the tree and return its folder; ``audio`` is Audio for the layout with that folder."""
     copy = root / "MSP-IMPROV"
     copy.mkdir(parents=True)
     tiny = root / "tiny.wav"

@@ -73,16 +73,7 @@ def write_copy(
     labels: str = "Labels/labels_concensus.csv",
     partitions: str | None = None,
 ) -> Path:
-    """Write the tree of a release and return its folder.
-
-    Args:
-        root: gets the folder.
-        wavs: all.
-        folder: its name.
-        audio: folder of the wavs.
-        labels: label file, a csv, a json or a txt.
-        partitions: name of the list of partitions; None for none.
-    """
+    """Write the tree of a release, with a list of partitions if it is named; return its folder."""
     copy = root / folder
     (copy / audio).mkdir(parents=True)
     for place, wav in enumerate(wavs):

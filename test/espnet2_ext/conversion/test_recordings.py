@@ -311,14 +311,27 @@ def test_who_gives_what(files, caplog):
     assert "result.wav: samples above full scale were clipped" in caplog.text
 
 
-def test_refuses_what_makes_no_sense(files):
-    given = {"source": files["source"], "prosody": [files["sad"]], "out": files["out"]}
-    with pytest.raises(ValueError, match=r"angry\.wav: .* matters only with an intensity"):
-        convert_file(FakeConverter(), **given, interpolate_from=files["angry"])
-    with pytest.raises(ValueError, match=r"result\.mp3: only \.wav and \.flac"):
-        convert_file(FakeConverter(), **{**given, "out": files["out"].with_suffix(".mp3")})
-    with pytest.raises(ValueError, match=r"short\.wav: too short for a unit"):
-        convert_file(FakeConverter(), **{**given, "source": files["short"]})
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"interpolate_from": "angry"}, r"angry\.wav: .* matters only with an intensity"),
+        ({"out": "mp3"}, r"result\.mp3: only \.wav and \.flac"),
+        ({"source": "short"}, r"short\.wav: too short for a unit"),
+        ({"out": "source"}, "source.wav: is one of the recordings"),
+        ({"out": "sad"}, "sad.wav: is one of the recordings"),
+        ({"speaker": "voice", "out": "voice"}, "voice.wav: is one of the recordings"),
+    ],
+)
+def test_refuses_what_makes_no_sense_or_overwrites(files, options, message):
+    files["mp3"] = files["out"].with_suffix(".mp3")
+    before = {path: path.read_bytes() for path in files.values() if path.exists()}
+    given = {name: files[each] for name, each in options.items()}
+    if given.get("out") in before:
+        given["out"] = given["out"].parent / "." / given["out"].name
+    given = {"source": files["source"], "prosody": [files["sad"]], "out": files["out"], **given}
+    with pytest.raises(ValueError, match=message):
+        convert_file(FakeConverter(), **given)
+    assert {path: path.read_bytes() for path in before} == before
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.05, "0.050 s is too short"), (2.0, "silent")])
@@ -340,13 +353,3 @@ def test_summary_gives_seconds_and_pitch(make_pulses):
     assert float(lines[1][2]) == pytest.approx(150, rel=0.01)
     assert float(lines[2][2]) == pytest.approx(200, rel=0.01)
     assert lines[3][2] == "unvoiced"
-
-
-@pytest.mark.parametrize("lost", ["source", "angry", "voice"])
-def test_a_recording_is_not_overwritten(files, lost):
-    out = files[lost].parent / "." / files[lost].name
-    before = files[lost].read_bytes()
-    given = {"source": files["source"], "prosody": [files["angry"]], "speaker": files["voice"]}
-    with pytest.raises(ValueError, match="is one of the recordings"):
-        convert_file(FakeConverter(), **given, out=out)
-    assert files[lost].read_bytes() == before

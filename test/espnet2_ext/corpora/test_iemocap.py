@@ -5,6 +5,7 @@ import os
 import tarfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -271,25 +272,17 @@ def test_table_adds_up_to_the_published_counts():
     ]
 
 
-def test_every_difference_is_an_error_with_its_place():
-    def check(turns: dict, kept: dict) -> None:
-        self_check("release", "IEMOCAP release", expected_counts(4), tally(turns, kept, 4))
-
+def test_right_totals_do_not_hide_that_two_speakers_were_exchanged():
     kept = {cell: n for cell, n in EXPECTED_TURNS.items() if cell[1] in CLASSES[4]}
-    check(EXPECTED_TURNS, kept)
-    sad = ("Ses01F", "sad")
-    with pytest.raises(ValueError, match="^release: not a whole IEMOCAP release: 5530 of 5531 utt"):
-        check(EXPECTED_TURNS, kept | {sad: 77})
-    with pytest.raises(ValueError, match=r"5532 of 5531 .*, 79 of 78 utter.* Ses01F/sad, "):
-        check(EXPECTED_TURNS, kept | {sad: 79})
-    unlabelled = {cell: n for cell, n in EXPECTED_TURNS.items() if cell[1] != "dis"}
-    with pytest.raises(ValueError, match=r": 0 of 1 labelled turns: Ses01M/dis, .*, 10037 of"):
-        check(unlabelled, kept)
-    # The right totals do not hide that two speakers were exchanged.
     other = {"F": "M", "M": "F"}
     swapped = {(who[:5] + other[who[5]], label): n for (who, label), n in EXPECTED_TURNS.items()}
-    with pytest.raises(ValueError, match=r": 82 of 147 labelled turns: Ses01F/ang, .* and \d+ m"):
-        check(swapped, kept)
+    for turns, message in (
+        (EXPECTED_TURNS, None),
+        (swapped, r": 82 of 147 labelled turns: Ses01F/ang, .* and \d+ m"),
+    ):
+        context = pytest.raises(ValueError, match=message) if message else nullcontext()
+        with context:
+            self_check("release", "IEMOCAP", expected_counts(4), tally(turns, kept, 4))
 
 
 def test_everything_is_in_the_id_of_a_turn():
@@ -378,16 +371,12 @@ def test_release_is_found(make_release: Callable[..., Path], tmp_path: Path):
     (release.parent / "IEMOCAP_full_release.tar.gz").touch()
     for root in (release, release.parent, os.path.relpath(release)):
         assert find_release(root, "unused") == release.resolve()
-    with pytest.raises(ValueError, match="Session1: no IEMOCAP here .*; expected IEMOCAP_full_rel"):
+    with pytest.raises(ValueError, match="Session1: no IEMOCAP here"):
         find_release(release / "Session1", "unused")
     (tmp_path / "other/Session5").mkdir(parents=True)
     found = read_release(find_release(tmp_path / "other", "unused"))
     assert not found.labels and len(found.absent_folders) == 15
     assert found.absent_folders[0] == "Session1/sentences/wav"
-    with pytest.raises(ValueError, match=f"2 copies of IEMOCAP, such as {release} and "):
-        make_release("ang", at="corpora/again")
-        (release.parent / "again/IEMOCAP_full_release").rename(release.parent / "second")
-        find_release(release.parent, "unused")
 
 
 def test_only_what_belongs_to_the_corpus_is_read(make_release: Callable[..., Path]):

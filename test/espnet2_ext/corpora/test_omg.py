@@ -237,13 +237,10 @@ def test_whole_tables_pass_and_a_lost_row_does_not(tmp_path: Path, films: dict[s
 
 def test_wrong_roots_and_options(fetched: Path, tmp_path: Path):
     data = tmp_path / "data"
-    expected = "expected OMG-Emotion: omg_TrainVideos.csv and the other csv files"
-    refused(prepare, fetched / "videos", data, expected)
-    refused(prepare, tmp_path / "nowhere", data, f"nowhere: is not there; {expected}")
+    refused(prepare, fetched / "videos", data, "expected OMG-Emotion: omg_TrainVideos.csv and the")
     refused(prepare, fetched, data, "tests is 'no'; give in or out", tests="no")
     with pytest.raises(ValueError, match="none: no such folder; give the folder of the videos"):
         run(fetched, tmp_path, media_dir=tmp_path / "none")
-    assert set(run(tmp_path, tmp_path)) == {"omg", "omg_train", "omg_valid", "omg_test"}
 
 
 def test_the_command(fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -291,14 +288,11 @@ def test_rows_and_labels(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "link",
-    [
-        "https://www.youtube.com/watch?v=-_CdEfGhIjK",
-        "https://www.youtube.com/watch?feature=x&v=-_CdEfGhIjK&t=3",
-        "https://youtu.be/-_CdEfGhIjK",
-    ],
+    ["www.youtube.com/watch?v={}", "www.youtube.com/watch?feature=x&v={}&t=3", "youtu.be/{}"],
 )
 def test_links(link: str, tmp_path: Path):
-    [clip] = read(tmp_path, f"{link},0,1,d1dae148e,utterance_1.mp4,0,0,4")
+    link = link.format("-_CdEfGhIjK")
+    [clip] = read(tmp_path, f"https://{link},0,1,d1dae148e,utterance_1.mp4,0,0,4")
     assert clip.link == "-_CdEfGhIjK"
 
 
@@ -329,23 +323,21 @@ def test_a_video_without_a_number_is_not_number_zero(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("cells", "message"),
     [
-        ("https://example.org,0,1,5b44393ed,utterance_1.mp4,0,0,4", ":2: link .* YouTube id of 11"),
-        (row(LINK, "0", "1", "5b44393e", "utterance_1.mp4", 4), ":2: video '5b44393e' is not nine"),
-        (row(LINK, "0", "1", "5b44393ed", "utt_1.mp4", 4), ":2: utterance 'utt_1.mp4' is not utt"),
-        (row(LINK, "2", "1", "5b44393ed", "utterance_1.mp4", 4), ":2: start '2', end '1': not sec"),
-        (
-            row(LINK, "", "1", "5b44393ed", "utterance_1.mp4", 4),
-            ":2: start '', end '1': not sec",
-        ),
-        (row(LINK, "0", "nan", "5b44393ed", "utterance_1.mp4", 4), ":2: start '0', end 'nan': not"),
-        (row(LINK, "0", "1", "5b44393ed", "utterance_1.mp4", 7), ":2: EmotionMaxVote '7' is not 0"),
+        (dict(link="x"), ":2: link .* YouTube id of 11"),
+        (dict(video="5b44393e"), ":2: video '5b44393e' is not nine"),
+        (dict(utterance="utt_1.mp4"), ":2: utterance 'utt_1.mp4' is not utt"),
+        (dict(start="2"), ":2: start '2', end '1': not sec"),
+        (dict(start=""), ":2: start '', end '1': not sec"),
+        (dict(end="nan"), ":2: start '0', end 'nan': not"),
+        (dict(label=7), ":2: EmotionMaxVote '7' is not 0"),
     ],
 )
-def test_malformed_rows(line: str, message: str, tmp_path: Path):
+def test_malformed_rows(cells: dict, message: str, tmp_path: Path):
+    good = dict(link=LINK, start="0", end="1", video="5b44393ed", utterance="utterance_1.mp4")
     with pytest.raises(ValueError, match=message) as caught:
-        read(tmp_path, line)
+        read(tmp_path, row(**{**good, "label": 4, **cells}))
     assert "\n" not in str(caught.value)
 
 

@@ -143,9 +143,10 @@ def test_stretching_changes_training_only_and_keeps_the_alignment(make_model, ba
     assert (double[1, :28] == 0).all() and (double[1, 28:] == -1).all()
 
 
-def test_stretch_below_one_is_an_error(make_model):
-    with pytest.raises(ValueError, match="tempo_stretch must be at least 1"):
-        make_model(tempo_stretch=0.9)
+@pytest.mark.parametrize("option", [{"tempo_stretch": 0.9}, {"prosody_crop_frames": 0}])
+def test_values_out_of_range_are_errors(make_model, option):
+    with pytest.raises(ValueError, match=f"{next(iter(option))} must be at least 1"):
+        make_model(**option)
 
 
 def test_crop_shortens_what_the_prosody_encoder_hears_while_training_only(make_model, batch):
@@ -158,11 +159,6 @@ def test_crop_shortens_what_the_prosody_encoder_hears_while_training_only(make_m
     model.eval()(**batch)
     # 5000 and 3400 samples, a frame every 256 and one more.
     assert heard == [(6, [6, 6]), (20, [20, 14])]
-
-
-def test_crop_of_no_frame_is_an_error(make_model):
-    with pytest.raises(ValueError, match="prosody_crop_frames"):
-        make_model(prosody_crop_frames=0)
 
 
 def test_frozen_batch_norm_keeps_its_statistics_and_learns(make_model, batch):
