@@ -1,17 +1,8 @@
 """Write units_<tag> and unit_durations_<tag> of a data directory."""
 
 from espnet2_ext.bin.entry import Command
-from espnet2_ext.data.formatting import SHARE_HELP, Share, parse_share
-from espnet2_ext.units import extract
-
-
-def extract_units(share: Share | None, **options) -> None:
-    """Extract all units, or those of a share."""
-    if share is None:
-        extract.extract_units(**options)
-    else:
-        extract.encode_share(**options, share=share)
-
+from espnet2_ext.data.formatting import SHARE_HELP, parse_share
+from espnet2_ext.units.extract import extract_units
 
 main = Command("extract_units", __doc__, extract_units)
 add = main.add_argument

@@ -4,16 +4,9 @@ Example:
     python -m espnet2_ext.bin.p2v_train --config conf/train_p2v.yaml --output_dir exp/p2v ...
 """
 
-from argparse import ArgumentParser
-
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.bin.entry import user_errors
 from espnet2_ext.prosody2vec.task import Prosody2VecTask
-
-
-def get_parser() -> ArgumentParser:
-    """Return the parser."""
-    return Prosody2VecTask.get_parser()
 
 
 def main(cmd: list[str] | None = None) -> None:

@@ -1,15 +1,8 @@
 """Train one system of emotion recognition through ESPnet's trainer; all options of a task."""
 
-from argparse import ArgumentParser
-
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.bin.entry import user_errors
 from espnet2_ext.ser.task import EmotionTask
-
-
-def get_parser() -> ArgumentParser:
-    """Return the parser."""
-    return EmotionTask.get_parser()
 
 
 def main(cmd: list[str] | None = None) -> None:

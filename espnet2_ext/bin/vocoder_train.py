@@ -1,15 +1,8 @@
 """Train a HiFi-GAN through ESPnet's trainer for GANs; all options of an ESPnet task."""
 
-from argparse import ArgumentParser
-
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.bin.entry import user_errors
 from espnet2_ext.vocoder.task import VocoderTask
-
-
-def get_parser() -> ArgumentParser:
-    """Return the parser."""
-    return VocoderTask.get_parser()
 
 
 def main(cmd: list[str] | None = None) -> None:

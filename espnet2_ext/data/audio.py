@@ -157,8 +157,7 @@ def find_part(
 ) -> slice:
     """Return the samples from start to stop; a stop up to 0.5 s after the end is the end.
 
-    Raises:
-        AudioError: the recording of that name does not hold the part.
+    AudioError where the recording of that name does not hold the part.
     """
     start = round(start_s * rate_hz)
     lasts = f"{name}: lasts {num_samples / rate_hz:.3f} s, the part"

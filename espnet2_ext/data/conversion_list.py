@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.data.tables import read_csv
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -42,15 +43,10 @@ class ListedConversion:
 
 
 COLUMNS = [field.name for field in fields(ListedConversion)]
-REQUIRED = COLUMNS[:4]
 
 
 def write_conversion_list(path: str | Path, conversions: Iterable[ListedConversion]) -> None:
-    """Write a header and a line a conversion, in the order given.
-
-    Raises:
-        ValueError: a field holds a tab or a line end.
-    """
+    """Write a header and a line a conversion; ValueError if a field holds a tab or a line end."""
     lines = ["\t".join(COLUMNS)]
     for conversion in conversions:
         values = [getattr(conversion, name) for name in COLUMNS]
@@ -62,63 +58,26 @@ def write_conversion_list(path: str | Path, conversions: Iterable[ListedConversi
 
 
 def read_conversion_list(path: str | Path) -> list[ListedConversion]:
-    """Return the conversions in file order; blank lines are passed over.
+    """Return the conversions in file order.
 
     Raises:
-        FileNotFoundError: there is no such list.
-        ValueError: a column is missing or unknown, a line has another number of fields, a
-            needed field is empty, a name cannot be a file's or stands twice, a file is not
-            there, or no line is left; list and line are named.
+        FileNotFoundError, ValueError: see `read_csv`; or a name cannot be a file's or stands
+            twice, or an audio file is not there.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such list; write one, or run the data stage")
-    header, *lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
-    columns = header.split("\t")
-    _check_columns(path, columns)
     conversions: dict[str, ListedConversion] = {}
-    for number, line in enumerate(lines, start=2):
-        if not line.strip():
-            continue
-        values = [value.strip() for value in line.split("\t")]
-        if len(values) != len(columns):
+    rows = read_csv(path, COLUMNS[:4], COLUMNS[4:], is_tabs=True, has_gaps=True)
+    for number, row in rows:
+        conversion, place = ListedConversion(**row), f"{path}:{number}"
+        name = conversion.name
+        if not _NAME.fullmatch(name):
             raise ValueError(
-                f"{path}:{number}: {len(values)} fields, the first line names {len(columns)}"
+                f"{place}: the name {name!r:.80} becomes a file's; use letters, digits,"
+                " dot, dash and underscore"
             )
-        conversion = ListedConversion(**dict(zip(columns, values, strict=True)))
-        _check(f"{path}:{number}", conversion)
-        if conversion.name in conversions:
-            raise ValueError(f"{path}:{number}: {conversion.name} stands twice; rename one")
-        conversions[conversion.name] = conversion
-    if not conversions:
-        raise ValueError(f"{path}: lists nothing; add a line for each conversion")
+        if name in conversions:
+            raise ValueError(f"{place}: {name} stands twice; rename one")
+        for file in conversion.files:
+            if not Path(file).is_file():
+                raise ValueError(f"{place}: {name}: {file}: no such file; correct the path")
+        conversions[name] = conversion
     return list(conversions.values())
-
-
-def _check_columns(path: Path, columns: list[str]) -> None:
-    """Raise ValueError unless the first line names the columns."""
-    faults = [
-        *(f"{n!r:.80} is unknown or twice there" for n in columns if n not in COLUMNS),
-        *(f"{n!r:.80} is unknown or twice there" for n in columns if columns.count(n) > 1),
-        *(f"{n!r} is missing" for n in REQUIRED if n not in columns),
-    ]
-    if faults:
-        raise ValueError(
-            f"{path}:1: column {faults[0]}; the first line is {', '.join(REQUIRED)} and, if "
-            "wanted, speaker, text, with tabs"
-        )
-
-
-def _check(place: str, conversion: ListedConversion) -> None:
-    """Raise ValueError for a field that is empty or wrong, or a file that is not there."""
-    for name in REQUIRED:
-        if not getattr(conversion, name):
-            raise ValueError(f"{place}: {name} is empty; fill it in")
-    if not _NAME.fullmatch(conversion.name):
-        raise ValueError(
-            f"{place}: the name {conversion.name!r:.80} becomes a file's; use letters, digits,"
-            " dot, dash and underscore"
-        )
-    for file in conversion.files:
-        if not Path(file).is_file():
-            raise ValueError(f"{place}: {conversion.name}: {file}: no such file; correct the path")

@@ -162,9 +162,7 @@ class SourceAudio:
     def of(self, utterance_id: str) -> Recording:
         """Return the recording of an utterance, or the part of one; a stop of -1 is its end.
 
-        Raises:
-            DataDirectoryError: a line of ``segments`` is not a recording of ``wav.scp`` with its
-                start and end in seconds.
+        DataDirectoryError where a line of ``segments`` is not a recording with start and end.
         """
         if self.segments is None:
             return Recording(self.wav_scp[utterance_id])
@@ -324,9 +322,8 @@ def checked_rows(path: Path, keys: Iterable[str], rows: Rows) -> Iterator[tuple[
 def write_data_directory(path: str | Path, utterances: Iterable[Utterance]) -> None:
     """Write ``wav.scp utt2spk spk2utt`` and the optional tables that the corpus fills.
 
-    Raises:
-        DataDirectoryError: no utterances, an id that stands twice or does not start
-            with ``<speaker>-``, or a field that only some of the utterances have.
+    DataDirectoryError: no utterances, an id that stands twice or does not start with
+    ``<speaker>-``, or a field that only some of the utterances have.
     """
     by_id: dict[str, Utterance] = {}
     for utterance in utterances:
@@ -426,9 +423,7 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
 
     Tables that every input has are kept, others are left out with a log line; the
     lists of rejected utterances are joined, and what a later stage rejected is left out.
-
-    Raises:
-        DataDirectoryError: no inputs, or an utterance that stands in two of them.
+    DataDirectoryError: no inputs, or an utterance that stands in two of them.
     """
     if not inputs:
         raise DataDirectoryError(f"{out}: nothing to combine; name at least one input")
@@ -479,8 +474,7 @@ def subset_data_directory(
 ) -> None:
     """Write a data directory with the named utterances and every table of the source.
 
-    Raises:
-        DataDirectoryError: the source lacks an utterance, or nothing is named.
+    DataDirectoryError: the source lacks an utterance, or nothing is named.
     """
     source = Path(source)
     refuse_same(out, [source])

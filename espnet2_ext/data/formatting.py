@@ -82,11 +82,7 @@ class Share:
 
 
 def parse_share(text: str) -> Share:
-    """Return the share that ``3/32`` means.
-
-    Raises:
-        ValueError: not of that form, or not from 1/n to n/n.
-    """
+    """Return the share that ``3/32`` means; ValueError for any other form."""
     match = re.fullmatch(r"(\d+)/(\d+)", text, re.ASCII)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise ValueError(f"share {text!r}: give one such as 3/32, the first is 1/32")
@@ -234,18 +230,17 @@ def file_state(path: str) -> State:
     return status.st_size, status.st_mtime_ns
 
 
-def folder_of(utterance_id: str) -> int:
-    """Return which of the 256 folders an utterance belongs to."""
+def _folder_of(utterance_id: str) -> int:
     return zlib.crc32(utterance_id.encode()) % _NUM_FOLDERS
-
-
-def audio_path(out: Path, utterance_id: str) -> str:
-    """Return where an utterance's flac lies."""
-    return str(_folder(out, folder_of(utterance_id)) / f"{utterance_id}.flac")
 
 
 def _folder(out: Path, number: int) -> Path:
     return out / "audio" / f"{number:02x}"
+
+
+def _audio_path(out: Path, utterance_id: str) -> str:
+    """Return where an utterance's flac lies."""
+    return str(_folder(out, _folder_of(utterance_id)) / f"{utterance_id}.flac")
 
 
 def run_audio_jobs(
@@ -271,7 +266,7 @@ def run_audio_jobs(
     remove_leftovers(out, is_deep=False)
     members: list[list[str]] = [[] for _ in range(_NUM_FOLDERS)]
     for utterance_id in utterance_ids:
-        number = folder_of(utterance_id)
+        number = _folder_of(utterance_id)
         if share is None or share.has(number):
             members[number].append(utterance_id)
 
@@ -397,7 +392,7 @@ def format_wav(
 
     def job_of(utterance_id: str) -> AudioJob:
         entry, start_s, stop_s = audio.of(utterance_id)
-        output = audio_path(out, utterance_id)
+        output = _audio_path(out, utterance_id)
         return AudioJob(utterance_id, entry, output, "1", min_duration_s, start_s, stop_s)
 
     outcome = run_audio_jobs(
@@ -411,12 +406,12 @@ def format_wav(
     kept = outcome.num_samples
     if share is None:
         audio.wav_scp.clear()  # a large table, no longer needed
-        list_rejected(out, outcome, read_rejected(source))
         names = set(table_names(source)) - {"wav.scp", "utt2spk"}
         _write_dump(
+            source,
             out,
-            kept,
-            {key: audio_path(out, key) for key in kept},
+            outcome,
+            {key: _audio_path(out, key) for key in kept},
             dict(kept_rows(source / "utt2spk", kept)),
             {name: kept_rows(source / name, kept) for name in names},
         )
@@ -424,31 +419,28 @@ def format_wav(
 
 
 def _write_dump(
+    source: Path,
     out: Path,
-    num_samples: dict[str, int],
+    outcome: AudioOutcome,
     wavs: dict[str, str],
     utt2spk: dict[str, str],
     others: dict[str, Rows],
 ) -> None:
-    """Write the tables of what was kept, with ``utt2num_samples``."""
-    lengths = ((key, num_samples[key]) for key in sorted(num_samples))
-    write_tables(out, wavs, utt2spk, others | {"utt2num_samples": lengths})
-
-
-def list_rejected(out: Path, outcome: AudioOutcome, rejected_before: dict[str, str]) -> None:
-    """Write and log the rejected utterances, log the clipped; it is an error if none is left."""
-    rejected = outcome.rejected
-    write_rejected(out, rejected_before | rejected)
+    """Write ``rejected.tsv`` and the tables of what was kept, with ``utt2num_samples``."""
+    rejected, kept = outcome.rejected, outcome.num_samples
+    write_rejected(out, read_rejected(source) | rejected)
     report_rejected(out, rejected, outcome.total)
     if outcome.clipped:
         number, first = len(outcome.clipped), min(outcome.clipped)
         logger.info("%s: %d files clipped at full scale, first %s", out, number, first)
-    if not outcome.num_samples:
+    if not kept:
         utterance_id = min(rejected)
         raise DataDirectoryError(
             f"{out}: all {outcome.total} utterances were rejected, for example {utterance_id}: "
             f"{rejected[utterance_id]}; see rejected.tsv there and check the paths in wav.scp"
         )
+    lengths = ((key, kept[key]) for key in sorted(kept))
+    write_tables(out, wavs, utt2spk, others | {"utt2num_samples": lengths})
 
 
 def perturb_speed(
@@ -494,7 +486,7 @@ def perturb_speed(
     def job_of(new_id: str) -> AudioJob:
         prefix, utterance_id = origin_of(new_id)
         wav = wavs[utterance_id]
-        output = audio_path(out, new_id) if prefix else wav
+        output = _audio_path(out, new_id) if prefix else wav
         return AudioJob(new_id, wav, output, str(speeds[prefix]))
 
     outcome = run_audio_jobs(
@@ -507,12 +499,12 @@ def perturb_speed(
     )
     kept = outcome.num_samples
     if share is None:
-        list_rejected(out, outcome, read_rejected(source))
         speakers = read_required(source, "utt2spk")
         origins = ((key, *origin_of(key)) for key in kept)
         _write_dump(
+            source,
             out,
-            kept,
+            outcome,
             {key: job_of(key).output for key in kept},
             {key: sys.intern(prefix + speakers[old]) for key, prefix, old in origins},
             {name: _prefixed(source / name, speeds, kept) for name in _labels(source)},
@@ -534,8 +526,7 @@ def _refuse_perturbed(source: Path, wavs: Container[str], prefixes: Iterable[str
 def parse_factors(factors: Sequence[float | str]) -> dict[str, Fraction]:
     """Return ``{id prefix: speed}``, such as ``{"sp0.9-": 9/10, "": 1}``.
 
-    Raises:
-        ValueError: no factor, or one that is not from 0.5 to 2 with a short fraction, or twice.
+    ValueError: no factor, or one that is not from 0.5 to 2 with a short fraction, or twice.
     """
     speeds: dict[str, Fraction] = {}
     for factor in factors:

@@ -97,11 +97,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
 
 def read_mixes(path: str | Path) -> dict[str, tuple[tuple[str, float], ...]]:
-    """Return utterances and weights of every pair in a table ``prosody_mix``.
-
-    Raises:
-        ValueError: a line is not utterances and weights in turn.
-    """
+    """Return utterances and weights of every pair in a table ``prosody_mix``."""
     mixes = {}
     for pair_id, value in read_table(path).items():
         words = value.split()
@@ -127,11 +123,6 @@ def write_pairs(directory: str | Path, tables: PairTables, rule: str | None = No
     if rule is not None:
         with atomic_open(Path(directory) / RULE) as stream:
             stream.write(f"{rule}\n")
-
-
-def parallel_tables(base: Sequence[Pair], targets: Mapping[str, str]) -> PairTables:
-    """Return the pairs with the target itself as the prosody utterance."""
-    return {PAIRS: {p.pair_id: f"{p.source} {targets[p.pair_id]} {p.speaker}" for p in base}}
 
 
 def average_tables(
@@ -252,7 +243,8 @@ def derive_pairs(
         scale.setdefault("conditions", {})[pair] = conditions[parent]
     folder = pairs_dir.parent
     write_pairs(pairs_dir, {}, SAME_VOICE_TEXT)
-    write_pairs(folder / "parallel", {**parallel_tables(base, targets), **kept}, PARALLEL_TEXT)
+    parallel = {p.pair_id: f"{p.source} {targets[p.pair_id]} {p.speaker}" for p in base}
+    write_pairs(folder / "parallel", {PAIRS: parallel, **kept}, PARALLEL_TEXT)
     write_pairs(folder / "average", {**average, **kept}, AVERAGE_TEXT.format(num_references))
     write_pairs(folder / "intensity", scale, SCALE_TEXT.format(pairs_dir.name))
 

@@ -21,6 +21,10 @@ _ROW = re.compile(r"([^ \t]+)[ \t](.*)", re.DOTALL)
 _EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
 
 
+class _Tabs(csv.excel_tab):
+    quoting = csv.QUOTE_NONE
+
+
 def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield ``(key, value)`` line by line, in file order; the value is stripped.
 
@@ -57,8 +61,7 @@ def _is_utf8(line: str) -> bool:
 def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield the rows as `iterate_table`, so that sorted tables can be walked side by side.
 
-    Raises:
-        ValueError: a key is not greater than the one before it.
+    ValueError where a key is not greater than the one before it.
     """
     previous = ""
     for key, value in iterate_table(path):
@@ -72,11 +75,7 @@ def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
 
 
 def read_table(path: str | Path) -> dict[str, str]:
-    """Return ``{key: value}`` in file order; raises as `iterate_table`.
-
-    Raises:
-        ValueError: a key stands twice.
-    """
+    """Return ``{key: value}`` in file order; raises as `iterate_table`, or where a key is twice."""
     table: dict[str, str] = {}
     for key, value in iterate_table(path):
         if key in table:
@@ -88,8 +87,7 @@ def read_table(path: str | Path) -> dict[str, str]:
 def read_int_table(path: str | Path) -> dict[str, list[int]]:
     """Return ``{key: integers}`` of a ``text_int`` table such as ``units_<tag>``.
 
-    Raises:
-        ValueError: a value is not a list of integers.
+    ValueError where a value is not a list of integers.
     """
     result = {}
     for key, value in read_table(path).items():
@@ -109,8 +107,7 @@ def write_table(path: str | Path, table: Mapping[str, object]) -> None:
 def read_rejected(path: str | Path) -> dict[str, str]:
     """Return ``{utterance: reason}`` of a data directory; empty where nothing is listed.
 
-    Raises:
-        ValueError: a line is not ``utterance<TAB>reason``.
+    ValueError where a line is not ``utterance<TAB>reason``.
     """
     table = Path(path) / REJECTED
     rejected: dict[str, str] = {}
@@ -146,40 +143,60 @@ def report_rejected(path: str | Path, rejected: Mapping[str, str], total: int) -
 
 
 def read_csv(
-    path: str | Path, required: Sequence[str], optional: Sequence[str] = ()
+    path: str | Path,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    is_tabs: bool = False,
+    has_gaps: bool = False,
 ) -> list[tuple[int, dict[str, str]]]:
-    """Return ``(line, {column: value})`` of every row; a column is filled in all rows or absent.
+    """Return ``(line, {column: value})`` of every row of a table whose first line names columns.
 
-    Columns stand in any order, separated by commas; values are stripped. Blank lines and a
-    byte order mark, which spreadsheets write, are skipped.
+    Columns stand in any order; values are stripped. Blank lines and a byte order mark, which
+    spreadsheets write, are skipped. Between tabs quotes have no meaning.
+
+    Args:
+        path: a file in UTF-8.
+        required, optional: names of the columns.
+        is_tabs: tabs, not commas, separate columns.
+        has_gaps: optional columns may be empty in some rows.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: not UTF-8, not a csv, a column missing, unknown or given twice, a
+        ValueError: not UTF-8, wrong quotes, a column missing, unknown or given twice, a
             row with more or fewer fields, an empty field, no rows; file and line are named.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give the path of a csv file")
+        raise FileNotFoundError(f"{path}: no such file; give the path of a table")
     rows: list[tuple[int, dict[str, str]]] = []
     header: list[str] | None = None
     line = 1
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
+            reader = csv.reader(stream, _Tabs if is_tabs else csv.excel, strict=True)
             for fields in reader:
                 # A quoted field may hold line ends: a row is named by its first line.
                 first_line, line = line, reader.line_num + 1
                 values = [field.strip() for field in fields]
-                if not any(values) and len(values) < 2:
+                if not any(values) and (is_tabs or len(values) < 2):
                     continue
                 if header is None:
                     header = values
                     _check_header(f"{path}:{first_line}", header, required, optional)
-                else:
-                    rows.append((first_line, _row(f"{path}:{first_line}", header, values)))
+                    continue
+                if len(values) != len(header):
+                    raise ValueError(
+                        f"{path}:{first_line}: {len(values)} fields, the first line names "
+                        f"{len(header)} columns; check the {'tabs' if is_tabs else 'quotes'}"
+                    )
+                row = dict(zip(header, values, strict=True))
+                for name, value in row.items():
+                    if not value and not (has_gaps and name in optional):
+                        raise ValueError(f"{path}:{first_line}: {name} is empty; fill it in")
+                rows.append((first_line, row))
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is not UTF-8 text; save it as csv in UTF-8") from error
+        raise ValueError(f"{path}: is not UTF-8 text; save it in UTF-8") from error
     except csv.Error as error:
         raise ValueError(f"{path}:{line}: not a csv ({error}); check the quotes") from error
     if not rows:
@@ -191,28 +208,14 @@ def _check_header(
     place: str, header: Sequence[str], required: Sequence[str], optional: Sequence[str]
 ) -> None:
     """Raise a ValueError for a column that is unknown, given twice or missing."""
+    known = (*required, *optional)
     faults = [
-        *(f"unknown column {name!r:.80}" for name in header if name not in (*required, *optional)),
+        *(f"unknown column {name!r:.80}" for name in header if name not in known),
         *(f"column {name!r} stands twice" for name in header if header.count(name) > 1),
         *(f"column {name!r} is missing" for name in required if name not in header),
     ]
     if faults:
-        known = ", ".join((*required, *optional))
-        raise ValueError(f"{place}: {faults[0]}; known, with commas: {known}")
-
-
-def _row(place: str, header: Sequence[str], values: Sequence[str]) -> dict[str, str]:
-    """Return the fields by column; raise a ValueError where one is missing or too many."""
-    if len(values) != len(header):
-        raise ValueError(
-            f"{place}: {len(values)} fields, the first line names {len(header)} columns; "
-            "quote fields that hold a comma"
-        )
-    row = dict(zip(header, values, strict=True))
-    for name, value in row.items():
-        if not value:
-            raise ValueError(f"{place}: {name} is empty; fill it in, or remove the whole column")
-    return row
+        raise ValueError(f"{place}: {faults[0]}; known: {', '.join(known)}")
 
 
 def normalise_sentence(text: str) -> str | None:

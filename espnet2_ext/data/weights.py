@@ -50,12 +50,9 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
 def load_weights(
     network: nn.Module, weights: Mapping[str, torch.Tensor], path: str | Path, config: str | Path
 ) -> None:
-    """Load weights into a network: every tensor of it, and no other.
+    """Load weights into a network: every tensor of it, and no other, else ValueError.
 
     ``path`` and ``config`` are the files that messages name.
-
-    Raises:
-        ValueError: a tensor is missing, unknown or of another shape.
     """
     expected = network.state_dict()
     missing = [name for name in expected if name not in weights]
@@ -90,9 +87,7 @@ def _some(names: Sequence[str]) -> str:
 def read_training_config(path: str | Path) -> dict[str, Any]:
     """Return the options of a training from its config.yaml.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not readable as yaml, or holds no options.
+    FileNotFoundError where there is none, ValueError where it is no yaml or holds no options.
     """
     path = Path(path)
     if not path.is_file():

@@ -120,9 +120,7 @@ class Centroids:
 
         Of |x|^2 - 2 x.c + |c|^2 the first term is the same for all centres, so one matrix product
         decides; of equally near ones the first is taken. A switch penalty weighs against changes.
-
-        Raises:
-            ValueError: the features have another width than the centres.
+        ValueError where the features have another width than the centres.
         """
         if features.ndim != 2 or features.shape[1] != self.centers.shape[1]:
             raise ValueError(
@@ -174,9 +172,7 @@ class Centroids:
     def load(cls, path: str | Path) -> Centroids:
         """Return centroids written by ``save``; nothing in the file is unpickled.
 
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: the file is no .npz of this kind, or holds pickled objects.
+        FileNotFoundError where there is no file, ValueError where it is another kind of file.
         """
         path = Path(path)
         if not path.is_file():
@@ -251,8 +247,7 @@ def deduplicate(assignments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def expand(units: np.ndarray, run_lengths: np.ndarray) -> np.ndarray:
     """Return one unit a frame (F,), the inverse of ``deduplicate``.
 
-    Raises:
-        ValueError: as many durations as units are needed, none below 1.
+    ValueError: other numbers of units and durations, or one below 1.
     """
     units, run_lengths = np.asarray(units, np.int64), np.asarray(run_lengths, np.int64)
     if units.shape != run_lengths.shape or units.ndim != 1:
@@ -296,8 +291,7 @@ class UnitEncoderPipeline:
     def assign(self, waveform: np.ndarray) -> tuple[np.ndarray, float]:
         """Return centres (F,) int64 of a waveform (N,), and the summed squared distance to them.
 
-        Raises:
-            ValueError: the waveform is too short for one frame.
+        ValueError where the waveform is too short for one frame.
         """
         if self._on_device is not None:
             assert isinstance(self.frame_features, S3prlFeatures)

@@ -12,7 +12,6 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -66,11 +65,7 @@ def start_worker(spec: str, path_or_url: str | None, device: str) -> None:
 
 
 def read_and_compute(wav: str) -> np.ndarray:
-    """Return features (F, dim) of an audio file.
-
-    Raises:
-        ValueError: not readable as audio (``AudioError``), or too short.
-    """
+    """Return features (F, dim) of an audio file; ValueError if unreadable or too short."""
     if _features is None:
         raise RuntimeError("start_worker has not run in this process")
     return _features(read_audio(wav))
@@ -108,8 +103,7 @@ def _hash(path: Path) -> str:
 class UnitStatistics:
     """Statistics of units over a whole set; none is a mean of means."""
 
-    def __init__(self, num_clusters: int, sample_rate_hz: int) -> None:
-        self.sample_rate_hz = sample_rate_hz
+    def __init__(self, num_clusters: int) -> None:
         self.frames_of_unit = np.zeros(num_clusters, np.int64)
         self.num_utterances = 0
         self.num_units = 0
@@ -118,8 +112,8 @@ class UnitStatistics:
 
     def add(
         self,
-        units: Sequence[int] | np.ndarray,
-        run_lengths: Sequence[int] | np.ndarray,
+        units: Sequence[int],
+        run_lengths: Sequence[int],
         squared_distance: float,
         num_samples: int,
     ) -> None:
@@ -131,17 +125,13 @@ class UnitStatistics:
         self.squared_distance += squared_distance
 
     def summary(self) -> dict[str, float | int]:
-        """Return the numbers by name; ``DEFINITIONS`` explains those that are no counts.
-
-        Raises:
-            ValueError: no utterance was added.
-        """
+        """Return the numbers by name; ``DEFINITIONS`` explains those that are no counts."""
         num_frames = int(self.frames_of_unit.sum())
         if num_frames == 0:
             raise ValueError("no frames, so no statistics")
         used = self.frames_of_unit[self.frames_of_unit > 0] / num_frames
         entropy_bits = float(-(used * np.log2(used)).sum()) + 0.0  # no minus zero
-        audio_s = self.num_samples / self.sample_rate_hz
+        audio_s = self.num_samples / SAMPLE_RATE_HZ
         return {
             "utterances": self.num_utterances,
             "audio_s": round(audio_s, 3),
@@ -178,24 +168,6 @@ class RealTimeLog:
         return f"{ratio:.{0 if ratio >= 10 else 1}f} x real time"
 
 
-@dataclass(frozen=True)
-class Extraction:
-    """What ``extract_units`` did.
-
-    Attributes:
-        tag: the tables are ``units_<tag>`` and ``unit_durations_<tag>``.
-        statistics: ``UnitStatistics.summary()`` and the number rejected.
-        rejected: utterance to reason. They are in ``wav.scp`` but not in the tables, so the length
-            filter has to leave them out before training.
-        was_complete: nothing had to be done.
-    """
-
-    tag: str
-    statistics: dict[str, Any]
-    rejected: dict[str, str]
-    was_complete: bool
-
-
 def extract_units(
     data_dir: str | Path,
     centroids_path: str | Path,
@@ -203,11 +175,14 @@ def extract_units(
     path_or_url: str | None = None,
     num_workers: int = 1,
     device: str = "cpu",
-) -> Extraction:
+    share: Share | None = None,
+) -> dict[str, Any] | None:
     """Write ``units_<tag>``, ``unit_durations_<tag>`` and ``units_<tag>.json`` to ``data_dir``.
 
     The tables are ``text_int``: ids 0 to k - 1 without repeats, and their durations in frames.
-    The json says what made them and holds the statistics; what is complete is left as it is.
+    The json, whose content is returned, says what made them and holds the statistics and the
+    rejected utterances, which the length filter has to leave out before training. What is
+    complete is left as it is.
 
     Args:
         data_dir: directory with ``wav.scp``.
@@ -215,155 +190,133 @@ def extract_units(
         path_or_url: checkpoint of the features, if it was moved since.
         num_workers: processes, one CPU thread each; results do not depend on it.
         device: torch device of an upstream.
+        share: encode this share alone, and return None; a run without it writes the tables.
 
     Raises:
         FileNotFoundError: there is no ``wav.scp`` or no centroids file.
         ValueError: no utterance is usable, or the features are not those of the centroids.
     """
-    job = _ExtractionJob(data_dir, centroids_path)
-    table = job.data_dir / f"units_{job.tag}"
-    done = job.complete()
-    if done is not None:
+    data_dir, centroids = Path(data_dir), Centroids.load(centroids_path)
+    check_wavs(data_dir)
+    made_by = {"centroids": centroids.fingerprint, "data": data_signature(data_dir)}
+    table = data_dir / f"units_{centroids.tag}"
+    content = _complete(table, made_by)
+    if content is not None:
         logger.info("%s: complete", table)
-        return Extraction(job.tag, done["statistics"], done["rejected"], True)
-    progress = RealTimeLog(f"units_{job.tag}")
-    parts = job.encode(path_or_url, device, num_workers, progress)
-    statistics, rejected = job.write_tables(parts)
-    numbers = ", ".join(f"{name} {value}" for name, value in statistics.items())
-    logger.info("%s: %s; %s", table, numbers, progress)
-    return Extraction(job.tag, statistics, rejected, False)
-
-
-def encode_share(
-    data_dir: str | Path,
-    centroids_path: str | Path,
-    share: Share,
-    *,
-    path_or_url: str | None = None,
-    num_workers: int = 1,
-    device: str = "cpu",
-) -> None:
-    """Encode one share of the utterances, without tables; for the rest see ``extract_units``."""
-    job = _ExtractionJob(data_dir, centroids_path)
-    if job.complete() is None:
-        progress = RealTimeLog(f"units_{job.tag}, share {share}")
-        job.encode(path_or_url, device, num_workers, progress, share)
-
-
-class _ExtractionJob:
-    """A directory, centroids, and the hash that says that tables are made of the two."""
-
-    def __init__(self, data_dir: str | Path, centroids_path: str | Path) -> None:
-        self.data_dir = Path(data_dir)
-        self.centroids = Centroids.load(centroids_path)
-        self.tag = self.centroids.tag
-        check_wavs(data_dir)
-        self.made_by = {"centroids": self.centroids.fingerprint, "data": data_signature(data_dir)}
-
-    def complete(self) -> dict[str, Any] | None:
-        """Return the json of a complete extraction made by the same, else None."""
-        report = self.data_dir / f"units_{self.tag}.json"
-        if not report.is_file():
-            return None
-        content = json.loads(report.read_text(encoding="utf-8"))
-        if content["made_by"] != self.made_by:
-            logger.warning("%s: made by other centroids or of other data, made again", report)
-            return None
-        for name, digest in content["tables"].items():
-            path = self.data_dir / name
-            if not path.is_file() or _hash(path) != digest:
-                logger.warning("%s: missing or changed, made again", path)
-                return None
         return content
+    progress = RealTimeLog(table.name + (f", share {share}" if share else ""))
+    arguments = (centroids.features, path_or_url or centroids.path_or_url, device)
+    parts = _encode_parts(table, made_by, centroids, arguments, num_workers, progress, share)
+    if share is not None:
+        return None
+    content = _write_tables(table, made_by, parts, UnitStatistics(centroids.num_clusters))
+    numbers = ", ".join(f"{name} {value}" for name, value in content["statistics"].items())
+    logger.info("%s: %s; %s", table, numbers, progress)
+    return content
 
-    def encode(
-        self,
-        path_or_url: str | None,
-        device: str,
-        num_workers: int,
-        progress: RealTimeLog,
-        share: Share | None = None,
-    ) -> list[Path]:
-        """Encode what no earlier run has; return the files of all parts, in order."""
-        arguments = (self.centroids.features, path_or_url or self.centroids.path_or_url, device)
-        self.centroids.check_features(built_features(*arguments))
-        items = sorted(read_wavs(self.data_dir).items())
-        # The split may not depend on num_workers: another run may have another number.
-        size = max(1, min(PART_UTTERANCES, len(items) // 64))
-        folder = self._part_folder(size)
-        parts = [folder / f"part_{number:06d}.json" for number in range(-(-len(items) // size))]
-        own = [number for number in range(len(parts)) if share is None or share.has(number)]
-        pending = [number for number in own if not parts[number].is_file()]
-        if len(pending) < len(own):
-            there = len(own) - len(pending)
-            logger.info("%s: %d of %d parts are there", self.data_dir, there, len(own))
-        with one_thread():
-            for audio_s in parallel_map(
-                _encode_part,
-                ((items[part * size : (part + 1) * size], parts[part]) for part in pending),
-                total=len(pending),
-                description=f"units_{self.tag} (x{size})",
-                num_workers=num_workers,
-                initializer=_start,
-                initializer_arguments=(self.centroids, arguments),
-                start_method="spawn",
-            ):
-                progress.add(audio_s)
-        return parts
 
-    def _part_folder(self, part_utterances: int) -> Path:
-        """Return the folder of the parts; folders of parts made otherwise are removed."""
-        facts = json.dumps({**self.made_by, "part_utterances": part_utterances}, sort_keys=True)
-        digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
-        folder = self.data_dir / f".units_{self.tag}.parts_{digest}"
-        for other in self.data_dir.glob(f".units_{self.tag}.parts*"):
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
-        folder.mkdir(exist_ok=True)
-        return folder
+def _complete(table: Path, made_by: dict[str, str]) -> dict[str, Any] | None:
+    """Return the json of a complete extraction made by the same, else None."""
+    report = table.with_name(f"{table.name}.json")
+    if not report.is_file():
+        return None
+    content = json.loads(report.read_text(encoding="utf-8"))
+    if content["made_by"] != made_by:
+        logger.warning("%s: made by other centroids or of other data, made again", report)
+        return None
+    for name, digest in content["tables"].items():
+        path = table.with_name(name)
+        if not path.is_file() or _hash(path) != digest:
+            logger.warning("%s: missing or changed, made again", path)
+            return None
+    return content
 
-    def write_tables(self, parts: Sequence[Path]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Write tables, rejections and, last of all, the json that calls them complete."""
-        names = (f"units_{self.tag}", f"unit_durations_{self.tag}")
-        paths = [self.data_dir / name for name in names]
-        report = self.data_dir / f"units_{self.tag}.json"
-        report.unlink(missing_ok=True)
-        totals = UnitStatistics(self.centroids.num_clusters, SAMPLE_RATE_HZ)
-        rejected: dict[str, str] = {}
-        with atomic_open(paths[0]) as units, atomic_open(paths[1]) as durations:
-            for part in parts:
-                for each in json.loads(part.read_text(encoding="utf-8")):
-                    name = each["utterance_id"]
-                    if each["reason"]:
-                        rejected[name] = f"{names[0]}: {each['reason']}"
-                        continue
-                    units.write(f"{name} {' '.join(map(str, each['units']))}\n")
-                    durations.write(f"{name} {' '.join(map(str, each['run_lengths']))}\n")
-                    totals.add(
-                        each["units"],
-                        each["run_lengths"],
-                        each["squared_distance"],
-                        each["num_samples"],
-                    )
-            if totals.num_utterances == 0:
-                shutil.rmtree(parts[0].parent)  # a rerun reads the audio again
-                name, reason = next(iter(rejected.items()))
-                raise ValueError(f"{self.data_dir}: no utterance is usable, e.g. {name}: {reason}")
-        total = len(rejected) + totals.num_utterances
-        _merge_rejected(self.data_dir, names[0], rejected, total)
-        statistics = {**totals.summary(), "rejected": len(rejected)}
-        content = {
-            "made_by": self.made_by,
-            "tables": {path.name: _hash(path) for path in paths},
-            "statistics": statistics,
-            "definitions": DEFINITIONS,
-            "rejected": rejected,
-        }
-        with atomic_open(report) as stream:
-            json.dump(content, stream, indent=2)
-            stream.write("\n")
-        shutil.rmtree(parts[0].parent)
-        return statistics, rejected
+
+def _encode_parts(
+    table: Path,
+    made_by: dict[str, str],
+    centroids: Centroids,
+    arguments: FeaturesArguments,
+    num_workers: int,
+    progress: RealTimeLog,
+    share: Share | None,
+) -> list[Path]:
+    """Encode what no earlier run has; return the files of all parts, in order."""
+    centroids.check_features(built_features(*arguments))
+    items = sorted(read_wavs(table.parent).items())
+    # The split may not depend on num_workers: another run may have another number.
+    size = max(1, min(PART_UTTERANCES, len(items) // 64))
+    folder = _part_folder(table, {**made_by, "part_utterances": size})
+    parts = [folder / f"part_{number:06d}.json" for number in range(-(-len(items) // size))]
+    own = [number for number in range(len(parts)) if share is None or share.has(number)]
+    pending = [number for number in own if not parts[number].is_file()]  # a file is a whole part
+    if len(pending) < len(own):
+        there = len(own) - len(pending)
+        logger.info("%s: %d of %d parts are there", table.parent, there, len(own))
+    with one_thread():
+        for audio_s in parallel_map(
+            _encode_part,
+            ((items[part * size : (part + 1) * size], parts[part]) for part in pending),
+            total=len(pending),
+            description=f"{table.name} (x{size})",
+            num_workers=num_workers,
+            initializer=_start,
+            initializer_arguments=(centroids, arguments),
+            start_method="spawn",
+        ):
+            progress.add(audio_s)
+    return parts
+
+
+def _part_folder(table: Path, facts: dict[str, Any]) -> Path:
+    """Return the folder of the parts; folders of parts made otherwise are removed.
+
+    Its name holds a hash of what they depend on: several processes may open it at once.
+    """
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    folder = table.with_name(f".{table.name}.parts_{digest}")
+    for other in table.parent.glob(f".{table.name}.parts*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _write_tables(
+    table: Path, made_by: dict[str, str], parts: Sequence[Path], totals: UnitStatistics
+) -> dict[str, Any]:
+    """Write tables, rejections and, last of all, the json that calls them complete."""
+    paths = [table, table.with_name(table.name.replace("units_", "unit_durations_", 1))]
+    report = table.with_name(f"{table.name}.json")
+    report.unlink(missing_ok=True)
+    rejected: dict[str, str] = {}
+    with atomic_open(paths[0]) as units, atomic_open(paths[1]) as durations:
+        for part in parts:
+            for each in json.loads(part.read_text(encoding="utf-8")):
+                name, reason = each.pop("utterance_id"), each.pop("reason")
+                if reason:
+                    rejected[name] = f"{table.name}: {reason}"
+                    continue
+                units.write(f"{name} {' '.join(map(str, each['units']))}\n")
+                durations.write(f"{name} {' '.join(map(str, each['run_lengths']))}\n")
+                totals.add(**each)
+        if totals.num_utterances == 0:
+            shutil.rmtree(parts[0].parent)  # a rerun reads the audio again
+            name, reason = next(iter(rejected.items()))
+            raise ValueError(f"{table.parent}: no utterance is usable, e.g. {name}: {reason}")
+    _merge_rejected(table, rejected, len(rejected) + totals.num_utterances)
+    content = {
+        "made_by": made_by,
+        "tables": {path.name: _hash(path) for path in paths},
+        "statistics": {**totals.summary(), "rejected": len(rejected)},
+        "definitions": DEFINITIONS,
+        "rejected": rejected,
+    }
+    with atomic_open(report) as stream:
+        json.dump(content, stream, indent=2)
+        stream.write("\n")
+    shutil.rmtree(parts[0].parent)
+    return content
 
 
 def _start(centroids: Centroids, arguments: FeaturesArguments) -> None:
@@ -403,13 +356,10 @@ def _encode(utterance_id: str, wav: str) -> dict[str, Any]:
     }
 
 
-def _merge_rejected(data_dir: Path, table: str, rejected: dict[str, str], total: int) -> None:
+def _merge_rejected(table: Path, rejected: dict[str, str], total: int) -> None:
     """Add to ``rejected.tsv``, in place of what an earlier run said about this table."""
-    others = {
-        utterance_id: reason
-        for utterance_id, reason in read_rejected(data_dir).items()
-        if not reason.startswith(f"{table}: ")
-    }
+    earlier = read_rejected(table.parent)
+    others = {k: v for k, v in earlier.items() if not v.startswith(f"{table.name}: ")}
     if rejected or others:
-        write_rejected(data_dir, {**rejected, **others})
-    report_rejected(data_dir, rejected, total)
+        write_rejected(table.parent, {**rejected, **others})
+    report_rejected(table.parent, rejected, total)

@@ -31,14 +31,6 @@ PIECE_SAMPLES = 60 * 16000
 """Longest waveform given to an upstream at once; self-attention grows with its square."""
 CONTEXT_SAMPLES = 5 * 16000
 """Heard on either side of a piece of a longer waveform, and thrown away again."""
-WINDOW_MS = 64.0
-NUM_MELS = 40
-NUM_COEFFICIENTS = 13
-RANGE_DB = 50.0
-SMOOTHING_FRAMES = 3
-LIFTER_EXPONENT = 0.25
-DELTA_WEIGHT = 1.0
-DOUBLE_DELTA_WEIGHT = 0.5
 
 
 class FrameFeatures(Protocol):
@@ -61,8 +53,7 @@ class FrameFeatures(Protocol):
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Return features (F, dim) float32 of a 16 kHz mono waveform (N,).
 
-        Raises:
-            ValueError: the waveform is too short for one frame.
+        ValueError where the waveform is too short for one frame.
         """
         ...
 
@@ -209,11 +200,7 @@ class S3prlFeatures:
         )
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Return features (F, dim) float32; F = ceil(N / stride).
-
-        Raises:
-            ValueError: the waveform is shorter than 400 samples.
-        """
+        """Return features (F, dim) float32; F = ceil(N / stride), N at least 400."""
         return self.states(waveform).cpu().numpy()
 
     @torch.inference_mode()
@@ -302,14 +289,14 @@ class MfccFeatures:
 
     def __init__(
         self,
-        window_ms: float = WINDOW_MS,
-        num_mels: int = NUM_MELS,
-        num_coefficients: int = NUM_COEFFICIENTS,
-        range_db: float = RANGE_DB,
-        smoothing_frames: int = SMOOTHING_FRAMES,
-        lifter_exponent: float = LIFTER_EXPONENT,
-        delta_weight: float = DELTA_WEIGHT,
-        double_delta_weight: float = DOUBLE_DELTA_WEIGHT,
+        window_ms: float = 64.0,
+        num_mels: int = 40,
+        num_coefficients: int = 13,
+        range_db: float = 50.0,
+        smoothing_frames: int = 3,
+        lifter_exponent: float = 0.25,
+        delta_weight: float = 1.0,
+        double_delta_weight: float = 0.5,
     ) -> None:
         if smoothing_frames % 2 == 0:
             raise ValueError(f"smoothing_frames must be odd, got {smoothing_frames}")
@@ -338,11 +325,7 @@ class MfccFeatures:
 
     @torch.no_grad()
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
-        """Return features (F, dim) float32; F = N // 320 + 1.
-
-        Raises:
-            ValueError: the waveform is shorter than a window.
-        """
+        """Return features (F, dim) float32; F = N // 320 + 1, N at least a window."""
         # Reflection at the edges would also fail below half an n_fft.
         shortest = max(self.window_samples, self.melspectrogram.n_fft // 2 + 1)
         if len(waveform) < shortest:

@@ -122,8 +122,7 @@ def choose_utterances(
 ) -> list[str]:
     """Return a random share of the utterances, sorted: ``portion``, at most ``max_utterances``.
 
-    Raises:
-        ValueError: portion or limit leave nothing.
+    ValueError where portion or limit leave nothing.
     """
     if not 0 < portion <= 1:
         raise ValueError(f"portion must be above 0 and at most 1, got {portion}")

@@ -48,18 +48,17 @@ def test_configuration_without_epochs(capsys: pytest.CaptureFixture, tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--corpora", "x"], "^estimate_cost: x: no size in the catalogue"),
-        (["--corpora", "esd", "--speeds", "0"], "^estimate_cost: speeds"),
-        (["--corpora", "esd", "--train_config", "no.yaml"], "^estimate_cost: .*no.yaml"),
+        ("--corpora x", "^estimate_cost: x: no size in the catalogue"),
+        ("--corpora esd --speeds 0", "^estimate_cost: speeds"),
+        ("--corpora esd --train_config no.yaml", "^estimate_cost: .*no.yaml"),
+        ("--corpora esd --train_config bad.yaml", "bad.yaml: not a configuration in YAML$"),
     ],
 )
-def test_failure_is_one_line(options: list[str], message: str):
+def test_failure_is_one_line(
+    options: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text("a: [\n")
     with pytest.raises(SystemExit, match=message) as caught:
-        main(options)
+        main(options.split())
     assert "\n" not in str(caught.value)
-
-
-def test_configuration_that_is_no_yaml(tmp_path: Path):
-    (tmp_path / "train.yaml").write_text("a: [\n")
-    with pytest.raises(SystemExit, match="train.yaml: not a configuration in YAML$"):
-        main(["--corpora", "esd", "--train_config", str(tmp_path / "train.yaml")])

@@ -322,5 +322,5 @@ def test_the_command_on_a_model_of_random_weights(tmp_path, model, listed):
         )
         expected = (tmp_path / "alone.wav").read_bytes()
         assert (tmp_path / f"out/wav/{each.name}.wav").read_bytes() == expected
-    with pytest.raises(SystemExit, match=r"^convert_list: .*none\.tsv: no such list"):
+    with pytest.raises(SystemExit, match=r"^convert_list: .*none\.tsv: no such file"):
         convert_list_bin.main([*command, "none.tsv"])

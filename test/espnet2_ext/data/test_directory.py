@@ -49,9 +49,8 @@ def test_read_returns_what_was_written(data):
 def test_read_errors(data, tmp_path):
     with pytest.raises(DataDirectoryError, match="none: no such data directory"):
         read_data_directory(tmp_path / "none")
-    (data / "utt2spk").unlink()
-    with pytest.raises(DataDirectoryError, match="utt2spk: missing"):
-        read_data_directory(data)
+    with pytest.raises(DataDirectoryError, match="utt2lang: missing; run the stage"):
+        read_data_directory(data, names=["utt2lang"])
     (data / "utt2spk").write_text("a-1\n")
     with pytest.raises(DataDirectoryError, match="utt2spk:1: expected 'key value'.*correct"):
         read_data_directory(data)
@@ -76,43 +75,41 @@ def test_write_refuses(tmp_path, utterances, message):
     assert not (tmp_path / "data" / "wav.scp").exists()
 
 
-def test_writing_the_same_again_touches_nothing(data):
+@pytest.fixture
+def with_units(data):
     write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
-    before = {entry.name: entry.stat().st_mtime_ns for entry in data.iterdir()}
-    write_data_directory(data, reversed(UTTERANCES))
-    assert {entry.name: entry.stat().st_mtime_ns for entry in data.iterdir()} == before
+    return data
 
 
-def test_new_labels_keep_units_and_new_audio_drops_them(data):
-    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
+def test_writing_the_same_again_touches_nothing(with_units):
+    before = {entry.name: entry.stat().st_mtime_ns for entry in with_units.iterdir()}
+    write_data_directory(with_units, reversed(UTTERANCES))
+    assert {entry.name: entry.stat().st_mtime_ns for entry in with_units.iterdir()} == before
+
+
+def test_new_labels_keep_units_and_new_audio_drops_them(with_units):
     relabelled = [Utterance(u.utterance_id, u.speaker, u.wav, emotion="sad") for u in UTTERANCES]
-    write_data_directory(data, relabelled)
-    assert read_table(data / "utt2emo")["a-1"] == "sad"
-    assert "units_x" in files(data)
+    write_data_directory(with_units, relabelled)
+    assert read_table(with_units / "utt2emo")["a-1"] == "sad"
+    assert "units_x" in files(with_units)
     moved = [Utterance(u.utterance_id, u.speaker, "new/" + u.wav) for u in UTTERANCES]
-    write_data_directory(data, moved)
-    assert set(files(data)) == {"wav.scp", "utt2spk", "spk2utt"}
+    write_data_directory(with_units, moved)
+    assert set(files(with_units)) == {"wav.scp", "utt2spk", "spk2utt"}
 
 
-def test_tables_of_other_utterances_are_dropped(data):
-    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
-    write_data_directory(data, UTTERANCES[:2])
-    assert "units_x" not in files(data)
-    assert validate_data_directory(data) == 2
+def test_tables_of_other_utterances_are_dropped(with_units):
+    write_data_directory(with_units, UTTERANCES[:2])
+    assert "units_x" not in files(with_units)
+    assert validate_data_directory(with_units) == 2
 
 
-def test_a_kill_between_tables_is_seen_and_repaired(data):
-    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
-    (data / "wav.scp").unlink()
+def test_a_kill_between_tables_is_seen_and_repaired(with_units):
+    (with_units / "wav.scp").unlink()
     with pytest.raises(DataDirectoryError, match="wav.scp: missing"):
-        validate_data_directory(data)
-    write_data_directory(data, UTTERANCES)
-    assert validate_data_directory(data) == 3
-    assert "units_x" not in files(data)
-
-
-def test_valid_directory(data):
-    assert validate_data_directory(data) == 3
+        validate_data_directory(with_units)
+    write_data_directory(with_units, UTTERANCES)
+    assert validate_data_directory(with_units) == 3
+    assert "units_x" not in files(with_units)
 
 
 @pytest.mark.parametrize(
@@ -150,19 +147,15 @@ def test_files_that_are_no_tables_are_left_alone(data):
 
 
 def test_check_audio(tmp_path, make_wav):
-    wavs = [make_wav(f"{name}.wav") for name in "ab"]
-    write_data_directory(
-        tmp_path / "data", [Utterance(f"s-{wav.stem}", "s", str(wav)) for wav in wavs]
-    )
-    assert validate_data_directory(tmp_path / "data", check_audio=True) == 2
-    write_table(tmp_path / "data" / "utt2num_samples", {"s-a": 4800, "s-b": 4801})
+    data, wavs = tmp_path / "data", [make_wav(f"{name}.wav") for name in "ab"]
+    write_data_directory(data, [Utterance(f"s-{wav.stem}", "s", str(wav)) for wav in wavs])
+    assert validate_data_directory(data, check_audio=True) == 2
+    write_table(data / "utt2num_samples", {"s-a": 4800, "s-b": 4801})
     with pytest.raises(DataDirectoryError, match="s-b: .*b.wav: holds 4800 samples, utt2num"):
-        validate_data_directory(tmp_path / "data", check_audio=True)
+        validate_data_directory(data, check_audio=True)
     wavs[0].write_bytes(b"")
-    with pytest.raises(
-        DataDirectoryError, match="s-a: .*a.wav: not readable.*2 of 2 files are bad"
-    ):
-        validate_data_directory(tmp_path / "data", check_audio=True)
+    with pytest.raises(DataDirectoryError, match="s-a: .*a.wav: not readable.*2 of 2 files"):
+        validate_data_directory(data, check_audio=True)
 
 
 def test_combine_keeps_tables_that_all_inputs_have(data, tmp_path, caplog):
@@ -199,27 +192,31 @@ def test_combine_refuses(data, tmp_path):
         combine_data_directories(tmp_path / "out", [data])
 
 
-def test_subset(data, tmp_path):
-    write_table(data / "units_x", {"a-1": "1", "a-2": "2", "b-1": "3"})
+def test_subset(with_units, tmp_path):
     out = tmp_path / "out"
-    subset_data_directory(data, out, ["b-1", "a-1"])
+    subset_data_directory(with_units, out, ["b-1", "a-1"])
     assert validate_data_directory(out) == 2
     assert read_table(out / "units_x") == {"a-1": "1", "b-1": "3"}
     assert (out / "spk2utt").read_text() == "a a-1\nb b-1\n"
 
 
-def test_subset_refuses(data, tmp_path):
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["a-0"], r"a-0: rejected \(silent\)"),
+        (["a-9"], "a-9: not there"),
+        ([], "holds no utterances"),
+    ],
+)
+def test_subset_refuses(data, tmp_path, ids, message):
     write_rejected(data, {"a-0": "silent"})
-    with pytest.raises(DataDirectoryError, match=r"a-0: rejected \(silent\)"):
-        subset_data_directory(data, tmp_path / "out", ["a-0"])
-    with pytest.raises(DataDirectoryError, match="a-9: not there"):
-        subset_data_directory(data, tmp_path / "out", ["a-9"])
-    with pytest.raises(DataDirectoryError, match="holds no utterances"):
-        subset_data_directory(data, tmp_path / "out", [])
+    with pytest.raises(DataDirectoryError, match=message):
+        subset_data_directory(data, tmp_path / "out", ids)
     with pytest.raises(DataDirectoryError, match="is an input too"):
-        subset_data_directory(data, data, ["a-1"])
+        subset_data_directory(data, data, ids)
 
 
+LIMITS = {"min_duration_s": 0.5, "max_duration_s": 2}
 LENGTHS = {"a-1": 7999, "a-2": 8000, "b-1": 32000, "b-2": 32001}
 
 
@@ -234,16 +231,19 @@ def dump(tmp_path):
 
 def test_limits_belong_to_what_stays(dump, tmp_path, caplog):
     out = tmp_path / "out"
-    assert filter_length(dump, out, min_duration_s=0.5, max_duration_s=2) == 2
+    assert filter_length(dump, out, **LIMITS) == 2
     assert validate_data_directory(out) == 2
     assert read_table(out / "units_x") == {"a-2": "1 2", "b-1": "1 2"}
-    assert read_table(out / "spk2utt") == {"a": "a-2", "b": "b-1"}
     assert read_rejected(out) == {
         "a-1": "0.500 s, shorter than 0.5 s",
         "b-2": "2.000 s, longer than 2 s",
         "c-1": "silent",
     }
     assert "2 of 4 utterances rejected" in caplog.text
+    # A second filter adds to the list.
+    filter_length(dump, tmp_path / "one", min_duration_s=0, max_duration_s=2)
+    filter_length(tmp_path / "one", tmp_path / "two", **LIMITS)
+    assert read_rejected(tmp_path / "two") == read_rejected(out)
 
 
 @pytest.fixture
@@ -257,8 +257,7 @@ def train(tmp_path):
 
 def test_whose_speaker_has_no_other_utterance_is_left_out(dump, train, tmp_path, caplog):
     out = tmp_path / "out"
-    limits = {"min_duration_s": 0.5, "max_duration_s": 2}
-    assert filter_length(dump, out, **limits, speaker_dir=train) == 1
+    assert filter_length(dump, out, **LIMITS, speaker_dir=train) == 1
     assert list(read_table(out / "units_x")) == ["a-2"]
     reason = f"no other utterance of the speaker here or in {train} gives the voice"
     assert read_rejected(out)["b-1"] == reason
@@ -267,8 +266,7 @@ def test_whose_speaker_has_no_other_utterance_is_left_out(dump, train, tmp_path,
     assert [m for m in caplog.messages if message in m] == [f"{message}, and are left out: b"]
     assert "3 of 4 utterances rejected" in caplog.text
     # Within the limits both are each other's.
-    limits["max_duration_s"] = 3
-    assert filter_length(dump, out, **limits, speaker_dir=train) == 3
+    assert filter_length(dump, out, **LIMITS | {"max_duration_s": 3}, speaker_dir=train) == 3
     assert "b-1" not in read_rejected(out)
 
 
@@ -276,73 +274,67 @@ def test_the_first_ten_such_speakers_are_named(tmp_path, train, caplog):
     ids = [f"c{number:02d}-1" for number in range(12)] + ["a-1"]
     write_data_directory(tmp_path / "many", [Utterance(key, key[:-2], "x.flac") for key in ids])
     write_table(tmp_path / "many" / "utt2num_samples", dict.fromkeys(ids, 16000))
-    limits = {"min_duration_s": 0, "max_duration_s": 2}
-    assert filter_length(tmp_path / "many", tmp_path / "out", **limits, speaker_dir=train) == 1
+    assert filter_length(tmp_path / "many", tmp_path / "out", **LIMITS, speaker_dir=train) == 1
     [line] = [message for message in caplog.messages if "are left out" in message]
     assert line.endswith("left out: " + " ".join(f"c{number:02d}" for number in range(10)))
     assert "12 of 13 speakers" in line
 
 
 def test_utterances_of_both_sets_are_counted_and_are_no_other_one(dump, tmp_path, caplog):
-    ids = ["a-2", "b-1", "b-3"]
-    write_data_directory(tmp_path / "train", [Utterance(key, key[0], "x.flac") for key in ids])
-    limits = {"min_duration_s": 0.5, "max_duration_s": 2, "speaker_dir": tmp_path / "train"}
-    assert filter_length(dump, tmp_path / "out", **limits) == 1
+    ids, both = ["a-2", "b-1", "b-3"], tmp_path / "train"
+    write_data_directory(both, [Utterance(key, key[0], "x.flac") for key in ids])
+    assert filter_length(dump, tmp_path / "out", **LIMITS, speaker_dir=both) == 1
     assert list(read_table(tmp_path / "out/wav.scp")) == ["b-1"]
-    assert f"{dump}: 2 of its utterances stand in {tmp_path / 'train'} too" in caplog.text
+    assert f"{dump}: 2 of its utterances stand in {both} too" in caplog.text
 
 
 def test_a_set_of_strangers_is_an_error(dump, tmp_path):
     write_data_directory(tmp_path / "train", [Utterance("c-1", "c", "x.flac")])
-    limits = {"min_duration_s": 0.5, "max_duration_s": 2, "speaker_dir": tmp_path / "train"}
-    with pytest.raises(DataDirectoryError, match="no speaker has another utterance .* must hold 1"):
-        filter_length(dump, tmp_path / "out", **limits)
+    for name, message in (
+        ("train", "no speaker has another utterance .* must hold 1"),
+        ("none", "none: no such data directory"),
+    ):
+        with pytest.raises(DataDirectoryError, match=message):
+            filter_length(dump, tmp_path / "out", **LIMITS, speaker_dir=tmp_path / name)
     assert not (tmp_path / "out").exists()
-    limits["speaker_dir"] = tmp_path / "none"
-    with pytest.raises(DataDirectoryError, match="none: no such data directory"):
-        filter_length(dump, tmp_path / "out", **limits)
 
 
-def test_a_second_filter_adds_to_the_list(dump, tmp_path):
-    filter_length(dump, tmp_path / "one", min_duration_s=0, max_duration_s=2)
-    filter_length(tmp_path / "one", tmp_path / "two", min_duration_s=0.5, max_duration_s=2)
-    assert list(read_rejected(tmp_path / "two")) == ["a-1", "b-2", "c-1"]
+@pytest.mark.parametrize(
+    ("shortest", "longest", "message"),
+    [
+        (-1, 2, "leave nothing; give 0 <= min <= max"),
+        (3, 2, "leave nothing; give 0 <= min <= max"),
+        (float("nan"), 2, "leave nothing; give 0 <= min <= max"),
+        (5, 6, "no utterance lasts 5 to 6 s"),
+    ],
+)
+def test_limits_that_leave_nothing(dump, tmp_path, shortest, longest, message):
+    with pytest.raises(ValueError, match=message):
+        filter_length(dump, tmp_path / "out", min_duration_s=shortest, max_duration_s=longest)
 
 
-@pytest.mark.parametrize("limits", [(-1, 2), (3, 2), (float("nan"), 2)])
-def test_limits_that_contradict(dump, tmp_path, limits):
-    with pytest.raises(ValueError, match="leave nothing; give 0 <= min <= max"):
-        filter_length(dump, tmp_path / "out", min_duration_s=limits[0], max_duration_s=limits[1])
-
-
-def test_refuses(dump, tmp_path):
-    with pytest.raises(DataDirectoryError, match="no utterance lasts 5 to 6 s"):
-        filter_length(dump, tmp_path / "out", min_duration_s=5, max_duration_s=6)
+def test_lengths_that_are_wrong(dump, tmp_path):
     with pytest.raises(DataDirectoryError, match="is an input too"):
-        filter_length(dump, dump, min_duration_s=0, max_duration_s=6)
+        filter_length(dump, dump, **LIMITS)
     write_table(dump / "utt2num_samples", LENGTHS | {"a-1": "long"})
     with pytest.raises(DataDirectoryError, match="utt2num_samples: a-1: 'long' is not a number"):
-        filter_length(dump, tmp_path / "out", min_duration_s=0, max_duration_s=6)
+        filter_length(dump, tmp_path / "out", **LIMITS)
     (dump / "utt2num_samples").unlink()
     with pytest.raises(DataDirectoryError, match="utt2num_samples: missing"):
-        filter_length(dump, tmp_path / "out", min_duration_s=0, max_duration_s=6)
+        filter_length(dump, tmp_path / "out", **LIMITS)
 
 
 def test_what_a_later_stage_rejected_is_left_out(dump, tmp_path):
-    units = read_table(dump / "units_x")
-    del units["a-2"]
-    write_table(dump / "units_x", units)
+    limits = {"min_duration_s": 0, "max_duration_s": 9}
+    write_table(dump / "units_x", dict.fromkeys(LENGTHS.keys() - {"a-2"}, "1 2"))
     with pytest.raises(DataDirectoryError, match="a-2: no line"):
-        filter_length(dump, tmp_path / "out", min_duration_s=0, max_duration_s=9)
+        filter_length(dump, tmp_path / "out", **limits)
     write_rejected(dump, read_rejected(dump) | {"a-2": "units_x: too short"})
-    assert filter_length(dump, tmp_path / "out", min_duration_s=0, max_duration_s=9) == 3
+    assert filter_length(dump, tmp_path / "out", **limits) == 3
     assert validate_data_directory(tmp_path / "out") == 3
     combine_data_directories(tmp_path / "both", [dump])
     assert sorted(read_table(tmp_path / "both" / "wav.scp")) == ["a-1", "b-1", "b-2"]
     assert sorted(read_rejected(tmp_path / "both")) == ["a-2", "c-1"]
-
-
-def test_everything_rejected_is_an_error(dump, tmp_path):
     write_rejected(dump, dict.fromkeys(LENGTHS, "silent"))
     with pytest.raises(DataDirectoryError, match="every utterance is rejected"):
-        combine_data_directories(tmp_path / "both", [dump])
+        combine_data_directories(tmp_path / "none", [dump])

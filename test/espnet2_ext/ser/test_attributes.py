@@ -7,7 +7,7 @@ import soundfile
 
 from espnet2_ext.data.audio import AudioError
 from espnet2_ext.data.directory import DataDirectoryError, Utterance
-from espnet2_ext.data.tables import normalise_sentence, write_rejected, write_table
+from espnet2_ext.data.tables import write_rejected, write_table
 from espnet2_ext.ser.attributes import (
     attributes_of,
     content_digests,
@@ -47,24 +47,6 @@ def test_labels_need_every_emotion(utterances, change):
     assert labels_of(utterances)["3m-6"] == "neutral"
     with pytest.raises(ValueError, match="3m-6: has no emotion; the data directory needs utt2emo"):
         labels_of(change("3m-6", emotion=None))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("  Don't   GO,\tnow! ", "dont go now"),
-        ("Don\u2019t go - now.", "dont go now"),
-        ("[LAUGHTER] Yes. <noise>", "yes"),
-        ("\uff21\uff22\uff23 caf\u00e9", "abc caf\u00e9"),
-        ("cafe\u0301", "caf\u00e9"),
-        # Vowel signs of Hindi are marks, not letters; they make another word.
-        ("\u0915\u093f", "\u0915\u093f"),
-        ("[BREATHING]", None),
-        (" ... ", None),
-    ],
-)
-def test_normalise_sentence(text, expected):
-    assert normalise_sentence(text) == expected
 
 
 @pytest.mark.parametrize(

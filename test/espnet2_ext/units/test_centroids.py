@@ -15,7 +15,7 @@ from espnet2_ext.units.centroids import (
     deduplicate,
     expand,
 )
-from espnet2_ext.units.features import MfccFeatures
+from espnet2_ext.units.features import MfccFeatures, S3prlFeatures
 
 
 def make(centers, features="hubert_base/6", **facts):
@@ -23,35 +23,34 @@ def make(centers, features="hubert_base/6", **facts):
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 2), (400, 7, 5), (50, 100, 36)])
-def test_assign_is_the_nearest_of_all(shape):
+def test_assign_is_the_nearest_of_all_also_on_a_device(shape):
     num_frames, num_clusters, dim = shape
     generator = np.random.default_rng(dim)
     centroids = make(generator.standard_normal((num_clusters, dim)))
     frames = generator.standard_normal((num_frames, dim)).astype(np.float32)
     brute = ((frames[:, None, :] - centroids.centers[None]) ** 2).sum(axis=2)
     assigned = centroids.assign(frames)
-    assert assigned.dtype == np.int64
-    assert np.array_equal(assigned, brute.argmin(axis=1))
     assert np.allclose(centroids.squared_distances(frames, assigned), brute.min(axis=1), rtol=1e-5)
+    there, distance = CentroidsOnDevice(centroids, "cpu").assign(torch.from_numpy(frames))
+    assert assigned.dtype == there.dtype == np.int64
+    assert np.array_equal(assigned, brute.argmin(axis=1)) and np.array_equal(assigned, there)
+    assert distance == pytest.approx(brute.min(axis=1).sum(), rel=1e-5)
 
 
 def test_ties_go_to_the_first():
-    centroids = make([[5, 5], [1, 0], [-1, 0], [1, 0]])
-    assert centroids.assign(np.array([[1, 0], [0, 0]], np.float32)).tolist() == [1, 1]
+    centroids, frames = make([[5, 5], [1, 0], [-1, 0], [1, 0]]), torch.tensor([[1.0, 0], [0, 0]])
+    assert centroids.assign(frames.numpy()).tolist() == [1, 1]
+    assert CentroidsOnDevice(centroids, "cpu").assign(frames)[0].tolist() == [1, 1]
 
 
-def test_no_frames():
+def test_width():
     assert make([[0, 0]]).assign(np.zeros((0, 2), np.float32)).tolist() == []
-
-
-def test_other_width_is_refused():
     with pytest.raises(ValueError, match="hubert_base_6_2 expect frames of 3 values.*1, 4"):
         make(np.eye(2, 3)).assign(np.zeros((1, 4), np.float32))
 
 
 def test_tag_and_size():
-    assert make(np.eye(5), "hubert_base/6").tag == "hubert_base_6_5"
-    assert make(np.eye(5), "mfcc").tag == "mfcc_5"
+    assert make(np.eye(5)).tag == "hubert_base_6_5" and make(np.eye(5), "mfcc").tag == "mfcc_5"
     assert make(np.eye(5)).num_clusters == 5
 
 
@@ -77,32 +76,27 @@ def test_fingerprint_tells_centres_and_features_apart():
     assert len(prints) == 4
 
 
-def test_pickles_are_refused(tmp_path):
-    bomb = np.array([{"a": "pickled object"}], dtype=object)
-    np.savez(tmp_path / "bad.npz", centers=bomb, format="espnet2_ext centroids 1")
-    with pytest.raises(ValueError, match="bad.npz: not centroids.*import_kmeans"):
-        Centroids.load(tmp_path / "bad.npz")
-
-
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x80\x04N."])
 def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "bad.npz").write_bytes(content)
     with pytest.raises(ValueError, match="bad.npz: not centroids"):
         Centroids.load(tmp_path / "bad.npz")
-
-
-def test_other_archives_are_refused(tmp_path):
-    np.savez(tmp_path / "bad.npz", centers=np.eye(2))
-    with pytest.raises(ValueError, match="not centroids"):
-        Centroids.load(tmp_path / "bad.npz")
-    np.savez(tmp_path / "bad.npz", centers=np.eye(2), format="another")
-    with pytest.raises(ValueError, match="format another"):
-        Centroids.load(tmp_path / "bad.npz")
-
-
-def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="make them with learn_kmeans"):
         Centroids.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"centers": np.eye(2)},
+        {"centers": np.eye(2), "format": "another"},
+        {"centers": np.array([{"a": "pickle"}], object), "format": "espnet2_ext centroids 1"},
+    ],
+)
+def test_other_archives_are_refused(tmp_path, arrays):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(ValueError, match="bad.npz: not centroids.*import_kmeans"):
+        Centroids.load(tmp_path / "bad.npz")
 
 
 def test_bad_centres():
@@ -127,24 +121,6 @@ def test_features_must_be_those_learnt_on():
     ):
         with pytest.raises(ValueError, match=f"learnt on features of {fact} .*learn"):
             dataclasses.replace(right, **change).check_features(mfcc)
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 2), (400, 7, 5), (50, 100, 36)])
-def test_the_nearest_of_all_on_a_device(shape):
-    num_frames, num_clusters, dim = shape
-    generator = np.random.default_rng(dim)
-    centroids = make(generator.standard_normal((num_clusters, dim)))
-    frames = generator.standard_normal((num_frames, dim)).astype(np.float32)
-    brute = ((frames[:, None, :] - centroids.centers[None]) ** 2).sum(axis=2)
-    assigned, distance = CentroidsOnDevice(centroids, "cpu").assign(torch.from_numpy(frames))
-    assert assigned.dtype == np.int64
-    assert np.array_equal(assigned, brute.argmin(axis=1))
-    assert distance == pytest.approx(brute.min(axis=1).sum(), rel=1e-5)
-
-
-def test_ties_go_to_the_first_on_a_device():
-    on_device = CentroidsOnDevice(make([[5, 5], [1, 0], [-1, 0], [1, 0]]), "cpu")
-    assert on_device.assign(torch.tensor([[1.0, 0], [0, 0]]))[0].tolist() == [1, 1]
 
 
 def test_switch_penalty_on_a_device():
@@ -176,8 +152,6 @@ def test_pipeline_takes_the_features_learnt_on():
 
 def upstream_features(device):
     """Return S3PRL features, without an upstream, whose state of a waveform is its samples."""
-    from espnet2_ext.units.features import S3prlFeatures
-
     features = S3prlFeatures.__new__(S3prlFeatures)
     features.name, features.dim, features.stride_samples = "hubert_base/6", 2, 320
     features.device = device
@@ -196,29 +170,21 @@ def test_features_of_an_upstream_stay_where_they_are(device, monkeypatch):
     assert assigned.tolist() == [1, 0, 1] and distance == pytest.approx(2.0)
 
 
-def test_golden():
+def test_deduplicate():
     units, run_lengths = deduplicate(np.array([7, 7, 7, 2, 7]))
-    assert units.tolist() == [7, 2, 7]
-    assert run_lengths.tolist() == [3, 1, 1]
+    assert units.tolist() == [7, 2, 7] and run_lengths.tolist() == [3, 1, 1]
     assert units.dtype == run_lengths.dtype == np.int64
+    with pytest.raises(ValueError, match=r"\(F,\)"):
+        deduplicate(np.zeros((2, 2)))
 
 
 @pytest.mark.parametrize("num_frames", [0, 1, 2, 3, 50, 999])
 @pytest.mark.parametrize("num_units", [1, 2, 100])
-def test_properties(num_frames, num_units):
+def test_expand_is_the_inverse(num_frames, num_units):
     assignments = np.random.default_rng(num_frames).integers(0, num_units, num_frames)
     units, run_lengths = deduplicate(assignments)
     assert np.array_equal(expand(units, run_lengths), assignments)
-    assert run_lengths.sum() == num_frames
-    assert (run_lengths >= 1).all()
-    assert (units[1:] != units[:-1]).all()
-    again, ones = deduplicate(units)
-    assert np.array_equal(again, units) and (ones == 1).all()
-
-
-def test_refuses_two_dimensions():
-    with pytest.raises(ValueError, match=r"\(F,\)"):
-        deduplicate(np.zeros((2, 2)))
+    assert (run_lengths >= 1).all() and (units[1:] != units[:-1]).all()
 
 
 def test_expand_refuses_what_does_not_fit():
@@ -249,6 +215,8 @@ def test_no_path_is_cheaper(penalty):
 def test_without_a_penalty_it_is_the_nearest_centre():
     distances = np.random.default_rng(1).random((20, 4))
     assert (assign_with_switch_penalty(distances, 0) == distances.argmin(1)).all()
+    with pytest.raises(ValueError, match="must not be negative"):
+        assign_with_switch_penalty(distances, -1.0)
 
 
 def test_a_flicker_is_smoothed_and_a_change_is_kept():
@@ -261,8 +229,3 @@ def test_what_all_clusters_share_does_not_matter():
     distances, shared = generator.random((9, 4)), generator.random((9, 1))
     expected = assign_with_switch_penalty(distances, 0.3)
     assert (assign_with_switch_penalty(distances - shared, 0.3) == expected).all()
-
-
-def test_a_negative_penalty_is_an_error():
-    with pytest.raises(ValueError, match="must not be negative"):
-        assign_with_switch_penalty(np.zeros((1, 2)), -1.0)

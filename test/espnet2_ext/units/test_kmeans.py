@@ -1,7 +1,5 @@
 """Centroids: deterministic, resumable, and right."""
 
-import logging
-
 import joblib
 import numpy as np
 import pytest
@@ -78,30 +76,21 @@ def test_refined_centroids_are_others(data_dir, tmp_path):
     assert refined.inertia <= plain.inertia
     with pytest.raises(ValueError, match=r"refinement_passes \(20, now None\); give"):
         learn_kmeans(data_dir, tmp_path / "b.npz", **QUICK)
-    with pytest.raises(ValueError, match="refinement passes must not be negative: -1"):
-        learn_kmeans(data_dir, tmp_path / "c.npz", **QUICK, refinement_passes=-1)
 
 
 def test_unusable_utterances_are_named(data_dir, tmp_path, caplog):
-    with caplog.at_level(logging.WARNING):
-        learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
+    learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
     assert "s-05: 320 samples are too short" in caplog.text
     assert "s-99: " in caplog.text and "no such file" in caplog.text
-
-
-def test_no_usable_utterance(data_dir, tmp_path):
     write_table(data_dir / "wav.scp", {"s-99": "missing.wav"})
     with pytest.raises(ValueError, match="no utterance is usable for k-means.*s-99: missing.wav"):
-        learn_kmeans(data_dir, tmp_path / "a.npz", **QUICK)
-    assert not (tmp_path / "a.npz").exists()
+        learn_kmeans(data_dir, tmp_path / "b.npz", **QUICK)
+    assert not (tmp_path / "b.npz").exists()
 
 
-def test_fewer_frames_than_clusters(data_dir, tmp_path):
+def test_too_little_data(data_dir, tmp_path):
     with pytest.raises(ValueError, match="101 clusters need as many frames, the sample has 100"):
         learn_kmeans(data_dir, tmp_path / "a.npz", **{**QUICK, "num_clusters": 101})
-
-
-def test_no_data(tmp_path):
     with pytest.raises(FileNotFoundError, match="wav.scp: no such file; run the data stages"):
         learn_kmeans(tmp_path, tmp_path / "a.npz", **QUICK)
 
@@ -167,9 +156,6 @@ def test_memory_is_bounded():
     for number in range(50):
         reservoir.add(f"s-{number}", np.zeros((40, 3), np.float32))
     assert len(reservoir._frames) <= 100 * 1.25 + 40
-
-
-def test_needs_room():
     with pytest.raises(ValueError, match="max_frames must be at least 1, got 0"):
         Reservoir(0)
 
@@ -206,8 +192,6 @@ def frames():
 @pytest.mark.parametrize("batch_frames", [64, 10_000])
 @pytest.mark.parametrize("num_passes", [0, 1, 4])
 def test_as_scikit_learn_does(frames, num_passes, batch_frames, monkeypatch):
-    from sklearn.cluster import KMeans
-
     monkeypatch.setattr(module, "BATCH_FRAMES", batch_frames)
     start = make(frames[:7])
     refined = refine(start, frames, num_passes)
@@ -272,11 +256,10 @@ def test_untrusted_is_not_opened(published, tmp_path):
         import_command.main(f"--kmeans_path {path} --out_path c --features_spec hubert/6".split())
 
 
-def convert(path, spec="hubert/6"):
-    return import_kmeans(path, path.parent / "c", features_spec=spec, i_trust_this_file=True)
-
-
 def test_what_else_is_refused(published, tmp_path):
+    def convert(path, spec="hubert/6"):
+        return import_kmeans(path, tmp_path / "c", features_spec=spec, i_trust_this_file=True)
+
     path = published[0]
     with pytest.raises(ValueError, match="'mfcc': name the S3PRL"):
         convert(path, "mfcc")
