@@ -332,17 +332,11 @@ def write_data_directory(path: str | Path, utterances: Iterable[Utterance]) -> N
                 f"{path}: {utterance.utterance_id}: given twice; make the ids unique"
             )
         by_id[utterance.utterance_id] = utterance
-    others = {
-        name: rows
-        for name, field in OPTIONAL_TABLES.items()
-        if (
-            rows := [
-                (key, value)
-                for key in sorted(by_id)
-                if (value := getattr(by_id[key], field)) is not None
-            ]
-        )
-    }
+    others: dict[str, Rows] = {}
+    for name, field in OPTIONAL_TABLES.items():
+        rows = [(key, getattr(by_id[key], field)) for key in sorted(by_id)]
+        if filled := [row for row in rows if row[1] is not None]:
+            others[name] = filled
     write_tables(
         path,
         {key: utterance.wav for key, utterance in by_id.items()},

@@ -54,20 +54,3 @@ def test_every_option(own, tmp_path, capsys):
     main([*arguments, "--allow", *allow])
     assert "utterances shared by pretraining and test: 0.0 to 5.0 %" in capsys.readouterr().out
     assert (tmp_path / "folds/random/folds.json").is_file()
-
-
-@pytest.mark.parametrize(
-    ("command", "arguments", "message"),
-    [
-        (main, ["--data_dir", "none", "--protocol", "loso"], "ser_folds: none: no such data"),
-        (
-            prepare_corpus,
-            ["emotion_csv", "--csv_path", "none.csv", "--out_dir", "x"],
-            "prepare emotion_csv: none.csv: no such file",
-        ),
-    ],
-)
-def test_faults_are_one_line(command, arguments, message):
-    with pytest.raises(SystemExit) as caught:
-        command(arguments)
-    assert str(caught.value).startswith(message)

@@ -182,11 +182,6 @@ def test_missing_inputs(data_dir, centroids_path, tmp_path):
         extract_units(data_dir, centroids_path)
 
 
-def test_errors_of_the_command_are_one_line(data_dir, tmp_path):
-    with pytest.raises(SystemExit, match="extract_units: .*none.npz: no such centroids"):
-        command.main(f"--data_dir {data_dir} --centroids_path {tmp_path}/none.npz".split())
-
-
 def test_statistics():
     statistics = UnitStatistics(4)
     with pytest.raises(ValueError, match="no frames"):
