@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet2_ext.bin import listening_manifest, listening_test
+from espnet2_ext.bin import listening_test
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.report.records import read_records
 
@@ -29,8 +29,8 @@ def conversion(tmp_path: Path, make_wav: Callable[..., Path]) -> Path:
 
 def test_from_conversions_to_results(conversion: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(conversion)
-    listening_manifest.main(
-        "--system ours=exp --data_dir dump --pairs_dir pairs --out_path list.tsv "
+    listening_test.main(
+        "manifest --system ours=exp --data_dir dump --pairs_dir pairs --out_path list.tsv "
         "--num_items 1 --num_practice 1".split()
     )
     make = "make --manifest_path list.tsv --out_dir out --title Emotions --num_listeners 2".split()
@@ -61,9 +61,8 @@ def test_from_conversions_to_results(conversion: Path, monkeypatch: pytest.Monke
 
 def test_errors_are_one_line(conversion: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(conversion)
-    with pytest.raises(SystemExit, match="listening_manifest: .*none/wav.scp"):
-        listening_manifest.main(
-            "--system ours=none --data_dir dump --pairs_dir pairs --out_path list.tsv".split()
-        )
+    with pytest.raises(SystemExit, match="listening_test manifest: .*none/wav.scp"):
+        directories = "--system ours=none --data_dir dump --pairs_dir pairs"
+        listening_test.main(f"manifest {directories} --out_path list.tsv".split())
     with pytest.raises(SystemExit, match="listening_test make: .*list.tsv"):
         listening_test.main("make --manifest_path list.tsv --out_dir out --title T".split())
