@@ -399,12 +399,11 @@ def test_a_seed_means_weights_and_nothing_else(tmp_path):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    weights = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         make_tiny_hubert(tmp_path / name, width=16, layers=1, seed=seed)
-        weights.append(transformers.HubertModel.from_pretrained(tmp_path / name).state_dict())
     assert torch.equal(torch.rand(2), expected), "the caller's random numbers changed"
-    one, same, other = weights
+    models = (transformers.HubertModel.from_pretrained(tmp_path / name) for name in "abc")
+    one, same, other = (model.state_dict() for model in models)
     assert all(torch.equal(value, same[name]) for name, value in one.items())
     name = "encoder.layers.0.attention.q_proj.weight"
     assert not torch.equal(one[name], other[name])
