@@ -54,7 +54,7 @@ vocoder=griffin_lim         # or a HiFi-GAN's hub name or directory; not in pape
 ## Scores: stages 6 and 7
 emotion_model=              # recognisers of ser.sh, trained on other voices; none: no emotion accuracy
 asr_model=                  # whisper for the word error rate, such as base (faster-whisper); none: leave it out
-dnsmos=false                # guess the quality that listeners would hear (package speechmos)
+dnsmos=false                # predict the quality that listeners would rate (package speechmos)
 published=false             # the rows of [P2V] Table VII beside ours (ESD)
 corpus_note=                # stands in the titles of tables, such as "synthetic speech"
 ## Robustness: stage 9

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Emotion recognition in German on EmoDB: seven emotions, speakers that training did not hear.
+# Emotion recognition in German on EmoDB: seven emotions, unseen speakers.
 #   ./run.sh --db DIR --p2v_model .../valid.loss.best.pth
 # All options of ser.sh can be given: ./run.sh --help
 # Settings: the paper's, on a corpus that it does not use
