@@ -4,48 +4,19 @@ import json
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 import yaml
 from reference.recipe_copy import copy_recipe, corpus_options, modification_times, run_to_the_end
+from reference.tiny_ser import write_p2v_model
 
 from espnet2_ext.data.directory import Utterance, write_data_directory
-from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
 
 SYSTEMS = ("fbank", "p2v", "upstream", "fusion")
-SIZES = {
-    "channels": 8,
-    "aggregation_channels": 12,
-    "attention_channels": 4,
-    "bottleneck_channels": 4,
-    "res2net_scale": 4,
-    "output_dim": 5,
-}
 
 
-def make_pretrained(directory: Path, data: str = "pretraining") -> Path:
-    """Write what p2v.sh would leave of a model, as far as a recogniser looks at it.
-
-    Args:
-        directory: of the experiment.
-        data: data directory that it was trained on.
-    """
-    directory.mkdir(parents=True)
-    encoder = ProsodyEncoder(**SIZES)
-    state = {f"prosody_encoder.{name}": value for name, value in encoder.state_dict().items()}
-    torch.save(state, directory / "valid.loss.best.pth")
-    ones = np.ones(80)
-    np.savez(directory / "stats.npz", count=10, sum=-50 * ones, sum_square=290 * ones)
-    config = {
-        "features_conf": {},
-        "prosody_encoder_conf": SIZES,
-        "normalize_conf": {"stats_file": str(directory / "stats.npz")},
-        "train_speaker_dir": data,
-        "valid_speaker_dir": data,
-    }
-    (directory / "config.yaml").write_text(yaml.safe_dump(config))
-    return directory / "valid.loss.best.pth"
+def make_pretrained(root: Path, data: str = "pretraining") -> Path:
+    """Write a model that was trained on a data directory; return its weights."""
+    return write_p2v_model(root, train_speaker_dir=data, valid_speaker_dir=data)
 
 
 @pytest.fixture
@@ -68,7 +39,7 @@ def command(recipe: Path, *options: str) -> list[str]:
     return [
         "./run.sh",
         *corpus_options(iemocap_utterances=50),
-        *("--p2v_model", str(recipe.parents[2] / "p2v/valid.loss.best.pth")),
+        *("--p2v_model", str(recipe.parents[2] / "p2v/exp/p2v_tiny/valid.loss.best.pth")),
         *("--protocols", "loso:0", "--max_train", "20"),
         *("--nj", "1", "--train_nj", "1"),
         *options,
@@ -105,8 +76,7 @@ def test_all_stages_and_a_rerun(recipe):
 def test_a_test_speaker_in_pretraining_stops_the_run_with_one_line(recipe):
     """Whether the user names the directory or only the model, whose files name it."""
     directory = recipe / "data/mini_emo_iemocap"
-    make_pretrained(recipe.parents[2] / "other", str(directory))
-    model = str(recipe.parents[2] / "other/valid.loss.best.pth")
+    model = str(make_pretrained(recipe.parents[2] / "other", str(directory)))
     for stage, named in (
         ("1", ("--pretraining_data", "data/mini_emo_iemocap")),
         ("3", ("--p2v_model", model)),
@@ -120,8 +90,8 @@ def test_a_test_speaker_in_pretraining_stops_the_run_with_one_line(recipe):
 
 
 def test_evaluation_models_may_have_heard_their_voices_in_pretraining_and_say_so(recipe):
-    make_pretrained(recipe.parents[2] / "other", str(recipe / "data/mini_emo_train"))
-    model = str(recipe.parents[2] / "other/valid.loss.best.pth")
+    data = str(recipe / "data/mini_emo_train")
+    model = str(make_pretrained(recipe.parents[2] / "other", data))
     # Four voices do not make the recipe's five folds of voices.
     command = [
         "./run_evaluation_model.sh",

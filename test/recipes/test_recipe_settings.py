@@ -113,9 +113,7 @@ def test_nothing_of_ours_is_on_where_settings_are_the_papers(script: Path) -> No
 
 @of_scripts("paper", "ser1")
 def test_recognition_has_nothing_of_ours_where_settings_are_the_papers(script: Path) -> None:
-    configs = options_of(script)["ser_configs"].split()
-    assert configs
-    for config in configs:
+    for config in options_of(script)["ser_configs"].split():
         path = script.parent / config.partition(":")[0]
         args = EmotionTask.get_parser().parse_args(["--config", str(path)])
         assert args.input_normalization in (None, "none"), config

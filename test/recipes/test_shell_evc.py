@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from reference.fake_recipe import calls, modules, options_of, value_of
-from reference.fake_templates import run_fake, write_fake
+from reference.fake_templates import run_fake, run_ok, write_fake
 
 PREPARATION = """data.sh derive_pairs prepare_fine_tuning format_wav extract_units
     extract_speaker_vectors filter_length combine_data"""
@@ -128,8 +128,7 @@ def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
     (recipe / "data/te2/pairs/same_voice").symlink_to("../../te/pairs/same_voice")
     settings["pair_rules"] = "same_voice"
     run_fake(recipe, with_pretrained="false", stop_stage="5", **settings)
-    result = run_fake(recipe, stage="9", with_robustness="true", robustness_pairs="36", **settings)
-    assert result.returncode == 0, result.stderr
+    result = run_ok(recipe, stage="9", with_robustness="true", robustness_pairs="36", **settings)
     assert modules(recipe) == ["robustness", "report_render"]
     assert re.findall(r"\(evc\.sh:.*Stage (\d): ", result.stdout) == ["9"]
     [options] = options_of(recipe, "robustness")
@@ -153,8 +152,7 @@ def test_robustness_is_a_ninth_stage_where_asked_for(recipe):
     ("settings", "restored"), [({}, "false"), ({"variance_compensation": "true"}, "true")]
 )
 def test_compensation_is_restored_where_asked_and_every_table_says_so(recipe, settings, restored):
-    result = run_fake(recipe, with_robustness="true", **settings)
-    assert result.returncode == 0, result.stderr
+    run_ok(recipe, with_robustness="true", **settings)
     conversions = [*options_of(recipe, "p2v_inference"), *options_of(recipe, "robustness")]
     assert len(conversions) == 6
     given = {"--compensation_data_dir dump/raw/va" in each for each in conversions}
@@ -168,8 +166,7 @@ def test_compensation_is_restored_where_asked_and_every_table_says_so(recipe, se
 
 def test_a_rerun_repeats_neither_training_nor_scores(recipe, monkeypatch):
     run_fake(recipe)
-    result = run_fake(recipe)
-    assert result.returncode == 0, result.stderr
+    run_ok(recipe)
     assert not {"p2v_train", "launch", "score_conversion"} & set(modules(recipe))
     monkeypatch.setenv("conversion", "2")
     run_fake(recipe)

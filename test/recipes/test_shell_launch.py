@@ -19,10 +19,18 @@ def run(*words: object, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, **options)
 
 
+def run_pl(*words: object, **options) -> subprocess.CompletedProcess:
+    return run(COMMON / "run.pl", *words, **options)
+
+
+def slurm_pl(*words: object) -> subprocess.CompletedProcess:
+    return run(COMMON / "slurm.pl", *words)
+
+
 # ---------------------------------------------------------------- local
 def test_local_writes_header_output_and_footer(tmp_path):
     log = tmp_path / "new" / "a.log"
-    result = run(COMMON / "run.pl", "--gpu", 0, "--mem", "4G", log, "echo", "one two", "$HOME")
+    result = run_pl("--gpu", 0, "--mem", "4G", log, "echo", "one two", "$HOME")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     lines = log.read_text().splitlines()
     assert lines[0] == "# echo 'one two' '$HOME'"
@@ -41,7 +49,7 @@ def test_local_writes_header_output_and_footer(tmp_path):
 )
 def test_local_failure_shows_the_end_of_the_log(tmp_path, command, code, shown):
     log = tmp_path / "a.log"
-    result = run(COMMON / "run.pl", log, *command)
+    result = run_pl(log, *command)
     assert result.returncode == 1
     assert f"run.pl: 1 / 1 failed, log is in {log}" in result.stderr and shown in result.stderr
     assert f"# Ended (code {code})" in log.read_text()
@@ -49,7 +57,7 @@ def test_local_failure_shows_the_end_of_the_log(tmp_path, command, code, shown):
 
 def test_local_array_replaces_job_and_names_the_failed(tmp_path):
     command = ["bash", "-c", "echo job JOB; [ JOB != 2 ]"]
-    result = run(COMMON / "run.pl", "JOB=1:3", tmp_path / "x.JOB.log", *command)
+    result = run_pl("JOB=1:3", tmp_path / "x.JOB.log", *command)
     assert result.returncode == 1
     assert f"1 / 3 failed, log is in {tmp_path}/x.2.log" in result.stderr
     for job in (1, 2, 3):
@@ -57,11 +65,9 @@ def test_local_array_replaces_job_and_names_the_failed(tmp_path):
 
 
 def test_local_array_runs_no_more_jobs_at_a_time_than_asked(tmp_path):
-    script = (
-        f"mkdir {tmp_path}/JOB; ls -d {tmp_path}/[0-9] | wc -l; sleep 0.2; rmdir {tmp_path}/JOB"
-    )
+    script = f"cd {tmp_path}; mkdir JOB; ls -d [0-9] | wc -l; sleep 0.2; rmdir JOB"
     arguments = ("--max_jobs_run", 2, "JOB=1:5", tmp_path / "x.JOB.log", "bash", "-c", script)
-    assert run(COMMON / "run.pl", *arguments).returncode == 0
+    assert run_pl(*arguments).returncode == 0
     counts = [int((tmp_path / f"x.{job}.log").read_text().splitlines()[4]) for job in range(1, 6)]
     assert max(counts) <= 2
 
@@ -76,7 +82,7 @@ def test_local_array_runs_no_more_jobs_at_a_time_than_asked(tmp_path):
     ],
 )
 def test_malformed_calls_say_what_is_wrong(tmp_path, words, message):
-    result = run(COMMON / "run.pl", *words, cwd=tmp_path)
+    result = run_pl(*words, cwd=tmp_path)
     assert result.returncode == 2
     assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
@@ -113,8 +119,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_slurm_submits_waits_and_logs(cluster):
-    words = ("--gpu", 2, "--name", "train", "log/a.log", "echo", "it's $HOME", "a b")
-    result = run(COMMON / "slurm.pl", *words)
+    result = slurm_pl("--gpu", 2, "--name", "train", "log/a.log", "echo", "it's $HOME", "a b")
     assert result.returncode == 0, result.stderr
     lines = (cluster / "log/a.log").read_text().splitlines()
     assert lines[4] == "it's $HOME a b"
@@ -128,7 +133,7 @@ def test_slurm_submits_waits_and_logs(cluster):
 
 def test_slurm_array_runs_every_job_and_reports_the_failed(cluster):
     command = ("bash", "-c", "echo JOB; [ JOB != 3 ]")
-    result = run(COMMON / "slurm.pl", "--max_jobs_run", 2, "JOB=1:3", "log/x.JOB.log", *command)
+    result = slurm_pl("--max_jobs_run", 2, "JOB=1:3", "log/x.JOB.log", *command)
     assert result.returncode == 1
     assert "slurm.pl: 1 / 3 failed, log is in log/x.3.log" in result.stderr
     assert (cluster / "log/x.2.log").read_text().splitlines()[4] == "2"
@@ -137,16 +142,12 @@ def test_slurm_array_runs_every_job_and_reports_the_failed(cluster):
     assert arguments[1:3] == ["--partition", "cpu"], "the default of --gpu"
 
 
-def test_slurm_job_killed_without_footer_counts_as_failed(cluster):
-    result = run(COMMON / "slurm.pl", "a.log", "bash", "-c", "kill -KILL $PPID")
-    assert result.returncode == 1
-    assert "1 / 1 failed" in result.stderr
-
-
-def test_slurm_log_of_an_earlier_run_is_no_success(cluster):
-    (cluster / "a.log").write_text("# Ended (code 0)\n")
+def test_slurm_needs_the_footer_of_this_run(cluster):
+    result = slurm_pl("a.log", "bash", "-c", "kill -KILL $PPID")
+    assert result.returncode == 1 and "1 / 1 failed" in result.stderr
+    (cluster / "a.log").write_text("# Ended (code 0)\n")  # of an earlier run
     (cluster / "programs/sbatch").write_text("#!/bin/sh\nexit 1\n")
-    assert run(COMMON / "slurm.pl", "a.log", "true").returncode == 1
+    assert slurm_pl("a.log", "true").returncode == 1
 
 
 ESPNET_CONFIGURATION = """# Default configuration
@@ -169,7 +170,7 @@ option gpu=* -p gpu --gres=gpu:$0 -c $0  # Recommend allocating more CPU
 def test_slurm_configuration_of_espnet_is_understood(cluster):
     (cluster / "conf/slurm.conf").write_text(ESPNET_CONFIGURATION)
     options = ["--gpu", "2", "--num_threads", "4", "--mem", "0"]
-    result = run(COMMON / "slurm.pl", *options, "a.log", "true")
+    result = slurm_pl(*options, "a.log", "true")
     assert result.returncode == 0, result.stderr
     words = (cluster / "sbatch.arguments").read_text().split()
     assert words[:8] == "--export=PATH -p gpu --gres=gpu:2 -c 2 --cpus-per-task 4".split()
@@ -181,7 +182,7 @@ def test_slurm_configuration_of_espnet_is_understood(cluster):
 )
 def test_slurm_configuration_errors_name_the_file(cluster, line, message):
     (cluster / "conf/slurm.conf").write_text(line)
-    result = run(COMMON / "slurm.pl", "--name", "x", "a.log", "true")
+    result = slurm_pl("--name", "x", "a.log", "true")
     assert result.returncode == 2
     assert message in result.stderr
 
@@ -195,11 +196,8 @@ def wait_until(condition) -> None:
 
 
 def is_running(process_id: int) -> bool:
-    try:
-        state = Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    stat = Path(f"/proc/{process_id}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

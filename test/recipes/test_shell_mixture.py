@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from reference.fake_mixture import run_mixture as run
-from reference.fake_mixture import write_mixture
+from reference.fake_mixture import run_ok, write_mixture
 from reference.fake_recipe import calls, modules, options_of, value_of
 
 PAPER, OPEN = "lrs3_msp_omg", "open_emo"
@@ -51,8 +51,7 @@ def open_recipe(tmp_path: Path) -> Path:
 @of_both
 def test_all_four_corpora(tmp_path: Path, corpus: str):
     recipe = write_mixture(tmp_path, corpus)
-    done = run(recipe, "local/data.sh", **ALL[corpus])
-    assert done.returncode == 0, done.stderr
+    run_ok(recipe, "local/data.sh", **ALL[corpus])
     own = "--num_valid 1 --num_test 10 --seed 0"
     parts = " ".join(f"data/{part}" for part in PARTS[corpus].split())
     assert calls(recipe)[1:] == [
@@ -67,8 +66,7 @@ def test_all_four_corpora(tmp_path: Path, corpus: str):
 
 def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
     options = ["--num_valid", "7", "--seed", "3", "--allow_incomplete", "true"]
-    done = run(recipe, "local/data.sh", *options, OMG="/o", OMG_MEDIA="/videos")
-    assert done.returncode == 0, done.stderr
+    done = run_ok(recipe, "local/data.sh", *options, OMG="/o", OMG_MEDIA="/videos")
     assert "lrs3: not in db.sh, left out" in done.stdout
     [prepared] = options_of(recipe, "prepare_omg")
     assert value_of(prepared, "media_dir") == "/videos" and "--allow_incomplete" in prepared
@@ -106,24 +104,21 @@ def test_run_sh_takes_the_vocabulary_and_the_note_to_the_results(tmp_path: Path,
     recipe = write_mixture(tmp_path, corpus)
     first, *others = ALL[corpus].items()
     command = ["./run.sh", "--python", "fake/python", "--ngpu", "0", "--nclusters", "50"]
-    done = run(recipe, *command, "--stop_stage", "5", **dict([first]))
-    assert done.returncode == 0, done.stderr
+    run_ok(recipe, *command, "--stop_stage", "5", **dict([first]))
     assert value_of(options_of(recipe, "learn_kmeans")[0], "num_clusters") == "50"
     assert value_of(options_of(recipe, "perturb_speed")[0], "factors") == "0.9 1.0 1.1"
-    done = run(recipe, *command, "--stage", "10", **dict([first]))
-    assert done.returncode == 0, done.stderr
+    run_ok(recipe, *command, "--stage", "10", **dict([first]))
     name, *absent = NOTES[corpus].split(" + ")
     note = f"({name}, without {' + '.join(absent)})"
     assert f"Speaker vectors {note}" in options_of(recipe, "score_speaker_vectors")[0]
     table = value_of(options_of(recipe, "probe")[0], "table")
     assert f"train_p2v_hubert_base_6_50_sp {note}" in table
-    assert run(recipe, *command, "--stage", "10", "--corpus_note", "mine").returncode == 0
+    run_ok(recipe, *command, "--stage", "10", "--corpus_note", "mine")
     assert "Speaker vectors (mine)" in options_of(recipe, "score_speaker_vectors")[-1]
 
 
 def test_help_needs_no_corpus(recipe: Path):
-    done = run(recipe, "./run.sh", "--help")
-    assert done.returncode == 0 and "--nclusters" in done.stdout
+    assert "--nclusters" in run_ok(recipe, "./run.sh", "--help").stdout
 
 
 def test_cost_is_estimated_and_a_dry_run_stops_there(recipe: Path):
@@ -137,15 +132,13 @@ def test_cost_is_estimated_and_a_dry_run_stops_there(recipe: Path):
         "true",
     ]
     data_options = ["--local_data_opts", "--mel_frames_per_s 900", "--stage", "8"]
-    done = run(recipe, *command, *data_options, LRS3="/l", OMG="/o")
-    assert done.returncode == 0, done.stderr
+    run_ok(recipe, *command, *data_options, LRS3="/l", OMG="/o")
     assert calls(recipe) == [
         "estimate_cost --corpora lrs3 omg --speeds 0.9 1.0 1.1 --train_config conf/train_p2v.yaml "
         "--mel_frames_per_s 900 --precomputed_features"
     ]
     assert list((recipe / "data").iterdir()) == [] and not (recipe / "dump").exists()
-    done = run(recipe, *command[:-2], "--speed_perturb_factors", "", OMG="/o")
-    assert done.returncode == 0, done.stderr
+    run_ok(recipe, *command[:-2], "--speed_perturb_factors", "", OMG="/o")
     assert calls(recipe)[1].startswith("estimate_cost --corpora omg --speeds 1.0 --train_config")
 
 
@@ -155,8 +148,7 @@ def test_cost_is_estimated_and_a_dry_run_stops_there(recipe: Path):
 def test_audio_of_the_same_corpora_is_counted(recipe: Path, corpora: dict, is_counted: bool):
     note = "OMG, without LRS3 + MSP-PODCAST + MSP-IMPROV\n"
     (recipe / "data/lrs3_msp_omg_corpora").write_text(note)
-    done = run(recipe, "local/data.sh", "--dry_run", "true", **corpora)
-    assert done.returncode == 0, done.stderr
+    done = run_ok(recipe, "local/data.sh", "--dry_run", "true", **corpora)
     [options] = options_of(recipe, "estimate_cost")
     assert ("--data_dirs" in options) == is_counted
     assert "run stage 1 again" not in done.stderr
@@ -197,8 +189,7 @@ def test_dry_run_of_a_recipe_without_an_estimate(recipe: Path):
 def test_download_is_only_of_what_is_not_there(open_recipe: Path):
     recipe = open_recipe
     (recipe / "ravdess").mkdir()
-    done = run(recipe, "local/data.sh", "--download", "true", RAVDESS="ravdess")
-    assert done.returncode == 0, done.stderr
+    run_ok(recipe, "local/data.sh", "--download", "true", RAVDESS="ravdess")
     assert options_of(recipe, "prepare_download") == [
         "--corpus crema_d --out_dir downloads/crema_d --num_workers 8"
     ]
@@ -216,15 +207,13 @@ def test_results_of_the_run_that_downloads_name_what_was_downloaded(open_recipe:
     fake.write_text(fake.read_text() + made)
     options = ["--ngpu", "0", "--skip_stages", "2 3 4 5 6 7 8", "--db", "EMODB=/b"]
     options += ["--local_data_opts", "--download true"]
-    done = run(open_recipe, "./run.sh", "--python", "fake/python", *options)
-    assert done.returncode == 0, done.stderr
+    run_ok(open_recipe, "./run.sh", "--python", "fake/python", *options)
     titles = options_of(open_recipe, "score_speaker_vectors")[0]
     assert "Speaker vectors (CREMA-D + RAVDESS + EmoDB, without EmoV-DB)" in titles
 
 
 def test_dry_run_downloads_nothing(open_recipe: Path):
-    done = run(open_recipe, "local/data.sh", "--download", "true", "--dry_run", "true")
-    assert done.returncode == 0, done.stderr
+    run_ok(open_recipe, "local/data.sh", "--download", "true", "--dry_run", "true")
     assert modules(open_recipe) == ["estimate_cost"]
     corpora = value_of(options_of(open_recipe, "estimate_cost")[0], "corpora")
     assert corpora == "crema_d ravdess"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from reference import fake_recipe
 from reference.fake_recipe import value_of, write_lines
-from reference.fake_templates import run_fake, write_fake
+from reference.fake_templates import run_fake, run_ok, write_fake
 
 SETTINGS = {"kmeans_feature": "mfcc", "nclusters": "9", "stage": "7", "stop_stage": "8", "nj": "1"}
 UNITS = ("units_mfcc_9", "unit_durations_mfcc_9")
@@ -37,8 +37,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def run(recipe: Path, **settings: str):
-    result = run_fake(recipe, **SETTINGS, **settings)
-    assert result.returncode == 0, result.stderr
+    result = run_ok(recipe, **SETTINGS, **settings)
     return result
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from reference.fake_recipe import calls, modules, options_of, value_of
-from reference.fake_templates import run_fake, write_fake
+from reference.fake_templates import run_fake, run_ok, write_fake
 
 
 @pytest.fixture
@@ -17,8 +17,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_all_stages_run_in_order(recipe):
-    result = run_fake(recipe, db="/corpus", local_data_opts="--x y", corpus_note="synthetic speech")
-    assert result.returncode == 0, result.stderr
+    result = run_ok(recipe, db="/corpus", local_data_opts="--x y", corpus_note="synthetic speech")
     twice = [each for each in ("convert_list", "score_style", "report_style") for _ in range(2)]
     assert [line.split()[0] for line in calls(recipe)] == ["data.sh", *twice, "report_render"]
     assert options_of(recipe, "data.sh") == ["--db /corpus --x y"]
@@ -56,7 +55,7 @@ def test_options_of_the_model_go_to_conversion_and_scores(recipe):
 
 def test_a_rerun_scores_nothing_again_unless_conversions_changed(recipe, monkeypatch):
     run_fake(recipe)
-    assert run_fake(recipe).returncode == 0
+    run_ok(recipe)
     assert options_of(recipe, "score_style") == []
     monkeypatch.setenv("conversion", "2")
     run_fake(recipe)
@@ -68,10 +67,10 @@ def test_a_rerun_scores_nothing_again_unless_conversions_changed(recipe, monkeyp
 
 def test_a_list_written_by_hand_needs_no_data_script(recipe):
     (recipe / "local/data.sh").unlink()
-    assert run_fake(recipe, stage="2").returncode == 0
+    run_ok(recipe, stage="2")
     assert len(options_of(recipe, "convert_list")) == 2
 
 
 def test_data_can_be_made_before_there_is_a_model(recipe):
-    assert run_fake(recipe, stop_stage="1", p2v_model="none.pth").returncode == 0
+    run_ok(recipe, stop_stage="1", p2v_model="none.pth")
     assert modules(recipe) == ["data.sh"]

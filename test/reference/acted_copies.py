@@ -6,13 +6,14 @@ import struct
 from collections import Counter
 from pathlib import Path
 
+from reference.copies import HIDDEN, write_tiny
+
 CREMA_D_SENTENCES = "DFA IEO IOM ITH ITS IWL IWW MTI TAI TIE TSI WSI".split()
 CREMA_D_EMOTIONS = "ANG DIS FEA HAP NEU SAD".split()
 NOTE = (
     "version https://git-lfs.github.com/spec/v1\n"
     "oid sha256:c6f94b2592487c7556bd86df7df6e8f4420d1b9c11414aeec9d8e5e640b51495\nsize 72862\n"
 )
-HIDDEN = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X \xff\xfe"
 
 
 def wav_bytes(rate_hz: int, channels: int = 1, number: int = 0, num_samples: int = 16) -> bytes:
@@ -22,13 +23,6 @@ def wav_bytes(rate_hz: int, channels: int = 1, number: int = 0, num_samples: int
     head = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * block, block, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + head + b"data" + struct.pack("<I", len(data))
     return b"RIFF" + struct.pack("<I", len(body) + len(data)) + body + data
-
-
-def write_tiny(path: Path, rate_hz: int = 16000, channels: int = 1) -> Path:
-    """Write a wav of 160 samples and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(wav_bytes(rate_hz, channels, number=1, num_samples=160))
-    return path
 
 
 def crema_d_names() -> list[str]:

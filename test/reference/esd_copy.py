@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-import soundfile
+from reference.copies import HIDDEN, write_tiny
 
 FOLDERS = ("Neutral", "Angry", "Happy", "Sad", "Surprise")
 CHINESE_LABELS = ("中立", "生气", "快乐", "伤心", "惊喜")
@@ -13,7 +12,6 @@ SPEAKERS = [f"{number:04d}" for number in range(1, 21)]
 UTF16 = {"0003", "0006", "0007", "0008", "0010", "0012", "0013", "0014", "0018", "0019"}
 GB2312 = {"0001", "0002", "0004", "0005", "0009"}
 CP1252 = {"0016", "0017"}
-HIDDEN = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X \xff\xfe"
 
 
 def split_of(sentence: int) -> str:
@@ -45,8 +43,7 @@ def write_copy(
     """
     folder = root / "Emotion Speech Dataset"
     folder.mkdir(parents=True)
-    wav = root / "tiny.wav"
-    soundfile.write(wav, np.linspace(-0.1, 0.1, 160), 16000, subtype="PCM_16")
+    wav = write_tiny(root / "tiny.wav")
     sentences = list(sentences)
     (folder / "ReadMe.txt").write_text("Speakers and emotions")
     (folder / ".DS_Store").write_bytes(HIDDEN)

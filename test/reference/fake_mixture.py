@@ -25,3 +25,10 @@ def run_mixture(recipe: Path, *command: str, **corpora: str) -> subprocess.Compl
     return subprocess.run(
         command, cwd=recipe, env=environment, capture_output=True, text=True, timeout=60
     )
+
+
+def run_ok(recipe: Path, *command: str, **corpora: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of the recipe, which must succeed."""
+    done = run_mixture(recipe, *command, **corpora)
+    assert done.returncode == 0, done.stderr
+    return done

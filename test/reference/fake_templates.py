@@ -161,3 +161,10 @@ def run_fake(recipe: Path, *arguments: str, **settings: str) -> subprocess.Compl
     fake = FAKES[recipe.name]
     script = Path(fake.scripts[0]).name
     return run_script(recipe, script, {**fake.settings, **settings}, *arguments)
+
+
+def run_ok(recipe: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
+    """Run the template's script, which must succeed."""
+    done = run_fake(recipe, *arguments, **settings)
+    assert done.returncode == 0, done.stderr
+    return done

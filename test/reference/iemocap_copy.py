@@ -5,17 +5,14 @@ import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-import soundfile
-
 from espnet2_ext.corpora.iemocap import EXPECTED_TURNS
+from reference.copies import HIDDEN, write_tiny
 
 NUM_DIALOGUES = {"Ses01": 28, "Ses02": 30, "Ses03": 32, "Ses04": 30, "Ses05": 31}
 SUFFIXED = {
     "Ses03": ["Ses03M_impro05a", "Ses03M_impro05b", "Ses03M_impro08a", "Ses03M_impro08b"],
     "Ses05": ["Ses05M_script01_1b"],
 }
-HIDDEN = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X \xff\xfe"
 
 
 def plan_turns() -> dict[str, str]:
@@ -50,9 +47,7 @@ def small_turns(*labels: str) -> dict[str, str]:
 def write_release(root: Path, turns: Mapping[str, str]) -> Path:
     """Write the tree of a release with these turns and return its folder."""
     release = root / "IEMOCAP_full_release"
-    wav = root / "tiny.wav"
-    root.mkdir(parents=True, exist_ok=True)
-    soundfile.write(wav, np.linspace(-0.1, 0.1, 160), 16000, subtype="PCM_16")
+    wav = write_tiny(root / "tiny.wav")
     dialogues: dict[str, list[str]] = {}
     for turn in turns:
         dialogues.setdefault(turn[:-5], []).append(turn)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-HIDDEN = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X \xff\xfe"
+from reference.copies import HIDDEN
+
 Words = Sequence[tuple[str, float, float]]
 
 

@@ -9,6 +9,23 @@ from espnet2_ext.prosody2vec.mels import HifiGanMel
 from espnet2_ext.prosody2vec.memory import Memory, length_mask
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
 
+PROSODY_ENCODER = {
+    "channels": 8,
+    "aggregation_channels": 12,
+    "attention_channels": 4,
+    "bottleneck_channels": 4,
+    "res2net_scale": 4,
+    "output_dim": 5,
+}
+DECODER = {
+    "prenet_dim": 5,
+    "prenet_dropout": 0.0,
+    "attention_lstm_units": 8,
+    "attention_dim": 5,
+    "location_channels": 2,
+    "location_kernel_size": 3,
+    "decoder_lstm_units": 7,
+}
 NUM_UNITS = 7
 SPEAKER_DIM = 3
 ENCODED_DIM, SHARED_DIM = 4, 2
@@ -20,19 +37,13 @@ def make_decoder():
 
     def make(reduction_factor: int = 1, implementation: str = "auto", dropout: float = 0.0):
         torch.manual_seed(1)
+        sizes = {**DECODER, "prenet_dropout": dropout, "mel_dim": 4}
         return Prosody2VecDecoder(
             ENCODED_DIM,
             SHARED_DIM,
-            mel_dim=4,
-            prenet_dim=5,
-            prenet_dropout=dropout,
-            attention_lstm_units=8,
-            attention_dim=5,
-            location_channels=2,
-            location_kernel_size=3,
-            decoder_lstm_units=7,
             reduction_factor=reduction_factor,
             implementation=implementation,
+            **sizes,
         )
 
     return make
@@ -62,26 +73,9 @@ def make_model():
     def make(reduction_factor: int = 1, **options):
         torch.manual_seed(2)
         unit_encoder = UnitEncoder(NUM_UNITS, 6, 3, 2, 4, dropout=0.0)
-        prosody_encoder = ProsodyEncoder(
-            80,
-            8,
-            aggregation_channels=12,
-            attention_channels=4,
-            bottleneck_channels=4,
-            res2net_scale=4,
-            output_dim=5,
-        )
+        prosody_encoder = ProsodyEncoder(80, **PROSODY_ENCODER)
         decoder = Prosody2VecDecoder(
-            unit_encoder.output_dim,
-            SPEAKER_DIM + 5,
-            prenet_dim=5,
-            prenet_dropout=0.0,
-            attention_lstm_units=8,
-            attention_dim=5,
-            location_channels=2,
-            location_kernel_size=3,
-            decoder_lstm_units=7,
-            reduction_factor=reduction_factor,
+            unit_encoder.output_dim, SPEAKER_DIM + 5, reduction_factor=reduction_factor, **DECODER
         )
         return Prosody2VecModel(
             HifiGanMel(), None, None, unit_encoder, prosody_encoder, decoder, **options

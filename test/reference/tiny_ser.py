@@ -14,6 +14,7 @@ from espnet2_ext.ser.experiment import FoldRun, SerData, System, list_runs, read
 from espnet2_ext.ser.folds import FoldSet, write_folds
 from espnet2_ext.ser.pretrained import export_prosody_encoder
 from espnet2_ext.ser.splits import Fold
+from reference.tiny_model import PROSODY_ENCODER as ENCODER
 
 EMOTIONS = ("angry", "sad")
 SPEAKERS = "abc"
@@ -24,14 +25,6 @@ FOLDS = (
     Fold("fold_1", OF_SPEAKER["a"], OF_SPEAKER["b"], OF_SPEAKER["c"]),
     Fold("fold_2", OF_SPEAKER["b"], OF_SPEAKER["c"], OF_SPEAKER["a"]),
 )
-ENCODER = {
-    "channels": 8,
-    "aggregation_channels": 12,
-    "attention_channels": 4,
-    "bottleneck_channels": 4,
-    "res2net_scale": 4,
-    "output_dim": 5,
-}
 SETTINGS: dict[str, Any] = {
     "prosody_init": "pretrained",
     "normalize": "global_mvn",
@@ -70,8 +63,11 @@ def write_corpus(root: Path) -> Path:
     return data
 
 
-def write_p2v_model(recipe: Path) -> Path:
-    """Write what p2v.sh leaves of a training, as far as an export reads it; return the weights."""
+def write_p2v_model(recipe: Path, **fields: Any) -> Path:
+    """Write what a recogniser reads of a training of p2v.sh; return the weights.
+
+    ``fields`` are further options of its config.yaml.
+    """
     exp, stats = recipe / "exp/p2v_tiny", recipe / "exp/stats/feats_stats.npz"
     for folder in (exp, stats.parent):
         folder.mkdir(parents=True)
@@ -87,6 +83,7 @@ def write_p2v_model(recipe: Path) -> Path:
         "prosody_encoder_conf": ENCODER,
         "normalize_conf": {"stats_file": "exp/stats/feats_stats.npz"},
         "num_units": 7,
+        **fields,
     }
     (exp / "config.yaml").write_text(yaml.safe_dump(config))
     return exp / "valid.loss.best.pth"

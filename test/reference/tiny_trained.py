@@ -11,27 +11,12 @@ from espnet2_ext.prosody2vec.task import Prosody2VecTask
 from espnet2_ext.speaker.encoder import model_fingerprint
 from espnet2_ext.speaker.train import build_mini_speaker_model, save_mini_speaker_model
 from espnet2_ext.units.centroids import Centroids
+from reference.tiny_model import DECODER, PROSODY_ENCODER
 
 TINY = {
     "unit_encoder_conf": {"channels": 6, "kernel_size": 3, "num_convolutions": 1, "lstm_units": 4},
-    "prosody_encoder_conf": {
-        "channels": 8,
-        "aggregation_channels": 12,
-        "attention_channels": 4,
-        "bottleneck_channels": 4,
-        "res2net_scale": 4,
-        "output_dim": 5,
-    },
-    "decoder_conf": {
-        "prenet_dim": 5,
-        "prenet_dropout": 0.0,
-        "attention_lstm_units": 8,
-        "attention_dim": 5,
-        "location_channels": 2,
-        "location_kernel_size": 3,
-        "decoder_lstm_units": 7,
-        "reduction_factor": 3,
-    },
+    "prosody_encoder_conf": PROSODY_ENCODER,
+    "decoder_conf": {**DECODER, "reduction_factor": 3},
 }
 NUM_UNITS = 5
 
