@@ -39,12 +39,8 @@ LEFT_OVER = ("checkpoint.pth", LATEST)
 class SerData:
     """The tables that all folds share.
 
-    Attributes:
-        emotion: utt2emo.
-        shapes: ``feats_shape`` or ``speech_shape`` of all utterances.
-        speech: wav.scp; for an upstream to be fine-tuned, or where there are no feats.
-        feats: scp of precomputed mels.
-        prosody_encoder_dir: of bin/export_prosody_encoder.
+    ``shapes`` is ``feats_shape`` or ``speech_shape`` of all utterances; ``speech``, a wav.scp, is
+    for an upstream to be fine-tuned, or where there are no precomputed mels (``feats``).
     """
 
     emotion: Path
@@ -61,12 +57,9 @@ class SerData:
 class FoldRun:
     """One training of one system on one fold under one seed.
 
-    Attributes:
-        config: ESPnet configuration of the system.
-        labels: emotion of each utterance.
-        emotions: classes in their order.
-        balanced: weight the loss as if all classes were equally frequent.
-        extra: further options of the task.
+    ``labels`` has the emotion of each utterance, ``emotions`` the classes in their order;
+    ``balanced`` weights the loss as if all were equally frequent; ``extra`` are further options of
+    the task.
     """
 
     system: str
@@ -99,11 +92,7 @@ class FoldRun:
         return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
     def write_lists(self, data: SerData) -> None:
-        """Write ``lists/{train,valid}_shape``, ``lists/test`` and ``lists/fingerprint``.
-
-        Raises:
-            ValueError: an utterance of the fold has no shape; the message names it.
-        """
+        """Write the folder ``lists``; a ValueError names an utterance without shape."""
         shapes = read_table(data.shapes)
         for part, names in self.fold.parts.items():
             for name in names:
@@ -138,8 +127,8 @@ class FoldRun:
             tables.append(f"{Path(str(upstream)).with_suffix('.scp')},upstream_vector,npy")
         options = ["--config", str(self.config), "--output_dir", str(self.directory)]
         for table in tables:
-            options += ["--train_data_path_and_name_and_type", table]
-            options += ["--valid_data_path_and_name_and_type", table]
+            for part in ("train", "valid"):
+                options += [f"--{part}_data_path_and_name_and_type", table]
         options += ["--train_shape_file", str(lists / "train_shape")]
         if self.fold.valid:
             options += ["--valid_shape_file", str(lists / "valid_shape")]
@@ -215,11 +204,7 @@ class System:
 
     @classmethod
     def of_config(cls, config: str | Path) -> "System":
-        """Return the system of ``conf/train_ser_<tag>.yaml`` or ``<path>:<max_seeds>``.
-
-        Raises:
-            ValueError: there is no such file, or the limit is no number above 0.
-        """
+        """Return the system of ``conf/train_ser_<tag>.yaml`` or ``<path>:<max_seeds>``."""
         name, _, limit = str(config).partition(":")
         path = Path(name)
         if not path.is_file():
@@ -250,8 +235,7 @@ def read_protocols(
     """Return the protocols that ``<name>`` (seed 0) or ``<name>:<seed>,<seed>`` ask for.
 
     Raises:
-        ValueError: a seed is no number, or a list does not agree with its hash.
-        OSError: a protocol's folds are missing.
+        ValueError: a seed is no number; or as `read_folds`.
     """
     labels = read_table(Path(utt2emo))
     protocols = []
@@ -414,10 +398,8 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
 
     The measure is the first ``best_model_criterion``; for ``loss``, unknown of the test set, its
     choice goes by the weighted accuracy. A fold without validation takes the last epoch. Where
-    ESPnet averaged several epochs, their average is the result.
-
-    Raises:
-        ValueError: there are no predictions of the chosen epoch.
+    ESPnet averaged several epochs, their average is the result. A ValueError says that predictions
+    lack.
     """
     from espnet2_ext.ser.task import num_averaged
 

@@ -86,11 +86,6 @@ def fold_hash(fold: Fold, labels: Mapping[str, str]) -> str:
     return _hash_lines(f"{part} {list_hash(ids, labels)}" for part, ids in fold.parts.items())
 
 
-def short_hash(digest: str) -> str:
-    """Return the first 8 digits, for tables."""
-    return digest[:8]
-
-
 def _hash_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
@@ -219,8 +214,8 @@ def _read_list(path: Path, expected: str, labels: Mapping[str, str]) -> tuple[st
     found = list_hash(ids, labels)
     if found != expected or ids != sorted(ids):
         raise ValueError(
-            f"{path}: the list or its labels have changed (hash {short_hash(found)}, written as "
-            f"{short_hash(expected)}); run ser_folds again, or protocol given for lists of your own"
+            f"{path}: the list or its labels have changed (hash {found[:8]}, written as "
+            f"{expected[:8]}); run ser_folds again, or protocol given for lists of your own"
         )
     return tuple(ids)
 
@@ -245,13 +240,9 @@ def prepare_folds(
 ) -> FoldSet:
     """Make folds, check them for leaks, and only then write and return them.
 
-    Args:
-        out_dir: gets a folder of the protocol; None for ``<data_dir>/folds``.
-        seed, num_folds, max_train, folds_csv: see `make_folds`.
-        superb_lists: see `read_superb`.
-        pretrained_model, pretraining_data_dirs: see `find_pretraining_data`.
-        allow: overlaps to declare beside the protocol's, see `parse_allowance`.
-        compare_content: also compare the samples of files of equal length.
+    For the options see `make_folds`, `read_superb`, `find_pretraining_data` and, for ``allow``,
+    `parse_allowance`; ``compare_content`` compares the samples of files of equal length too.
+    Without ``out_dir``, ``<data_dir>/folds`` gets the folder of the protocol.
 
     Raises:
         LeakError: lists share what is not declared; nothing is written.
@@ -309,7 +300,7 @@ def format_folds(fold_set: FoldSet) -> str:
             counts = Counter(fold_set.labels[key] for key in ids)
             by_emotion = "/".join(str(counts[emotion]) for emotion in fold_set.emotions)
             sizes.append(f"{len(ids)} ({by_emotion})")
-        digest = short_hash(fold_hash(fold, fold_set.labels))
+        digest = fold_hash(fold, fold_set.labels)[:8]
         rows.append([fold.name, *sizes, digest, fold.description])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = [
@@ -319,7 +310,7 @@ def format_folds(fold_set: FoldSet) -> str:
     limit = "" if fold_set.max_train is None else f", at most {fold_set.max_train} to train on"
     title = (
         f"{fold_set.protocol}: {fold_set.description}; seed {fold_set.seed}{limit}; "
-        f"counts of {'/'.join(fold_set.emotions)}; hash {short_hash(fold_set.hash)}"
+        f"counts of {'/'.join(fold_set.emotions)}; hash {fold_set.hash[:8]}"
     )
     deviation = [f"deviation: {fold_set.deviation}"] if fold_set.deviation else []
     return "\n".join([title, *table, *deviation, *fold_set.leak_check])

@@ -174,12 +174,9 @@ CHECKED, UNCHECKED = "checked", "not checked"
 
 @dataclass(frozen=True)
 class PretrainingData:
-    """Data of pretraining to compare validation and test lists with.
+    """Data directories of pretraining that were found, and the sha256 of the weights ("" for none).
 
-    Attributes:
-        directories: data directories of training and validation that were found.
-        unknown: why that is not all; empty where it is.
-        sha256: of the weights; empty where they are missing.
+    ``unknown`` says why those are not all; empty where they are.
     """
 
     directories: tuple[str, ...]
@@ -254,7 +251,11 @@ def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha25
     parts = {}
     encoder = options.get("prosody_encoder_dir")
     if options.get("use_prosody", True) and options.get("prosody_init") != "random":
-        is_the_model = not model_sha256 or model_sha256 == _exported_sha256(encoder)
+        exported = Path(encoder or "") / CONFIG
+        is_the_model = not model_sha256
+        if model_sha256 and encoder is not None and exported.is_file():
+            known = yaml.safe_load(exported.read_text(encoding="utf-8"))
+            is_the_model = known.get("sha256") == model_sha256
         parts["Prosody2Vec"] = CHECKED if checked and is_the_model else UNCHECKED
     sources = {str(entry).split(":")[0] for entry in options.get("init_param") or []}
     if sources - {str(Path(encoder or "") / WEIGHTS)}:
@@ -265,11 +266,3 @@ def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha25
     if len(states) <= 1:
         return states.pop() if states else "none"
     return ", ".join(f"{part} {state}" for part, state in parts.items())
-
-
-def _exported_sha256(encoder: str | None) -> str | None:
-    """Return the sha256 of the model that a prosody encoder was exported from."""
-    path = Path(encoder or "") / CONFIG
-    if encoder is None or not path.is_file():
-        return None
-    return yaml.safe_load(path.read_text(encoding="utf-8")).get("sha256")

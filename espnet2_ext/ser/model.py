@@ -86,11 +86,7 @@ class FineTunedUpstream(nn.Module):
                 parameter.requires_grad_(False)
 
     def forward(self, speech: torch.Tensor, speech_lengths: torch.Tensor) -> torch.Tensor:
-        """Return layer means (B, L, D) of 16 kHz waveforms (B, N) and their lengths (B,).
-
-        Raises:
-            ValueError: an utterance is shorter than one frame.
-        """
+        """Return layer means (B, L, D) of 16 kHz waveforms (B, N), none below one frame."""
         if int(speech_lengths.min()) < SHORTEST_SAMPLES:
             raise ValueError(
                 f"{int(speech_lengths.min())} samples are too short for an upstream"
@@ -236,11 +232,7 @@ class EmotionModel(AbsESPnetModel):
         speech_lengths: torch.Tensor | None = None,
         **unused: object,
     ) -> dict[str, torch.Tensor]:
-        """Return the mels (B, T, M), not normalised, to be stored for all folds.
-
-        Raises:
-            ValueError: there is no speech.
-        """
+        """Return the mels (B, T, M), not normalised, to be stored for all folds."""
         if speech is None or speech_lengths is None:
             raise ValueError("mels are collected from speech: give wav.scp,speech,sound")
         mels, mel_lengths = self.features(speech, speech_lengths)

@@ -96,11 +96,7 @@ def export_prosody_encoder(
 
 
 def read_settings(directory: str | Path) -> dict[str, Any]:
-    """Return the task options that a folder of ``export_prosody_encoder`` determines.
-
-    Raises:
-        FileNotFoundError: it is not such a folder.
-    """
+    """Return the task options that a folder determines; or a FileNotFoundError."""
     directory = Path(directory)
     for name in (CONFIG, WEIGHTS, STATISTICS):
         if not (directory / name).is_file():

@@ -165,11 +165,7 @@ def get_protocol(name: str) -> Protocol:
 
 
 def parse_allowance(name: str) -> Allowance:
-    """Return the overlap that a user declares, such as ``pretraining/test:sentence``.
-
-    Raises:
-        ValueError: there is no such overlap.
-    """
+    """Return the overlap that a user declares, such as ``pretraining/test:sentence``."""
     between, _, attribute = name.partition(":")
     known = PRETRAINING_ATTRIBUTES if between in PRETRAINING_PAIRS else ATTRIBUTES
     if between not in PAIRS + PRETRAINING_PAIRS or attribute not in known:

@@ -75,11 +75,9 @@ class EmotionRecogniser:
 
 @dataclass(frozen=True)
 class RecogniserFiles:
-    """One trained recogniser.
+    """A trained recogniser: weights, and options with the paths that are read made absolute.
 
-    Attributes:
-        config: content of config.yaml, the paths that building the model reads made absolute.
-        recipe: directory that all other paths are relative to.
+    All other paths are relative to ``recipe``.
     """
 
     model_file: Path

@@ -74,10 +74,8 @@ def stratified_subset(
 ) -> list[str]:
     """Return ``count`` of the utterances (all, if fewer), sorted, with the emotions in proportion.
 
-    With the same key a larger subset of an emotion contains the smaller one.
-
-    Raises:
-        ValueError: the count is below 1 or leaves an emotion without any utterance.
+    With the same key a larger subset of an emotion contains the smaller one. A ValueError says
+    which emotion would have no utterance.
     """
     pool = sorted(utterances)
     if count >= len(pool):
@@ -274,10 +272,9 @@ def _by_value(values: Mapping[str, str]) -> Groups:
 
 def _by_attribute(protocol: str, utterances: Utterances, attribute: str) -> Groups:
     """Return the utterances by session or speaker, sorted."""
-    values = {}
-    for key in sorted(utterances):
-        values[key] = getattr(utterances[key], attribute)
-        if values[key] is None:
+    values = {key: getattr(utterances[key], attribute) for key in sorted(utterances)}
+    for key, value in values.items():
+        if value is None:
             raise ValueError(
                 f"{protocol}: {key}: has no {attribute}; the data directory needs "
                 f"utt2{attribute}, or use protocol speakers or random"
@@ -394,7 +391,30 @@ def make_folds(
             or have too few groups, or a list is empty or lacks an emotion.
     """
     labels = labels_of(utterances)
-    _check_options(protocol, num_folds, max_train, folds_csv, superb)
+    for is_wrong, message in (
+        (
+            num_folds is not None and not protocol.test_by.endswith(" group"),
+            "num_folds follows from the data; leave it out",
+        ),
+        (
+            num_folds is not None and num_folds < 3,
+            f"num_folds is {num_folds}; train, valid and test need at least 3",
+        ),
+        (
+            max_train is not None and max_train < 1,
+            f"max_train is {max_train}; give at least 1 or leave out",
+        ),
+        (
+            (protocol.test_by == "given") != (folds_csv is not None),
+            "protocol 'given' and folds_csv go together",
+        ),
+        (
+            (protocol.valid_by == "superb") != (superb is not None),
+            "protocol 'superb' and its published lists go together",
+        ),
+    ):
+        if is_wrong:
+            raise ValueError(f"{protocol.name}: {message}")
     column, partners = "", {}
     if folds_csv is not None:
         column, values = read_given(folds_csv, utterances)
@@ -426,29 +446,6 @@ def make_folds(
             description = f"test {tested}; valid {who}"
             folds.append(Fold(name, train, tuple(sorted(valid)), tuple(test), description))
     return [_limited(protocol, fold, labels, seed, max_train) for fold in folds]
-
-
-def _check_options(
-    protocol: Protocol,
-    num_folds: int | None,
-    max_train: int | None,
-    folds_csv: str | Path | None,
-    superb: Mapping[str, SuperbSplit] | None,
-) -> None:
-    """Raise a ValueError for an option that this protocol does not have, or lacks."""
-    message = None
-    if num_folds is not None and protocol.test_by not in ("speaker group", "utterance group"):
-        message = "num_folds follows from the data; leave it out"
-    elif num_folds is not None and num_folds < 3:
-        message = f"num_folds is {num_folds}; train, valid and test need at least 3"
-    elif max_train is not None and max_train < 1:
-        message = f"max_train is {max_train}; give at least 1 or leave out"
-    elif (protocol.test_by == "given") != (folds_csv is not None):
-        message = "protocol 'given' and folds_csv go together"
-    elif (protocol.valid_by == "superb") != (superb is not None):
-        message = "protocol 'superb' and its published lists go together"
-    if message is not None:
-        raise ValueError(f"{protocol.name}: {message}")
 
 
 def _limited(

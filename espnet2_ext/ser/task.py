@@ -54,12 +54,8 @@ def num_averaged(directory: str | Path, criterion: str) -> int:
 class EmotionTrainer(SafeTrainer):
     """Trainer that reports the unweighted accuracy and writes the predictions of each epoch.
 
-    The test set is predicted after each epoch too. No epoch is selected by it; it is there so that
-    the gap to a selection that cheats can be shown (``test-selected``).
-
-    Attributes:
-        emotions: names in the order of the classes.
-        test_batches: gives the test set anew; None for no test set.
+    ``test_batches`` gives the test set anew; it is predicted after each epoch too. No epoch is
+    selected by it: the gap to a selection that cheats is to be shown (``test-selected``).
     """
 
     emotions: ClassVar[list[str]] = []
@@ -84,8 +80,7 @@ class EmotionTrainer(SafeTrainer):
     ) -> None:
         """Report loss, accuracy and unweighted accuracy of the validation set, if there is one.
 
-        Raises:
-            ValueError: several processes share one training, and so the validation set.
+        Several processes, which would share the set, are a ValueError.
         """
         if distributed_option.distributed or options.ngpu > 1:
             raise ValueError(

@@ -93,8 +93,8 @@ class SplitIterFactory(AbsIterFactory):
 class SplitBatches(Iterable[tuple[list[str], dict]]):
     """The batches of all parts; ``len`` takes all parts to be as long as the first.
 
-    The lines of a table go to the parts in turn, so it is off by a batch a part at most
-    where batches have a fixed size, and by little where they have a fixed length.
+    The lines of a table go to the parts in turn, so it is off by a batch a part at most where
+    batches have a fixed size, and by little where they have a fixed length.
     """
 
     def __init__(

@@ -31,8 +31,7 @@ FrameCounter = Callable[..., torch.Tensor]
 class SafeTrainer(Trainer):
     """Trainer whose checkpoints are never half written, and that resumes as if never killed.
 
-    Attributes:
-        criteria: (phase, key, mode) whose best epochs have links.
+    ``criteria``: (phase, key, mode) whose best epochs have links.
     """
 
     criteria: ClassVar[Sequence[Sequence[str]]] = ()

@@ -20,11 +20,9 @@ LossAndStats = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 
 class Segments(NamedTuple):
-    """One segment of each utterance.
+    """One segment of each utterance: mels (B, M, S), waveforms (B, 1, 256 * S).
 
-    Attributes:
-        mels: (B, M, S) frames, as the generator takes them.
-        waveforms: (B, 1, 256 * S) samples; frame t is centred on sample 256 * t.
+    Frame t is centred on sample 256 * t.
     """
 
     mels: torch.Tensor
@@ -34,10 +32,7 @@ class Segments(NamedTuple):
 def lengthen(
     speech: torch.Tensor, speech_lengths: torch.Tensor, num_samples: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return speech (B, N) and lengths (B,), none below ``num_samples``, padded with zeros.
-
-    What lies past an utterance's end in the batch becomes zero too.
-    """
+    """Return speech (B, N) and lengths, none below ``num_samples``; past each end zeros."""
     missing = max(num_samples - speech.size(1), 0)
     speech = torch.nn.functional.pad(speech, (0, missing))
     position = torch.arange(speech.size(1), device=speech.device)

@@ -176,12 +176,7 @@ Converted = tuple[dict[str, object], dict[str, torch.Tensor]]
 
 
 def load_speechbrain_generator(source: str) -> Converted:
-    """Return ESPnet's form of the generator of a SpeechBrain HiFi-GAN, see ``HifiGan``.
-
-    Raises:
-        FileNotFoundError: a local directory lacks one of its files.
-        ValueError: it was made for another mel, or ESPnet has no such generator.
-    """
+    """Return ESPnet's form of the generator of a SpeechBrain HiFi-GAN; errors as of `HifiGan`."""
     vocoder = _load_speechbrain(source, "cpu", freeze_params=False)
     try:
         return convert_generator(vocoder.mods.generator)
@@ -192,8 +187,7 @@ def load_speechbrain_generator(source: str) -> Converted:
 def convert_generator(generator: Any) -> Converted:
     """Return what makes ESPnet's generator, with edges ``reflect``, equal SpeechBrain's.
 
-    Raises:
-        ValueError: it is conditioned, or has no weight norm any more.
+    A ValueError says that it is conditioned, or has no weight norm any more.
     """
     if hasattr(generator, "cond_layer"):
         raise ValueError("a generator with cond_channels cannot be taken over")

@@ -20,20 +20,12 @@ MAGNITUDE_FLOOR = 1.0e-5
 
 
 class Vocoder(Protocol):
-    """A function from a mel-spectrogram to speech.
-
-    Attributes:
-        name: the text that ``build_vocoder`` made it from; goes into result tables.
-    """
+    """A function from a mel-spectrogram to speech; ``name`` goes into result tables."""
 
     name: str
 
     def __call__(self, mel: np.ndarray) -> np.ndarray:
-        """Return the waveform (256 * T,) float32 at 16 kHz of a mel (T, 80) of ``log_mel``.
-
-        Raises:
-            ValueError: the mel has another shape, or values that are not finite.
-        """
+        """Return the waveform (256 * T,) float32 at 16 kHz of a mel (T, 80); see `check_mel`."""
         ...
 
 
@@ -82,11 +74,7 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
 
 
 def check_mel(mel: np.ndarray) -> np.ndarray:
-    """Return the mel (T, 80) as float32.
-
-    Raises:
-        ValueError: it has another shape, T is 0, or a value is not finite.
-    """
+    """Return the mel (T, 80) as float32; a ValueError for another shape or values not finite."""
     mel = np.asarray(mel, dtype=np.float32)
     if mel.ndim != 2 or mel.shape[1] != MEL_DIM or len(mel) == 0:
         raise ValueError(f"a vocoder takes a mel of shape (frames, {MEL_DIM}), got {mel.shape}")

@@ -74,7 +74,7 @@ def vocoder_fingerprint(source: str) -> str:
 
 @dataclass(frozen=True)
 class MelSettings:
-    """All that the values of a mel depend on, under the names of SpeechBrain's recipes.
+    """Everything the values of a mel depend on, under the names of SpeechBrain's recipes.
 
     Source: SpeechBrain's 16 kHz recipe for LibriTTS, whose values are the defaults.
 
@@ -114,12 +114,7 @@ class MelSettings:
 
     @classmethod
     def of_training(cls, config_path: str | Path) -> "MelSettings":
-        """Return the mel of the model that a training's config.yaml describes.
-
-        Raises:
-            FileNotFoundError: there is none.
-            ValueError: it is not readable as yaml, or no training's.
-        """
+        """Return the mel of a training's config.yaml, which must be there and be one."""
         config = read_training_config(config_path)
         if "features_conf" not in config:
             raise ValueError(

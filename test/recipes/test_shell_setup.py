@@ -54,6 +54,7 @@ def checkout(tmp_path: Path, monkeypatch) -> Path:
     for path in [*tools.glob("constraints*"), *(tools / name for name in names)]:
         shutil.copy(path, tree / "tools")
     shutil.copy(ROOT / "setup.py", tree)
+    (tree / "pip.calls").touch()
     (tree / "python").write_text(FAKE_PYTHON)
     (tree / "python").chmod(0o755)
     return tree

@@ -48,6 +48,9 @@ def test_a_system_is_named_by_its_configuration(systems, tmp_path):
     assert [system.tag for system in systems] == ["p2v", "other"]
     with pytest.raises(ValueError, match="train_x.yaml: no such configuration"):
         System.of_config(tmp_path / "train_x.yaml")
+    for limit in ("0", "x", "-1"):
+        with pytest.raises(ValueError, match="FILE:SEEDS, as .*p2v.yaml:1"):
+            System.of_config(f"{systems[0].config}:{limit}")
 
 
 def test_protocols_with_seeds(corpus):
@@ -81,17 +84,13 @@ def test_runs_in_order_seeds_outermost(corpus, systems, tmp_path):
     assert (first.balanced, first.extra, first.emotions) == (True, ("-x",), EMOTIONS)
 
 
-def test_a_protocol_of_fewer_seeds_ends_earlier(corpus, systems, tmp_path):
+def test_a_protocol_or_a_system_of_fewer_seeds_ends_earlier(corpus, systems, tmp_path):
     [few] = protocols(corpus, "tiny:0")
     other = ProtocolRuns(replace(few.folds, max_train=3), (0, 1))
     runs = list_runs(systems[:1], [few, other], tmp_path, EMOTIONS)
     assert [(run.directory.parts[-3], run.seed) for run in runs] == [
-        ("tiny", 0), ("tiny", 0), ("tiny_train3", 0), ("tiny_train3", 0),
-        ("tiny_train3", 1), ("tiny_train3", 1),
+        *[("tiny", 0)] * 2, *[("tiny_train3", 0)] * 2, *[("tiny_train3", 1)] * 2
     ]  # fmt: skip
-
-
-def test_a_system_of_fewer_seeds(corpus, systems, tmp_path):
     few = System.of_config(f"{systems[0].config}:1")
     assert few == replace(systems[0], max_seeds=1)
     runs = list_runs([few, systems[1]], protocols(corpus, "tiny:5,6"), tmp_path, EMOTIONS)
@@ -100,21 +99,9 @@ def test_a_system_of_fewer_seeds(corpus, systems, tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("limit", ["0", "x", "-1"])
-def test_a_limit_of_seeds_that_is_none(systems, limit):
-    with pytest.raises(ValueError, match="expected FILE or FILE:SEEDS, as .*p2v.yaml:1"):
-        System.of_config(f"{systems[0].config}:{limit}")
-
-
-def test_two_systems_of_one_name(corpus, tmp_path):
-    for name in ("train_ser_p2v.yaml", "train_p2v.yaml"):
-        (tmp_path / name).write_text("")
-    systems = [System.of_config(path) for path in sorted(tmp_path.glob("*.yaml"))]
+def test_runs_that_are_refused(corpus, systems, tmp_path):
     with pytest.raises(ValueError, match="two configurations give one name: p2v, p2v"):
-        list_runs(systems, protocols(corpus, "tiny"), tmp_path, EMOTIONS)
-
-
-def test_an_emotion_that_is_no_class(corpus, systems, tmp_path):
+        list_runs(systems[:1] * 2, protocols(corpus, "tiny"), tmp_path, EMOTIONS)
     with pytest.raises(ValueError, match="tiny: emotions sad are none of angry, happy"):
         list_runs(systems, protocols(corpus, "tiny"), tmp_path, ["angry", "happy"])
 
@@ -366,14 +353,14 @@ TEST = {1: "aaaa", 2: "asss", 3: "aaaa", 10: "ssss"}
 def make_finished(tmp_path):
     """Return a factory of finished runs whose validation set chose an epoch by a criterion."""
 
-    def make(criterion="ua", epoch=3, test=TEST, settings=None):
+    def make(criterion="ua", epoch=3, settings=None):
         if settings is None:
             settings = {"best_model_criterion": [["valid", criterion, "max"]]}
         (tmp_path / "conf.yaml").write_text(yaml.safe_dump(settings))
         folder = tmp_path / "exp/predictions"
         folder.mkdir(parents=True)
         (tmp_path / f"exp/valid.{criterion}.best.pth").symlink_to(f"{epoch}epoch.pth")
-        for number, guesses in test.items():
+        for number, guesses in TEST.items():
             write_predictions(folder / f"test.{number}ep.tsv", predictions("u", REFERENCE, guesses))
         fold = Fold("fold_1", ("t-1", "t-2"), ("v-1",), ("u-0", "u-1", "u-2", "u-3"))
         config, directory = tmp_path / "conf.yaml", tmp_path / "exp"
@@ -382,30 +369,15 @@ def make_finished(tmp_path):
     return make
 
 
-def test_everything_is_noted(make_finished):
-    assert choose_epochs(make_finished(), "0123") == RunResult(
-        fingerprint="0123",
-        fold="fold_1",
-        fold_hash="f00",
-        seed=4,
-        num_train=2,
-        criterion="ua",
-        epoch=3,
-        test_selected_epoch=2,
-    )
-
-
-@pytest.mark.parametrize(("criterion", "best"), [("ua", 2), ("acc", 1), ("loss", 1)])
+@pytest.mark.parametrize(
+    ("criterion", "settings", "best"),
+    [("ua", None, 2), ("acc", None, 1), ("loss", None, 1), ("acc", {}, 1)],
+)
 def test_the_same_measure_chooses_on_the_test_set_the_first_of_the_best(
-    make_finished, criterion, best
+    make_finished, criterion, settings, best
 ):
-    result = choose_epochs(make_finished(criterion), "")
-    assert (result.criterion, result.epoch, result.test_selected_epoch) == (criterion, 3, best)
-
-
-def test_another_test_set_changes_only_the_choice_that_is_called_a_leak(make_finished):
-    result = choose_epochs(make_finished(test={1: "ssss", 3: "aaaa", 10: REFERENCE}), "")
-    assert (result.epoch, result.test_selected_epoch) == (3, 10)
+    result = choose_epochs(make_finished(criterion, settings=settings), "0123")
+    assert result == RunResult("0123", "fold_1", "f00", 4, 2, criterion, 3, best)
 
 
 def test_the_average_of_several_best_epochs_is_the_result(make_finished):
@@ -416,10 +388,6 @@ def test_the_average_of_several_best_epochs_is_the_result(make_finished):
         link.symlink_to(target)
         result = choose_epochs(run, "")
         assert (result.epoch, result.averaged) == (3, averaged)
-
-
-def test_without_a_criterion_it_is_the_accuracy(make_finished):
-    assert choose_epochs(make_finished("acc", settings={}), "").criterion == "acc"
 
 
 def test_a_fold_that_validates_on_nothing_takes_the_last_epoch(make_finished):

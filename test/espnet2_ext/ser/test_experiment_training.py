@@ -95,6 +95,20 @@ def short(root):
     return make
 
 
+def fail_in_the_second(monkeypatch, method, message):
+    """Have the trainer fail once, in the second epoch; return the list of epochs to be begun."""
+    go_on, epochs = getattr(EmotionTrainer, method), []
+
+    def watched(**options):
+        epochs.append(options["reporter"].get_epoch())
+        if epochs == [1, 2]:
+            raise OSError(message)
+        return go_on(**options)
+
+    monkeypatch.setattr(EmotionTrainer, method, watched)
+    return epochs
+
+
 def times(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
@@ -150,16 +164,8 @@ def test_a_second_call_trains_nothing(finished, data, monkeypatch):
 
 def test_a_training_that_failed_goes_on_where_it_was(root, data, finished, monkeypatch):
     run = tiny_runs(root, write_config(root, "p2v"), expdir="killed")[0]
-    validate, epochs = EmotionTrainer.validate_one_epoch, []
-
-    def fail_in_the_second(**options):
-        epochs.append(options["reporter"].get_epoch())
-        if epochs == [1, 2]:
-            raise OSError("no space\nleft")
-        validate(**options)
-
+    epochs = fail_in_the_second(monkeypatch, "validate_one_epoch", "no space\nleft")
     handlers = list(logging.getLogger().handlers)
-    monkeypatch.setattr(EmotionTrainer, "validate_one_epoch", fail_in_the_second)
     place = f"p2v, fold_1, seed 0: OSError: no space left .log: {run.directory}/train.log."
     with pytest.raises(RuntimeError, match=place):
         train_folds([run], data)
@@ -230,15 +236,7 @@ def test_a_fold_that_validates_on_nothing_trains_to_the_last_epoch(
     system = write_config(root, "none", patience=1)
     [run, _] = tiny_runs(root, system, expdir="no_validation")
     run = replace(run, fold=replace(run.fold, valid=()), fold_hash="other")
-    train, epochs = EmotionTrainer.train_one_epoch, []
-
-    def fail_in_the_second(**options):
-        epochs.append(options["reporter"].get_epoch())
-        if epochs == [1, 2]:
-            raise OSError("killed")
-        return train(**options)
-
-    monkeypatch.setattr(EmotionTrainer, "train_one_epoch", fail_in_the_second)
+    epochs = fail_in_the_second(monkeypatch, "train_one_epoch", "killed")
     with pytest.raises(RuntimeError, match="killed"):
         train_folds([run], data)
     assert train_folds([run], data) == 1
@@ -298,11 +296,9 @@ def test_kept_epochs_are_averaged_and_the_average_is_the_result(root, data, fini
             torch.testing.assert_close(value, both, atol=1e-6, rtol=1e-5)
     [files] = find_recognisers(run.directory)
     assert files.model_file == run.directory / "valid.ua.ave_2best.pth"
-    said = read_predictions(run.directory / result.predictions)
-    assert {each.utterance for each in said} == set(run.fold.test)
-    waves = [read_audio(root / f"data/wav/{each.utterance}.flac") for each in said]
-    for each, posteriors in zip(said, EmotionRecogniser(files.model_file)(waves), strict=True):
-        assert list(posteriors.values()) == pytest.approx(list(each.posteriors.values()), abs=1e-4)
+    path = run.directory / result.predictions
+    assert {each.utterance for each in read_predictions(path)} == set(run.fold.test)
+    check_recogniser(root, EmotionRecogniser(files.model_file), path)
 
 
 def test_a_process_takes_one_gpu(data, monkeypatch):
@@ -322,11 +318,16 @@ def test_recogniser_says_of_audio_what_training_wrote_down(root, finished, other
     epoch = RunResult.read(run.directory).epoch
     recogniser = EmotionRecogniser(run.directory / "valid.ua.best.pth")
     for part in ("valid", "test"):
-        said = read_predictions(run.directory / f"predictions/{part}.{epoch}ep.tsv")
-        waves = [read_audio(root / f"data/wav/{each.utterance}.flac") for each in said]
-        for each, posteriors in zip(said, recogniser(waves), strict=True):
-            assert list(posteriors) == recogniser.emotions == list(each.posteriors)
-            assert posteriors == pytest.approx(dict(each.posteriors), abs=1e-4)
+        check_recogniser(root, recogniser, run.directory / f"predictions/{part}.{epoch}ep.tsv")
+
+
+def check_recogniser(root, recogniser, path):
+    """Check that it gives the predictions of a file."""
+    said = read_predictions(path)
+    waves = [read_audio(root / f"data/wav/{each.utterance}.flac") for each in said]
+    for each, posteriors in zip(said, recogniser(waves), strict=True):
+        assert list(posteriors) == recogniser.emotions == list(each.posteriors)
+        assert posteriors == pytest.approx(dict(each.posteriors), abs=1e-4)
 
 
 def test_recogniser_refuses_nothing_and_no_model(finished, tmp_path):

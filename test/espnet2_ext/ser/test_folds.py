@@ -13,7 +13,6 @@ from espnet2_ext.data.directory import (
     validate_data_directory,
     write_data_directory,
 )
-from espnet2_ext.data.tables import write_table
 from espnet2_ext.ser.attributes import labels_of, read_utterances
 from espnet2_ext.ser.folds import (
     FoldSet,
@@ -22,7 +21,6 @@ from espnet2_ext.ser.folds import (
     list_hash,
     prepare_folds,
     read_folds,
-    short_hash,
     write_folds,
 )
 from espnet2_ext.ser.leaks import LeakError
@@ -60,7 +58,6 @@ def test_hashes_by_hand():
     assert list_hash(["a-2", "a-1"], LABELS) == TRAIN
     assert fold_hash(FOLD, LABELS) == FOLD_HASH
     assert SET.hash == SET_HASH
-    assert short_hash(TRAIN) == TRAIN[:8]
 
 
 def test_a_hash_changes_with_lists_and_labels():
@@ -75,12 +72,6 @@ def test_a_hash_changes_with_lists_and_labels():
     assert len({FOLD_HASH, *others}) == 5
     assert replace(SET, folds=(SECOND, FOLD)).hash != SET_HASH
     assert replace(SET, protocol="y", seed=1, max_train=9).hash == SET_HASH
-
-
-def test_a_hash_is_that_of_the_lines_of_utt2emo(tmp_path):
-    write_table(tmp_path / "utt2emo", {key: LABELS[key] for key in FOLD.valid})
-    digest = hashlib.sha256((tmp_path / "utt2emo").read_bytes()).hexdigest()
-    assert digest == list_hash(FOLD.valid, LABELS)
 
 
 @pytest.fixture
@@ -182,43 +173,33 @@ def test_a_killed_writer_leaves_no_summary(written, monkeypatch):
 @pytest.mark.parametrize("content", ["a-1\n", "a-1\na-2\nb-1\n", "a-2\na-1\n", "a-1\na-1\na-2\n"])
 def test_an_edited_list_is_refused(written, content):
     (written / "fold_1" / "train").write_text(content)
-    with pytest.raises(ValueError, match=r"fold_1/train: the list or its labels have changed \(ha"):
+    with pytest.raises(ValueError, match="fold_1/train: the list or its labels have changed"):
         read_folds(written, LABELS)
 
 
-def test_changed_labels_are_refused(written):
+def test_changed_labels_and_a_missing_list_are_refused(written):
     with pytest.raises(ValueError, match="fold_1/test: the list or its labels have changed"):
         read_folds(written, LABELS | {"c-1": "happy"})
-    with pytest.raises(
-        ValueError, match="fold_1/test: 'c-1': has no emotion in the data directory"
-    ):
+    with pytest.raises(ValueError, match="fold_1/test: 'c-1': has no emotion"):
         read_folds(written, {key: label for key, label in LABELS.items() if key != "c-1"})
-
-
-def test_a_missing_list_is_refused(written):
     (written / "fold_2" / "valid").unlink()
     with pytest.raises(FileNotFoundError, match="fold_2/valid: no such file; run ser_folds again"):
         read_folds(written, LABELS)
 
 
-def change_hash(stored):
-    stored["hash"] = "0" * 64
-
-
-def change_fold_hash(stored):
-    stored["folds"][0]["hash"] = "0" * 64
-
-
-def change_count(stored):
-    stored["folds"][1]["test"]["utterances"] = 3
-
-
-@pytest.mark.parametrize("edit", [change_hash, change_fold_hash, change_count])
-def test_an_edited_summary_is_refused(written, edit):
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [([], "hash", "0" * 64), (["folds", 0], "hash", "0" * 64),
+     (["folds", 1, "test"], "utterances", 3)],
+)  # fmt: skip
+def test_an_edited_summary_is_refused(written, place, name, value):
     stored = json.loads((written / "folds.json").read_text(encoding="utf-8"))
-    edit(stored)
+    entry = stored
+    for key in place:
+        entry = entry[key]
+    entry[name] = value
     (written / "folds.json").write_text(json.dumps(stored))
-    with pytest.raises(ValueError, match="folds.json: counts or hashes have been edited; run ser_"):
+    with pytest.raises(ValueError, match="folds.json: counts or hashes have been edited"):
         read_folds(written, LABELS)
 
 
@@ -254,13 +235,9 @@ def test_folds_inside_a_data_directory_break_nothing(data_dir):
 
 def test_the_same_again_gives_the_same_bytes_and_touches_nothing(data_dir, tmp_path):
     prepare_folds(data_dir, "loso", tmp_path / "out", seed=5)
-    before = {
-        path: (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in (tmp_path / "out").rglob("*")
-        if path.is_file()
-    }
+    before = state(tmp_path / "out")
     prepare_folds(data_dir, "loso", tmp_path / "out", seed=5)
-    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
+    assert state(tmp_path / "out") == before
     assert not (data_dir / "folds").exists()
 
 
@@ -271,12 +248,8 @@ def test_hashes_tell_seed_and_subset_apart(data_dir):
     ]
     assert len({fold_set.hash for fold_set in sets}) == 4
     # Golden: whoever changes how folds are drawn changes every published list.
-    assert [fold_set.hash[:8] for fold_set in sets] == [
-        "c1a1c801",
-        "e34dcc0a",
-        "244a88d2",
-        "2c406334",
-    ]
+    golden = ["c1a1c801", "e34dcc0a", "244a88d2", "2c406334"]
+    assert [fold_set.hash[:8] for fold_set in sets] == golden
 
 
 def test_a_leak_writes_nothing_and_can_be_declared(data_dir, pretraining_dir):
@@ -376,16 +349,9 @@ def test_options_reach_the_protocol(data_dir, tmp_path):
     assert len(prepare_folds(data_dir, "random", num_folds=4).folds) == 4
     rows = [f"{key},{key[0]}" for key in read_utterances(data_dir)]
     (tmp_path / "given.csv").write_text("\n".join(["utterance,fold", *rows]))
-    fold_set = prepare_folds(
-        data_dir,
-        "given",
-        folds_csv=tmp_path / "given.csv",
-        allow=["train/test:sentence"],
-    )
-    assert [fold.description for fold in fold_set.folds][:2] == [
-        "test 1; valid 2",
-        "test 2; valid 3",
-    ]
+    given = {"folds_csv": tmp_path / "given.csv", "allow": ["train/test:sentence"]}
+    folds = prepare_folds(data_dir, "given", **given).folds
+    assert [fold.description for fold in folds[:2]] == ["test 1; valid 2", "test 2; valid 3"]
 
 
 def test_errors(data_dir):

@@ -216,9 +216,7 @@ def test_what_is_not_known_is_said(change):
 
 
 def test_unknown_speakers_are_not_said_to_be_apart():
-    own = of(
-        *(Utterance(f"{n}-{n}", n, f"{n}.wav", emotion="sad") for n in "abcdefghij")
-    )  # fmt: skip
+    own = of(*(Utterance(f"{n}-{n}", n, f"{n}.wav", emotion="sad") for n in "abcdefghij"))
     lines = check("random", own)
     assert lines[0] == "nothing shared by train/test: utterance, audio"
     assert "speaker (10 of 10 are their own speaker)" in lines[3]
@@ -279,17 +277,13 @@ def test_those_of_the_weights_that_it_started_from_too(write_model, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_model_that_goes_on_in_its_own_folder(write_model, tmp_path):
-    data = find_pretraining_data(write_model(init_param=["exp/p2v_a/valid.loss.best.pth"]))
-    assert (len(data.directories), data.unknown) == (2, "")
-
-
 @pytest.mark.parametrize(
     ("options", "found", "unknown"),
     [
         ({"present": ["valid"]}, 1, "dump/raw/train_sp, which CONFIG names, is not there"),
         ({"train_speaker_dir": None}, 0, "CONFIG names no data directories"),
         ({"init_param": ["x/a.pth:b"]}, 2, "x/a.pth, which CONFIG started from, is not there"),
+        ({"init_param": ["exp/p2v_a/valid.loss.best.pth"]}, 2, ""),  # in its own folder
     ],
 )
 def test_what_is_not_known(write_model, tmp_path, options, found, unknown):
@@ -325,37 +319,30 @@ def encoder(tmp_path):
     return tmp_path / "encoder"
 
 
-def status(encoder, *, checked=True, model="abc", **options):
+SCRATCH = {"prosody_init": "random", "init_param": []}
+
+
+@pytest.mark.parametrize(
+    ("options", "checked", "model", "expected"),
+    [
+        ({}, True, "abc", "checked"),
+        ({}, False, "abc", "not checked"),
+        ({}, True, "", "checked"),  # directories named without a model
+        ({}, True, "abd", "not checked"),  # another model's pretraining
+        ({"prosody_encoder_dir": "none"}, True, "abc", "not checked"),
+        ({"prosody_encoder_dir": None, "init_param": []}, True, "abc", "not checked"),
+        (SCRATCH, False, "abc", "none"),
+        # Nobody looks into an upstream's pretraining, nor into that of other weights.
+        ({"use_prosody": False, "upstream": "wavlm", "init_param": []}, True, "abc", "not checked"),
+        ({"upstream": "x.json"}, True, "abc", "Prosody2Vec checked, upstream not checked"),
+        ({"upstream": "wavlm"}, False, "abc", "not checked"),
+        ({"init_param": ["a.pth"]}, True, "abc", "Prosody2Vec checked, other weights not checked"),
+        ({**SCRATCH, "init_param": ["a.pth"]}, True, "abc", "not checked"),
+    ],
+)
+def test_the_state_of_pretraining(encoder, options, checked, model, expected):
     weights = f"{encoder}/weights.pth:prosody_encoder:prosody_encoder"
     trained = {"prosody_encoder_dir": str(encoder), "prosody_init": "pretrained"}
     trained |= {"use_prosody": True, "init_param": [weights], "upstream": None}
-    return pretraining_status(trained | options, checked=checked, model_sha256=model)
-
-
-def test_the_state_of_a_pretrained_system(encoder):
-    assert status(encoder) == "checked"
-    assert status(encoder, checked=False) == "not checked"
-    assert status(encoder, model="") == "checked", "directories named without a model"
-    assert status(encoder, model="abd") == "not checked", "another model's pretraining"
-    assert status(encoder.parent / "none", model="abc") == "not checked"
-    assert status(encoder, prosody_encoder_dir=None, init_param=[]) == "not checked"
-
-
-def test_the_state_of_a_system_from_scratch(encoder):
-    assert status(encoder, checked=False, prosody_init="random", init_param=[]) == "none"
-
-
-def test_nobody_looks_into_an_upstreams_pretraining(encoder):
-    assert status(encoder, use_prosody=False, upstream="wavlm", init_param=[]) == "not checked"
-    assert status(encoder, upstream="x/vectors.json") == "Prosody2Vec checked, upstream not checked"
-    assert status(encoder, upstream="wavlm", checked=False) == "not checked"
-
-
-def test_weights_of_any_other_file(encoder):
-    assert status(encoder, init_param=["a.pth"]) == "Prosody2Vec checked, other weights not checked"
-    scratch = {"prosody_init": "random", "init_param": ["a.pth"]}
-    assert status(encoder, **scratch) == "not checked"
-
-
-def test_defaults_are_those_of_the_task():
-    assert pretraining_status({}, checked=False, model_sha256="") == "not checked"
+    assert pretraining_status(trained | options, checked=checked, model_sha256=model) == expected
+    assert pretraining_status({}, checked=False, model_sha256="") == "not checked", "of no options"

