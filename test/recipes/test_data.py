@@ -1,6 +1,5 @@
 """local/data.sh of recipes for real, on synthetic copies of the corpora."""
 
-import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from reference.acted_copies import write_crema_d, write_emodb, write_emov_db, write_ravdess
 from reference.esd_copy import write_copy as write_esd
+from reference.fake_recipe import shell
 from reference.lrs3_copy import clip_text
 from reference.lrs3_copy import write_copy as write_lrs3
 from reference.omg_copy import row, write_csv
@@ -31,15 +31,8 @@ def prepare(tmp_path: Path) -> Prepare:
         directory = tmp_path / "egs2" / name
         if not directory.exists():
             copy_recipe(tmp_path, task, corpus)
-        environment = {"nj": "1", **{key: str(path) for key, path in corpora.items()}}
-        done = subprocess.run(
-            ["local/data.sh", *options],
-            cwd=directory,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        environment = {key: str(path) for key, path in corpora.items()}
+        done = shell(directory, "local/data.sh", *options, timeout=300, nj="1", **environment)
         assert (done.returncode != 0) == fails, done.stderr
         return done, directory / "data"
 

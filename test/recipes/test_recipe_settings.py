@@ -7,7 +7,6 @@ those that its task resolves them to, defaults included.
 import argparse
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from espnet2.utils.get_default_kwargs import get_default_kwargs
-from reference.fake_recipe import EGS2
+from reference.fake_recipe import EGS2, shell
 
 from espnet2_ext.prosody2vec.encoders import ProsodyEncoder
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
@@ -47,10 +46,8 @@ def settings_of(script: Path) -> str:
 @cache
 def options_of(script: Path, *arguments: str) -> dict[str, str]:
     """Return the options that a recipe runs with."""
-    command = [f"./{script.name}", *arguments, "--print_config"]
-    done = subprocess.run(
-        command, cwd=script.parent, capture_output=True, text=True, timeout=60, check=True
-    )
+    done = shell(script.parent, f"./{script.name}", *arguments, "--print_config")
+    assert done.returncode == 0, done.stderr
     return dict(word.partition("=")[::2] for word in shlex.split(done.stdout))
 
 

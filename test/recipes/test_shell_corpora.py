@@ -3,14 +3,13 @@
 The interpreter is a stand-in, see ``reference.fake_recipe``.
 """
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from reference.fake_recipe import EGS2, calls, write_recipe
+from reference.fake_recipe import EGS2, calls, shell, write_recipe
 
 DOWNLOADED = {
     "crema_d/ser1": "0.6 GB",
@@ -19,14 +18,7 @@ DOWNLOADED = {
     "emov_db/evc1": "18 archives, ",
     "ravdess/ser1": "0.2 GB",
 }
-OTHERS = (
-    "esd/evc1",
-    "iemocap/ser1",
-    "lrs3/p2v1",
-    "msp_improv/p2v1",
-    "msp_podcast/p2v1",
-    "omg/p2v1",
-)
+OTHERS = "esd/evc1 iemocap/ser1 lrs3/p2v1 msp_improv/p2v1 msp_podcast/p2v1 omg/p2v1".split()
 
 
 def copy_recipe(root: Path, name: str) -> Path:
@@ -48,14 +40,7 @@ def run(
 ) -> tuple[subprocess.CompletedProcess, str, str]:
     """Run local/data.sh and return its result and the names of the corpus and the command."""
     (recipe / "calls").unlink(missing_ok=True)
-    done = subprocess.run(
-        ["local/data.sh", *options],
-        cwd=recipe,
-        env={**os.environ, "python": "fake/python", **corpora},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = shell(recipe, "local/data.sh", *options, python="fake/python", **corpora)
     corpus, task = (recipe / "recipe").read_text().split("/")
     return done, corpus, f"{corpus}_style" if task == "style1" else corpus
 

@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reference.fake_recipe import EGS2, shell
 
-COMMON = Path(__file__).resolve().parents[2] / "egs2/TEMPLATE/common"
+COMMON = EGS2 / "TEMPLATE/common"
 
 SCRIPT = f"""#!/usr/bin/env bash
 set -euo pipefail
@@ -36,8 +37,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def run(script: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = ["bash", str(script), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return shell(script.parent, "bash", script, *arguments)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from reference.fake_recipe import shell
 
 from tools import check_install as module
 
@@ -30,17 +31,6 @@ case "$*" in
     "-m pip"*) echo "$*" >> pip.calls; echo "${FAKE_PIP_OUTPUT:-}"; exit "${FAKE_PIP_STATUS:-0}" ;;
 esac
 """
-
-
-def run(directory: Path, *command: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        command,
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
 
 
 @pytest.fixture
@@ -63,7 +53,7 @@ def checkout(tmp_path: Path, monkeypatch) -> Path:
 def setup(checkout: Path, *options: str, **environment: str) -> subprocess.CompletedProcess:
     (checkout / "pip.calls").write_text("")
     command = ("tools/setup.sh", "--python", str(checkout / "python"), *options)
-    return run(checkout, *command, **environment)
+    return shell(checkout, *command, **environment)
 
 
 def pip_calls(checkout: Path) -> list[str]:
@@ -157,7 +147,7 @@ def test_wrong_calls_change_nothing(checkout, options, environment, message):
 
 
 def test_help_names_every_option():
-    shown = run(ROOT, "tools/setup.sh", "--help").stdout
+    shown = shell(ROOT, "tools/setup.sh", "--help").stdout
     handled = re.findall(r"__([a-z_]+)(?=[|)])", (ROOT / "tools/setup.sh").read_text())
     assert {f"--{option}" for option in set(handled) - {"help", "h"}} <= set(
         re.findall(r"--[a-z_]+", shown)
@@ -166,25 +156,25 @@ def test_help_names_every_option():
 
 def test_activation_puts_the_interpreter_first(checkout):
     activate = ". tools/activate_python.sh"
-    unset = run(checkout, "bash", "-c", f"{activate} || exit 3")
+    unset = shell(checkout, "bash", "-c", f"{activate} || exit 3")
     assert unset.returncode == 3 and "run tools/setup.sh first" in unset.stderr
     setup(checkout)
     script = f"{activate}; {activate}; echo $PATH; echo $VIRTUAL_ENV"
-    path, environment = run(checkout, "bash", "-euc", script).stdout.splitlines()
+    path, environment = shell(checkout, "bash", "-euc", script).stdout.splitlines()
     assert path.split(":")[0] == f"{checkout}/tools/venv/bin"
     assert path.count(f"{checkout}/tools/venv/bin") == 1
     assert environment == f"{checkout}/tools/venv"
     other = checkout / "elsewhere/bin/python"  # as tools/test_other_espnet.sh names it for one call
     other.parent.mkdir(parents=True)
     shutil.copy(checkout / "python", other)
-    shown = run(checkout, "bash", "-c", f"{activate}; echo $PATH", ESPNET2_EXT_PYTHON=str(other))
+    shown = shell(checkout, "bash", "-c", f"{activate}; echo $PATH", ESPNET2_EXT_PYTHON=str(other))
     assert shown.stdout.startswith(f"{other.parent}:")
 
 
 def test_settings_of_the_user_are_left_alone():
     script = ". tools/cpu_settings.sh; echo $GOMP_SPINCOUNT ${MALLOC_TRIM_THRESHOLD_}"
     environment = {"GOMP_SPINCOUNT": "7", "MALLOC_TRIM_THRESHOLD_": ""}
-    assert run(ROOT, "bash", "-c", script, **environment).stdout.split() == ["7", "2000000000"]
+    assert shell(ROOT, "bash", "-c", script, **environment).stdout.split() == ["7", "2000000000"]
 
 
 def test_check_install_fails_only_for_what_is_necessary(monkeypatch, capsys):
@@ -210,8 +200,8 @@ def test_check_install_finds_cached_weights(monkeypatch, tmp_path):
 
 
 def test_makefile_has_the_targets():
-    shown = run(ROOT, "make", "--silent", "help").stdout
-    assert run(ROOT, "make", "--dry-run", *TARGETS).returncode == 0
+    shown = shell(ROOT, "make", "--silent", "help").stdout
+    assert shell(ROOT, "make", "--dry-run", *TARGETS).returncode == 0
     assert [name for name in TARGETS if f"make {name} " not in shown] == ["help"]
 
 
@@ -222,7 +212,7 @@ def test_scripts_pass_shellcheck():
     # Recipes that were run have written options files below exp/.
     files = [str(p) for p in scripts if not p.is_symlink() and "exp" not in p.parts]
     paths = "egs2/mini_emo/p2v1:SCRIPTDIR:SCRIPTDIR/.."
-    result = run(ROOT, "shellcheck", "-x", "-P", paths, *files)
+    result = shell(ROOT, "shellcheck", "-x", "-P", paths, *files)
     assert result.returncode == 0, result.stdout
 
 

@@ -1,11 +1,10 @@
 """A recipe over several corpora with a stand-in for the interpreter."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-from reference.fake_recipe import EGS2, write_recipe
+from reference.fake_recipe import EGS2, shell, write_recipe
 
 
 def write_mixture(root: Path, corpus: str) -> Path:
@@ -21,10 +20,7 @@ def write_mixture(root: Path, corpus: str) -> Path:
 
 def run_mixture(recipe: Path, *command: str, **corpora: str) -> subprocess.CompletedProcess[str]:
     """Run a script of the recipe with folders of corpora in the environment."""
-    environment = {**os.environ, **corpora, "python": "fake/python", "nj": "3"}
-    return subprocess.run(
-        command, cwd=recipe, env=environment, capture_output=True, text=True, timeout=60
-    )
+    return shell(recipe, *command, python="fake/python", nj="3", **corpora)
 
 
 def run_ok(recipe: Path, *command: str, **corpora: str) -> subprocess.CompletedProcess[str]:

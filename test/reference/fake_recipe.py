@@ -3,6 +3,7 @@
 So the order of stages and their options are tested without the minutes that stages take.
 """
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -60,16 +61,28 @@ def write_lines(path: Path, before: str, after: str) -> None:
     path.write_text("".join(f"{before}{number}{after}\n" for number in range(5)))
 
 
+def shell(
+    directory: Path, *command: object, timeout: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a directory with more in its environment; return how it ended."""
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=directory,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
 def run_script(
     recipe: Path, script: str, settings: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess:
     """Run a script of the recipe; afterwards ``calls`` tells what this run called."""
     for name in ("calls", "given"):
         (recipe / name).unlink(missing_ok=True)
-    command = [f"./{script}", *arguments]
-    for name, value in settings.items():
-        command += [f"--{name}", value]
-    return subprocess.run(command, cwd=recipe, capture_output=True, text=True, timeout=60)
+    options = (word for name, value in settings.items() for word in (f"--{name}", value))
+    return shell(recipe, f"./{script}", *arguments, *options)
 
 
 def calls(recipe: Path) -> list[str]:

@@ -166,13 +166,8 @@ def data(tmp_path):
     write_table(tmp_path / "shapes", {name: 4000 + place for place, name in enumerate(OF_RUN)})
     (tmp_path / "encoder").mkdir()
     (tmp_path / "encoder/config.yaml").write_text("sha256: a\n")
-    return SerData(
-        emotion=tmp_path / "utt2emo",
-        shapes=tmp_path / "shapes",
-        speech=tmp_path / "wav.scp",
-        feats=tmp_path / "feats.scp",
-        prosody_encoder_dir=tmp_path / "encoder",
-    )
+    names = ("utt2emo", "shapes", "wav.scp", "feats.scp", "encoder")
+    return SerData(*(tmp_path / name for name in names))
 
 
 @pytest.fixture
@@ -215,16 +210,8 @@ def tables(command, data):
         ({"upstream": "hubert_base"}, True, ["feats.scp,feats,npy", "wav.scp,speech,sound"]),
         ({"upstream": "hubert_base"}, False, ["wav.scp,speech,sound"]),
         ({"upstream": "hubert_base", "use_prosody": False}, True, ["wav.scp,speech,sound"]),
-        (
-            {"upstream": "x/vectors.json"},
-            True,
-            ["feats.scp,feats,npy", "x/vectors.scp,upstream_vector,npy"],
-        ),
-        (
-            {"upstream": "x/vectors.json", "use_prosody": False},
-            False,
-            ["x/vectors.scp,upstream_vector,npy"],
-        ),
+        ({"upstream": "x/v.json"}, True, ["feats.scp,feats,npy", "x/v.scp,upstream_vector,npy"]),
+        ({"upstream": "x/v.json", "use_prosody": False}, False, ["x/v.scp,upstream_vector,npy"]),
     ],
 )
 def test_a_system_reads_what_it_needs(make_run, data, settings, has_mels, expected):
@@ -298,17 +285,9 @@ def test_an_utterance_without_shape(make_run, data):
 
 
 def test_the_fingerprint_changes_with_what_the_result_depends_on(make_run, data):
-    prints = [
-        make_run(settings, **fields).fingerprint(data)
-        for settings, fields in (
-            ({}, {}),
-            ({"max_epoch": 2}, {}),
-            ({}, {"seed": 4}),
-            ({}, {"fold_hash": "f01"}),
-            ({}, {"balanced": True}),
-            ({}, {"extra": ("--max_epoch", "2")}),
-        )
-    ]
+    changes = [{}, {"settings": {"max_epoch": 2}}, {"seed": 4}, {"fold_hash": "f01"}]
+    changes += [{"balanced": True}, {"extra": ("--max_epoch", "2")}]
+    prints = [make_run(**fields).fingerprint(data) for fields in changes]
     (data.prosody_encoder_dir / "config.yaml").write_text("sha256: b\n")
     prints.append(make_run().fingerprint(data))
     assert len(set(prints)) == 7
@@ -350,21 +329,19 @@ TEST = {1: "aaaa", 2: "asss", 3: "aaaa", 10: "ssss"}
 
 
 @pytest.fixture
-def make_finished(tmp_path):
+def make_finished(make_run, tmp_path):
     """Return a factory of finished runs whose validation set chose an epoch by a criterion."""
 
     def make(criterion="ua", epoch=3, settings=None):
         if settings is None:
             settings = {"best_model_criterion": [["valid", criterion, "max"]]}
-        (tmp_path / "conf.yaml").write_text(yaml.safe_dump(settings))
         folder = tmp_path / "exp/predictions"
         folder.mkdir(parents=True)
         (tmp_path / f"exp/valid.{criterion}.best.pth").symlink_to(f"{epoch}epoch.pth")
         for number, guesses in TEST.items():
             write_predictions(folder / f"test.{number}ep.tsv", predictions("u", REFERENCE, guesses))
         fold = Fold("fold_1", ("t-1", "t-2"), ("v-1",), ("u-0", "u-1", "u-2", "u-3"))
-        config, directory = tmp_path / "conf.yaml", tmp_path / "exp"
-        return FoldRun("p2v", config, directory, fold, "f00", {}, ("angry", "sad"), seed=4)
+        return make_run(settings, fold=fold, seed=4)
 
     return make
 

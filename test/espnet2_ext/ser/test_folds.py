@@ -124,12 +124,9 @@ def test_a_list_may_be_empty(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "checked"),
-    [("unchecked: pretraining (no data directories of it were named)", False), ("nothing", True)],
+    ("line", "checked"), [("unchecked: pretraining (none named)", False), ("nothing", True)]
 )
-def test_a_summary_of_before_says_in_its_lines_whether_pretraining_was_checked(
-    written, line, checked
-):
+def test_an_older_summary_says_whether_pretraining_was_checked(written, line, checked):
     stored = json.loads((written / "folds.json").read_text(encoding="utf-8"))
     del stored["pretraining"]
     stored["leak_check"] = [line]
@@ -220,6 +217,10 @@ def pretraining_dir(tmp_path):
 
 def test_what_is_written_is_what_is_read(data_dir):
     fold_set = prepare_folds(data_dir, "lospko", max_train=20)
+    assert (fold_set.pretraining_checked, fold_set.model_sha256) == (False, "")
+    assert fold_set.leak_check[-1] == (
+        "unchecked: pretraining (no data directories of it were named)"
+    )
     labels = labels_of(read_utterances(data_dir))
     assert read_folds(data_dir / "folds" / "lospko", labels) == fold_set
     assert fold_set.emotions == ("angry", "happy", "neutral", "sad")
@@ -311,14 +312,6 @@ def test_pretraining_data_that_are_gone_are_unchecked_unless_named(
     fold_set = prepare_folds(data_dir, "loso", pretrained_model=model, **named)
     assert fold_set.pretraining_checked and fold_set.model_sha256
     assert fold_set.leak_check[-1] == f"pretraining: {tmp_path}/elsewhere"
-
-
-def test_without_a_model_or_directories_pretraining_is_unchecked(data_dir):
-    fold_set = prepare_folds(data_dir, "loso")
-    assert not fold_set.pretraining_checked and fold_set.model_sha256 == ""
-    assert fold_set.leak_check[-1] == (
-        "unchecked: pretraining (no data directories of it were named)"
-    )
 
 
 def test_superb_reads_its_lists(data_dir, tmp_path, monkeypatch):

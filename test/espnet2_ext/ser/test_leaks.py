@@ -12,6 +12,7 @@ from espnet2_ext.data.directory import Utterance
 from espnet2_ext.ser.attributes import attributes_of
 from espnet2_ext.ser.leaks import (
     LeakError,
+    PretrainingData,
     check_folds,
     find_pretraining_data,
     pretraining_status,
@@ -67,8 +68,7 @@ def test_leave_one_session_out_says_what_was_compared(utterances):
 
 @pytest.mark.parametrize("name", ["lospko", "emobox", "loso_share", "random"])
 def test_other_protocols_pass(name, utterances):
-    lines = check(name, utterances)
-    assert lines[-1] == "unchecked: pretraining (no data directories of it were named)"
+    assert check(name, utterances)[-1].startswith("unchecked: pretraining (no data")
 
 
 def test_pretraining_that_is_known_in_part_is_unchecked(utterances):
@@ -186,14 +186,11 @@ def test_pretraining_is_compared_with_validation_too(utterances):
 
 
 def test_pretraining_on_the_test_audio_can_be_declared(utterances):
-    allow = [
-        f"{pair}:{name}"
-        for pair in PRETRAINING_PAIRS
-        for name in ("utterance", "audio", "speaker", "sentence")
-    ]
-    lines = check("loso", utterances, [utterances], allow)
-    assert "speakers shared by pretraining and test: 100.0 % of test; by pretraining and valid" in (
-        "\n".join(lines)
+    shared = ("utterance", "audio", "speaker", "sentence")
+    allow = [f"{pair}:{name}" for pair in PRETRAINING_PAIRS for name in shared]
+    text = "\n".join(check("loso", utterances, [utterances], allow))
+    assert (
+        "speakers shared by pretraining and test: 100.0 % of test; by pretraining and val" in text
     )
 
 
@@ -307,8 +304,7 @@ def test_a_configuration_that_cannot_be_read(write_model, content):
 
 def test_a_model_that_is_not_there_yet(tmp_path):
     data = find_pretraining_data(tmp_path / "x.pth")
-    assert data.directories == () and data.sha256 == ""
-    assert data.unknown == f"{tmp_path}/x.pth is not there"
+    assert data == PretrainingData((), f"{tmp_path}/x.pth is not there", "")
 
 
 @pytest.fixture

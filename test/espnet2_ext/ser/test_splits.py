@@ -71,16 +71,11 @@ def test_drawn_order_depends_on_names_and_key_alone():
 )
 def test_largest_remainders_by_hand(sizes, total, expected):
     assert proportional_counts(sizes, total) == expected
-
-
-def test_counts_add_up_and_never_exceed_what_is_there():
-    sizes = {"a": 7, "b": 1, "c": 13, "d": 2}
-    for total in range(24):
-        counts = proportional_counts(sizes, total)
-        assert sum(counts.values()) == total
-        for name, size in sizes.items():
-            assert 0 <= counts[name] <= size
-            assert abs(counts[name] - total * size / 23) < 1
+    whole = sum(sizes.values())
+    for part in range(min(whole, 99)):
+        counts = proportional_counts(sizes, part)
+        assert sum(counts.values()) == part
+        assert all(abs(counts[name] - part * size / whole) < 1 for name, size in sizes.items())
 
 
 LABELS = {f"u{index:02d}": "sad" if index % 3 else "happy" for index in range(30)}
@@ -304,15 +299,12 @@ def test_every_utterance_is_tested_once_and_stands_once_in_a_fold(name, utteranc
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_order_of_the_utterances_does_not_matter(name, utterances):
+def test_the_seed_matters_and_the_order_of_the_utterances_does_not(name, utterances):
     shuffled = list(utterances.items())
     random.Random(1).shuffle(shuffled)
     assert folds_of(name, dict(shuffled), seed=3) == folds_of(name, utterances, seed=3)
-
-
-@pytest.mark.parametrize("name", ["loso", "loso_share", "speakers", "random"])
-def test_another_seed_gives_other_folds(name, utterances):
-    assert len({tuple(folds_of(name, utterances, seed=seed)) for seed in range(6)}) > 3
+    drawn = {tuple(folds_of(name, utterances, seed=seed)) for seed in range(6)}
+    assert len(drawn) == 1 if name in ("lospko", "emobox") else len(drawn) > 3
 
 
 def test_leave_one_session_out(utterances):
@@ -343,7 +335,6 @@ def test_leave_one_speaker_out(utterances):
         assert len(traits(fold.valid, utterances, "speaker")) == 1
         assert len(traits(fold.train, utterances, "speaker")) == 8
         assert session not in traits(fold.train, utterances, "session")
-    assert folds_of("lospko", utterances, seed=7) == folds
 
 
 def test_a_fifth_of_the_other_sessions(utterances):
@@ -361,7 +352,6 @@ def test_a_fifth_of_the_other_sessions(utterances):
 
 def test_emobox_trains_on_all_other_sessions(utterances):
     folds = folds_of("emobox", utterances)
-    assert folds == folds_of("emobox", utterances, seed=3)
     for number, fold in enumerate(folds, start=1):
         assert traits(fold.test, utterances, "session") == {f"Ses0{number}"}
         assert (len(fold.train), fold.valid, len(fold.test)) == (64, (), 16)

@@ -43,11 +43,8 @@ def test_cuts_the_padding_off_at_both_ends(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = generator(PADDED).flatten().numpy()[5 * 256 : 14 * 256]
     np.testing.assert_allclose(waveform, expected, atol=1.0e-5)
-
-
-def test_a_directory_that_names_the_hub_is_still_read_from_disk(tmp_path: Path) -> None:
-    write_vocoder(tmp_path / "vocoder", head="pretrained_path: nobody/nothing\n")
-    assert len(HifiGan(str(tmp_path / "vocoder"))(np.full((1, 80), -5.0))) == 256
+    write_vocoder(tmp_path / "of_hub", head="pretrained_path: nobody/nothing\n")
+    assert len(HifiGan(str(tmp_path / "of_hub"))(MEL[:1])) == 256, "read from disk"
 
 
 @pytest.mark.parametrize("load", [HifiGan, load_speechbrain_generator])
@@ -102,17 +99,13 @@ def test_reflected_ends_need_no_long_mel(tmp_path: Path) -> None:
     np.testing.assert_allclose(vocoder(MEL), expected[5 * 256 : 14 * 256], atol=1.0e-6)
 
 
-def test_training_on_another_mel_is_refused_in_one_line(tmp_path: Path) -> None:
-    wrong = write_trained_vocoder(tmp_path / "voc", features_conf={"sample_rate_hz": 22050})
-    with pytest.raises(ValueError, match=r"sample_rate 22050 \(the model: 16000\)") as error:
-        build_vocoder(str(wrong))
-    assert "\n" not in str(error.value)
-
-
 def test_training_files_that_are_missing_or_wrong_are_named(tmp_path: Path) -> None:
     directory = write_trained_vocoder(tmp_path / "voc")
     config, weights = directory / "config.yaml", directory / "valid.mel_loss.best.pth"
     text = config.read_text()
+    config.write_text(text.replace("features_conf: {}", "features_conf: {sample_rate_hz: 22050}"))
+    with pytest.raises(ValueError, match=r"sample_rate 22050 \(the model: 16000\)"):
+        build_vocoder(str(directory))
     config.write_text("features_conf: {}\n")
     with pytest.raises(ValueError, match="not the config.yaml of a vocoder training"):
         build_vocoder(str(directory))
