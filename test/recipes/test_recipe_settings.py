@@ -138,8 +138,7 @@ def test_what_is_ours_is_on_where_settings_are_ours() -> None:
 
 
 def test_the_former_name_of_a_script_is_taken_with_a_warning() -> None:
-    command = [OLD_NAME, "--print_config"]
-    done = subprocess.run(command, cwd=OLD_NAME.parent, capture_output=True, text=True)
+    done = shell(OLD_NAME.parent, OLD_NAME, "--print_config")
     assert "run_judge.sh is now run_evaluation_model.sh" in done.stderr
     assert "\nexpdir=exp/judge\n" in done.stdout
 
