@@ -42,10 +42,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class ListeningTest:
-    """A whole test; ``orders`` has the ids of the trials of each listener.
-
-    For ``systems_per_item`` and ``seed`` see ``listener_order``.
-    """
+    """A whole test; ``orders`` has the trial ids of each listener, see ``listener_order``."""
 
     title: str
     emotions: tuple[str, ...]
@@ -74,11 +71,7 @@ def write_key(path: str | Path, test: ListeningTest) -> None:
 
 
 def read_key(path: str | Path) -> ListeningTest:
-    """Return what ``write_key`` wrote.
-
-    Raises:
-        ValueError: it is no key, or was changed since it was written.
-    """
+    """Return what ``write_key`` wrote; ValueError for any other file, or one changed since."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         digest = content.pop("hash")
@@ -100,15 +93,12 @@ def read_key(path: str | Path) -> ListeningTest:
 def listener_order(
     stimuli: Sequence[Stimulus], listener: int, *, systems_per_item: str, seed: int
 ) -> list[int]:
-    """Return the places in ``stimuli`` of what a listener hears, in order.
+    """Return the places in ``stimuli`` of what a listener, counted from 0, hears, in order.
 
     The kinds follow each other, every other round of listeners the other way round. Each
-    begins with its practice. Then come blocks with one recording by each system, in the
-    order of the listener's row of a Latin square; items are in a random order of the
-    listener's own. Checks lie scattered in between. Listeners count from 0.
-
-    Raises:
-        ValueError: ``systems_per_item`` is neither ``all`` nor ``one``.
+    begins with its practice. Then come blocks with one recording by each system, ordered by the
+    listener's row of a Latin square; items are in a random order of the listener's own. Checks lie
+    scattered in between. ``systems_per_item`` is ``all`` or ``one``, else ValueError.
     """
     if systems_per_item not in SYSTEMS_PER_ITEM:
         raise ValueError(f"systems_per_item is {systems_per_item!r}; give all or one")
@@ -131,10 +121,7 @@ def listener_order(
 
 
 def balance_period(stimuli: Sequence[Stimulus]) -> int:
-    """Return the number of listeners after which orders of systems and kinds repeat.
-
-    Only over a multiple of it is every system equally often in every place.
-    """
+    """Return how many listeners it takes until every system was equally often in every place."""
     return _square_period(stimuli) * len({stimulus.kind for stimulus in stimuli})
 
 
@@ -172,7 +159,11 @@ def _group_order(
     systems = list(dict.fromkeys(system for system, _ in place_of))
     items = list(dict.fromkeys(item for _, item in place_of))
     if systems_per_item == ALL:
-        queues = _rotated(items, len(systems), generator)
+        # Shifted so that no item follows itself.
+        shuffled = [items[i] for i in generator.permutation(len(items))]
+        step = max(1, len(items) // len(systems))
+        shifts = [system * step % len(items) for system in range(len(systems))]
+        queues = [shuffled[shift:] + shuffled[:shift] for shift in shifts]
     else:
         queues = _divided(items, len(systems), listener, seed, generator)
     square = williams_square(len(systems))
@@ -184,16 +175,6 @@ def _group_order(
     ]
 
 
-def _rotated(
-    items: Sequence[Item], num_systems: int, generator: np.random.Generator
-) -> list[list[Item]]:
-    """Return for each system all items, shifted so that no item follows itself."""
-    shuffled = [items[i] for i in generator.permutation(len(items))]
-    step = max(1, len(items) // num_systems)
-    shifts = [system * step % len(items) for system in range(num_systems)]
-    return [shuffled[shift:] + shuffled[:shift] for shift in shifts]
-
-
 def _divided(
     items: Sequence[Item],
     num_systems: int,
@@ -201,11 +182,7 @@ def _divided(
     seed: int,
     generator: np.random.Generator,
 ) -> list[list[Item]]:
-    """Return for each system the items that this listener hears by it.
-
-    Item r of an emotion goes to system (r + listener) mod S: S listeners in a row hear every
-    item by every system once, and each of them every emotion by every system.
-    """
+    """Return the items a listener hears by each system: r of an emotion by (r + listener) mod S."""
     # Without the listener, or the square would fall apart.
     shuffled = [items[i] for i in np.random.default_rng(seed).permutation(len(items))]
     emotions = sorted({emotion for emotion, _ in items})
@@ -240,12 +217,10 @@ def _scatter(
 def williams_square(size: int) -> list[list[int]]:
     """Return orders of ``range(size)``: ``size`` of them, twice as many for odd sizes above 1.
 
-    Over all orders every number stands equally often in every place, and follows every
-    other number equally often, so that neither tiredness nor contrast with the recording
-    before favours a system.
+    Over all orders every number stands equally often in every place and follows every other
+    number equally often, so neither fatigue nor the preceding recording favours a system.
 
-    Source: Williams, "Experimental designs balanced for the estimation of residual
-        effects of treatments", Australian Journal of Scientific Research 2, 1949.
+    Source: Williams, Australian Journal of Scientific Research 2, 1949.
     """
     first, low, high = [0], 1, size - 1
     while low <= high:

@@ -23,7 +23,14 @@ from espnet2_ext.listening.design import (
     read_key,
     write_key,
 )
-from espnet2_ext.listening.manifest import EMOTION, PRACTICE, TEST, check_expected, read_manifest
+from espnet2_ext.listening.manifest import (
+    EMOTION,
+    IDENTITY,
+    PRACTICE,
+    TEST,
+    check_expected,
+    read_manifest,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +41,8 @@ PAGE_FILES = ("index.html", "style.css", "store.js", "player.js", "page.js")
 class SoundFolder:
     """Writes recordings as 16-bit mono wav, at their own rate and level, and keeps each once.
 
-    One format for all, under a hash as name, because format or name would tell a curious
-    listener which is which. Level is unchanged: it is a part of emotion.
-
-    Attributes:
-        rates_hz: by source path.
-        clipped: source paths of recordings beyond full scale.
+    Names are hashes and the format is one, lest either tell which system it is. Level is part of
+    emotion, so it stays; ``clipped`` lists sources beyond full scale, ``rates_hz`` is by source.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -49,11 +52,7 @@ class SoundFolder:
         self._names: dict[str, str] = {}
 
     def add(self, path: str) -> str:
-        """Write a recording and return the name of its file in the folder.
-
-        Raises:
-            AudioError: the file is missing or cannot be used as audio.
-        """
+        """Write a recording and return the name of its file; AudioError if it is unusable."""
         if path not in self._names:
             waveform, rate_hz = _read(path)
             if np.abs(waveform).max() > 1.0:
@@ -69,7 +68,6 @@ class SoundFolder:
 
 
 def _read(path: str) -> tuple[np.ndarray, int]:
-    """Return the waveform (N,) at the rate of the file, and that rate."""
     try:
         rate_hz = soundfile.info(path).samplerate
     except RuntimeError:
@@ -92,8 +90,7 @@ def make_test(
     The same call gives the same files. Choices of the emotion question are ``emotions``, by
     default the target emotions; for ``systems_per_item`` see ``listener_order``.
 
-    Source: questions of [P2V] IV-D 2 and 3.
-    Deviation: the paper tells neither orders nor checks of attention.
+    Source: questions of [P2V] IV-D 2 and 3. Deviation: orders and attention checks, not in paper.
 
     Raises:
         ValueError: the manifest or a recording cannot be used, fewer than 1 listener, or
@@ -112,11 +109,7 @@ def make_test(
     trials = [
         Trial(
             trial_id=name,
-            kind=stimulus.kind,
-            role=stimulus.role,
-            system=stimulus.system,
-            target_emotion=stimulus.target_emotion,
-            item=stimulus.item,
+            **{name: getattr(stimulus, name) for name in IDENTITY},
             audio=sounds.add(stimulus.audio),
             reference=sounds.add(stimulus.reference) if stimulus.reference else "",
             expected=tuple(stimulus.expected.split(",")) if stimulus.expected else (),
@@ -172,22 +165,14 @@ def _write_page(page_dir: Path, test: ListeningTest) -> None:
 
 
 def _log(out_dir: Path, test: ListeningTest, sounds: SoundFolder, period: int) -> None:
+    numbers = [len(order) for order in test.orders]
     logger.info(
-        "%s: test %s, %d listeners, %d to %d recordings each; systems are balanced over "
-        "multiples of %d listeners",
-        out_dir,
-        test.digest,
-        len(test.orders),
-        min(map(len, test.orders)),
-        max(map(len, test.orders)),
-        period,
+        f"{out_dir}: test {test.digest}, {len(numbers)} listeners, {min(numbers)} to "
+        f"{max(numbers)} recordings each; systems are balanced over multiples of {period} listeners"
     )
     rates_hz = sorted(set(sounds.rates_hz.values()))
     if len(rates_hz) > 1:
         logger.warning("recordings have different sampling rates (Hz), to be heard: %s", rates_hz)
-    if sounds.clipped:
-        logger.warning(
-            "%d recordings are beyond full scale and were clipped, for example %s",
-            len(sounds.clipped),
-            sounds.clipped[0],
-        )
+    if clipped := sounds.clipped:
+        message = "%d recordings are beyond full scale and were clipped, for example %s"
+        logger.warning(message, len(clipped), clipped[0])

@@ -27,10 +27,8 @@ class Stimulus:
     """One recording to judge.
 
     Attributes:
-        kind: ``similarity`` (is the emotion of two recordings alike, -2 to +2) or
-            ``emotion`` (which of the emotions is it).
+        kind: ``similarity`` (of the emotion of two recordings) or ``emotion`` (which is it).
         system: that made the recording; a bar of [P2V] Fig. 3, a matrix of Fig. 4.
-        target_emotion: what it should sound like; a row of Fig. 4.
         item: what the recordings of different systems have in common, such as a pair.
         reference: played before ``audio``, for ``similarity`` only.
         role: ``test`` (also if empty), ``practice`` (not scored) or ``check`` (of attention).
@@ -49,16 +47,15 @@ class Stimulus:
 
 COLUMNS = tuple(field.name for field in fields(Stimulus))
 OPTIONAL_COLUMNS = ("role", "expected")
+IDENTITY = ("kind", "role", "system", "target_emotion", "item")
+"""Columns that no two lines share."""
 
 
 def read_manifest(path: str | Path) -> list[Stimulus]:
     """Return the recordings of a tab-separated table with the columns of ``Stimulus``.
 
-    ``role`` and ``expected`` may be left out; paths are seen from the folder of the table.
-
-    Raises:
-        ValueError: a column is missing or unknown, a field is wrong, a line stands
-            twice, or an item lacks a system that others of its emotion have.
+    ``role`` and ``expected`` are optional; paths are relative to the folder of the table.
+    ValueError for a wrong column or field, a repeated line, or an item without all systems.
     """
     path = Path(path)
     with open(path, encoding="utf-8-sig") as stream:
@@ -80,9 +77,7 @@ def read_manifest(path: str | Path) -> list[Stimulus]:
         row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
         stimulus = Stimulus(**{**row, "role": row.get("role") or TEST})
         _check_fields(place, stimulus)
-        key = tuple(
-            getattr(stimulus, name) for name in ("kind", "role", "system", "target_emotion", "item")
-        )
+        key = tuple(getattr(stimulus, name) for name in IDENTITY)
         if key in stimuli:
             raise ValueError(f"{place}: {' '.join(key)} stands twice; remove one")
         reference = stimulus.reference and str(path.parent / stimulus.reference)
@@ -115,10 +110,7 @@ def write_manifest(path: str | Path, stimuli: Iterable[Stimulus]) -> None:
 
 
 def check_complete(path: str | Path, stimuli: Iterable[Stimulus]) -> None:
-    """Raise a ValueError unless every item has all the systems of its emotion.
-
-    Without that no order is balanced, and systems would be compared on different items.
-    """
+    """Raise a ValueError unless every item has all the systems of its emotion, as balance needs."""
     items: dict[tuple[str, str], dict[str, set[str]]] = {}
     for stimulus in stimuli:
         if stimulus.role == TEST:
@@ -183,16 +175,12 @@ def conversion_manifest(
     originals too, or listeners would learn that nothing is neutral.
 
     Args:
-        inference_dirs: names of systems to folders with ``wav.scp`` by pair. Where their
-            ``settings.json`` says that variance was compensated, so does the name.
-        data_dir: holds ``wav.scp`` and ``utt2spk`` of sources and targets.
-        pairs_dir: holds ``pairs targets conditions``.
+        inference_dirs: by name of the system; one whose ``settings.json`` says that variance
+            was compensated gets that into its name.
         num_items: for each condition. # not in paper
-        num_practice: items of practice, of further pairs.
-        num_checks: further pairs whose ground-truth target is compared to itself: only similar
-            and absolutely similar show attention.
-        reference: what a recording is compared to: ``target``, the ground-truth target as in
-            [P2V] IV-D 2, or ``prosody``, the recording that gave the prosody.
+        num_checks: further pairs whose ground-truth target is compared to itself; only similar and
+            absolutely similar show attention.
+        reference: compare to ``target``, ground truth as in [P2V] IV-D 2, or ``prosody``.
 
     Raises:
         ValueError: too few pairs, a table lacks one, no system, or one of a reserved name.
@@ -261,12 +249,15 @@ class _Pairs:
         generator = np.random.default_rng(seed)
         names = sorted(self.pairs)
         shuffled = [names[i] for i in generator.permutation(len(names))]
+        speakers = self.speakers
+        if lacking := {self.source(pair) for pair in names} - speakers.keys():
+            raise ValueError(f"{self.data[0].with_name('utt2spk')}: lacks {min(lacking)}")
         chosen: list[str] = []
         for condition in sorted({self.conditions[pair] for pair in names}):
             by_voice: dict[str, list[str]] = {}
             for pair in shuffled:
                 if self.conditions[pair] == condition:
-                    by_voice.setdefault(self._voice(pair), []).append(pair)
+                    by_voice.setdefault(speakers[self.source(pair)], []).append(pair)
             turns = [(turn, pair) for own in by_voice.values() for turn, pair in enumerate(own)]
             in_turn = [pair for _, pair in sorted(turns, key=lambda t: t[0])]
             if len(in_turn) < num_items:
@@ -303,12 +294,6 @@ class _Pairs:
         emotion = self.conditions[pair].split("-")[-1]
         audio = self._path(self.data, self.targets[pair])
         return Stimulus(SIMILARITY, GROUND_TRUTH, emotion, pair, audio, audio, CHECK, "1,2")
-
-    def _voice(self, pair: str) -> str:
-        source = self.source(pair)
-        if source not in self.speakers:
-            raise ValueError(f"{self.data[0].with_name('utt2spk')}: lacks {source}")
-        return self.speakers[source]
 
     def _path(self, table: tuple[Path, Mapping[str, str]], key: str) -> str:
         """Return a path of a table as seen from the folder of the manifest."""

@@ -44,9 +44,8 @@ class ListenerResult:
 def read_result(path: str | Path, test: ListeningTest) -> ListenerResult:
     """Return the answers of a file.
 
-    Raises:
-        ValueError: the file cannot be read, belongs to another test, is not complete, or
-            holds what the page does not write; one line without the name of the file.
+    ValueError, one line without the name of the file, if it cannot be read, belongs to another
+    test, is not complete, or holds what the page does not write.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -70,7 +69,6 @@ def read_result(path: str | Path, test: ListeningTest) -> ListenerResult:
 
 
 def _answer(test: ListeningTest, row: dict) -> Answer:
-    """Return one answer; raise a ValueError for what the page would not have let through."""
     trial = test.trials[row["trial"]]
     choices = test.answers(trial.kind)
     if row.get("answer") is None:
@@ -104,12 +102,9 @@ def collect_results(
 ) -> Collection:
     """Return the sessions of all ``.json`` files of a folder, at any depth.
 
-    Left out are files that ``read_result`` refuses, listeners who failed more checks of attention
-    than ``max_failed_checks`` # not in paper, and listener numbers with different answers; of
-    files with the same answers of a listener the first counts.
-
-    Raises:
-        ValueError: there is no file, or none that counts.
+    Left out are files that ``read_result`` refuses, listeners who failed more than
+    ``max_failed_checks`` (# not in paper), and listener numbers with different answers; of files
+    with equal answers of a listener the first counts. ValueError if no file counts.
     """
     paths = sorted(Path(result_dir).rglob("*.json"))
     if not paths:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ import yaml
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.pairs import PAIRS, SCALE, read_pairs
-from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.data.tables import read_table
 from espnet2_ext.metrics.conversion import (
     COPY_SYNTHESIS,
@@ -20,9 +19,10 @@ from espnet2_ext.metrics.conversion import (
     PairScore,
     crossing,
     score_conversions,
+    write_rows,
 )
 from espnet2_ext.metrics.conversion import SCORES as PAIR_SCORES
-from espnet2_ext.metrics.prosody import ProsodyMeasures, Trend, measure_prosody, trend
+from espnet2_ext.metrics.prosody import Trend, measure_prosody, trend
 from espnet2_ext.metrics.statistics import Crossing, read_speakers_and_sentences
 from espnet2_ext.prosody2vec.decoding import SamplingSchedule
 from espnet2_ext.report.evaluation_models import EvaluationModels
@@ -52,20 +52,19 @@ logger = logging.getLogger(__name__)
 ROWS_POOLED_ONLY = (COPY_SYNTHESIS, GROUND_TRUTH, MISMATCHED_TEXT)
 """Rows that say what a metric can reach; they are not repeated for every condition."""
 TRAINING = "Training"
-"""Title of the section with the training curves."""
 
 
 def conversion_columns(f0_method: str = "dio") -> tuple[Column[PairScore], ...]:
     """Return the columns of a table; ``f0_method`` is that of mean and deviation of F0 alone."""
+
+    def is_unvoiced(score: PairScore) -> float | None:
+        return None if score.f0_error_percent is None else float(score.f0_hz is None)
+
     columns = [
-        replace(column, value=_is_unvoiced) if column.name == "unvoiced" else column
+        replace(column, value=is_unvoiced) if column.name == "unvoiced" else column
         for column in columns_of("conversion", f0_method)
     ]
     return *columns, *columns_of("evaluation models")
-
-
-def _is_unvoiced(score: PairScore) -> float | None:
-    return None if score.f0_error_percent is None else float(score.f0_hz is None)
 
 
 def report_scores(
@@ -93,20 +92,15 @@ def report_scores(
 ) -> None:
     """Score an inference directory and add its rows to ``results.jsonl``.
 
-    For the first four arguments see ``score_conversions``, for the models ``EvaluationModels``.
+    For the first four arguments and errors see ``score_conversions``; see ``EvaluationModels``.
 
     Args:
-        table: title; a condition's rows are called ``<row>, <condition>``.
         protocol: what was converted with what; settings of the metrics are added.
         train_config: ``config.yaml`` of the model; None says nothing of its training.
-        row_name: row of these conversions.
+        row_name: row of these conversions; those of a condition are ``<row>, <condition>``.
         with_reference_rows: also add ``REFERENCE_ROWS``; leave them out for a second list over the
             same sources and targets.
-        vocoder: of copy synthesis.
         with_published: also the rows of [P2V] Table VII, which are of ESD.
-
-    Raises:
-        FileNotFoundError, ValueError: see ``EvaluationModels`` and ``score_conversions``.
     """
     models = EvaluationModels(emotion_model, speaker_encoder, whisper_model, with_dnsmos, device)
     settings = [f"{protocol}; units {unit_tag}, vocoder {vocoder}, F0 by {f0_method}"]
@@ -160,11 +154,7 @@ def summarise_scores(
     f0_method: str = "dio",
     source: str = "",
 ) -> list[Record]:
-    """Return the records over all pairs, then rows of sources and conversions by condition.
-
-    Raises:
-        ValueError: a value is there for some pairs of a row but not for all.
-    """
+    """Return the records over all pairs, then rows of sources and conversions by condition."""
     columns = conversion_columns(f0_method)
     records = records_of(columns, pair_rows(scores, protocol, source), table=table)
     conditions = sorted({score.condition for score in scores})
@@ -200,10 +190,7 @@ def report_conversion(
     """Write figures and audio of the first pair of each condition, and their records.
 
     ``inference_dir`` holds ``wav.scp`` and ``attention.scp``, ``data_dir`` ``wav.scp`` and, where
-    known, ``text``. With ``train_dir`` training curves are drawn too.
-
-    Raises:
-        ValueError: a pair or utterance is missing in a table, which is named.
+    known, ``text``; a pair missing in one is a ValueError. ``train_dir`` adds training curves.
     """
     read = cache(read_table)
 
@@ -248,7 +235,7 @@ def report_conversion(
 
 
 def _training_records(train_dir: Path, output_dir: Path, results_path: str | Path) -> list[Record]:
-    """Write the training curves; a run without TensorBoard has none, which is logged."""
+    """Write the training curves, if the run has any."""
     try:
         curves = read_curves(train_dir)
     except FileNotFoundError as error:
@@ -269,10 +256,7 @@ MEASURES = ("F0 mean", "level", "duration")
 
 @dataclass(frozen=True)
 class ScaledPair:
-    """One pair along its scale: who says what, and the values of `MEASURES` by name.
-
-    F0 is in Hz and 0 for speech without a voiced frame, level in dB, duration in seconds.
-    """
+    """One pair along its scale: who says what, and its `MEASURES` by name; F0 is 0 if unvoiced."""
 
     pair_id: str
     condition: str
@@ -282,10 +266,17 @@ class ScaledPair:
     source: dict[str, float]
     target: dict[str, float]
 
-    def trend(self, measure: str) -> Trend:
-        """Return how one of `MEASURES` goes with the intensity."""
-        values = {a: measured[measure] for a, measured in self.by_intensity.items()}
-        return trend(values, self.source[measure], self.target[measure])
+    @cached_property
+    def trends(self) -> dict[str, Trend]:
+        """Return how each of `MEASURES` goes with the intensity."""
+        return {
+            name: trend(
+                {a: measured[name] for a, measured in self.by_intensity.items()},
+                self.source[name],
+                self.target[name],
+            )
+            for name in MEASURES
+        }
 
 
 def report_intensity(
@@ -300,26 +291,23 @@ def report_intensity(
 ) -> None:
     """Measure conversions along the scale of ``derive_pairs`` and add records.
 
-    ``inference_dir`` gets ``intensity*.tsv``, with every value of the tables.
-
-    Raises:
-        ValueError: a pair was not converted, or there are none.
+    ``inference_dir`` gets ``intensity*.tsv``, with every value of the tables. ValueError if a pair
+    was not converted, or there are none.
     """
     scaled = measure_scale(inference_dir, data_dir, pairs_dir, num_workers)
     scores, trends = (Path(inference_dir) / name for name in (INTENSITY_SCORES, TRENDS))
-    with atomic_open(scores) as stream:
-        stream.write("pair_id\tcondition\tintensity\tf0_hz\tlevel_db\tduration_s\n")
-        for pair in scaled:
-            for a, measured in pair.by_intensity.items():
-                values = [f"{measured[name]:.6g}" for name in MEASURES]
-                stream.write("\t".join([pair.pair_id, pair.condition, f"{a:g}", *values]) + "\n")
-    with atomic_open(trends) as stream:
-        stream.write("pair_id\tcondition\tmeasure\tcorrelation\tright_steps\n")
-        for pair in scaled:
-            for name in MEASURES:
-                found = pair.trend(name)
-                values = [name, f"{found.correlation:.6g}", f"{found.right_steps:.6g}"]
-                stream.write("\t".join([pair.pair_id, pair.condition, *values]) + "\n")
+    at_each: list[list[str | float]] = [
+        [pair.pair_id, pair.condition, a, *measured.values()]
+        for pair in scaled
+        for a, measured in pair.by_intensity.items()
+    ]
+    write_rows(scores, "pair_id condition intensity f0_hz level_db duration_s".split(), at_each)
+    of_pairs: list[list[str | float]] = [
+        [pair.pair_id, pair.condition, name, found.correlation, found.right_steps]
+        for pair in scaled
+        for name, found in pair.trends.items()
+    ]
+    write_rows(trends, "pair_id condition measure correlation right_steps".split(), of_pairs)
     sources = [relative_path(path, results_path) for path in (scores, trends)]
     records = summarise_scale(scaled, table, protocol, *sources)
     append_records(results_path, records, replace_tables=[table, f"{table}: trends"])
@@ -341,9 +329,12 @@ def measure_scale(
         raise ValueError(f"{inference_dir}/wav.scp: lacks {lacking[0]}; run inference again")
     files = {converted[name] for name in scale}
     files |= {wavs[name] for name in (*sources.values(), *targets.values())}
-    ordered = sorted(files)
-    measures = map(_values, measure_prosody(ordered, num_workers))
-    measured = dict(zip(ordered, measures, strict=True))
+    measured = {
+        file: dict(
+            zip(MEASURES, (found.f0_mean_hz or 0.0, found.level_db, found.duration_s), strict=True)
+        )
+        for file, found in zip(sorted(files), measure_prosody(sorted(files), num_workers))
+    }
     by_parent: dict[str, dict[float, str]] = {}
     for name, (parent, intensity) in scale.items():
         by_parent.setdefault(parent, {})[float(intensity)] = name
@@ -363,11 +354,6 @@ def measure_scale(
             first.items(), shared.rows, shared.columns, strict=True
         )
     ]
-
-
-def _values(measured: ProsodyMeasures) -> dict[str, float]:
-    values = measured.f0_mean_hz or 0.0, measured.level_db, measured.duration_s
-    return dict(zip(MEASURES, values, strict=True))
 
 
 def summarise_scale(
@@ -392,18 +378,15 @@ def summarise_scale(
             row = Row(name, measured, protocol, _crossing(pairs), scores_file)
             records += records_of(columns_of("intensity"), [row], table=table)
     for name, pairs in {"all": list(scaled), **by_condition}.items():
-        row = Row(name, [_trends(pair) for pair in pairs], protocol, _crossing(pairs), trends_file)
+        trends = [
+            {f"{name}: correlation": each.correlation for name, each in pair.trends.items()}
+            | {f"{name}: right steps": each.right_steps for name, each in pair.trends.items()}
+            for pair in pairs
+        ]
+        row = Row(name, trends, protocol, _crossing(pairs), trends_file)
         records += records_of(columns_of("intensity trends"), [row], table=f"{table}: trends")
     return records
 
 
 def _crossing(pairs: Sequence[ScaledPair]) -> Crossing:
     return Crossing([pair.speaker for pair in pairs], [pair.sentence for pair in pairs])
-
-
-def _trends(pair: ScaledPair) -> dict[str, float]:
-    found = {measure: pair.trend(measure) for measure in MEASURES}
-    correlations = {f"{name}: correlation": float(each.correlation) for name, each in found.items()}
-    return correlations | {
-        f"{name}: right steps": float(each.right_steps) for name, each in found.items()
-    }

@@ -31,13 +31,9 @@ def replace_units(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return units (U,) of which a share is replaced by others drawn at random, and durations.
 
-    A new unit differs from the one it replaces and from both neighbours, so that there are no
-    repeats and durations (U,) stay as they are. The number of units is rounded, halves up;
-    the same generator damages a larger share at the same places and more.
-
-    Raises:
-        ValueError: the share is not in [0, 1], the codebook of ``num_units`` has fewer than 4 or
-            lacks one of the sequence, or units and durations differ in length.
+    A new unit differs from the one it replaces and from both neighbours, so that durations (U,)
+    stay. The number is rounded, halves up; a generator damages for a larger share the same and
+    more. ValueError for units that do not fit ``num_units`` (4 or more).
     """
     units, run_lengths = _checked(units, run_lengths)
     if num_units < 4:
@@ -59,11 +55,8 @@ def drop_units(
     """Return units (U',) without a share of them, and durations (U',) of the same sum.
 
     The frames of a dropped unit go to the one before it (at the start, to the one after),
-    and neighbours that have become equal are one unit. For the share see ``replace_units``.
-
-    Raises:
-        ValueError: the share is not in [0, 1], nothing would remain, or units and
-            durations differ in length.
+    and neighbours that have become equal are one unit. For the share see ``replace_units``;
+    ValueError also if nothing would remain.
     """
     units, run_lengths = _checked(units, run_lengths)
     is_kept = np.ones(len(units), dtype=bool)
@@ -77,25 +70,20 @@ def drop_units(
 
 
 def _checked(units: np.ndarray, run_lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both as int64, having checked that they fit."""
     expand(units, run_lengths)
     return np.asarray(units, dtype=np.int64), np.asarray(run_lengths, dtype=np.int64)
 
 
 def _positions(length: int, share: float, generator: np.random.Generator) -> np.ndarray:
     """Return the damaged positions; those of a small share are among those of a larger one."""
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"a share of units must lie in [0, 1], got {share}")
     return generator.permutation(length)[: int(share * length + 0.5)]
 
 
 def active_samples(waveform: np.ndarray) -> np.ndarray:
     """Return which samples (N,) of a waveform (N,) at 16 kHz are speech, not pauses.
 
-    Frames of 20 ms every 10 ms are active within 30 dB of the strongest one's power.
-
-    Raises:
-        ValueError: the waveform is not (N,), empty or silent.
+    Frames of 20 ms every 10 ms are active within 30 dB of the strongest one's power; silence is a
+    ValueError.
     """
     if np.ndim(waveform) != 1 or not np.any(waveform):
         raise ValueError(f"no speech in a waveform of shape {np.shape(waveform)}, all of it 0")
@@ -113,13 +101,8 @@ def active_samples(waveform: np.ndarray) -> np.ndarray:
 def add_noise(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     """Return speech (N,) with noise (N,), float32, at an exact ratio over active speech.
 
-    Where the sum would exceed full scale all of it is attenuated.
-
-    Raises:
-        ValueError: the two are not equally long, or one is silent.
+    A sum beyond full scale is attenuated. ValueError if one is silent.
     """
-    if np.shape(speech) != np.shape(noise):
-        raise ValueError(f"speech {np.shape(speech)} and noise {np.shape(noise)} differ in length")
     is_active = active_samples(speech)
     speech, noise = (np.asarray(each, dtype=np.float64) for each in (speech, noise))
     noise_rms = _rms(noise[is_active])
@@ -132,12 +115,7 @@ def add_noise(speech: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarra
 def babble(
     utterances: Sequence[np.ndarray], num_samples: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return utterances (N_i,) talking at once (N,), each as loud as the others.
-
-    Each begins at a random place and is repeated as often as needed.
-    """
-    if not utterances:
-        raise ValueError("babble needs at least one utterance")
+    """Return utterances (N_i,), equally loud, talking at once (N,), repeated from random places."""
     total = np.zeros(num_samples)
     for utterance in utterances:
         level = _rms(np.asarray(utterance, dtype=np.float64)[active_samples(utterance)])
@@ -147,10 +125,9 @@ def babble(
 
 
 def room_response(rt60_s: float, generator: np.random.Generator) -> np.ndarray:
-    """Return the response (R,) of a synthetic room: direct sound, then decaying noise.
+    """Return the response (R,) of a synthetic room: 1 at sample 0, then decaying noise.
 
-    The echo falls by 60 dB within RT60, where it is cut, and has as much energy as the
-    direct sound, which is 1 at sample 0. There are no single early reflections.
+    It falls by 60 dB within RT60, where it is cut, and has as much energy as the direct sound.
     """
     if not rt60_s > 1.0e-3:
         raise ValueError(f"a reverberation time must be above 0.001 s, got {rt60_s}")
@@ -161,11 +138,7 @@ def room_response(rt60_s: float, generator: np.random.Generator) -> np.ndarray:
 
 
 def reverberate(speech: np.ndarray, rt60_s: float, generator: np.random.Generator) -> np.ndarray:
-    """Return speech (N,) in a room, float32, as long and as loud as it was; see ``room_response``.
-
-    Raises:
-        ValueError: the speech is silent, or RT60 is not above 1 ms.
-    """
+    """Return speech (N,) in a room, float32, as long and as loud as it was."""
     from scipy.signal import fftconvolve
 
     is_active = active_samples(speech)

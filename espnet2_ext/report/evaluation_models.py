@@ -49,11 +49,7 @@ class EvaluationModels:
         )
 
     def protocol(self, data_dir: str | Path, pairs_dir: str | Path) -> list[str]:
-        """Return a phrase for each model, having checked that it can run.
-
-        Raises:
-            ValueError: a package is not installed.
-        """
+        """Return a phrase for each model; ValueError if its package is not installed."""
         texts = []
         if self.emotion_model is not None:
             recognisers = find_recognisers(self.emotion_model)
@@ -73,11 +69,7 @@ class EvaluationModels:
         return texts
 
     def texts(self, data_dir: str | Path, pairs_dir: str | Path) -> Mapping[str, str]:
-        """Return the ``text`` of utterances; nothing where words are not evaluated.
-
-        Raises:
-            ValueError: there is no text, or none of a source or target.
-        """
+        """Return the ``text`` of utterances; ValueError if a source or target has no words."""
         if self.whisper_model is None:
             return {}
         path = Path(data_dir) / "text"
@@ -92,11 +84,7 @@ class EvaluationModels:
 
 
 def predict(waveform: np.ndarray, models: EvaluationModels) -> Predictions:
-    """Return what the models say of a waveform (N,) at 16 kHz; loaded once a process.
-
-    Raises:
-        ValueError: the waveform is too short for a model, or a package is not installed.
-    """
+    """Return what the models say of a waveform (N,) at 16 kHz; each is loaded once a process."""
     emotions = vector = words = None
     if models.emotion_model is not None:
         [emotions] = _load_panel(models.emotion_model, models.device)([waveform])
@@ -108,11 +96,7 @@ def predict(waveform: np.ndarray, models: EvaluationModels) -> Predictions:
 
 
 class RecogniserPanel:
-    """The mean probabilities of several recognisers; ``emotions`` are their names, sorted.
-
-    Raises:
-        ValueError: the recognisers know different emotions.
-    """
+    """The mean probabilities of several recognisers, which must know the same ``emotions``."""
 
     def __init__(self, recognisers: Sequence[RecogniserFiles], device: str = "cpu"):
         self.members = []

@@ -39,10 +39,7 @@ def example_records(
     caption: str,
     results_path: str | Path,
 ) -> list[Record]:
-    """Write the figures and waveforms (N,) of an example; return the records that show them.
-
-    Files are called ``<prefix>_<what it shows>``; ``title`` is the section's.
-    """
+    """Write figures and waveforms (N,) as ``<prefix>_<what it shows>``; return their records."""
     records = []
     for what, figure in figures.items():
         file = prefix.with_name(f"{prefix.name}_{what.split()[0]}.png")
@@ -63,12 +60,8 @@ TICKS_HZ = (250, 500, 1000, 2000, 4000)
 def mel_figure(panels: Mapping[str, np.ndarray], title: str = "") -> Figure:
     """Return a figure with a panel for each waveform (N,): mel as colour, F0 (Praat) as a line.
 
-    All share time, colour and F0 scales, and shorter utterances are padded with grey.
-
-    Source: [P2V] Figs. 7-10.
+    All share their scales; shorter utterances are padded with grey. Source: [P2V] Figs. 7-10.
     """
-    if not panels:
-        raise ValueError("a mel figure needs at least one utterance")
     mels = [log_mel(waveform) for waveform in panels.values()]
     contours = [f0_contour(waveform) for waveform in panels.values()]
     durations_s = [len(waveform) / SAMPLE_RATE_HZ for waveform in panels.values()]
@@ -113,7 +106,6 @@ def _draw_mel(axes: Axes, mel: np.ndarray, loudest: float) -> None:
 
 
 def _draw_f0(axes: Axes, contour: F0Contour, top_hz: float) -> None:
-    """Draw the voiced frames on an axis of their own."""
     f0_axes = axes.twinx()
     f0_hz = np.where(contour.f0_hz > 0.0, contour.f0_hz, np.nan)
     stroke = [withStroke(linewidth=3.2, foreground="black")]
@@ -138,10 +130,9 @@ def conversion_figure(
     *,
     title: str = "",
 ) -> Figure:
-    """Return mels and F0 (Praat) of the waveforms, padded to equal length, as in the paper.
+    """Return mels and F0 (Praat) of the waveforms, padded to equal length.
 
-    Source: [P2V] Figs. 6 to 10. Deviation: the paper's boxes are drawn by hand; here they are
-    where pitch is 3 semitones off the source's, both stretched to the same length.
+    Source: [P2V] Figs. 6 to 10. Deviation: boxes, there drawn by hand, are ``pitch_regions``.
     """
     panels = {"source": source}
     for number, reference in enumerate(references, start=1):
@@ -166,10 +157,7 @@ def conversion_figure(
 
 
 def pitch_regions(source: np.ndarray, converted: np.ndarray) -> list[tuple[float, float]]:
-    """Return where the pitch of two waveforms (N,) differs, as (start, stop) shares of the length.
-
-    Places where either is unvoiced do not differ.
-    """
+    """Return where the pitch of two waveforms (N,) differs, as (start, stop) shares of length."""
     grid = (np.arange(GRID_POINTS) + 0.5) / GRID_POINTS
     semitones = np.abs(_semitones_at(source, grid) - _semitones_at(converted, grid))
     differs = semitones > MIN_SEMITONES  # False where a pitch is not a number
@@ -203,13 +191,8 @@ def confusion_figure(confusion: np.ndarray, classes: Sequence[str], title: str) 
     """Return a figure of counts (K, K), rows are references: shares of a row as colour and percent.
 
     Source: rows and columns as in [P2V] Fig. 4, which shows human listeners.
-
-    Raises:
-        ValueError: the matrix does not fit the classes.
     """
     size = len(classes)
-    if confusion.shape != (size, size):
-        raise ValueError(f"{title}: confusions {confusion.shape} of {size} classes; give (K, K)")
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = 2.2 + 0.75 * size
     figure = Figure(figsize=(side + 0.8, side), dpi=100, layout="constrained")
@@ -233,22 +216,14 @@ SHARE_COLOURS = ("#b2182b", "#ef8a62", "#d9d9d9", "#67a9cf", "#2166ac")
 
 
 def similarity_figure(scores: Sequence[SystemScore], title: str) -> Figure:
-    """Return a figure of a listening test: mean scores with intervals, shares of answers beneath.
+    """Return a figure of mean scores with intervals by emotion, shares of answers beneath.
 
-    Scores over all target emotions are not drawn.
-
-    Source: [P2V] Fig. 3, bars of systems in a panel for each emotion.
-    Deviation: the paper shows no intervals and no shares of answers.
-
-    Raises:
-        ValueError: there is no score of a single emotion.
+    Source: [P2V] Fig. 3. Deviation: the paper shows neither intervals nor shares of answers.
     """
     panels: dict[str, list[SystemScore]] = {}
     for score in scores:
         if score.target_emotion:
             panels.setdefault(score.target_emotion, []).append(score)
-    if not panels:
-        raise ValueError(f"{title}: no score of a single emotion to draw")
     most = max(map(len, panels.values()))
     size = (1.5 + len(panels) * (1.0 + 0.6 * most), 6.0)
     figure = Figure(figsize=size, dpi=100, layout="constrained")
@@ -294,10 +269,8 @@ Curves = Mapping[str, Mapping[str, np.ndarray]]
 def read_curves(exp_dir: str | Path) -> Curves:
     """Return the training curves, ``train`` and ``valid``, from the trainer's event files.
 
-    Where an update was done twice, as after a killed run, the later value counts.
-
-    Raises:
-        FileNotFoundError: there are no event files, or they are empty.
+    Of an update done twice, as after a killed run, the later value counts. FileNotFoundError if
+    there are none.
     """
     # An import of seconds, needed nowhere else.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -319,12 +292,8 @@ def read_curves(exp_dir: str | Path) -> Curves:
     return curves
 
 
-def training_figure(curves: Curves, title: str = "") -> Figure:
-    """Return a figure with a panel for each known statistic, train and valid in each.
-
-    Raises:
-        ValueError: none of the known statistics was recorded.
-    """
+def training_figure(curves: Curves) -> Figure:
+    """Return a panel for each of `PANELS` that was recorded, or ValueError if none was."""
     known = [name for name in PANELS if any(name in of_phase for of_phase in curves.values())]
     if not known:
         raise ValueError(f"nothing to draw: the run recorded none of {', '.join(PANELS)}")
@@ -343,8 +312,6 @@ def training_figure(curves: Curves, title: str = "") -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(0.0, 1.02 if name == "attention_near" else _top([*drawn.values()]))
     figure.axes[0].legend(frameon=False, fontsize=9)
-    if title:
-        figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -355,7 +322,6 @@ def _top(curves: Sequence[np.ndarray]) -> float:
     return max(1.1 * float(np.quantile(finite, 0.98)), 1.0e-6) if len(finite) else 1.0
 
 
-METHODS = ("pca", "tsne")
 PERPLEXITY = 30.0
 MAX_LEGEND = 20
 """More labels than this are coloured without a legend."""
@@ -372,16 +338,12 @@ def project(vectors: np.ndarray, method: str = "pca", seed: int = 0) -> Projecti
     """Return vectors (n, dim), each dimension standardised, as points of a plane.
 
     ``pca`` takes the two directions of largest variance, in which distances mean what they do
-    in the vectors; ``tsne``, which starts from them, shows clusters and nothing else.
-
-    Raises:
-        ValueError: fewer than three vectors or two dimensions, or another method.
+    in the vectors; ``tsne``, which starts from them, shows clusters and nothing else. ValueError
+    for fewer than three vectors or two dimensions.
     """
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler
 
-    if method not in METHODS:
-        raise ValueError(f"projection {method!r}: expected one of {', '.join(METHODS)}")
     vectors = np.asarray(vectors, dtype=np.float64)
     if vectors.ndim != 2 or len(vectors) < 3 or vectors.shape[1] < 2:
         raise ValueError(f"a plane needs three vectors of two dimensions, got {vectors.shape}")
@@ -411,20 +373,11 @@ def vector_figure(
     """Return a figure with a row for each kind of vectors and a column for each colouring.
 
     ``colours`` has labels (n,) by what they say, such as ``{"emotion": ..., "speaker": ...}``.
-
-    Raises:
-        ValueError: no rows or colourings, or labels that do not fit the points.
     """
-    if not rows or not colours:
-        raise ValueError(f"{title}: a figure needs vectors and labels to colour them by")
     figure = Figure(figsize=(0.6 + 5.2 * len(colours), 0.5 + 3.8 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(colours), squeeze=False)
     for (row, projection), line in zip(rows.items(), grid, strict=True):
         for (what, labels), axes in zip(colours.items(), line, strict=True):
-            if len(labels) != len(projection.points):
-                raise ValueError(
-                    f"{title}: {len(labels)} labels of {what} for {len(projection.points)} points"
-                )
             _scatter(axes, projection, np.asarray(labels))
             axes.set_title(f"{row}, by {what}", fontsize=10)
     figure.suptitle(title, fontsize=10)
@@ -432,7 +385,6 @@ def vector_figure(
 
 
 def _scatter(axes: Axes, projection: Projection, labels: np.ndarray) -> None:
-    """Draw the points, a colour for each label."""
     names = sorted(set(labels.tolist()))
     palette = colormaps["tab10" if len(names) <= 10 else "tab20"]
     if len(names) <= MAX_LEGEND:

@@ -26,10 +26,6 @@ from espnet2_ext.report.records import (
 )
 
 ANSWERS = "answers.tsv"
-ANSWER_COLUMNS = (
-    "listener place trial kind role system target_emotion item answer plays_reference "
-    "plays_audio seconds"
-).split()
 NAMES = {SIMILARITY: "emotion similarity", EMOTION: "emotion recognised"}
 
 
@@ -43,21 +39,13 @@ def report_listening(
     protocol: str,
     max_failed_checks: int = 0,
 ) -> None:
-    """Score what listeners handed in and add it to ``results.jsonl``.
+    """Score what listeners handed in and add it to ``results.jsonl``, replacing an earlier call's.
 
     ``output_dir`` gets ``answers.tsv`` (every answer that counts, for other statistics),
-    ``excluded.tsv`` and the figures. Records of an earlier call with this title are removed.
+    ``excluded.tsv`` and the figures. ``protocol`` says who heard what. ValueError if ``key_path``
+    is no ``key.json`` or no file counts; see ``collect_results``.
 
     Source: [P2V] Figs. 3 and 4.
-
-    Args:
-        key_path: ``key.json`` of the test.
-        result_dir: files that listeners saved.
-        protocol: who heard what; the numbers of files and listeners are added.
-        max_failed_checks: see ``collect_results``.
-
-    Raises:
-        ValueError: the key is none, or no file counts; the message says why.
     """
     test = read_key(key_path)
     collection = collect_results(result_dir, test, max_failed_checks=max_failed_checks)
@@ -128,7 +116,8 @@ def agreement_records(
     rows = []
     for kind in KINDS:
         if found := agreement(collection.results, test, kind):
-            alpha = Estimate("undefined" if found.alpha is None else found.alpha, found.number)
+            value, number = found
+            alpha = Estimate("undefined" if value is None else value, number)
             rows.append(Row(NAMES[kind], [{"alpha": alpha}], protocol, source=source))
     return records_of(columns_of("listening"), rows, table=f"{table}, agreement")
 
@@ -149,14 +138,13 @@ def listening_figures(
 
 def write_answers(path: str | Path, collection: Collection) -> None:
     """Write one line an answer, practice and checks included, for other statistics."""
+    of_trial = "kind role system target_emotion item".split()
+    of_answer = "answer plays_reference plays_audio seconds".split()
     with atomic_open(path) as stream:
-        stream.write("\t".join(ANSWER_COLUMNS) + "\n")
+        stream.write("\t".join(["listener", "place", "trial", *of_trial, *of_answer]) + "\n")
         for result in collection.results:
             for place, answer in enumerate(result.answers, start=1):
-                trial = answer.trial
-                cells = (
-                    result.listener, place, trial.trial_id, trial.kind, trial.role, trial.system,
-                    trial.target_emotion, trial.item, answer.answer, answer.plays_reference,
-                    answer.plays_audio, answer.seconds,
-                )  # fmt: skip
+                cells = [result.listener, place, answer.trial.trial_id]
+                cells += [getattr(answer.trial, name) for name in of_trial]
+                cells += [getattr(answer, name) for name in of_answer]
                 stream.write("\t".join(map(str, cells)) + "\n")

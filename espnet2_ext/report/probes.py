@@ -54,8 +54,11 @@ logger = logging.getLogger(__name__)
 PROSODY, UNTRAINED = "prosody vector", "untrained encoder"
 SPEAKER_VECTOR, UNITS = "speaker vector", "units"
 KINDS = (PROSODY, UNTRAINED, SPEAKER_VECTOR, UNITS)
-"""Rows of the tables."""
 CHANCE = "chance"
+CLASSIFIER = (
+    f"logistic regression on standardised vectors, C = {INVERSE_PENALTY:g}, classes balanced"
+)
+REGRESSION = f"ridge regression on standardised vectors, alpha = {RIDGE_PENALTY:g}"
 F0_MEAN, F0_IN_VOICE, F0_RANGE = "F0 mean", "F0 in voice", "F0 range"
 RATE, LEVEL = "speaking rate", "level"
 EMOTION, SPEAKER, CONTENT = "emotion probe", "speaker probe", "content probe"
@@ -78,8 +81,7 @@ class ProbeSet:
         sentences: (n,) normalised words; an utterance without words is a sentence of its own.
         has_words: (n,) bool, whether its sentence is known.
         emotions: (n,); None where there is no ``utt2emo``.
-        vectors: ``{kind: (n, dim)}``.
-        targets: ``{measure: (n,)}``, nan where an utterance has none.
+        vectors: ``{kind: (n, dim)}``; ``targets`` are ``{measure: (n,)}`` with nan for none.
         lacking: what the directory does not know of speakers and sentences, in words.
     """
 
@@ -116,11 +118,7 @@ def read_probe_set(
     """Return labels and vectors of a data directory; the model must be in eval mode.
 
     It holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>`` and, where known,
-    ``utt2emo`` and ``text``.
-
-    Raises:
-        DataDirectoryError: a table is missing or lacks an utterance.
-        AudioError: a file is missing or broken.
+    ``utt2emo`` and ``text``. DataDirectoryError if a table is missing or lacks an utterance.
     """
     data_dir = Path(data_dir)
     utterances = every = read_utterances(data_dir)
@@ -167,7 +165,6 @@ def read_probe_set(
 def _rows(
     path: Path, read: Callable[[Path], Mapping[str, Any]], utterances: Mapping[str, Utterance]
 ) -> list[Any]:
-    """Return the value of each utterance in a table."""
     if not path.is_file():
         raise DataDirectoryError(f"{path}: missing; run the stage that writes it first")
     table = read(path)
@@ -195,12 +192,9 @@ def _unit_vectors(
 def pooled_units(
     units: Sequence[int] | np.ndarray, durations: Sequence[int] | np.ndarray, num_units: int
 ) -> np.ndarray:
-    """Return (num_units,) shares of the frames that each unit takes, which add up to 1.
+    """Return (num_units,) shares of the frames (U,) that each unit (U,) takes; they add up to 1.
 
-    Order and tempo of ``units`` (U,), which last ``durations`` (U,) frames, are lost.
-
-    Raises:
-        ValueError: lengths differ, there are no frames, or an id is outside the vocabulary.
+    ValueError if lengths differ, there are no frames, or an id is outside the vocabulary.
     """
     units, durations = np.asarray(units, dtype=np.int64), np.asarray(durations, dtype=np.int64)
     if units.shape != durations.shape or units.ndim != 1:
@@ -240,9 +234,6 @@ def probe_scores(
     * Content: which sentence, of those that several speakers say; speakers held out.
 
     Notes say what is held out, of how many classes, and why something is left out.
-
-    Raises:
-        ValueError: a vector is not finite.
     """
     sentences = "sentences" if data.has_words.any() else "utterances"
     crossing = Crossing(data.speakers.tolist(), data.sentences.tolist(), column_name=sentences)
@@ -268,10 +259,7 @@ def probe_scores(
 def correlation_scores(
     data: ProbeSet, seed: int = 0
 ) -> tuple[dict[str, dict[str, CorrelationScore]], list[str]]:
-    """Return how well pitch, tempo and level are read, and notes; see ``probe_scores``.
-
-    Speakers are held out, and sentences too if several speakers say them.
-    """
+    """Return how well pitch, tempo and level are read, held out as for emotion, and notes."""
     other, held_out = _held_out(data)
 
     def measure(name: str, notes: list[str]) -> dict[str, CorrelationScore]:
@@ -338,35 +326,29 @@ def probe_records(
     protocols: Mapping[str, str],
     *,
     table: str,
-    correlation_table: str,
     seed: int = 0,
     source: str = "",
 ) -> list[Record]:
-    """Return the records of both tables; a row is called ``<data directory>: <vectors>``.
+    """Return the records of the table and ``<table>: correlations``.
 
-    A column that the labels of a directory do not allow is left out of its rows, and the
-    protocol says why. ``protocols`` name model and data of each directory.
+    A row is called ``<data directory>: <vectors>``. Columns that the labels do not allow are left
+    out, and the protocol says why.
     """
     rows: list[Row[Estimates]] = []
     correlation_rows: list[Row[Estimates]] = []
     for data in sets:
         probes, notes = probe_scores(data, seed)
         correlations, correlation_notes = correlation_scores(data, seed)
-        settings = (
-            f"logistic regression on standardised vectors, C = {INVERSE_PENALTY:g}, classes "
-            f"balanced, seed {seed}"
+        how, correlated = (
+            "; ".join([protocols[data.name], *said, f"{method}, seed {seed}"])
+            for said, method in ((notes, CLASSIFIER), (correlation_notes, REGRESSION))
         )
-        how = "; ".join([protocols[data.name], *notes, settings])
-        settings = (
-            f"ridge regression on standardised vectors, alpha = {RIDGE_PENALTY:g}, seed {seed}"
-        )
-        correlated = "; ".join([protocols[data.name], *correlation_notes, settings])
         for kind in data.vectors:
-            accuracies: dict[str, Estimate] = {}
-            for probe, scores in probes.items():
-                score = scores[kind]
-                interval = score.low, score.high
-                accuracies[probe] = Estimate.percent(score.accuracy, score.n, interval, score.drawn)
+            found = {probe: scores[kind] for probe, scores in probes.items()}
+            accuracies = {
+                probe: Estimate.percent(each.accuracy, each.n, (each.low, each.high), each.drawn)
+                for probe, each in found.items()
+            }
             coefficients = {
                 name: Estimate(of_kind[kind].pearson_r, of_kind[kind].n)
                 for name, of_kind in correlations.items()
@@ -374,12 +356,11 @@ def probe_records(
             name = f"{data.name}: {kind}"
             rows.append(Row(name, [accuracies], how, source=source))
             correlation_rows.append(Row(name, [coefficients], correlated, source=source))
-        first = {probe: next(iter(scores.values())) for probe, scores in probes.items()}
-        chances = {probe: Estimate.percent(each.chance, each.n) for probe, each in first.items()}
+        chances = {probe: Estimate.percent(each.chance, each.n) for probe, each in found.items()}
         rows.append(Row(f"{data.name}: {CHANCE}", [chances], how, source=source))
     return [
         *records_of(columns_of("probes"), rows, table=table),
-        *records_of(columns_of("correlations"), correlation_rows, table=correlation_table),
+        *records_of(columns_of("correlations"), correlation_rows, table=f"{table}: correlations"),
     ]
 
 
@@ -415,18 +396,14 @@ def report_probes(
     """Probe a model's prosody vectors, write figures, put tables into ``results.jsonl``.
 
     The tables are made anew as a whole: give all data directories of a model at once.
-    Returned are their records.
+    Returned are their records. ValueError for two directories of one name.
 
     Args:
         data_dirs: see ``read_probe_set``; rows are called after them.
         train_config: of the model; None takes config.yaml beside the weights.
-        figure_dir: gets ``<data directory>_<projection>.png``; None takes
+        figure_dir: gets ``<data directory>_<projection>.png`` (see ``project``); None takes
             ``report/<folder of the model>`` beside the jsonl.
-        projection: see ``project``.
         seed: of the untrained encoder, folds and samples.
-
-    Raises:
-        ValueError: two directories of one name, or see ``read_probe_set``.
     """
     names = [Path(data_dir).name for data_dir in data_dirs]
     if len(set(names)) < len(names):
@@ -445,30 +422,27 @@ def report_probes(
     ]
     model_file, results_path = Path(model_file), Path(results_path)
     config = Path(train_config or model_file.parent / "config.yaml")
-    correlation_table, figure_table = f"{table}: correlations", f"{table}: figures"
     records = probe_records(
         sets,
         {data.name: _data_protocol(data, model_file, config, unit_tag) for data in sets},
         table=table,
-        correlation_table=correlation_table,
         seed=seed,
         source=relative_path(model_file, results_path),
     )
     folder = Path(figure_dir or results_path.parent / "report" / model_file.parent.name)
     figures = []
     for data in sets:
-        points = {
-            kind: project(data.vectors[kind], projection, seed) for kind in (PROSODY, UNTRAINED)
-        }
+        shown = {kind: data.vectors[kind] for kind in (PROSODY, UNTRAINED)}
+        points = {kind: project(vectors, projection, seed) for kind, vectors in shown.items()}
         colours = {"speaker": data.speakers.tolist()}
         if data.emotions is not None:
             colours = {"emotion": data.emotions.tolist(), **colours}
-        file, what = folder / f"{data.name}_{projection}.png", f"{projection} by "
-        what += " and ".join(colours)
+        file = folder / f"{data.name}_{projection}.png"
         save_figure(vector_figure(points, colours, data.name), file)
-        caption = CAPTIONS[projection]
-        figures.append(file_record(figure_table, data.name, what, file, caption, results_path))
-    replaced = [table, correlation_table, figure_table]
+        what, caption = f"{projection} by {' and '.join(colours)}", CAPTIONS[projection]
+        title = f"{table}: figures"
+        figures.append(file_record(title, data.name, what, file, caption, results_path))
+    replaced = [table, f"{table}: correlations", f"{table}: figures"]
     append_records(results_path, [*records, *figures], replace_tables=replaced)
     return records
 
@@ -476,11 +450,10 @@ def report_probes(
 def met_in_pretraining(
     train_config: str | Path, speakers: Iterable[str], sentences: Iterable[str]
 ) -> str:
-    """Return in words how many of them are in the training set of a model.
+    """Return in words how many of them are in ``train_speaker_dir`` of ``train_config``.
 
-    That is ``train_speaker_dir`` of ``train_config``, seen from where the recipe was run; what no
-    longer exists is called not known. Speakers are without the prefix of speed perturbation,
-    sentences as ``normalise_sentence`` has them.
+    Speakers are without the prefix of speed perturbation, sentences as ``normalise_sentence`` has
+    them; a directory that no longer exists is called not known.
     """
     with open(train_config, encoding="utf-8") as stream:
         directory = yaml.safe_load(stream).get("train_speaker_dir")
@@ -496,7 +469,6 @@ def met_in_pretraining(
 
 
 def _data_protocol(data: ProbeSet, model_file: Path, config: Path, unit_tag: str) -> str:
-    """Return in words which utterances and which model, and whether they met before."""
     speakers = set(data.speakers.tolist())
     sentences = set(data.sentences[data.has_words].tolist())
     return "; ".join(

@@ -15,10 +15,7 @@ from espnet2_ext.report.records import Estimate, Record, Row, columns_of, record
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """One row of a published table, in percent; None for what it does not print.
-
-    For the fields see ``published.yaml``.
-    """
+    """One row of a published table, in percent; None where not printed. See ``published.yaml``."""
 
     system: str
     protocol: str
@@ -43,12 +40,9 @@ PAPER = tuple(score for score in PUBLISHED if score.source.startswith("[P2V]"))
 
 
 def paper_score(system: str, protocol: str) -> PublishedScore | None:
-    """Return what the paper prints for a system; None if it did not test it so.
+    """Return what the paper prints for a system, with UA if any table has it, or None.
 
-    A system of several tables has the same WA in all; the row with UA is returned.
-
-    Raises:
-        ValueError: the paper knows no such system under any protocol.
+    ValueError if the paper knows no such system under any protocol.
     """
     rows = [score for score in PAPER if score.system == system]
     if not rows:

@@ -33,7 +33,6 @@ TEXT = "text"
 PATH = "path"
 """Unit of a record whose value is a file, relative to the folder of the jsonl."""
 ENVIRONMENT = "Environment"
-"""Title of the table of versions and machine."""
 OLD_LABELS = {
     "zero effort": "source (unconverted)",
     "true target": "ground-truth target",
@@ -57,24 +56,20 @@ class Record:
 
     Attributes:
         table: title; says ``synthetic`` where the data are.
-        row: what was evaluated.
-        metric: what was measured.
+        row: what was evaluated; ``metric`` what was measured.
         value: the mean, or a text.
         unit: ``%``, ``dB``, ``share``, ``count``, ``text``, ``path``; "" for a plain number.
         n: utterances that the value stands for; None where a publication does not say.
         definition: of the metric, one sentence.
         protocol: data, lists and settings of the evaluation.
         commit: of the code; "" if unknown.
-        low: lower end of the interval, if there is one.
-        high: upper end.
+        low: lower end of the interval, if there is one; ``high`` its upper end.
         better: ``lower``, ``higher`` or "".
-        drawn: what the interval resamples, for instance ``10 speakers and 50 sentences``; "" where
-            there is none, and in records that older versions wrote.
-        source: file that the value was computed from, relative to the folder of the jsonl;
-            "" where there is none, and in records that older versions wrote.
+        drawn: what the interval resamples, such as ``10 speakers and 50 sentences``.
+        source: file that the value was computed from, relative to the folder of the jsonl.
 
-    Raises:
-        ValueError: a value is not finite, or n is below 1.
+    ``drawn`` and ``source`` are "" in records of older versions. ValueError for a value that is
+    not finite or an n below 1.
     """
 
     table: str
@@ -93,7 +88,6 @@ class Record:
     source: str = ""
 
     def __post_init__(self) -> None:
-        """Check n and that values are finite."""
         if self.n is not None and self.n < 1:
             raise ValueError(f"{self.table}, {self.row}, {self.metric}: n is {self.n}")
         for number in (self.value, self.low, self.high):
@@ -124,11 +118,7 @@ class Record:
 
 
 def read_records(path: str | Path) -> list[Record]:
-    """Return the records of a file in order, renamed; none where there is no file.
-
-    Raises:
-        ValueError: a line is no record; the message names file and line.
-    """
+    """Return the records of a file, none if it is missing; ValueError names a line that is none."""
     if not Path(path).is_file():
         return []
     records = []
@@ -146,8 +136,7 @@ def append_records(
 ) -> None:
     """Add records to a file; one of the same key is replaced in its place.
 
-    Of ``replace_tables`` all old records are removed, also those not given anew; the new ones
-    take the place of the old. The same records appended again leave the file as it is.
+    Of ``replace_tables`` all old records are removed, also those not given anew.
     """
     records = [record.renamed() for record in records]
     replaced = set(replace_tables)
@@ -168,11 +157,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value that is not the mean over the items of a row, such as an accuracy over folds.
-
-    ``source`` is the file that it was computed from where that is not the row's; for the other
-    fields see ``Record``.
-    """
+    """A value that is not the mean over a row's items; ``source`` where it is not the row's."""
 
     value: float | str
     n: int | None
@@ -216,12 +201,9 @@ class Column(Generic[Item]):
 
 @dataclass(frozen=True)
 class Row(Generic[Item]):
-    """What was evaluated.
+    """What was evaluated: ``items`` (conversions, utterances ..., or the one ``Estimates``).
 
-    Attributes:
-        items: conversions, utterances ..., or the one ``Estimates``.
-        crossing: which items share a speaker, and which a sentence; of means only.
-        source: see ``Record``.
+    ``crossing`` says which items share a speaker and which a sentence; of means only.
     """
 
     name: str
@@ -232,10 +214,7 @@ class Row(Generic[Item]):
 
 
 def columns_of(table: str, f0_method: str = "dio", **phrases: str) -> tuple[Column[Any], ...]:
-    """Return the columns of a table of ``columns.yaml``.
-
-    ``{f0}`` in definitions describes ``f0_method``, other names in braces are ``phrases``.
-    """
+    """Return a table's columns in ``columns.yaml``, with ``phrases`` and ``{f0}`` put in."""
     known = {"f0": describe_f0(f0_method), "dio": describe_f0("dio"), **phrases}
     known |= {name: text.format(**known) for name, text in _definitions()["phrases"].items()}
     return tuple(
@@ -280,11 +259,8 @@ def records_of(
 ) -> list[Record]:
     """Return one record for each column and row that has a value, column by column.
 
-    Columns thus keep their order whichever of them the first row lacks. Values are rounded to
-    six decimals unless ``is_rounded`` is false. The commit is that of this code if not given.
-
-    Raises:
-        ValueError: a value is there for some items of a row but not for all.
+    Values are rounded to six decimals if ``is_rounded``. The commit is that of this code if not
+    given. ValueError if a value is there for some items of a row but not for all.
     """
     commit = _this_commit() if commit is None else commit
     records = []
@@ -356,10 +332,7 @@ def file_record(
 
 
 def git_commit(directory: str | Path | None = None) -> str:
-    """Return the short hash of this package's code (or of a directory), "" outside git.
-
-    ``+`` stands behind it if files have changed since.
-    """
+    """Return the short hash of this package's code, ``+`` behind it if changed; "" outside git."""
     place = Path(__file__).parent if directory is None else Path(directory)
 
     def git(*arguments: str) -> str:

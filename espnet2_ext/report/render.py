@@ -29,7 +29,7 @@ def render_results(results_path: str | Path, out_path: str | Path) -> None:
         if records[0].unit == TEXT:
             texts.append(_section(title, [f"- {r.row}: `{r.value}`" for r in records]))
         elif records[0].unit == PATH:
-            shown = _group(records, lambda record: record.row, _figure(shift))
+            shown = [_figure(group, shift) for group in _groups(records, lambda r: r.row)]
             figures.append(_section(title, ["\n\n".join(shown)]))
         else:
             scores.append(_section(title, _score_table(records)))
@@ -45,35 +45,27 @@ def _section(title: str, lines: Sequence[str]) -> str:
     return "\n".join([f"## {title}", "", *lines, ""])
 
 
-def _group(
-    records: list[Record],
-    key: Callable[[Record], object],
-    render: Callable[[list[Record]], str],
-) -> list[str]:
-    """Return each group of equal key rendered, in order of first appearance."""
+def _groups(records: list[Record], key: Callable[[Record], object]) -> list[list[Record]]:
+    """Return the records of each key, in order of first appearance."""
     groups: dict[object, list[Record]] = {}
     for record in records:
         groups.setdefault(key(record), []).append(record)
-    return [render(group) for group in groups.values()]
+    return list(groups.values())
 
 
-def _figure(shift: str) -> Callable[[list[Record]], str]:
-    """Return a function that shows the files of one row: images, then links to the rest."""
-
-    def render(records: list[Record]) -> str:
-        images, links = [], []
-        for record in records:
-            target = Path(shift, str(record.value)).as_posix().replace(" ", "%20")
-            if str(record.value).endswith(IMAGE_SUFFIXES):
-                images.append(f"![{record.metric} of {record.row}]({target})")
-            else:
-                links.append(f"[{record.metric}]({target})")
-        caption = next((record.definition for record in records if record.definition), "")
-        listen = f"Listen: {' · '.join(links)}" if links else ""
-        lines = [f"### {records[0].row}", caption, *images, listen]
-        return "\n\n".join(line for line in lines if line)
-
-    return render
+def _figure(records: list[Record], shift: str) -> str:
+    """Return the files of one row: images, then links to the rest."""
+    images, links = [], []
+    for record in records:
+        target = Path(shift, str(record.value)).as_posix().replace(" ", "%20")
+        if str(record.value).endswith(IMAGE_SUFFIXES):
+            images.append(f"![{record.metric} of {record.row}]({target})")
+        else:
+            links.append(f"[{record.metric}]({target})")
+    caption = next((record.definition for record in records if record.definition), "")
+    listen = f"Listen: {' · '.join(links)}" if links else ""
+    lines = [f"### {records[0].row}", caption, *images, listen]
+    return "\n\n".join(line for line in lines if line)
 
 
 def _score_table(records: list[Record]) -> list[str]:
@@ -90,7 +82,7 @@ def _score_table(records: list[Record]) -> list[str]:
         values = [_cell(cells[metric], most) if metric in cells else MISSING for metric in metrics]
         return _line([group[0].row + mark, MISSING if most is None else str(most), *values])
 
-    rows = _group(records, lambda record: (record.row, record.protocol), row)
+    rows = map(row, _groups(records, lambda record: (record.row, record.protocol)))
     lines = [_line(header), "|---|" + "---:|" * (len(header) - 1), *rows]
     for number, protocol in enumerate(protocols, start=1):
         drawn = _drawn([record for record in records if record.protocol == protocol])
@@ -98,8 +90,7 @@ def _score_table(records: list[Record]) -> list[str]:
         if protocol or intervals:
             mark = f"({number}) " if len(protocols) > 1 else ""
             lines += ["", f"{mark}Protocol: {protocol}.{intervals}"]
-    for what in ("Code", "From"):
-        name = "commit" if what == "Code" else "source"
+    for what, name in (("Code", "commit"), ("From", "source")):
         texts = dict.fromkeys(getattr(record, name) for record in records)
         if found := [text for text in texts if text]:
             lines += ["", f"{what}: {', '.join(found)}."]
@@ -128,7 +119,6 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _definitions(records: Sequence[Record]) -> list[str]:
-    """Return each definition once."""
     lines = [
         "n: utterances (in listening tests, answers) that a value stands for."
         " ↓ lower is better, ↑ higher is better."

@@ -14,10 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -87,15 +85,13 @@ DAMAGE = (
 class Condition:
     """One way and amount of damage: share of units, SNR in dB or RT60 in seconds; 0 for clean.
 
-    Raises:
-        ValueError: the kind is none of `ROWS`, or the amount impossible.
+    ValueError if the kind is none of `ROWS`, or the amount impossible.
     """
 
     kind: str
     amount: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check kind and amount."""
         if self.kind not in ROWS:
             raise ValueError(f"condition {self.kind!r}: expected one of {', '.join(ROWS)}")
         if self.kind in UNIT_KINDS and not 0.0 <= self.amount < 1.0:
@@ -124,22 +120,17 @@ def study_conditions(
 ) -> list[Condition]:
     """Return every condition once, the clean source first; a share of 0 is that one.
 
-    Shares are of units replaced, and likewise dropped; SNRs of each of the noises.
-
-    Raises:
-        ValueError: see ``Condition``; or a noise is neither white nor babble.
+    Shares are of units replaced, and likewise dropped; SNRs of each of the ``noises``, white and
+    babble.
     """
     shares, snrs_db = list(shares), list(snrs_db)
-    conditions = [Condition(CLEAN)]
-    for kind in UNIT_KINDS:
-        damaged = [Condition(kind, share) for share in shares]
-        conditions += [condition for condition in damaged if condition.amount > 0.0]
+    damaged = [Condition(kind, share) for kind in UNIT_KINDS for share in shares if share != 0.0]
     for noise in noises:
         if noise not in NOISES:
             raise ValueError(f"noise {noise!r}: expected one of {', '.join(NOISES)}")
-        conditions += [Condition(noise, snr_db) for snr_db in snrs_db]
-    conditions += [Condition(REVERBERATION, rt60_s) for rt60_s in rt60s_s]
-    return list(dict.fromkeys(conditions))
+        damaged += [Condition(noise, snr_db) for snr_db in snrs_db]
+    damaged += [Condition(REVERBERATION, rt60_s) for rt60_s in rt60s_s]
+    return list(dict.fromkeys([Condition(CLEAN), *damaged]))
 
 
 PAIR_TABLES = ("pairs", "targets", "conditions")
@@ -153,11 +144,7 @@ def choose_pairs(
 
     Conditions take turns, and each goes on in its list where the one before stopped: every
     condition and voice has its share, and pairs share a source only where there are more
-    pairs than sources. Tables are ``pairs targets conditions`` and, where there are such,
-    ``wrong_sentence`` and ``prosody_mix``.
-
-    Raises:
-        ValueError: there are no pairs, fewer than 1 is asked for, or a table lacks a pair.
+    pairs than sources. ValueError if there are no pairs, or a table lacks one.
     """
     pairs_dir, output_dir = Path(pairs_dir), Path(output_dir)
     tables = {name: read_table(pairs_dir / name) for name in PAIR_TABLES}
@@ -209,7 +196,6 @@ def _spread(conditions: Mapping[str, str], sources: Mapping[str, str], number: i
 
 
 def _check_has(path: Path, table: Mapping, keys: Iterable[str]) -> None:
-    """Raise ValueError unless every key is in the table."""
     if lacking := set(keys) - table.keys():
         raise ValueError(
             f"{path}: lacks {len(lacking)} keys that the pairs need, for example {min(lacking)}; "
@@ -219,14 +205,12 @@ def _check_has(path: Path, table: Mapping, keys: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class StudySet:
-    """The clean data that all conditions share: those of the data directory ``path``.
+    """The clean data that all conditions share.
 
     Attributes:
-        units: sources, sorted, to their units (U,).
-        run_lengths: sources to the durations (U,) of their units.
-        wavs: all utterances to their audio files.
+        units: sources, sorted, to their units (U,); ``run_lengths`` to those of their units.
+        wavs: all utterances to audio files; ``utt2spk`` to speakers.
         vectors: speaker utterances to the places of their vectors in an ark.
-        utt2spk: all utterances to their speakers.
     """
 
     path: Path
@@ -242,11 +226,8 @@ class StudySet:
 def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -> StudySet:
     """Return the clean data of the pairs of ``choose_pairs``.
 
-    ``data_dir`` holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``.
-
-    Raises:
-        ValueError: a table lacks an utterance that a pair names, or units and durations
-            of a source differ in length.
+    ``data_dir`` holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>``, without
+    contradictions (ValueError).
     """
     data_dir = Path(data_dir)
     pairs = read_pairs(Path(pairs_dir) / "pairs")
@@ -273,32 +254,25 @@ def read_study_set(data_dir: str | Path, unit_tag: str, pairs_dir: str | Path) -
     return StudySet(data_dir, unit_tag, pairs, units, run_lengths, wavs, vectors, utt2spk)
 
 
+@dataclass
 class SourceDamage:
     """Damages the sources of a study, each always in the same way.
 
-    Args:
-        study: the clean data.
-        centroids_path: with which the units were made; encodes damaged audio on ``device``.
-        seed: another one draws other places, noises and rooms.
+    ``centroids_path`` made the units and encodes damaged audio on ``device``; another ``seed``
+    draws other places, noises and rooms.
     """
 
-    def __init__(
-        self, study: StudySet, centroids_path: str | Path, seed: int = 0, device: str = "cpu"
-    ) -> None:
-        self.study = study
-        self.centroids_path = centroids_path
-        self.seed = seed
-        self.device = device
+    study: StudySet
+    centroids_path: str | Path
+    seed: int = 0
+    device: str = "cpu"
 
     def write(self, condition: Condition, folder: str | Path) -> None:
         """Write a data directory whose units are those of the damaged sources.
 
         It gets the clean ``wav.scp`` and ``spk_embed.scp`` of those who give prosody and voice and,
-        where the audio was damaged, ``damaged_wav.scp`` and the audio itself.
-
-        Raises:
-            ValueError: the encoder makes other units of the clean sources than the table
-                holds, or a source cannot be damaged in this way; the message names it.
+        where the audio was damaged, ``damaged_wav.scp`` and the audio itself. ValueError if clean
+        sources have other units than the table, or a source cannot be damaged.
         """
         folder, study = Path(folder), self.study
         encoder = self._encoder if condition.kind in AUDIO_KINDS else None
@@ -330,9 +304,9 @@ class SourceDamage:
         generator = self._generator(condition, source)
         if condition.kind == REPLACED:
             return replace_units(*clean, condition.amount, self._num_units, generator)
-        return (
-            drop_units(*clean, condition.amount, generator) if condition.kind == DROPPED else clean
-        )
+        if condition.kind == DROPPED:
+            return drop_units(*clean, condition.amount, generator)
+        return clean
 
     def _audio(self, condition: Condition, source: str) -> np.ndarray:
         """Return the waveform (N,) of a source, its audio damaged."""
@@ -351,7 +325,6 @@ class SourceDamage:
         return np.random.default_rng([self.seed, zlib.crc32(f"{condition.kind} {source}".encode())])
 
     def _talkers(self, source: str, generator: np.random.Generator) -> list[np.ndarray]:
-        """Return utterances of other speakers."""
         wavs, speakers = self.study.wavs, self.study.utt2spk
         speaker = speakers[source]
         others = sorted(name for name in speakers.keys() & wavs if speakers[name] != speaker)
@@ -466,9 +439,6 @@ def run_condition(
     """Convert and score the pairs under a condition; one that is complete is read, not run again.
 
     ``<out_dir>/<condition>`` gets ``data/``, ``conversion/`` and ``settings.json``.
-
-    Raises:
-        ValueError: see ``SourceDamage.write``, ``convert_pairs``, ``score_conversions``.
     """
     study, folder = damage.study, out_dir / condition.folder
     fingerprint = settings.fingerprint(study, pairs_dir, condition)
@@ -483,26 +453,22 @@ def run_condition(
             with atomic_open(kept) as stream:
                 stream.write(fingerprint)
         damage.write(condition, folder / "data")
-        shared: dict[str, Any] = {
-            name: getattr(settings, name) for name in ("vocoder", "num_workers", "device")
-        }
+        options = vars(settings).copy()
+        del options["seed"]  # Of the damage.
+        centroids_path = options.pop("centroids_path")
+        shared = {name: options[name] for name in ("vocoder", "num_workers", "device")}
         convert_pairs(
-            model_file=settings.model_file,
-            train_config=settings.train_config,
             data_dir=folder / "data",
             unit_tag=study.unit_tag,
             pairs_dir=pairs_dir,
             output_dir=conversions,
-            limits=settings.limits,
-            compensation_data_dir=settings.compensation_data_dir,
-            compensation_speaker_dir=settings.compensation_speaker_dir,
-            **shared,
+            **options,
         )
         score_conversions(
             conversions,
             study.path,  # Clean: the true content.
             pairs_dir,
-            settings.centroids_path,
+            centroids_path,
             unit_tag=study.unit_tag,
             row_name=condition.row,
             with_reference_rows=condition.kind == CLEAN,
@@ -517,18 +483,13 @@ def run_condition(
 def robustness_records(
     results: Sequence[ConditionResult], *, table: str, protocol: str
 ) -> list[Record]:
-    """Return the records of all conditions, by metric and then by row.
+    """Return the records of all conditions, the first of which is the clean source.
 
     Beside the columns of every table of conversions a row has the unit error rate of the model's
     input, and that of its output less that of the clean source, pair by pair: the interval of a
-    difference is narrow where that of a mean is not.
-
-    Raises:
-        ValueError: the clean source or one of its pairs is missing.
+    difference is narrow where that of a mean is not. ValueError if pairs differ.
     """
-    clean = next((each.error_rates for each in results if each.condition.kind == CLEAN), None)
-    if clean is None:
-        raise ValueError(f"{table}: no result of the clean source to compare with")
+    clean = results[0].error_rates
     rows, damaged = [], []
     for result in results:
         row, rates = result.condition.row, result.error_rates
@@ -545,16 +506,11 @@ def robustness_records(
     return records + records_of(columns_of("robustness"), damaged, table=table)
 
 
-PANELS = {
-    "share of units": UNIT_KINDS,
-    "SNR (dB)": NOISES,
-    "RT60 (s)": (REVERBERATION,),
-}
+PANELS = {"share of units": UNIT_KINDS, "SNR (dB)": NOISES, "RT60 (s)": (REVERBERATION,)}
 """Columns of the figure: what the axis counts, and the kinds of damage drawn over it."""
 METRICS = ("unit error rate", "MCD", "F0-mean error", "duration error")
 """Rows: content, spectrum and prosody."""
 COLOURS = ("#4c72b0", "#dd8452")
-"""Of the kinds of a panel."""
 
 
 def robustness_figure(
@@ -562,35 +518,36 @@ def robustness_figure(
 ) -> Figure:
     """Return a figure: a row for each metric, a column for each way of damage, worse to the right.
 
-    The grey line is the clean source; dotted lines are unit error rates of the input.
-
-    Raises:
-        ValueError: no condition damages anything, or a record is missing.
+    The grey line is the clean source; dotted lines are unit error rates of the input. ValueError
+    if no condition damages anything.
     """
     kinds = {condition.kind for condition in conditions}
     columns = {label: of for label, of in PANELS.items() if kinds & set(of)}
     if not columns:
         raise ValueError(f"{title}: nothing to draw but the clean source; give some damage")
     found = {(record.row, record.metric): record for record in records}
-
-    def look_up(condition: Condition, metric: str) -> Record:
-        if (condition.row, metric) not in found:
-            raise ValueError(f"no record of {metric} in the row {condition.row!r}")
-        return found[condition.row, metric]
-
     size = (1.0 + 3.2 * len(columns), 2.2 * len(METRICS))
     figure = Figure(figsize=size, dpi=100, layout="constrained")
     grid = figure.subplots(len(METRICS), len(columns), sharex="col", sharey="row", squeeze=False)
     for line, metric in zip(grid, METRICS, strict=True):
-        clean = look_up(Condition(CLEAN), metric)
+        clean = found[ROWS[CLEAN], metric]
         line[0].set_ylabel(f"{metric} ({clean.unit})" if clean.unit else metric)
         for axes, of in zip(line, columns.values(), strict=True):
             for kind, colour in zip(of, COLOURS):
                 chosen = sorted((c for c in conditions if c.kind == kind), key=lambda c: c.amount)
+                if not chosen:
+                    continue
                 amounts = [condition.amount for condition in chosen]
-                _draw(axes, amounts, [look_up(c, metric) for c in chosen], kind, colour)
-                if metric == METRICS[0] and chosen:
-                    inputs = [look_up(c, "input unit error rate").value for c in chosen]
+                drawn = [found[c.row, metric] for c in chosen]
+                values = [record.value for record in drawn]
+                axes.plot(amounts, values, "o-", color=colour, label=kind, markersize=4)
+                for x, record in zip(amounts, drawn):
+                    ends = [
+                        record.value if end is None else end for end in (record.low, record.high)
+                    ]
+                    axes.vlines(x, *ends, color=colour, linewidth=1.0)
+                if metric == METRICS[0]:
+                    inputs = [found[c.row, "input unit error rate"].value for c in chosen]
                     axes.plot(amounts, inputs, ":", color=colour)
             axes.axhline(float(clean.value), color="grey", linewidth=0.8, zorder=0)
     for axes, label in zip(grid[-1], columns, strict=True):
@@ -602,19 +559,6 @@ def robustness_figure(
             axes.invert_xaxis()
     figure.suptitle(title, fontsize=10)
     return figure
-
-
-def _draw(
-    axes: Axes, amounts: Sequence[float], records: Sequence[Record], kind: str, colour: str
-) -> None:
-    """Draw the means of one kind with their intervals."""
-    if not records:
-        return
-    values = [float(record.value) for record in records]
-    axes.plot(amounts, values, "o-", color=colour, label=kind, markersize=4)
-    for amount, value, record in zip(amounts, values, records, strict=True):
-        low, high = (value if end is None else end for end in (record.low, record.high))
-        axes.vlines(amount, low, high, color=colour, linewidth=1.0)
 
 
 def report_robustness(
@@ -635,11 +579,8 @@ def report_robustness(
     """Convert damaged sources, score them, add rows and a figure; return the table's records.
 
     A rerun keeps the conditions that are complete. ``out_dir`` gets ``pairs/``, a folder for each
-    condition and ``robustness.png``. For the arguments see ``study_conditions``,
+    condition and ``robustness.png``. For the arguments and errors see ``study_conditions``,
     ``choose_pairs`` and ``read_study_set``.
-
-    Raises:
-        ValueError: an amount is impossible, tables disagree, or a source cannot be damaged.
     """
     conditions = study_conditions(shares, snrs_db, rt60s_s, noises)
     out_dir = Path(out_dir)

@@ -51,14 +51,9 @@ def report_style_scores(
 ) -> None:
     """Score the conversions of a list, write ``scores.tsv`` and add a table to the jsonl.
 
-    Args:
-        wavs: the conversions' audio by name.
-        cut: whether the model found no end, by name.
-        protocol: what was converted with what; settings of the metrics are added.
-        vocoder: of copy synthesis; the one the conversions were made with.
-
-    Raises:
-        ValueError: a conversion is missing, or a recording cannot be compared with.
+    ``wavs`` are the conversions and ``cut`` whether the model found no end, by name; ``protocol``
+    says what was converted with what. ValueError if a conversion is missing, or a recording cannot
+    be compared with.
     """
     conversions = read_conversion_list(list_file)
     _check_converted(list_file, conversions, wavs)
@@ -101,13 +96,7 @@ def summarise_style(
     f0_method: str = "dio",
     source: str = "",
 ) -> list[Record]:
-    """Return a record for each condition, row and column that the row has.
-
-    Conditions stand in the order of the scores, rows in that of ROWS.
-
-    Raises:
-        ValueError: a value is there for some conversions of a row but not for all.
-    """
+    """Return the records by condition, in the order of the scores, and rows in that of ROWS."""
     columns = columns_of("style", f0_method)
     records = []
     for condition in dict.fromkeys(score.condition for score in scores):
@@ -135,10 +124,7 @@ def report_style_figures(
 ) -> None:
     """Write a figure and the audio of the first conversions of each condition.
 
-    Source: [P2V] Figs. 7 to 10: mel, F0 by Praat, padded to equal length, differences boxed.
-
-    Raises:
-        ValueError: one of them is not converted, or an audio file is bad; it is named.
+    Source: [P2V] Figs. 7 to 10. ValueError if one of them is not converted, or audio is bad.
     """
     by_condition: dict[str, list[ListedConversion]] = {}
     for each in read_conversion_list(list_file):

@@ -8,10 +8,11 @@ import numpy as np
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.directory import read_data_directory
-from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map
+from espnet2_ext.data.parallel import atomic_path, parallel_map
 from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.metrics.conversion import write_rows
 from espnet2_ext.metrics.speaker import score_data_directory
-from espnet2_ext.metrics.spectrum import ResynthesisScore, score_resynthesis_files
+from espnet2_ext.metrics.spectrum import score_resynthesis_files
 from espnet2_ext.metrics.statistics import read_speakers_and_sentences
 from espnet2_ext.report.records import (
     Estimate,
@@ -59,24 +60,23 @@ def report_vocoders(
 
     ``output_dir`` gets ``mel/`` and for each row ``<row>/wav`` and ``<row>/scores.tsv``; a rerun
     keeps audio that is complete and of the same vocoder. ``protocol`` says what it was trained on.
-
-    Raises:
-        ValueError: a file is too short for a mel, or a vocoder is none; the message names it.
+    ValueError if a file is too short for a mel, or a vocoder is none.
     """
-    rows = parse_vocoders(vocoders)
-    for spec in rows.values():
+    specs = parse_vocoders(vocoders)
+    for spec in specs.values():
         build_vocoder(spec, device)  # what is none ends here, with nothing done
     output_dir = Path(output_dir)
     wavs = read_data_directory(data_dir, names=[])["wav.scp"]
     shared = read_speakers_and_sentences(data_dir, wavs)
     mel_scp = _write_mels(wavs, output_dir, num_workers)
     records = environment_records(device)
-    for row, spec in rows.items():
+    for row, spec in specs.items():
         folder = output_dir / row
         vocode_mels(mel_scp, folder, vocoder=spec, num_workers=num_workers, device=device)
         made = read_table(folder / "wav.scp")
         scores = score_resynthesis_files([(made[key], wavs[key]) for key in wavs], num_workers)
-        _write_scores(folder / SCORES, dict(zip(wavs, scores, strict=True)))
+        rows = [(key, each.mcd_db, each.log_mel_error) for key, each in zip(wavs, scores)]
+        write_rows(folder / SCORES, ("utterance", "mcd_db", "log_mel_error"), rows)
         source = relative_path(folder / SCORES, results_path)
         found = records_of(
             columns_of("vocoders"),
@@ -115,14 +115,6 @@ def _write_mel(job: tuple[str, str]) -> None:
         np.save(temporary, mel)
 
 
-def _write_scores(path: Path, scores: Mapping[str, ResynthesisScore]) -> None:
-    """Write every utterance's scores, from which the table can be rebuilt."""
-    with atomic_open(path) as stream:
-        stream.write("utterance\tmcd_db\tlog_mel_error\n")
-        for key, score in scores.items():
-            stream.write(f"{key}\t{score.mcd_db:.6g}\t{score.log_mel_error:.6g}\n")
-
-
 PERCENT = ("rate", "accuracy", "chance")
 """Ends of the names of scores that tables show in percent."""
 
@@ -132,11 +124,8 @@ def report_speaker_vectors(
 ) -> None:
     """Score the ``spk_embed.scp`` of data directories and add one row each to a table.
 
-    ``utt2spk`` and, where present, ``utt2emo`` and ``text`` are read; ``protocol`` says which
-    encoder, trained on what.
-
-    Raises:
-        ValueError: a directory has no vectors yet, or too few utterances to score.
+    ``protocol`` says which encoder, trained on what. ValueError if a directory has no vectors, or
+    too few utterances to score.
     """
     records: list[Record] = []
     for data_dir in data_dirs:

@@ -36,13 +36,13 @@ def fold_result(
     prefix: str | None = None,
     **fields: Any,
 ) -> FoldResult:
-    """Return a fold; ``leaked`` are the predictions of the test-selected epoch."""
+    """Return a fold; ``leaked`` are the predictions of the test-selected epoch, if others."""
     prefix = fold if prefix is None else prefix
     return FoldResult(
         fold=fold,
         seed=seed,
         predictions=predictions(prefix, labels, predicted, classes),
-        test_selected=None if leaked is None else predictions(prefix, labels, leaked, classes),
+        test_selected=predictions(prefix, labels, leaked or predicted, classes),
         **{"num_train": 8, "fold_hash": f"{fold}0123456789", **fields},
     )
 

@@ -121,29 +121,16 @@ def test_one_format_at_the_own_rate_with_the_same_samples(
     np.testing.assert_array_equal(written, expected)
     assert sounds.rates_hz == {str(path): 24000}
     assert sounds.clipped == []
-
-
-def test_the_same_sound_is_kept_once_whatever_its_name_and_format(
-    tmp_path: Path, make_wav: Callable[..., Path]
-) -> None:
-    path = make_wav("a.wav")
-    samples, rate_hz = soundfile.read(path, dtype="int16")
-    soundfile.write(tmp_path / "b.flac", samples, rate_hz)
-    sounds = SoundFolder(tmp_path / "out")
-    name = sounds.add(str(path))
-    assert sounds.add(str(tmp_path / "b.flac")) == name
-    other = sounds.add(str(make_wav("c.wav", seed=1)))
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {name, other}
-
-
-def test_tells_what_is_beyond_full_scale(tmp_path: Path) -> None:
-    path = tmp_path / "loud.wav"
-    soundfile.write(path, np.array([0.5, 1.5, -1.5]), 16000, subtype="FLOAT")
-    sounds = SoundFolder(tmp_path / "out")
-    name = sounds.add(str(path))
-    assert sounds.clipped == [str(path)]
-    written, _ = soundfile.read(tmp_path / "out" / name, dtype="int16")
+    # The same sound is kept once whatever its name and format.
+    soundfile.write(tmp_path / "b.wav", expected, 24000)
+    assert sounds.add(str(tmp_path / "b.wav")) == name
+    loud = tmp_path / "loud.wav"
+    soundfile.write(loud, np.array([0.5, 1.5, -1.5]), 16000, subtype="FLOAT")
+    other = sounds.add(str(loud))
+    assert sounds.clipped == [str(loud)]
+    written, _ = soundfile.read(tmp_path / "out" / other, dtype="int16")
     assert written.tolist() == [16384, 32767, -32768]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {name, other}
 
 
 def test_refuses_what_is_no_audio(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from espnet2_ext.listening.manifest import (
     EMOTION,
     SIMILARITY,
     Stimulus,
-    answers_of,
     check_expected,
     conversion_manifest,
     read_manifest,
@@ -78,20 +77,6 @@ def test_refuses(tmp_path: Path, lines: list[str], message: str) -> None:
     path.write_text("\n".join(lines))
     with pytest.raises(ValueError, match=message):
         read_manifest(path)
-
-
-def test_an_emotion_may_have_fewer_systems_than_another(tmp_path: Path) -> None:
-    lines = [LINE, LINE.replace("ours", "theirs"), LINE.replace("sad", "neutral")]
-    path = tmp_path / "m.tsv"
-    path.write_text("\n".join([HEADER, *lines]))
-    assert [stimulus.target_emotion for stimulus in read_manifest(path)] == ["sad"] * 2 + [
-        "neutral"
-    ]
-
-
-def test_choices() -> None:
-    assert answers_of(SIMILARITY, ["sad"]) == ("-2", "-1", "0", "1", "2")
-    assert answers_of(EMOTION, ["sad", "angry"]) == ("sad", "angry")
 
 
 def test_refuses_an_emotion_that_is_no_choice_and_a_check_nobody_passes() -> None:

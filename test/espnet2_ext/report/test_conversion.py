@@ -185,11 +185,6 @@ def test_the_papers_table_stands_beside_ours_where_asked(arguments: dict) -> Non
     assert columns[columns.index("F0-RMSE, padded") + 1] == "published F0-RMSE"
 
 
-def test_an_error_is_one_line(arguments: dict) -> None:
-    with pytest.raises(SystemExit, match="score conversion: .*units_none"):
-        score_command.main(["conversion", *words({**arguments, "unit_tag": "none"})])
-
-
 @pytest.fixture
 def example_arguments(conversion_files, tmp_path: Path) -> dict:
     """Return what ``report_conversion`` needs."""

@@ -173,8 +173,6 @@ def test_reverberant_speech_is_the_convolution_as_loud_as_before() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: replace_units(UNITS, RUN_LENGTHS, -0.1, 8, generator()), r"must lie in \[0, 1\]"),
-        (lambda: drop_units(UNITS, RUN_LENGTHS, 1.1, generator()), r"must lie in \[0, 1\], got"),
         (lambda: replace_units([0, 1], [1, 1], 0.5, 3, generator()), "at least 4 units, got 3"),
         (lambda: replace_units(UNITS, RUN_LENGTHS, 0.5, 7, generator()), "not of a codebook of 7"),
         (lambda: drop_units(UNITS, RUN_LENGTHS, 1.0, generator()), "1 of 6 units leaves none"),
@@ -183,10 +181,8 @@ def test_reverberant_speech_is_the_convolution_as_loud_as_before() -> None:
         (lambda: add_noise(np.zeros(3200), ALTERNATING, 10.0), r"no speech .* shape \(3200,\)"),
         (lambda: active_samples(np.zeros(0)), r"no speech in a waveform of shape \(0,\)"),
         (lambda: active_samples(np.ones((2, 9))), r"no speech in a waveform of shape \(2, 9\)"),
-        (lambda: add_noise(half_spoken(), ALTERNATING[1:], 10.0), r"\(3200,\) and noise \(3199,\)"),
         (lambda: add_noise(half_spoken(), np.repeat([0.0, 0.0, 1.0], [1600, 1000, 600]), 10.0),
          "the noise is silent where there is speech"),
-        (lambda: babble([], 100, generator()), "babble needs at least one utterance"),
         (lambda: babble([np.zeros(100)], 100, generator()), "no speech"),
         (lambda: room_response(0.0, generator()), "must be above 0.001 s"),
         (lambda: room_response(float("nan"), generator()), "must be above 0.001 s"),

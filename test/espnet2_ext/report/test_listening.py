@@ -1,20 +1,14 @@
 """Records and figures of a listening test."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-import pytest
 
 from espnet2_ext.listening.design import ListeningTest, Trial, write_key
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
 from espnet2_ext.listening.results import Answer, Collection, ListenerResult
-from espnet2_ext.listening.scores import SystemScore
 from espnet2_ext.report.listening import (
     agreement_records,
     report_listening,
-    score_records,
     write_answers,
 )
 from espnet2_ext.report.records import Record, append_records, read_records
@@ -110,22 +104,6 @@ def test_from_files_to_a_page(tmp_path: Path) -> None:
     assert "![figure of similarity](listening/similarity.png)" in page
 
 
-def test_shares_are_in_the_order_of_the_choices() -> None:
-    test = make_listening_test()
-    score = SystemScore("ours", "sad", 0.75, 0.5, 1.0, np.array([1, 3]))
-    mean, angry, sad = score_records([score], test, EMOTION, "T", "p")
-    assert (mean.metric, mean.row, mean.value, mean.n) == (
-        "emotion recognised",
-        "ours, sad",
-        0.75,
-        4,
-    )
-    assert [(r.metric, r.value) for r in (angry, sad)] == [
-        ("heard as angry", 0.25),
-        ("heard as sad", 0.75),
-    ]
-
-
 def test_no_agreement_of_one_listener_and_none_defined_where_all_say_the_same() -> None:
     test = make_listening_test()
     assert agreement_records(make_collection(test, ("2", "sad")), test, "T", "p") == []
@@ -144,17 +122,3 @@ def test_answers_are_written_for_other_statistics(tmp_path: Path) -> None:
     assert header.split("\t")[:4] == ["listener", "place", "trial", "kind"]
     assert first == "1\t1\tt1\tsimilarity\ttest\tours (β)\tsad\ti\t2\t1\t1\t2.0"
     assert len(second.split("\t")) == len(header.split("\t"))
-
-
-def test_refuses_a_folder_without_files(tmp_path: Path) -> None:
-    write_key(tmp_path / "key.json", replace(make_listening_test(), seed=1))
-    (tmp_path / "in").mkdir()
-    with pytest.raises(ValueError, match="in: holds no .json file"):
-        report_listening(
-            tmp_path / "key.json",
-            tmp_path / "in",
-            tmp_path / "out",
-            tmp_path / "results.jsonl",
-            table="T",
-            protocol="p",
-        )

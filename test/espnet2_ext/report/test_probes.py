@@ -220,8 +220,7 @@ def test_correlations(make_probe_set: Make) -> None:
 
 def records_of(*sets: ProbeSet):
     protocols = {data.name: f"{data.name} by hand" for data in sets}
-    tables = {"table": TITLE, "correlation_table": f"{TITLE}: correlations"}
-    return probe_records(sets, protocols, **tables)
+    return probe_records(sets, protocols, table=TITLE)
 
 
 def test_rows_and_columns(make_probe_set: Make) -> None:
@@ -253,8 +252,6 @@ def test_rows_and_columns(make_probe_set: Make) -> None:
     assert lines[1].startswith("  parallel: prosody vector     emotion probe 100.0 %, speaker")
     assert lines[6] == f"{TITLE}: correlations"
     assert lines[7].startswith("  parallel: prosody vector     F0 mean (r) +")
-    with pytest.raises(KeyError, match="parallel"):
-        probe_records([make_probe_set()], {}, table="t", correlation_table="c")
 
 
 @pytest.fixture
@@ -339,9 +336,3 @@ def test_what_pretraining_met(options: dict, probe_data_dir: Path) -> None:
     config.write_text("{}")
     met = met_in_pretraining(config, ["a"], [])
     assert met == "whom pretraining met is not known (no train_speaker_dir)"
-
-
-def test_errors_are_one_line(options: dict, probe_data_dir: Path) -> None:
-    write_table(probe_data_dir / "units_tiny", {"x": "1"})
-    with pytest.raises(SystemExit, match="^probe: .*units_tiny: a-0-happy: missing"):
-        probe.main(command(options))

@@ -1,7 +1,6 @@
 """What publications print."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,7 @@ from espnet2_ext.report.published import (
     paper_score,
     published_records,
 )
-from espnet2_ext.report.records import Record, append_records
-from espnet2_ext.report.render import render_results
+from espnet2_ext.report.records import Record
 
 MCD = Record("T", "converted", "MCD", 5.0, "dB", 4, "ours.", "p", "abc", better="lower")
 F0 = replace(MCD, metric="F0-RMSE, padded", value=60.0, unit="Hz")
@@ -101,14 +99,3 @@ def test_each_column_of_table_7_comes_once_and_after_the_one_it_is_like() -> Non
     assert [record.value for record in records if record.n is None] == [
         7.67, 8.06, 7.89, 6.38, 6.81, 52.54, 56.22, 55.51, 52.23, 53.31
     ]  # fmt: skip
-
-
-def test_the_page_says_that_definitions_are_not_stated(tmp_path: Path) -> None:
-    append_records(tmp_path / "results.jsonl", add_published([MCD, F0], "T"))
-    render_results(tmp_path / "results.jsonl", tmp_path / "RESULTS.md")
-    text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
-    assert "| converted (1) | 4 | 5.0 | – | 60.0 | – |" in text
-    assert "| Prosody2Vec in [P2V] (2) | – | – | 6.8 | – | 53.3 |" in text
-    for column in ("MCD", "F0-RMSE"):
-        [line] = [each for each in text.splitlines() if f"*published {column}*" in each]
-        assert "not measured here" in line and "not stated" in line

@@ -373,29 +373,18 @@ def test_damaged_is_converted_and_clean_is_what_it_is_scored_against(
     assert len(calls) == 3 and (folder / "conversion/made by call 1").exists()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"seed": 1},
-        {"vocoder": "./hifigan"},
-        {"compensation_data_dir": "dump/valid"},
-        {"compensation_speaker_dir": "dump/train"},
-        {"limits": GenerationLimits(max_frames_per_unit=6.0)},
-    ],
-)
-def test_other_settings_start_anew(
-    change: dict, study: StudySet, settings: ConversionSettings, calls: list[dict]
-) -> None:
-    run(study, settings)
-    run(study, replace(settings, **change))
-    assert len(calls) == 2
-    assert not (study.path.parent / "out/dropped_0.3/conversion/made by call 1").exists()
-
-
-def test_other_weights_centroids_targets_or_units_start_anew(
+def test_other_settings_weights_centroids_targets_or_units_start_anew(
     study: StudySet, settings: ConversionSettings, calls: list[dict]
 ) -> None:
     run(study, settings)
+    limits = GenerationLimits(max_frames_per_unit=6.0)
+    for change in (
+        {"seed": 1}, {"vocoder": "./hifigan"}, {"compensation_data_dir": "dump/valid"},
+        {"compensation_speaker_dir": "dump/train"}, {"limits": limits}, {},
+    ):  # fmt: skip
+        run(study, replace(settings, **change))
+        former = study.path.parent / f"out/dropped_0.3/conversion/made by call {len(calls) - 1}"
+        assert not former.exists()
     for path in (settings.model_file, settings.centroids_path):
         Path(path).write_bytes(b"other")
         run(study, settings)
@@ -403,7 +392,7 @@ def test_other_weights_centroids_targets_or_units_start_anew(
     write_table(targets, read_table(targets) | {"p1": "a-2"})
     run(study, settings)
     run(replace(study, units={**study.units, "a-1": study.units["a-1"][::-1]}), settings)
-    assert len(calls) == 5
+    assert len(calls) == 11
     with pytest.raises(FileNotFoundError, match=r"nowhere/model\.pth"):
         run(study, replace(settings, model_file="nowhere/model.pth"))
 
@@ -439,8 +428,6 @@ def test_records_compare_pair_by_pair_with_the_clean_source() -> None:
     assert (above.low, above.value, above.high) == pytest.approx((0.2, 0.25, 0.3))
     above = found["clean source", "unit error rate above clean"]
     assert (above.value, above.low, above.high) == (0.0, 0.0, 0.0)
-    with pytest.raises(ValueError, match="t: no result of the clean source"):
-        robustness_records([damaged], **options)
     lacking = replace(damaged, scores=damaged.scores[:1])
     with pytest.raises(ValueError, match="t, 20 % of units replaced: other pairs than the clean"):
         robustness_records([clean, lacking], **options)
@@ -472,9 +459,6 @@ def test_the_figure_has_a_column_for_each_kind_of_damage_and_worse_to_the_right(
     assert [len(axes.lines) for axes in grid[1]] == [3, 2, 2]  # The input is not here.
     left, right = grid[0][1].get_xlim()
     assert left > right  # SNR falls.
-    records = [r for r in make_records(conditions) if r.row != "40 % of units dropped"]
-    with pytest.raises(ValueError, match="no record of unit error rate in the row '40 % of units"):
-        robustness_figure(conditions, records, "title")
     only_rooms = study_conditions([], [], [0.3])
     figure = robustness_figure(only_rooms, make_records(only_rooms), "title")
     assert len(figure.axes) == len(METRICS)
