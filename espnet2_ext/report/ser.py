@@ -49,7 +49,6 @@ from espnet2_ext.report.records import (
     records_of,
 )
 from espnet2_ext.ser.experiment import LAST, FoldRun, ProtocolRuns, RunResult, System, list_runs
-from espnet2_ext.ser.folds import short_hash
 from espnet2_ext.ser.leaks import pretraining_status
 
 SELECTIONS = {
@@ -187,7 +186,7 @@ class SystemScores:
 
     def protocol_text(self) -> str:
         """Return what must be known to repeat the row: lists, seeds, limits, selection."""
-        hashes = {result.fold: short_hash(result.fold_hash) for result in self.ordered}
+        hashes = {result.fold: result.fold_hash[:8] for result in self.ordered}
         listed = ", ".join(f"{fold} {digits}" for fold, digits in hashes.items())
         folds = f"{len(hashes)} fold{'s' * (len(hashes) > 1)} ({listed})"
         seeds = f"seed{'s' * (len(self.seeds) > 1)} {', '.join(map(str, self.seeds))}"
