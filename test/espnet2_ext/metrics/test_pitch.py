@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import pyworld
 
 from espnet2_ext.metrics.pitch import (
     F0Contour,
@@ -158,3 +159,21 @@ def test_what_has_no_shape_correlates_with_nothing(f0_hz: list[float]) -> None:
     flat = F0Contour(0.005 * np.arange(len(f0_hz)), np.array(f0_hz))
     assert contour_correlation(flat, contour(RISE)) == 0.0
     assert contour_correlation(contour(RISE), flat) == 0.0
+
+
+def test_the_description_of_dio_is_what_is_called(
+    monkeypatch: pytest.MonkeyPatch, make_pulses: MakePulses
+) -> None:
+    given = {}
+
+    def dio(waveform: np.ndarray, rate_hz: int, floor_hz: float, ceiling_hz: float, **options):
+        given.update(options, floor=floor_hz, ceiling=ceiling_hz)
+        return np.zeros(1), np.zeros(1)
+
+    monkeypatch.setattr(pyworld, "dio", dio)
+    f0_contour(make_pulses(150.0, 0.2), "dio")
+    assert describe_f0("dio") == (
+        "F0 by WORLD's DIO every {frame_period:g} ms between {floor:g} and {ceiling:g} Hz "
+        "({channels_in_octave:g} channels an octave, allowed range {allowed_range:g}, no "
+        "downsampling), refined by StoneMask"
+    ).format(**given)

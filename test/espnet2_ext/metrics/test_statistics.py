@@ -447,3 +447,28 @@ def test_draws_that_hold_nothing_are_left_out() -> None:
     counts = grouped_confusions(["sad"] * 5, ["sad"] * 5, CLASSES, list("01234"))
     gaps = Crossing(list("abcca"), list("xyxyz"))
     assert bootstrap_score(counts, weighted_accuracy, crossing=gaps) == (1.0, 1.0)
+
+
+def test_covers_the_true_ua() -> None:
+    """UA is 0.7 by construction; of 300 intervals of 90 % about 270 hold it (deviation 5)."""
+    covered = 0
+    for seed in range(300):
+        counts = grouped_confusions(*draw_predictions(seed, 400, 0.7), CLASSES)
+        low, high = bootstrap_score(
+            counts, unweighted_accuracy, confidence=0.9, num_resamples=400, seed=seed
+        )
+        covered += low <= 0.7 <= high
+    assert 252 <= covered <= 288
+
+
+def test_few_unlike_speakers_leave_more_doubt_than_many_utterances() -> None:
+    labels = ["angry", "happy"] * 100
+    speakers = [str(index // 50) for index in range(200)]
+    predicted = [label if int(speaker) < 2 else "sad" for label, speaker in zip(labels, speakers)]
+    by_utterance, by_speaker = (
+        bootstrap_score(grouped_confusions(labels, predicted, CLASSES, g), unweighted_accuracy)
+        for g in (None, speakers)
+    )
+    # Of four speakers two are right on all: the mean of four draws is 0 with 1/16.
+    assert by_speaker == (0.0, 1.0)
+    assert 0.4 < by_utterance[0] < 0.5 < by_utterance[1] < 0.6
