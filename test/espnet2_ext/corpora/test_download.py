@@ -344,6 +344,8 @@ def test_only_what_is_missing_is_asked_for(
             )
         ),
     ],
+    # The bytes of a tar.gz hold the time at which they were made: no name for a test.
+    ids=lambda value: "archive" if isinstance(value, bytes) else None,
 )
 def test_archive_that_cannot_be_used_is_removed(corpora, tmp_path, corpus, path, content, message):
     whole, corpora.files[path] = corpora.files[path], content
