@@ -36,7 +36,7 @@ class _WithoutDownloads(MetaPathFinder):
                 _answer_downloads(module)
 
             # On this one loader, which nothing else imports with.
-            spec.loader.exec_module = execute_and_answer  # type: ignore[method-assign]
+            spec.loader.exec_module = execute_and_answer
         return spec
 
 

@@ -100,6 +100,7 @@ def user_errors(name: str, *further: type[Exception]) -> Iterator[None]:
     """
     try:
         yield
+    # The checker cannot see what `further` holds.
     except (OSError, ValueError, *further) as error:  # type: ignore[misc]
         logging.debug("%s failed", name, exc_info=True)
         raise SystemExit(f"{name}: {' '.join(str(error).split())}") from error

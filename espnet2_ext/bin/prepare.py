@@ -99,6 +99,7 @@ def get_parser() -> Command:
         corpus = parser.add_command(name, partial(call, function), summary)
         for parameter, said in arguments(function):
             options = OPTIONS.get(parameter, (f"--{parameter}",))
+            # The values of a dictionary have one type, those of add_argument differ.
             corpus.add_argument(*options, **said)  # type: ignore[arg-type]
     return parser
 

@@ -348,4 +348,5 @@ class Prosody2VecModel(AbsESPnetModel):
 
 def _count_from_buffer(model: nn.Module, incompatible_keys: object) -> None:
     """Take over the number of updates of a checkpoint just loaded."""
-    model._updates = int(model.updates)  # type: ignore[arg-type, assignment, operator]
+    # torch calls the hook with a plain Module; it is registered on Prosody2VecModel only.
+    model._updates = int(model.updates)  # type: ignore[arg-type, assignment]

@@ -75,9 +75,7 @@ class EmotionTrainer(SafeTrainer):
 
     @classmethod
     @torch.no_grad()
-    def validate_one_epoch(  # type: ignore[override]
-        cls, model, iterator, reporter, options, distributed_option
-    ) -> None:
+    def validate_one_epoch(cls, model, iterator, reporter, options, distributed_option) -> None:
         """Report loss, accuracy and unweighted accuracy of the validation set, if there is one.
 
         Several processes, which would share the set, are a ValueError.
@@ -272,7 +270,7 @@ class EmotionTask(TrainedTask):
                 )
 
             # A function in a class would be called with the class.
-            trainer.test_batches = staticmethod(test_batches)  # type: ignore[assignment]
+            trainer.test_batches = staticmethod(test_batches)
         super().main_worker(args)
 
     @classmethod

@@ -222,7 +222,7 @@ class SortedNames(Sequence[str]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def __getitem__(self, number):  # type: ignore[override]  # no slices
+    def __getitem__(self, number):
         """Return the name at a place, which counts from 0."""
         if not 0 <= number < len(self):
             raise IndexError(number)

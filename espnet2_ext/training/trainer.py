@@ -44,7 +44,7 @@ class SafeTrainer(Trainer):
             super().run(*arguments, **options)
 
     @classmethod
-    def resume(cls, checkpoint, model, reporter, *arguments, **options) -> None:  # type: ignore[override]
+    def resume(cls, checkpoint, model, reporter, *arguments, **options) -> None:
         """Load the checkpoint, and redo what a kill right after it has left undone.
 
         ESPnet writes checkpoint.pth, then ``<n>epoch.pth``, then the links to the best epochs.
@@ -65,7 +65,7 @@ class SafeTrainer(Trainer):
             (output_dir / link).symlink_to(target)
 
 
-class SafeGANTrainer(SafeTrainer, GANTrainer):  # type: ignore[misc]
+class SafeGANTrainer(SafeTrainer, GANTrainer):
     """SafeTrainer for two optimizers, which take turns as in GANTrainer."""
 
 
@@ -151,7 +151,7 @@ class ThroughputReporter(SubReporter):
             self.pace.iterations += 1
             yield utterance_ids, batch
 
-    def log_message(self, start: int | None = None, end: int | None = None) -> str:  # type: ignore[override]
+    def log_message(self, start: int | None = None, end: int | None = None) -> str:
         """Return ESPnet's line, the rates since the last one, and the time left."""
         self.write_rates()
         message = super().log_message(start, end)
@@ -212,7 +212,7 @@ class Prosody2VecTrainer(SafeTrainer):
         super().run(*arguments, **options)
 
     @classmethod
-    def train_one_epoch(  # type: ignore[override]
+    def train_one_epoch(
         cls, model, iterator, reporter, options, distributed_option, **others
     ) -> bool:
         """Train as ESPnet does; the statistics get the rates of ThroughputReporter."""
@@ -241,9 +241,7 @@ class Prosody2VecTrainer(SafeTrainer):
 
     @classmethod
     @torch.no_grad()
-    def plot_attention(  # type: ignore[override]
-        cls, model, output_dir, summary_writer, iterator, reporter, options
-    ) -> None:
+    def plot_attention(cls, model, output_dir, summary_writer, iterator, reporter, options) -> None:
         """Draw soft attention of a few utterances and the true path; ESPnet draws only its own."""
         model.eval()
         for utterance_ids, batch in iterator:

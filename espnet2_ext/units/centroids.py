@@ -166,6 +166,7 @@ class Centroids:
             "switch_penalty": float(self.switch_penalty),
         }
         with atomic_open(path, "wb") as stream:
+            # The checker takes any further name for savez's own option.
             np.savez(stream, centers=self.centers, **texts, **numbers)  # type: ignore[arg-type]
 
     @classmethod

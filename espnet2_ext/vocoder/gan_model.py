@@ -120,7 +120,7 @@ class VocoderModel(AbsGANESPnetModel):
         )
         self._shared: tuple[torch.Tensor, Segments, torch.Tensor] | None = None
 
-    def forward(  # type: ignore[override]  # names what it uses of the batch
+    def forward(
         self,
         speech: torch.Tensor,
         speech_lengths: torch.Tensor,
@@ -148,7 +148,7 @@ class VocoderModel(AbsGANESPnetModel):
         number = GENERATOR_TURN if forward_generator else DISCRIMINATOR_TURN
         return {"loss": loss, "stats": values, "weight": weight, "optim_idx": number}
 
-    def collect_feats(  # type: ignore[override]
+    def collect_feats(
         self, speech: torch.Tensor, speech_lengths: torch.Tensor, **_: object
     ) -> dict[str, torch.Tensor]:
         """Return the mels ``feats`` (B, T, 80) and their lengths."""

@@ -140,7 +140,7 @@ def build_generator(settings: Mapping[str, object], edges: str = "zeros") -> HiF
         with warnings.catch_warnings():
             # ESPnet uses the form of weight norm whose weights stand in its published files.
             warnings.filterwarnings("ignore", message=".*weight_norm.*", category=FutureWarning)
-            generator = HiFiGANGenerator(**settings)  # type: ignore[arg-type]  # of a config
+            generator = HiFiGANGenerator(**settings)
     except AssertionError as error:
         raise ValueError(
             f"generator_conf {dict(settings)}: ESPnet takes odd kernel_size, upsample_kernel_sizes "

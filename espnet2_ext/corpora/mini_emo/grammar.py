@@ -54,7 +54,7 @@ class _Grammar:
         return words[0].upper() + words[1:] + "."
 
     def _fill(self, slot: str) -> str:
-        raise NotImplementedError
+        raise NotImplementedError  # each language has its own
 
     def _maybe(self, share: float, words: Sequence[str]) -> list[str]:
         return [self._random.choice(words)] if self._random.random() < share else []

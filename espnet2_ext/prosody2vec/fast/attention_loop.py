@@ -275,7 +275,7 @@ class AttentionLoop(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx,
         gates: torch.Tensor,
         encoded: torch.Tensor,
@@ -298,7 +298,7 @@ class AttentionLoop(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(  # type: ignore[override]
+    def backward(
         ctx, states: torch.Tensor, weights: torch.Tensor
     ) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients in the order of ``forward``'s arguments."""

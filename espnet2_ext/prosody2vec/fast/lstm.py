@@ -121,7 +121,7 @@ class LstmOverGates(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(ctx, gates: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return hidden states (S, B, H)."""
         steps, batch, _ = gates.shape
         width = weight.size(1)
@@ -138,7 +138,7 @@ class LstmOverGates(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, hidden_gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+    def backward(ctx, hidden_gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the gradients of gates (S, B, 4H) and weight (4H, H)."""
         activated, cells, hidden, weight = ctx.saved_tensors
         steps, batch, gate_width = activated.shape
