@@ -14,7 +14,6 @@ from espnet2_ext.conversion.converter import (
     Prosody2VecConverter,
     VarianceCompensation,
     average_prosody,
-    interpolate_prosody,
     scale_intensity,
 )
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, AudioError, read_any_audio, read_audio
@@ -35,7 +34,6 @@ __all__ = [
     "average_prosody",
     "build_speaker_encoder",
     "build_vocoder",
-    "interpolate_prosody",
     "read_any_audio",
     "read_audio",
     "scale_intensity",

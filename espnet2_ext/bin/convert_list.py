@@ -9,13 +9,7 @@ last one ended. bin/convert converts one recording, and has more options.
 
 from espnet2_ext.bin.convert import add_model_options
 from espnet2_ext.bin.entry import Command
-from espnet2_ext.conversion import batch
-
-
-def convert_list(list_file: str, out_dir: str, **options) -> None:
-    """Convert what is missing of the list."""
-    batch.convert_list(list_file, out_dir, **options)
-
+from espnet2_ext.conversion.batch import convert_list
 
 main = Command("convert_list", __doc__, convert_list, is_quiet=True)
 main.add_argument("--list", dest="list_file", required=True, help="tab-separated, as above")

@@ -5,13 +5,14 @@
 
 import csv
 import hashlib
+import inspect
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +21,6 @@ from tqdm import tqdm
 from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.conversion.compensation import model_compensation
 from espnet2_ext.conversion.converter import (
-    Conversion,
     ConversionRequest,
     Prosody2VecConverter,
     file_hash,
@@ -37,7 +37,7 @@ from espnet2_ext.metrics.content import attention_path
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.settings import MelSettings, check_vocoder_mel, vocoder_fingerprint
-from espnet2_ext.vocoder.vocode import write_waveform
+from espnet2_ext.vocoder.vocode import vocode_file
 
 logger = logging.getLogger(__name__)
 
@@ -51,61 +51,53 @@ CONVERSIONS = "conversions.tsv"
 class PairRequests:
     """The tables of a dump directory (wav.scp, units_<tag>, spk_embed.scp), looked up by pair.
 
-    The converter encodes the prosody of mixes, each utterance once.
-
-    Raises:
-        FileNotFoundError: a table is missing.
+    The converter encodes the prosody of mixes, each utterance once. FileNotFoundError where a
+    table is missing, ValueError where it lacks an utterance of a pair.
     """
 
-    def __init__(self, data_dir: Path, unit_tag: str, converter: Prosody2VecConverter):
-        self.data_dir = data_dir
+    def __init__(
+        self, data_dir: Path, unit_tag: str, converter: Prosody2VecConverter, pairs: Sequence[Pair]
+    ):
         self.converter = converter
-        self.units_name = f"units_{unit_tag}"
-        self.units = read_int_table(data_dir / self.units_name)
+        self.units = read_int_table(data_dir / f"units_{unit_tag}")
         self.wavs = read_table(data_dir / "wav.scp")
         self.speakers = load_ark_scp(data_dir / "spk_embed.scp")
         self._prosody: dict[str, np.ndarray] = {}
-
-    def check(self, pairs: Iterable[Pair]) -> None:
-        """Raise ValueError where a pair names an utterance that a table lacks."""
+        tables: dict[str, Mapping[str, object]] = {
+            f"units_{unit_tag}": self.units,
+            "spk_embed.scp": self.speakers,
+            "wav.scp": self.wavs,
+        }
         for pair in pairs:
-            needed: list[tuple[str, Mapping[str, object], str]] = [
-                (self.units_name, self.units, pair.source),
-                ("spk_embed.scp", self.speakers, pair.speaker),
-                *(("wav.scp", self.wavs, name) for name in pair.prosody_utterances),
-            ]
-            for table_name, table, utterance in needed:
-                if utterance not in table:
-                    raise ValueError(
-                        f"{self.data_dir / table_name}: {pair.pair_id} needs {utterance}, which "
-                        "is not there; see rejected.tsv beside it"
-                    )
+            needed = [[pair.source], [pair.speaker], pair.prosody_utterances]
+            for (name, table), utterances in zip(tables.items(), needed, strict=True):
+                for utterance in utterances:
+                    if utterance not in table:
+                        raise ValueError(
+                            f"{data_dir / name}: {pair.pair_id} needs {utterance}, which is not "
+                            "there; see rejected.tsv beside it"
+                        )
 
     def requests(self, pairs: Sequence[Pair]) -> list[ConversionRequest]:
         """Return the requests to the converter, in the order of the pairs."""
-        self._encode({name for pair in pairs if pair.mix for name in pair.prosody_utterances})
-        return [
-            ConversionRequest(
-                np.array(self.units[pair.source]),
-                None if pair.mix else read_audio(self.wavs[pair.prosody]),
-                np.asarray(self.speakers[pair.speaker]),
-                self._mixed(pair) if pair.mix else None,
-            )
-            for pair in pairs
-        ]
-
-    def _mixed(self, pair: Pair) -> np.ndarray:
-        vectors = [self._prosody[name] for name, _ in pair.mix]
-        return weighted_prosody(vectors, [weight for _, weight in pair.mix])
-
-    def _encode(self, utterances: set[str]) -> None:
-        """Add the prosody vectors (P,) of utterances that are not encoded yet."""
-        new = sorted(utterances - self._prosody.keys())
+        mixed = {name for pair in pairs if pair.mix for name in pair.prosody_utterances}
+        new = sorted(mixed - self._prosody.keys())
         for start in range(0, len(new), BATCH_SIZE):
             names = new[start : start + BATCH_SIZE]
             waveforms = [read_audio(self.wavs[name]) for name in names]
             vectors = self.converter.prosody_embeddings(waveforms).float().cpu().numpy()
             self._prosody.update(zip(names, vectors, strict=True))
+        return [
+            ConversionRequest(
+                np.array(self.units[pair.source]),
+                None if pair.mix else read_audio(self.wavs[pair.prosody]),
+                np.asarray(self.speakers[pair.speaker]),
+                weighted_prosody([(self._prosody[name], w) for name, w in pair.mix])
+                if pair.mix
+                else None,
+            )
+            for pair in pairs
+        ]
 
 
 def convert_pairs(
@@ -131,9 +123,8 @@ def convert_pairs(
     warning.
 
     Args:
-        model_file: see Prosody2VecConverter.from_file, as for train_config.
-        data_dir: holds wav.scp, units_<tag> and spk_embed.scp of all utterances named.
-        unit_tag: which units.
+        model_file, train_config: see Prosody2VecConverter.from_file.
+        data_dir: holds wav.scp, units_<unit_tag> and spk_embed.scp of all utterances named.
         pairs_dir: holds the table ``pairs`` and, for mixed prosody, ``prosody_mix``.
         output_dir: where ``wav.scp mel.scp attention.scp generation.tsv`` appear.
         vocoder: see build_vocoder.
@@ -171,8 +162,14 @@ def convert_pairs(
             str(compensation_speaker_dir or ""),
             _hash_of_tables(Path(compensation_data_dir), unit_tag),
         ]
-    _start_anew_if_changed(output_dir, pairs, settings)
-    if not all(_record_path(output_dir, pair).exists() for pair in pairs):
+    settings_path = output_dir / "settings.json"
+    if not settings_path.exists() or json.loads(settings_path.read_text()) != settings:
+        for pair in pairs:
+            _file(output_dir, "record", pair).unlink(missing_ok=True)
+            _file(output_dir, "wav", pair).unlink(missing_ok=True)
+        with atomic_open(settings_path) as stream:
+            json.dump(settings, stream, indent=1)
+    if not all(_file(output_dir, "record", pair).exists() for pair in pairs):
         converter = Prosody2VecConverter.from_file(model_file, train_config, limits, device)
         if compensation_data_dir:
             converter.vocoder_name = vocoder
@@ -185,8 +182,19 @@ def convert_pairs(
                 speaker_dir=compensation_speaker_dir or None,
                 batch_size=batch_size,
             )
-        _generate(PairRequests(data_dir, unit_tag, converter), pairs, output_dir, batch_size)
-    _vocode_missing(pairs, output_dir, vocoder, num_workers)
+        _generate(PairRequests(data_dir, unit_tag, converter, pairs), pairs, output_dir, batch_size)
+    wavs = {_file(output_dir, "mel", pair): _file(output_dir, "wav", pair) for pair in pairs}
+    for _ in parallel_map(
+        partial(vocode_file, vocoder=vocoder),
+        [(mel, wav) for mel, wav in wavs.items() if not wav.exists()],
+        description="vocoder",
+        num_workers=num_workers,
+        initializer=torch.set_num_threads,
+        initializer_arguments=(1,),
+        # Griffin-Lim runs in torch, whose threads do not survive a fork.
+        start_method="spawn",
+    ):
+        pass
     _write_tables(output_dir, pairs)
 
 
@@ -202,84 +210,47 @@ def _hash_of_tables(data_dir: Path, unit_tag: str) -> str:
 def _generate(
     tables: PairRequests, pairs: Sequence[Pair], output_dir: Path, batch_size: int
 ) -> None:
-    """Write mel, attention and a record for each pair, batches of like length together."""
+    """Write mel, attention and, last, a record for each pair, batches of like length together."""
     # The last bits of a result depend on its batch. So batches are the same in every run, and
     # one that was begun is done again whole.
-    tables.check(pairs)
     ordered = sorted(pairs, key=lambda pair: len(tables.units[pair.source]))
-    reduction_factor = tables.converter.model.decoder.reduction_factor
     with tqdm(total=len(ordered), desc="generate", dynamic_ncols=True) as bar:
         for start in range(0, len(ordered), batch_size):
             batch = ordered[start : start + batch_size]
             bar.update(len(batch))
-            if all(_record_path(output_dir, pair).exists() for pair in batch):
+            if all(_file(output_dir, "record", pair).exists() for pair in batch):
                 continue
             conversions = tables.converter.convert(tables.requests(batch))
             for pair, conversion in zip(batch, conversions, strict=True):
-                _save(output_dir, pair, conversion, reduction_factor)
-
-
-def _save(output_dir: Path, pair: Pair, conversion: Conversion, reduction_factor: int) -> None:
-    """Write the arrays of a pair and, last, the record that says they are complete."""
-    for kind, array in (("mel", conversion.mel), ("attention", conversion.attention)):
-        with atomic_open(output_dir / kind / f"{pair.pair_id}.npy", "wb") as stream:
-            np.save(stream, array)
-    steps, unit_steps = conversion.attention.shape
-    path = attention_path(conversion.attention)
-    record = {
-        **asdict(pair),
-        "mix": mix_text(pair.mix),
-        "unit_steps": unit_steps,
-        "decoder_steps": steps,
-        "reduction_factor": reduction_factor,
-        "forward_share": round(path.forward_share, 6),
-        "consumed_share": round(path.consumed_share, 6),
-        "stopped": int(conversion.is_stopped),
-        "looped": int(path.looped),
-    }
-    with atomic_open(_record_path(output_dir, pair)) as stream:
-        json.dump(record, stream)
-
-
-def _vocode_missing(
-    pairs: Sequence[Pair], output_dir: Path, vocoder: str, num_workers: int
-) -> None:
-    """Write the audio of every pair that has none."""
-    silent = [pair.pair_id for pair in pairs if not _wav_path(output_dir, pair.pair_id).exists()]
-    for _ in parallel_map(
-        partial(_vocode_file, vocoder=vocoder, output_dir=output_dir),
-        silent,
-        description="vocoder",
-        num_workers=num_workers,
-        initializer=torch.set_num_threads,
-        initializer_arguments=(1,),
-        # Griffin-Lim runs in torch, whose threads do not survive a fork.
-        start_method="spawn",
-    ):
-        pass
-
-
-def _vocode_file(pair_id: str, vocoder: str, output_dir: Path) -> None:
-    """Write the audio of a pair's mel."""
-    mel = np.load(output_dir / "mel" / f"{pair_id}.npy")
-    waveform = build_vocoder(vocoder)(mel)
-    write_waveform(_wav_path(output_dir, pair_id), waveform)
+                for kind, array in (("mel", conversion.mel), ("attention", conversion.attention)):
+                    with atomic_open(_file(output_dir, kind, pair), "wb") as stream:
+                        np.save(stream, array)
+                steps, unit_steps = conversion.attention.shape
+                path = attention_path(conversion.attention)
+                record = {
+                    **asdict(pair),
+                    "mix": mix_text(pair.mix),
+                    "unit_steps": unit_steps,
+                    "decoder_steps": steps,
+                    "reduction_factor": tables.converter.model.decoder.reduction_factor,
+                    "forward_share": round(path.forward_share, 6),
+                    "consumed_share": round(path.consumed_share, 6),
+                    "stopped": int(conversion.is_stopped),
+                    "looped": int(path.looped),
+                }
+                with atomic_open(_file(output_dir, "record", pair)) as stream:
+                    json.dump(record, stream)
 
 
 def _write_tables(output_dir: Path, pairs: Sequence[Pair]) -> None:
     """Write the tables over all pairs, and warn of those that went wrong."""
-    records = [
-        json.loads(_record_path(output_dir, pair).read_text(encoding="utf-8")) for pair in pairs
-    ]
-    for kind, suffix in (("wav", "wav"), ("mel", "npy"), ("attention", "npy")):
-        write_table(
-            output_dir / f"{kind}.scp",
-            {pair.pair_id: output_dir / kind / f"{pair.pair_id}.{suffix}" for pair in pairs},
-        )
+    for kind in ("wav", "mel", "attention"):
+        files = {pair.pair_id: _file(output_dir, kind, pair) for pair in pairs}
+        write_table(output_dir / f"{kind}.scp", files)
+    records = [json.loads(_file(output_dir, "record", pair).read_text()) for pair in pairs]
     with atomic_open(output_dir / "generation.tsv") as stream:
-        stream.write("\t".join(records[0]) + "\n")
-        for record in records:
-            stream.write("\t".join(str(value) for value in record.values()) + "\n")
+        for row in [records[0], *(record.values() for record in records)]:
+            stream.write("\t".join(map(str, row)) + "\n")
     for what, bad in (
         ("did not stop", [r for r in records if not r["stopped"]]),
         (
@@ -293,66 +264,29 @@ def _write_tables(output_dir: Path, pairs: Sequence[Pair]) -> None:
             logger.warning(f"{output_dir}: {len(bad)} of {len(records)} {what}: {names}")
 
 
-def _start_anew_if_changed(
-    output_dir: Path, pairs: Sequence[Pair], settings: Mapping[str, object]
-) -> None:
-    """Remove the records of an earlier run that used another model or other settings."""
-    path = output_dir / "settings.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) == settings:
-        return
-    for pair in pairs:
-        _record_path(output_dir, pair).unlink(missing_ok=True)
-        _wav_path(output_dir, pair.pair_id).unlink(missing_ok=True)
-    with atomic_open(path) as stream:
-        json.dump(settings, stream, indent=1)
-
-
-def _record_path(output_dir: Path, pair: Pair) -> Path:
-    return output_dir / "record" / f"{pair.pair_id}.json"
-
-
-def _wav_path(output_dir: Path, pair_id: str) -> Path:
-    return output_dir / "wav" / f"{pair_id}.wav"
+def _file(output_dir: Path, kind: str, pair: Pair) -> Path:
+    """Return the ``wav``, ``mel``, ``attention`` or ``record`` of a pair."""
+    suffix = {"wav": "wav", "record": "json"}.get(kind, "npy")
+    return output_dir / kind / f"{pair.pair_id}.{suffix}"
 
 
 # ---------------------------------------------------------------- lists of recordings
 
-
-MODEL_OPTIONS: dict[str, Any] = {
-    "train_config": None,
-    "centroids": None,
-    "speaker_encoder": None,
-    "vocoder": "griffin_lim",
-    "max_segment_s": 10.0,
-    "variance_compensation": None,
+MODEL_OPTIONS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(AnyConverter.from_file).parameters.items()
+    if name not in ("model_file", "limits", "device")
 }
-"""Defaults of ``AnyConverter.from_file``, on which conversions depend."""
+"""Defaults of the options on which conversions depend."""
 
 
-def _model_hash(model_file: str | Path, options: Mapping[str, Any]) -> str:
-    """Return a hash of the settings and the model's files; raises as find_trained_files."""
-    settings = {**MODEL_OPTIONS, **options}
-    names = ("train_config", "centroids", "speaker_encoder")
-    files = find_trained_files(model_file, **{name: settings[name] for name in names})
-    held = [file_hash(files.model_file), file_hash(files.centroids), repr(files.config)]
-    restored = None if settings["variance_compensation"] is False else files.compensation
-    held += [files.speaker_encoder, file_hash(restored) if restored else ""]
-    # Hashed under its former name, so that existing conversions stay up to date.
-    settings["restore_contrast"] = settings.pop("variance_compensation")
-    return hashlib.sha256(repr((settings, held)).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class ConvertedLine:
+class ConvertedLine(NamedTuple):
     """One line of ``conversions.tsv``; ``made_from`` is a hash of the model and the audio files."""
 
     name: str
     wav: str
     not_stopped: int  # segments that were cut by a limit on length
     made_from: str
-
-
-COLUMNS = [field.name for field in fields(ConvertedLine)]
 
 
 def convert_list(
@@ -397,8 +331,9 @@ def convert_list(
             speaker=each.speaker or None,
             out=wav,
         )
-        line = ConvertedLine(each.name, str(wav), result.num_not_stopped, prints[each.name])
-        done[each.name] = line
+        done[each.name] = ConvertedLine(
+            each.name, str(wav), result.num_not_stopped, prints[each.name]
+        )
         _write_conversions(out_dir, list(done.values()))
     lines = [done[each.name] for each in conversions]
     _write_conversions(out_dir, lines)
@@ -411,27 +346,38 @@ def convert_list(
 def read_conversions(out_dir: str | Path) -> dict[str, ConvertedLine]:
     """Return ``{name: line}`` of ``conversions.tsv``.
 
-    Raises:
-        FileNotFoundError: it is missing.
-        ValueError: it is another table.
+    FileNotFoundError where it is missing, ValueError where it is another table.
     """
     path = Path(out_dir) / CONVERSIONS
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing; run the conversion stage first")
     with open(path, encoding="utf-8", newline="") as stream:
         header, *rows = [*csv.reader(stream, delimiter="\t")] or [[]]
-    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+    columns = ConvertedLine._fields
+    if tuple(header) != columns or any(len(row) != len(columns) for row in rows):
         raise ValueError(f"{path}: not a table of conversions; remove it and convert again")
-    return {row[0]: ConvertedLine(row[0], row[1], int(row[2]), row[3]) for row in rows}
+    return {name: ConvertedLine(name, wav, int(cut), made) for name, wav, cut, made in rows}
 
 
 def _write_conversions(out_dir: Path, lines: Sequence[ConvertedLine]) -> None:
     with atomic_open(out_dir / CONVERSIONS) as stream:
-        csv.writer(stream, delimiter="\t", lineterminator="\n").writerows(
-            [COLUMNS, *map(astuple, lines)]
-        )
+        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        writer.writerows([ConvertedLine._fields, *lines])
+
+
+def _model_hash(model_file: str | Path, options: Mapping[str, Any]) -> str:
+    """Return a hash of the settings and the model's files; raises as find_trained_files."""
+    settings = {**MODEL_OPTIONS, **options}
+    names = ("train_config", "centroids", "speaker_encoder")
+    files = find_trained_files(model_file, **{name: settings[name] for name in names})
+    held = [file_hash(files.model_file), file_hash(files.centroids), repr(files.config)]
+    restored = None if settings["variance_compensation"] is False else files.compensation
+    held += [files.speaker_encoder, file_hash(restored) if restored else ""]
+    # Hashed under its former name, so that existing conversions stay up to date.
+    settings["restore_contrast"] = settings.pop("variance_compensation")
+    return hashlib.sha256(repr((settings, held)).encode()).hexdigest()
 
 
 def _made_from(conversion: ListedConversion, of_model: str) -> str:
-    held = [file_hash(file) for file in conversion.files]
-    return hashlib.sha256(" ".join([of_model, *held]).encode()).hexdigest()[:16]
+    held = [of_model, *map(file_hash, conversion.files)]
+    return hashlib.sha256(" ".join(held).encode()).hexdigest()[:16]

@@ -15,8 +15,6 @@ Tokuda 2007), here as one gain a band and model, not an utterance's.
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +60,6 @@ def model_compensation(
 
     Raises:
         ValueError: the directory has no utterances, or no speaker has another one.
-        FileNotFoundError: it lacks a table.
     """
     model_file, data_dir = Path(model_file), Path(data_dir)
     units = read_int_table(data_dir / f"units_{unit_tag}")
@@ -71,9 +68,22 @@ def model_compensation(
             f"{data_dir}/units_{unit_tag}: no utterances to measure the lost variance on"
         )
     sampler = SpeakerVectorSampler.from_directory(data_dir, speaker_dir, deterministic=True)
-    usable = _with_another_voice(sampler, list(units), data_dir, speaker_dir)
+    choices = {name: sampler.choose(name) for name in units}
+    usable = [name for name, other in choices.items() if other != name]
+    alone = [name for name, other in choices.items() if other == name]
+    where = f"{data_dir} and {speaker_dir}" if speaker_dir else str(data_dir)
+    if not usable:
+        raise ValueError(
+            f"{data_dir}: no speaker has two utterances in {where}, so none has another's voice "
+            "to measure the lost variance with; name the training set (--compensation_speaker_dir)"
+        )
+    if alone:
+        logger.warning(
+            f"variance compensation: {len(alone)} of {len(units)} utterances are left out, the "
+            f"only ones of their speakers in {where}: {' '.join(alone[:10])}"
+        )
     names = usable[:: -(-len(usable) // max_utterances)]
-    voices = {name: sampler.choose(name) for name in names}
+    voices = {name: choices[name] for name in names}
     described = repr((str(data_dir), voices, max_vocoded))
     key = hashlib.sha256(model_file.read_bytes() + described.encode()).hexdigest()
     path = model_file.with_suffix(".contrast.json")
@@ -89,48 +99,6 @@ def model_compensation(
         ConversionRequest(np.array(units[name]), waveform, sampler.draw(name))
         for name, waveform in zip(names, waveforms, strict=True)
     ]
-    converter.compensation = _measured(
-        converter, requests, waveforms, vocoder, max_vocoded, batch_size
-    )
-    converter.compensation.lost_level_db.update(known)
-    converter.compensation.save(path, key, file_hash(model_file))
-    logger.info(
-        f"variance compensation of {model_file}: gain "
-        f"{converter.compensation.gain.mean():.2f}, level "
-        f"{converter.compensation.lost_level_db[vocoder.name]:.1f} dB with {vocoder.name}, over "
-        f"{len(names)} utterances"
-    )
-    return converter.compensation
-
-
-def _with_another_voice(
-    sampler: SpeakerVectorSampler, names: Sequence[str], data_dir: Path, speaker_dir: object
-) -> list[str]:
-    """Return the utterances whose speaker has another one, which gives the voice."""
-    alone = [name for name in names if sampler.choose(name) == name]
-    where = f"{data_dir} and {speaker_dir}" if speaker_dir else str(data_dir)
-    if len(alone) == len(names):
-        raise ValueError(
-            f"{data_dir}: no speaker has two utterances in {where}, so none has another's voice "
-            "to measure the lost variance with; name the training set (--compensation_speaker_dir)"
-        )
-    if alone:
-        logger.warning(
-            f"variance compensation: {len(alone)} of {len(names)} utterances are left out, the "
-            f"only ones of their speakers in {where}: {' '.join(alone[:10])}"
-        )
-    return [name for name in names if sampler.choose(name) != name]
-
-
-def _measured(
-    converter: Prosody2VecConverter,
-    requests: Sequence[ConversionRequest],
-    waveforms: Sequence[np.ndarray],
-    vocoder: Vocoder,
-    max_vocoded: int,
-    batch_size: int,
-) -> VarianceCompensation:
-    """Return the compensation over some utterances, with the level that the vocoder loses."""
     generated = [
         item.mel
         for start in range(0, len(requests), batch_size)
@@ -141,9 +109,15 @@ def _measured(
         np.concatenate([converter.normalised_mel(waveform) for waveform in waveforms]),
     )
     some = slice(None, None, -(-len(requests) // max_vocoded))
-    mels = [converter.denormalize(mel) for mel in generated[some]]
     lost_db = [
-        speech_level_db(waveform) - speech_level_db(vocoder(mel))
-        for mel, waveform in zip(mels, waveforms[some], strict=True)
+        speech_level_db(waveform) - speech_level_db(vocoder(converter.denormalize(mel)))
+        for mel, waveform in zip(generated[some], waveforms[some], strict=True)
     ]
-    return replace(compensation, lost_level_db={vocoder.name: float(np.median(lost_db))})
+    compensation.lost_level_db.update({vocoder.name: float(np.median(lost_db)), **known})
+    compensation.save(path, key, file_hash(model_file))
+    logger.info(
+        f"variance compensation of {model_file}: gain {compensation.gain.mean():.2f}, level "
+        f"{compensation.lost_level_db[vocoder.name]:.1f} dB with {vocoder.name}, over "
+        f"{len(names)} utterances"
+    )
+    return compensation

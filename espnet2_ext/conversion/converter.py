@@ -48,12 +48,8 @@ class VarianceCompensation:
     def load(cls, path: str | Path, model_file: str | Path | None = None) -> "VarianceCompensation":
         """Return the compensation of a ``<model>.contrast.json``.
 
-        ``model_file`` holds the weights that it must have been measured on; None takes
-        ``<model>.pth`` beside it, where there is one.
-
-        Raises:
-            FileNotFoundError: there is none; converting pairs with variance_compensation writes it.
-            ValueError: it was measured on other weights. Files from before that was recorded pass.
+        ``model_file`` holds the weights that it must have been measured on, else a ValueError; None
+        takes ``<model>.pth`` beside it, where there is one. Older files do not say which.
         """
         path = Path(path)
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -65,12 +61,8 @@ class VarianceCompensation:
                     f"{path}: measured on other weights than {model_file}; convert pairs with "
                     "--variance_compensation true again (p2v.sh, stage 9), or say false here"
                 )
-        return cls(
-            np.array(kept["generated_mean"]),
-            np.array(kept["true_mean"]),
-            np.array(kept["gain"]),
-            kept.get("lost_level_db", {}),
-        )
+        means_and_gain = (np.array(kept[name]) for name in ("generated_mean", "true_mean", "gain"))
+        return cls(*means_and_gain, kept.get("lost_level_db", {}))
 
     def save(self, path: str | Path, key: str, weights: str | None = None) -> None:
         """Write it for ``load``; the key says what it was measured on, the weights are a hash."""
@@ -100,11 +92,7 @@ def file_hash(model_file: str | Path) -> str:
 
 @dataclass(frozen=True)
 class ConversionRequest:
-    """Units, prosody (a waveform or a vector) and voice of one utterance to be generated.
-
-    Raises:
-        ValueError: both a waveform and a vector give the prosody, or neither.
-    """
+    """Units, prosody (a waveform or else a vector) and voice of one utterance to be generated."""
 
     units: np.ndarray  # (U,) de-duplicated unit ids of the source
     prosody: np.ndarray | None  # (N,) 16 kHz waveform of the prosody reference
@@ -161,9 +149,6 @@ class Prosody2VecConverter:
         """Return the converter of a trained model's weights, ``exp/p2v_<tag>/valid.loss.ave.pth``.
 
         The configuration is config.yaml beside them unless another is named.
-
-        Raises:
-            FileNotFoundError: a file is not there.
         """
         # The task registers itself with ESPnet when imported, which takes seconds.
         from espnet2_ext.prosody2vec.task import Prosody2VecTask
@@ -193,9 +178,8 @@ class Prosody2VecConverter:
     def generate(self, requests: Sequence[ConversionRequest]) -> list[Generated]:
         """Return what the decoder generates for each request, in normalised mels.
 
-        Raises:
-            ValueError: a request has no units, a prosody reference that is too short, or a
-                prosody vector of another width than the model's.
+        ValueError where a request has no units, a prosody reference that is too short, or a
+        prosody vector of another width than the model's.
         """
         if any(len(request.units) == 0 for request in requests):
             raise ValueError("a source without units cannot be converted")
@@ -217,14 +201,14 @@ class Prosody2VecConverter:
         waveforms = {i: r.prosody for i, r in enumerate(requests) if r.prosody is not None}
         if waveforms:
             vectors[list(waveforms)] = self.prosody_embeddings(list(waveforms.values()))
-        for row, given in enumerate(request.prosody_embedding for request in requests):
-            if given is not None and np.shape(given) != (width,):
+        given = {i: r.prosody_embedding for i, r in enumerate(requests) if i not in waveforms}
+        for row, vector in given.items():
+            if np.shape(vector) != (width,):
                 raise ValueError(
-                    f"prosody_embedding of shape {np.shape(given)}: this model takes ({width},); "
+                    f"prosody_embedding of shape {np.shape(vector)}: this model takes ({width},); "
                     "make it with the same model"
                 )
-            if given is not None:
-                vectors[row] = torch.as_tensor(given, dtype=torch.float32, device=self.device)
+            vectors[row] = torch.as_tensor(vector, dtype=torch.float32, device=self.device)
         return vectors
 
     def denormalize(self, mel: torch.Tensor) -> np.ndarray:
@@ -259,46 +243,24 @@ MAX_INTENSITY = 3.0
 def average_prosody(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """Return the mean (P,) float32 of prosody vectors (P,), which averages out single sentences.
 
-    Raises:
-        ValueError: no vectors, or vectors of different widths.
+    ValueError where there are none, or they have different widths.
     """
-    if not len(vectors):
-        raise ValueError("an average of no prosody vectors is not defined: give a reference")
     return _stacked(vectors).mean(axis=0).astype(np.float32)
 
 
-def weighted_prosody(vectors: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
-    """Return the weighted sum (P,) float32 of prosody vectors (P,).
-
-    Raises:
-        ValueError: no vectors, another number of weights, a weight that is not finite, or
-            vectors of different widths.
-    """
-    if not len(vectors) or len(vectors) != len(weights):
-        raise ValueError(f"{len(vectors)} prosody vectors, {len(weights)} weights: give as many")
+def weighted_prosody(mix: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
+    """Return the sum (P,) float32 of prosody vectors (P,) by their weights, which are finite."""
+    vectors, weights = zip(*mix, strict=True)
     if not np.isfinite(weights).all():
         raise ValueError(f"weights {list(weights)}: must be finite numbers")
-    return (np.asarray(weights, dtype=np.float64) @ _stacked(vectors)).astype(np.float32)
-
-
-def interpolate_prosody(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Return the vector (P,) float32 ``share`` (0 to 1) of the way from start to end (P,).
-
-    Raises:
-        ValueError: the share lies outside 0 to 1, or the widths differ.
-    """
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"share {share}: must lie in 0 to 1; scale_intensity goes beyond the ends")
-    return scale_intensity(start, end, share)
+    return (np.array(weights) @ _stacked(vectors)).astype(np.float32)
 
 
 def scale_intensity(neutral: np.ndarray, target: np.ndarray, intensity: float) -> np.ndarray:
     """Return neutral + intensity * (target - neutral), (P,) float32.
 
-    More than 1 exaggerates, less than 0 goes the other way.
-
-    Raises:
-        ValueError: the intensity lies outside -3 to 3, or the widths differ.
+    More than 1 exaggerates, less than 0 goes the other way. ValueError where the intensity lies
+    outside -3 to 3, or the widths differ.
     """
     if not abs(intensity) <= MAX_INTENSITY:
         raise ValueError(
@@ -312,6 +274,8 @@ def scale_intensity(neutral: np.ndarray, target: np.ndarray, intensity: float) -
 
 def _stacked(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """Return n vectors (P,) as (n, P) in double precision."""
+    if not len(vectors):
+        raise ValueError("an average of no prosody vectors is not defined: give a reference")
     for vector in vectors:
         if np.ndim(vector) != 1 or np.shape(vector) != np.shape(vectors[0]):
             raise ValueError(
@@ -338,17 +302,9 @@ def prosody_vectors(
     """Return ``{encoder: (n, P)}``, one vector a file and in their order.
 
     Model, which gives the normalised mels, and encoders are in eval mode and on one device. The
-    vectors do not depend on ``batch_size``.
-
-    Raises:
-        AudioError: a file is missing or broken; the message names it.
-        ValueError: a file is too short for a mel, a module is in train mode, or there are
-            no files.
+    vectors do not depend on ``batch_size``. AudioError or ValueError name a file that is broken or
+    too short for a mel.
     """
-    if not wavs:
-        raise ValueError("no utterances to compute prosody vectors of")
-    if model.training or any(encoder.training for encoder in encoders.values()):
-        raise ValueError("prosody vectors need model and encoders in eval mode")
     rows: dict[str, list[np.ndarray]] = {name: [np.empty(0)] * len(wavs) for name in encoders}
     with tqdm(total=len(wavs), desc="prosody vectors", dynamic_ncols=True, mininterval=1.0) as bar:
         for start in range(0, len(wavs), CHUNK_SIZE):
@@ -373,10 +329,7 @@ def untrained_encoder(encoder: nn.Module, seed: int = 0) -> nn.Module:
     """Return a copy in eval mode with the weights that training starts from, by the seed.
 
     A random network passes on much of its input, which then needs no training to be read off
-    its vectors.
-
-    Raises:
-        ValueError: a module has weights but no ``reset_parameters``.
+    its vectors. ValueError where a module has weights but no ``reset_parameters``.
     """
     device = next(encoder.parameters()).device
     fresh = copy.deepcopy(encoder).cpu()

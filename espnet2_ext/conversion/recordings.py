@@ -6,13 +6,13 @@ utterances above some seconds are left out of training.
 """
 
 import logging
-import tempfile
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import yaml
 
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.conversion.converter import (
@@ -22,8 +22,9 @@ from espnet2_ext.conversion.converter import (
     average_prosody,
     scale_intensity,
 )
-from espnet2_ext.conversion.trained_model import TrainedFiles, find_trained_files
+from espnet2_ext.conversion.trained_model import find_trained_files
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_any_audio
+from espnet2_ext.data.weights import load_weights, read_weights
 from espnet2_ext.metrics.pitch import f0_contour
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
 from espnet2_ext.speaker.encoder import SpeakerEncoder, build_speaker_encoder
@@ -42,19 +43,15 @@ PAUSE_RANGE_DB = 40.0
 """Frames weaker than the strongest one by more than this are pauses."""
 SILENCE_DB = -70.0
 """Frames below this are always silent; 16-bit dither lies below -90 dB."""
-LONG_PAUSE_S = 1.0
+LONG_PAUSE_SAMPLES = SAMPLE_RATE_HZ
 """Pauses from here on are taken out: units without repeats do not encode their length."""
-MARGIN_S = 0.1
+MARGIN_SAMPLES = SAMPLE_RATE_HZ // 10
 """How much of a pause stays on either side of it, for sounds that begin softly."""
-MIN_SEGMENT_S = 3.0
-MAX_SEGMENT_S = 60.0
-"""Bounds of the longest segment; attention was trained on some seconds."""
-SMOOTHING_S = 0.1
+SMOOTHING_FRAMES = 11
 """A cut goes where this much sound is weakest."""
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """Samples ``start`` to ``stop`` of a waveform; ``is_pause`` if without speech."""
 
     start: int
@@ -70,36 +67,34 @@ def split_at_pauses(waveform: np.ndarray, max_segment_s: float) -> list[Segment]
     """Return segments of speech and of pause that together are the whole waveform (N,) at 16 kHz.
 
     Pauses of 1 s and more become segments of their own, less the 0.1 s on either side that
-    stay with the speech. Speech that is still longer than ``max_segment_s`` (3 to 60) is cut where
+    stay with the speech. Speech that is still longer than ``max_segment_s`` is cut where
     it is weakest in the second half of the allowed length; a pause around the cut becomes a
-    segment likewise. Where there is no pause (music, noise), it is just cut.
-
-    Raises:
-        ValueError: the limit is out of range, or the waveform is silent.
+    segment likewise. Where there is no pause (music, noise), it is just cut. A silent waveform
+    is a ValueError.
     """
-    check_max_segment_s(max_segment_s)
-    powers = frame_powers(waveform)
+    powers, num_samples = frame_powers(waveform), len(waveform)
     is_quiet = quiet_frames(powers)
     if is_quiet.all():
-        raise ValueError(f"no sound above {SILENCE_DB:g} dB in {len(waveform)} samples")
+        raise ValueError(f"no sound above {SILENCE_DB:g} dB in {num_samples} samples")
+    edges = np.flatnonzero(np.diff(is_quiet.astype(int), prepend=0, append=0)) * HOP_SAMPLES
+    reach = FRAME_SAMPLES - HOP_SAMPLES  # of the last quiet frame beyond the next one's start
+    quiet = [
+        Segment(start, min(stop + reach, num_samples), True)
+        for start, stop in edges.reshape(-1, 2).tolist()
+    ]
+    long = [
+        _without_margins(run, num_samples) for run in quiet if run.num_samples >= LONG_PAUSE_SAMPLES
+    ]
+    smooth = np.convolve(
+        np.pad(powers, SMOOTHING_FRAMES // 2, mode="edge"),
+        np.full(SMOOTHING_FRAMES, 1.0 / SMOOTHING_FRAMES),
+        mode="valid",
+    )
     max_samples = int(max_segment_s * SAMPLE_RATE_HZ)
-    quiet = _runs(is_quiet, len(waveform))
-    cuts = [run for run in quiet if run.num_samples >= LONG_PAUSE_S * SAMPLE_RATE_HZ]
-    segments = _around([_without_margins(run, len(waveform)) for run in cuts], len(waveform))
-    smooth = _smoothed(powers)
     result: list[Segment] = []
-    for segment in segments:
+    for segment in _around(long, 0, num_samples):
         result += [segment] if segment.is_pause else _cut(segment, smooth, quiet, max_samples)
     return result
-
-
-def check_max_segment_s(max_segment_s: float) -> None:
-    """Raise ValueError unless a longest segment is in range."""
-    if not MIN_SEGMENT_S <= max_segment_s <= MAX_SEGMENT_S:
-        raise ValueError(
-            f"max_segment_s {max_segment_s:g}: must lie in {MIN_SEGMENT_S:g} to {MAX_SEGMENT_S:g}, "
-            "whole phrases about as long as the training's"
-        )
 
 
 def frame_powers(waveform: np.ndarray) -> np.ndarray:
@@ -116,47 +111,20 @@ def quiet_frames(powers: np.ndarray) -> np.ndarray:
     return powers <= max(relative, 10.0 ** (SILENCE_DB / 10.0))
 
 
-def _smoothed(powers: np.ndarray) -> np.ndarray:
-    """Return powers (F,) averaged over 0.1 s."""
-    width = round(SMOOTHING_S * SAMPLE_RATE_HZ / HOP_SAMPLES) // 2 * 2 + 1
-    padded = np.pad(powers, width // 2, mode="edge")
-    return np.convolve(padded, np.full(width, 1.0 / width), mode="valid")
-
-
-def _runs(is_quiet: np.ndarray, num_samples: int) -> list[Segment]:
-    """Return the runs of quiet frames, in samples."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_quiet.astype(int), [0]])))
-    frames = zip(edges[::2], edges[1::2], strict=True)
-    reach = FRAME_SAMPLES - HOP_SAMPLES  # of the last quiet frame beyond the next one's start
-    return [
-        Segment(int(start) * HOP_SAMPLES, min(int(stop) * HOP_SAMPLES + reach, num_samples), True)
-        for start, stop in frames
-    ]
-
-
 def _without_margins(pause: Segment, num_samples: int) -> Segment:
     """Return the pause without the margins that stay with the speech beside it."""
-    margin = min(int(MARGIN_S * SAMPLE_RATE_HZ), pause.num_samples // 2)
-    return Segment(
-        pause.start + (margin if pause.start > 0 else 0),
-        pause.stop - (margin if pause.stop < num_samples else 0),
-        True,
-    )
+    margin = min(MARGIN_SAMPLES, pause.num_samples // 2)
+    start = pause.start + (margin if pause.start > 0 else 0)
+    return Segment(start, pause.stop - (margin if pause.stop < num_samples else 0), True)
 
 
-def _around(pauses: Sequence[Segment], stop: int, start: int = 0) -> list[Segment]:
-    """Return the pauses and the speech between them, from start to stop."""
+def _around(pauses: Sequence[Segment], start: int, stop: int) -> list[Segment]:
+    """Return the pauses and the speech between them, from start to stop; empty ones left out."""
     segments = []
-    position = start
-    for pause in pauses:
-        if pause.start > position:
-            segments.append(Segment(position, pause.start, False))
-        if pause.num_samples > 0:
-            segments.append(pause)
-        position = pause.stop
-    if position < stop:
-        segments.append(Segment(position, stop, False))
-    return segments
+    for pause in [*pauses, Segment(stop, stop, True)]:
+        segments += [Segment(start, pause.start, False), pause]
+        start = pause.stop
+    return [segment for segment in segments if segment.num_samples > 0]
 
 
 def _cut(
@@ -167,22 +135,23 @@ def _cut(
     position = segment.start
     while segment.stop - position > max_samples:
         # The last piece keeps a second, enough for units and vectors.
-        first = position + max_samples // 2
-        last = min(position + max_samples, segment.stop - SAMPLE_RATE_HZ)
-        frames = np.arange(-(-first // HOP_SAMPLES), last // HOP_SAMPLES + 1)
-        weakest = frames[smooth[frames].argmin()]
-        cut = int(weakest) * HOP_SAMPLES
+        first = -(-(position + max_samples // 2) // HOP_SAMPLES)
+        last = min(position + max_samples, segment.stop - SAMPLE_RATE_HZ) // HOP_SAMPLES
+        cut = (first + int(smooth[first : last + 1].argmin())) * HOP_SAMPLES
         around = [run for run in quiet if run.start <= cut < run.stop]
         pause = _without_margins(around[0], segment.stop) if around else Segment(cut, cut, True)
         if not position < pause.start <= position + max_samples:
             pause = Segment(cut, cut, True)
         pauses.append(pause)
         position = pause.stop
-    return _around(pauses, segment.stop, segment.start)
+    return _around(pauses, segment.start, segment.stop)
 
 
 # ---------------------------------------------------------------- converter
 
+MIN_SEGMENT_S = 3.0
+MAX_SEGMENT_S = 60.0
+"""Bounds of the longest segment; attention was trained on some seconds."""
 MIN_DURATION_S = 0.1
 """Shortest recording taken, as in the recipes' length filter."""
 BATCH_SIZE = 8
@@ -204,11 +173,8 @@ class AnyConverter:
     Source: [P2V] V and Fig. 6. Deviation: sources of any length; prosody vectors may be mixed.
 
     Units, speaker encoder and vocoder are those that the model was trained with or for.
-    ``max_segment_s``, the longest segment converted at once, is 3 to 60 and best about as long as
-    the utterances of the training.
-
-    Raises:
-        ValueError: max_segment_s is out of range.
+    ``max_segment_s``, the longest segment converted at once, is best about as long as the
+    utterances of the training; outside 3 to 60 it is a ValueError.
 
     Example:
         >>> converter = AnyConverter.from_file("exp/p2v/valid.loss.best.pth")  # doctest: +SKIP
@@ -226,7 +192,11 @@ class AnyConverter:
         vocoder: Vocoder,
         max_segment_s: float = 10.0,
     ):
-        check_max_segment_s(max_segment_s)
+        if not MIN_SEGMENT_S <= max_segment_s <= MAX_SEGMENT_S:
+            raise ValueError(
+                f"max_segment_s {max_segment_s:g}: must lie in {MIN_SEGMENT_S:g} to "
+                f"{MAX_SEGMENT_S:g}, whole phrases about as long as the training's"
+            )
         self.converter = converter
         self.unit_encoder = unit_encoder
         self.speaker_encoder = speaker_encoder
@@ -258,27 +228,48 @@ class AnyConverter:
                 restored and was not measured.
             ValueError: units, speaker vectors, vocoder or compensation are not those of the model.
         """
-        check_max_segment_s(max_segment_s)
+        # The task registers itself with ESPnet when imported, which takes seconds.
+        from espnet2_ext.prosody2vec.task import Prosody2VecTask
+
         files = find_trained_files(
             model_file, train_config, centroids=centroids, speaker_encoder=speaker_encoder
         )
         check_vocoder_mel(vocoder, MelSettings.of_model(files.config["features_conf"]))
         unit_encoder = UnitEncoderPipeline.from_file(files.centroids, device=device)
-        _check_units(files, unit_encoder)
+        own = unit_encoder.centroids
+        for what, ours, models in (
+            ("units", own.num_clusters, files.config["num_units"]),
+            ("samples a frame", own.stride_samples, files.config["unit_stride_samples"]),
+        ):
+            if models is not None and ours != models:
+                raise ValueError(
+                    f"{files.centroids}: {ours} {what}, the model was trained with {models}; give "
+                    "its own k-means file with --centroids"
+                )
         speaker = build_speaker_encoder(files.speaker_encoder, device)
         if speaker.dim != files.config["speaker_dim"]:
             raise ValueError(
                 f"{files.speaker_encoder}: gives vectors of {speaker.dim} values, the model takes "
                 f"{files.config['speaker_dim']}; give the encoder of the training"
             )
-        converter = _load(files, limits, device, variance_compensation)
-        if (
-            converter.compensation is not None
-            and vocoder not in converter.compensation.lost_level_db
-        ):
-            logger.warning(
-                f"{files.compensation}: does not know what level {vocoder} loses; left as it is"
+        if variance_compensation and files.compensation is None:
+            raise FileNotFoundError(
+                f"{files.model_file.with_suffix('.contrast.json')}: missing, so what is to be "
+                "restored is not known; convert pairs with variance_compensation first (p2v.sh, "
+                "stage 9)"
             )
+        weights = read_weights(files.model_file)
+        model = Prosody2VecTask.build_model(Namespace(**files.config))
+        load_weights(model, weights, files.model_file, "its config.yaml")
+        converter = Prosody2VecConverter(model, limits, device)
+        if files.compensation is not None and variance_compensation is not False:
+            kept = VarianceCompensation.load(files.compensation, files.model_file)
+            converter.compensation = kept
+            logger.info(f"variance compensated as {files.compensation} says")
+            if vocoder not in kept.lost_level_db:
+                logger.warning(
+                    f"{files.compensation}: does not know what level {vocoder} loses; left as it is"
+                )
         return cls(converter, unit_encoder, speaker, build_vocoder(vocoder, device), max_segment_s)
 
     def prosody(self, files: Sequence[str | Path]) -> np.ndarray:
@@ -296,41 +287,35 @@ class AnyConverter:
     ) -> AnyConversion:
         """Return the words of a source (N,) at 16 kHz in the given prosody (P,) and voice.
 
-        All segments get the same prosody vector; the pauses between them keep their length.
-
-        Raises:
-            ValueError: the source is silent, or too short for a unit.
+        All segments get the same prosody vector; the pauses between them keep their length. A
+        source that is silent or too short for a unit is a ValueError.
         """
         segments = split_at_pauses(source, self.max_segment_s)
-        speech = [segment for segment in segments if not segment.is_pause]
-        requests = [
-            ConversionRequest(
+        requests = {
+            segment: ConversionRequest(
                 self.unit_encoder.encode(source[segment.start : segment.stop])[0],
                 None,
                 speaker_embedding,
                 prosody_embedding,
             )
-            for segment in speech
-        ]
-        order = sorted(range(len(speech)), key=lambda index: len(requests[index].units))
-        converted: dict[Segment, np.ndarray] = {}
+            for segment in segments
+            if not segment.is_pause
+        }
+        order = sorted(requests, key=lambda segment: len(requests[segment].units))
+        converted = {}
         not_stopped = []
         for start in range(0, len(order), BATCH_SIZE):
             batch = order[start : start + BATCH_SIZE]
-            conversions = self.converter.convert([requests[index] for index in batch])
-            for index, conversion in zip(batch, conversions, strict=True):
-                converted[speech[index]] = self.vocoder(conversion.mel)
+            conversions = self.converter.convert([requests[segment] for segment in batch])
+            for segment, conversion in zip(batch, conversions, strict=True):
+                converted[segment] = self.vocoder(conversion.mel)
                 if not conversion.is_stopped:
-                    not_stopped.append(speech[index])
-        waveform = np.concatenate(
-            [
-                np.zeros(segment.num_samples, dtype=np.float32)
-                if segment.is_pause
-                else converted[segment].astype(np.float32)
-                for segment in segments
-            ]
-        )
-        return AnyConversion(waveform, segments, sorted(not_stopped, key=lambda each: each.start))
+                    not_stopped.append(segment)
+        parts = [
+            np.zeros(each.num_samples) if each.is_pause else converted[each] for each in segments
+        ]
+        waveform = np.concatenate(parts, dtype=np.float32, casting="same_kind")
+        return AnyConversion(waveform, segments, sorted(not_stopped))
 
 
 def read_speech(path: str | Path, role: str) -> np.ndarray:
@@ -355,45 +340,6 @@ def read_speech(path: str | Path, role: str) -> np.ndarray:
     return waveform
 
 
-def _check_units(files: TrainedFiles, unit_encoder: UnitEncoderPipeline) -> None:
-    """Raise unless the centroids can be those that the model was trained with."""
-    centroids = unit_encoder.centroids
-    for what, ours, models in (
-        ("units", centroids.num_clusters, files.config["num_units"]),
-        ("samples a frame", centroids.stride_samples, files.config["unit_stride_samples"]),
-    ):
-        if models is not None and ours != models:
-            raise ValueError(
-                f"{files.centroids}: {ours} {what}, the model was trained with {models}; give its "
-                "own k-means file with --centroids"
-            )
-
-
-def _load(
-    files: TrainedFiles, limits: GenerationLimits, device: str, variance_compensation: bool | None
-) -> Prosody2VecConverter:
-    """Return the model's converter, wherever its configuration's paths are relative to."""
-    if variance_compensation and files.compensation is None:
-        raise FileNotFoundError(
-            f"{files.model_file.with_suffix('.contrast.json')}: missing, so what is to be restored "
-            "is not known; convert pairs with variance_compensation first (p2v.sh, stage 9)"
-        )
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
-        yaml.safe_dump(files.config, stream)
-        stream.flush()
-        try:
-            converter = Prosody2VecConverter.from_file(
-                files.model_file, stream.name, limits, device
-            )
-        except ValueError as error:
-            # The file was a copy with absolute paths.
-            raise ValueError(str(error).replace(stream.name, "its config.yaml")) from error
-    if files.compensation is not None and variance_compensation is not False:
-        converter.compensation = VarianceCompensation.load(files.compensation, files.model_file)
-        logger.info(f"variance compensated as {files.compensation} says")
-    return converter
-
-
 # ---------------------------------------------------------------- files
 
 
@@ -410,9 +356,8 @@ class ConvertedFile:
         """Return a table of seconds and mean F0 in Hz, one line a recording."""
         rows = [("source", self.source)]
         rows += [("prosody", each) for each in self.references]
-        rows += [("converted", self.converted)]
         lines = ["recording\tseconds\tmean_f0_hz"]
-        for what, waveform in rows:
+        for what, waveform in [*rows, ("converted", self.converted)]:
             mean_hz = f0_contour(waveform).mean_hz
             pitch = "unvoiced" if mean_hz is None else f"{mean_hz:.1f}"
             lines.append(f"{what}\t{len(waveform) / SAMPLE_RATE_HZ:.2f}\t{pitch}")
@@ -471,5 +416,4 @@ def convert_file(
     if write_waveform(out, conversion.waveform):
         logger.warning(f"{out}: samples above full scale were clipped")
     references = [read_speech(path, "prosody reference") for path in prosody]
-    num_not_stopped = len(conversion.not_stopped)
-    return ConvertedFile(words, references, conversion.waveform, num_not_stopped)
+    return ConvertedFile(words, references, conversion.waveform, len(conversion.not_stopped))

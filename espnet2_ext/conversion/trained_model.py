@@ -8,7 +8,7 @@ ran in. A model that was copied elsewhere can have the same files beside its wei
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,11 @@ def find_trained_files(
         config["normalize_conf"] = {**config["normalize_conf"], "stats_file": str(found)}
     if centroids is None and not config.get("centroids"):
         raise FileNotFoundError(f"{config_path}: names no centroids; give --centroids")
-    units = Path(centroids or _find(folders, config["centroids"], "give --centroids"))
     compensation = model_file.with_suffix(".contrast.json")
     return TrainedFiles(
         model_file,
         config,
-        units,
+        Path(centroids or _find(folders, config["centroids"], "give --centroids")),
         speaker_encoder or _find_speaker_encoder(folders, config_path, config),
         compensation if compensation.is_file() else None,
     )
@@ -153,12 +152,13 @@ def prepare_fine_tuning(
     for key in FIXED_KEYS:
         if key in own:
             raise ValueError(f"{config}: {key} is the pretrained model's; leave it out")
-    inherited = {
-        key: _merge(files.config.get(key), own.get(key))
-        for key in MODEL_KEYS
-        if key in files.config or key in own
-    }
-    merged = {**own, **inherited}
+    merged = dict(own)
+    for key in MODEL_KEYS:
+        pretrained, changed = files.config.get(key), own.get(key)
+        if isinstance(pretrained, dict) and isinstance(changed, dict):
+            merged[key] = {**pretrained, **changed}
+        elif key in files.config or key in own:
+            merged[key] = pretrained if changed is None else changed
     out_dir.mkdir(parents=True, exist_ok=True)
     link = out_dir / "model.pth"
     link.unlink(missing_ok=True)
@@ -198,12 +198,3 @@ def p2v_options(files: TrainedFiles, out_dir: Path) -> dict[str, str]:
         # p2v.sh gives its options of the training first and these last.
         options["p2v_args"] = f"--normalize_conf stats_file={statistics}"
     return options
-
-
-def _merge(pretrained: Any, own: Any) -> Any:
-    """Return the pretrained model's value overridden by the fine-tuning's, key by key."""
-    if own is None:
-        return pretrained
-    if isinstance(pretrained, Mapping) and isinstance(own, Mapping):
-        return {**pretrained, **own}
-    return own

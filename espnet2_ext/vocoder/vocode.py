@@ -79,7 +79,7 @@ def vocode_mels(
             stream.write(settings)
     clipped = sum(
         spawn_map(
-            partial(_vocode, vocoder=vocoder, device=device),
+            partial(vocode_file, vocoder=vocoder, device=device),
             jobs,
             description=vocoder,
             num_workers=num_workers,
@@ -97,8 +97,8 @@ def write_waveform(path: str | Path, waveform: np.ndarray) -> bool:
     return bool(np.abs(waveform).max(initial=0.0) > 1.0)
 
 
-def _vocode(job: tuple[Path, Path], vocoder: str, device: str) -> bool:
-    """Write the audio of one mel; return whether it was clipped."""
+def vocode_file(job: tuple[Path, Path], vocoder: str, device: str = "cpu") -> bool:
+    """Write the audio of one mel, of a file each; return whether it was clipped."""
     mel_path, wav_path = job
     try:
         waveform = build_vocoder(vocoder, device)(np.load(mel_path, allow_pickle=False))

@@ -8,7 +8,6 @@ from espnet2_ext.conversion.converter import (
     ConversionRequest,
     Prosody2VecConverter,
     average_prosody,
-    interpolate_prosody,
     prosody_vectors,
     scale_intensity,
     untrained_encoder,
@@ -60,22 +59,15 @@ START, END = np.array([1.0, -2.0], np.float32), np.array([3.0, 0.1], np.float32)
 
 def test_golden_values():
     np.testing.assert_allclose(average_prosody([START, END, START]), [5 / 3, -1.3], rtol=1e-6)
-    np.testing.assert_allclose(interpolate_prosody(START, END, 0.25), [1.5, -1.475], rtol=1e-6)
+    np.testing.assert_allclose(scale_intensity(START, END, 0.25), [1.5, -1.475], rtol=1e-6)
     np.testing.assert_allclose(scale_intensity(START, END, 2.0), [5.0, 2.2], rtol=1e-6)
     np.testing.assert_allclose(scale_intensity(START, END, -1.0), [-1.0, -4.1], rtol=1e-6)
-
-
-def test_ends_are_the_vectors_to_the_bit_and_results_are_single_precision():
-    for mix in (interpolate_prosody, scale_intensity):
-        assert mix(START, END, 0.0).tobytes() == START.tobytes()
-        assert mix(START, END, 1.0).tobytes() == END.tobytes()
+    scaled = weighted_prosody([(START, -0.5), (END, 1.5)])
+    np.testing.assert_array_equal(scaled, scale_intensity(START, END, 1.5))
+    # Single precision, and the ends to the bit.
+    assert scale_intensity(START, END, 0.0).tobytes() == START.tobytes()
+    assert scale_intensity(START, END, 1.0).tobytes() == END.tobytes()
     assert average_prosody([END]).tobytes() == END.tobytes()
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_a_share_outside_0_to_1_is_refused(share):
-    with pytest.raises(ValueError, match="must lie in 0 to 1; scale_intensity"):
-        interpolate_prosody(START, END, share)
 
 
 def test_refuses_what_cannot_be_mixed():
@@ -85,31 +77,11 @@ def test_refuses_what_cannot_be_mixed():
         average_prosody([START, np.zeros(3)])
     with pytest.raises(ValueError, match="one-dimensional"):
         scale_intensity(np.zeros((1, 2)), np.zeros((1, 2)), 0.5)
-    for intensity in (50.0, -3.1, float("inf"), float("nan")):
+    with pytest.raises(ValueError, match="must be finite"):
+        weighted_prosody([(START, float("nan"))])
+    for intensity in (50.0, -3.1, float("nan")):
         with pytest.raises(ValueError, match=f"intensity {intensity:g}: must lie in -3 to 3"):
             scale_intensity(START, END, intensity)
-
-
-def test_weights_give_the_average_and_the_intensity():
-    average = weighted_prosody([START, END, START], [1 / 3] * 3)
-    np.testing.assert_allclose(average, average_prosody([START, END, START]), rtol=1e-6)
-    scaled = weighted_prosody([START, END], [-0.5, 1.5])
-    np.testing.assert_array_equal(scaled, scale_intensity(START, END, 1.5))
-    assert scaled.dtype == np.float32
-
-
-@pytest.mark.parametrize(
-    ("vectors", "weights", "said"),
-    [
-        ([], [], "0 prosody vectors, 0 weights: give as many"),
-        ([START], [0.5, 0.5], "1 prosody vectors, 2 weights"),
-        ([START], [float("nan")], "must be finite"),
-        ([START, np.ones(3)], [0.5, 0.5], "cannot be mixed"),
-    ],
-)
-def test_weights_that_do_not_fit_are_refused(vectors, weights, said):
-    with pytest.raises(ValueError, match=said):
-        weighted_prosody(vectors, weights)
 
 
 # ---------------------------------------------------------------- prosody vectors
@@ -131,27 +103,20 @@ def wavs(tmp_path):
     return paths
 
 
-def test_vectors_are_those_of_each_file_alone(model, wavs, monkeypatch):
+def test_vectors_are_those_of_each_file_alone_and_of_each_encoder(model, wavs, monkeypatch):
     monkeypatch.setattr(module, "CHUNK_SIZE", 3)
-    vectors = prosody_vectors(model, {"own": model.prosody_encoder}, wavs, batch_size=2)["own"]
-    assert vectors.shape == (5, 5)
+    encoders = {"own": model.prosody_encoder, "fresh": untrained_encoder(model.prosody_encoder)}
+    vectors = prosody_vectors(model, encoders, wavs, batch_size=2)
+    assert vectors["own"].shape == (5, 5)
+    assert np.abs(vectors["own"] - vectors["fresh"]).max() > 0.01
     converter = Prosody2VecConverter(model)
-    for wav, vector in zip(wavs, vectors, strict=True):
+    for wav, vector in zip(wavs, vectors["own"], strict=True):
         alone = converter.prosody_embeddings([soundfile.read(wav, dtype="float32")[0]])[0]
         np.testing.assert_allclose(vector, alone.numpy(), atol=1e-5)
 
 
-def test_several_encoders_hear_the_same(model, wavs):
-    encoders = {"own": model.prosody_encoder, "fresh": untrained_encoder(model.prosody_encoder)}
-    both = prosody_vectors(model, encoders, wavs)
-    alone = prosody_vectors(model, {"fresh": encoders["fresh"]}, wavs)
-    np.testing.assert_array_equal(both["fresh"], alone["fresh"])
-    assert np.abs(both["own"] - both["fresh"]).max() > 0.01
-
-
 def test_untrained_weights_depend_on_the_seed_alone(model):
     encoder = model.prosody_encoder
-    before = {name: value.clone() for name, value in encoder.state_dict().items()}
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
@@ -159,42 +124,26 @@ def test_untrained_weights_depend_on_the_seed_alone(model):
     # The draw leaves the caller's own random numbers alone.
     assert torch.equal(torch.rand(1), expected)
     with torch.no_grad():
-        for parameter in encoder.parameters():
-            parameter.add_(1.0)
-        for module_ in encoder.modules():
-            if isinstance(module_, torch.nn.BatchNorm1d):
-                module_.running_mean.fill_(3.0)
+        for value in encoder.state_dict().values():
+            value.add_(1)  # batch normalisation's running means among them
     again = untrained_encoder(encoder, seed=1)
     assert not again.training
+    assert again.state_dict().keys() == first.keys()
     assert all(torch.equal(value, first[name]) for name, value in again.state_dict().items())
     other = untrained_encoder(encoder, seed=2).state_dict()
     assert not torch.equal(other["projection.weight"], first["projection.weight"])
-    assert {name: value.shape for name, value in first.items()} == {
-        name: value.shape for name, value in before.items()
-    }
     means = [value for name, value in first.items() if name.endswith("running_mean")]
     assert means and all((mean == 0).all() for mean in means)
 
 
-def test_weights_that_cannot_be_drawn_anew():
-    class Odd(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = torch.nn.Parameter(torch.ones(2))
-
-    with pytest.raises(ValueError, match="Odd: its weights cannot be drawn anew"):
-        untrained_encoder(Odd())
-
-
-def test_errors(model, wavs, tmp_path):
+def test_errors_name_the_module_or_the_file(model, wavs, tmp_path):
+    odd = torch.nn.Module()
+    odd.weight = torch.nn.Parameter(torch.ones(2))
+    with pytest.raises(ValueError, match="Module: its weights cannot be drawn anew"):
+        untrained_encoder(odd)
     encoders = {"own": model.prosody_encoder}
-    with pytest.raises(ValueError, match="no utterances"):
-        prosody_vectors(model, encoders, [])
     with pytest.raises(AudioError, match="none.wav: no such file"):
         prosody_vectors(model, encoders, ["none.wav"])
     soundfile.write(tmp_path / "short.wav", np.zeros(300), 16000)
     with pytest.raises(ValueError, match="short.wav: an utterance of 300 samples is too short"):
         prosody_vectors(model, encoders, [*wavs, str(tmp_path / "short.wav")])
-    model.prosody_encoder.train()
-    with pytest.raises(ValueError, match="in eval mode"):
-        prosody_vectors(model, encoders, wavs)
