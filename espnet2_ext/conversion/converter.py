@@ -61,8 +61,9 @@ class VarianceCompensation:
                     f"{path}: measured on other weights than {model_file}; convert pairs with "
                     "--variance_compensation true again (p2v.sh, stage 9), or say false here"
                 )
-        means_and_gain = (np.array(kept[name]) for name in ("generated_mean", "true_mean", "gain"))
-        return cls(*means_and_gain, kept.get("lost_level_db", {}))
+        names = ("generated_mean", "true_mean", "gain")
+        generated_mean, true_mean, gain = (np.array(kept[name]) for name in names)
+        return cls(generated_mean, true_mean, gain, kept.get("lost_level_db", {}))
 
     def save(self, path: str | Path, key: str, weights: str | None = None) -> None:
         """Write it for ``load``; the key says what it was measured on, the weights are a hash."""
@@ -201,11 +202,12 @@ class Prosody2VecConverter:
         waveforms = {i: r.prosody for i, r in enumerate(requests) if r.prosody is not None}
         if waveforms:
             vectors[list(waveforms)] = self.prosody_embeddings(list(waveforms.values()))
-        given = {i: r.prosody_embedding for i, r in enumerate(requests) if i not in waveforms}
-        for row, vector in given.items():
-            if np.shape(vector) != (width,):
+        for row, vector in enumerate(request.prosody_embedding for request in requests):
+            if vector is None:
+                continue
+            if vector.shape != (width,):
                 raise ValueError(
-                    f"prosody_embedding of shape {np.shape(vector)}: this model takes ({width},); "
+                    f"prosody_embedding of shape {vector.shape}: this model takes ({width},); "
                     "make it with the same model"
                 )
             vectors[row] = torch.as_tensor(vector, dtype=torch.float32, device=self.device)
