@@ -29,9 +29,8 @@ class LocationSensitiveAttention(nn.Module):
 
     Source: [P2V] III-C (Chorowski et al. 2015) and Table II, rows Query FC, Memory FC,
     Location Conv1D (kernel 31, padding 15), Location FC, Weight FC.
-    Deviation: the location convolution sees the last and the accumulated weights, as in
-    NVIDIA's Tacotron 2; not in paper (the last alone in Chorowski et al., the accumulated
-    alone in the paper of Tacotron 2).
+    Deviation: the location convolution sees the last and the accumulated weights, as in NVIDIA's
+    Tacotron 2; not in paper (Chorowski et al. have the last alone, Tacotron 2 the accumulated).
     """
 
     def __init__(
@@ -45,12 +44,9 @@ class LocationSensitiveAttention(nn.Module):
         super().__init__()
         self.query = nn.Linear(query_dim, attention_dim, bias=False)
         self.memory = nn.Linear(memory_dim, attention_dim, bias=False)
+        width = location_kernel_size
         self.location_convolution = nn.Conv1d(
-            2,
-            location_channels,
-            location_kernel_size,
-            padding=location_kernel_size // 2,
-            bias=False,
+            2, location_channels, width, padding=width // 2, bias=False
         )
         self.location = nn.Linear(location_channels, attention_dim, bias=False)
         # A bias would cancel in the softmax over units.
@@ -70,9 +66,8 @@ class LocationSensitiveAttention(nn.Module):
     ) -> torch.Tensor:
         """Return unnormalised scores (*, U), minus infinity where the mask (*, U) is False.
 
-        * is a step of a batch (B) or some of its steps (B, S); ``query`` (*, H) is the hidden state
-        of the attention LSTM, ``projected_memory`` (*, U, A) the output of ``self.memory``,
-        ``last_weights`` (*, U) are those of the step before, the accumulated ones their sum so far.
+        * is a step of a batch (B) or some of its steps (B, S); ``query`` is (*, H), the output of
+        ``self.memory`` (*, U, A), the weights of the step before and their sum so far (*, U).
         """
         history = torch.stack([last_weights, accumulated_weights], dim=-2)  # (*, 2, U)
         location = self.location_convolution(history.flatten(0, -3)).transpose(1, 2)
@@ -105,10 +100,9 @@ class Prosody2VecDecoder(nn.Module):
       (not in paper).
     * ``start`` and ``step``: one step at a time, for generation.
 
-    Source: [P2V] III-C and Table II, rows Attention LSTM, Decoder.
-    Table II gives the attention LSTM 1408 "Channels/Nodes", which is taken for its hidden
-    size, as every other row gives the width of an output. It is also 512 + 896 (896 is D), so
-    that it could be the width of an input; the hidden size would then not be in paper.
+    Source: [P2V] III-C and Table II, rows Attention LSTM, Decoder. Its 1408 "Channels/Nodes" of
+    the attention LSTM are taken for the hidden size, as every other row gives the width of an
+    output; being 512 + 896 (D), it could be that of an input, the hidden size then not in paper.
     Deviation: none of these is in paper. A stop logit at each step (needed to generate);
     a reduction factor (1 for the paper's 80 outputs a step); dropout in the prenet, as in
     Tacotron 2, which keeps it when generating (here eval mode switches it off); the projection
@@ -120,16 +114,12 @@ class Prosody2VecDecoder(nn.Module):
         encoded_dim: E, width of U2V's output.
         shared_dim: G, width of speaker and prosody vector together; D = E + G.
         mel_dim: M.
-        prenet_dim: P.
         location_kernel_size: W, see LocationSensitiveAttention.
         reduction_factor: r, mel frames a step.
         implementation: of the soft-attention pass; they agree to rounding. ``reference`` runs
             step by step through autograd; ``fast`` is the loop of ``fast/attention_loop.py``;
             ``cuda_graph`` replays that loop from captured CUDA graphs, or runs ``fast`` where
             capture fails; ``auto`` is ``cuda_graph`` on one GPU and ``fast`` elsewhere.
-
-    Raises:
-        ValueError: no such implementation.
     """
 
     def __init__(
@@ -204,7 +194,7 @@ class Prosody2VecDecoder(nn.Module):
             attention.weight.weight,
             self._runner(encoded.device.type),
         )
-        contexts, hidden = states.split([encoded.size(2), states.size(2) - encoded.size(2)], dim=2)
+        contexts, hidden = states.tensor_split([encoded.size(2)], dim=2)
         sequence = torch.cat([hidden, contexts], dim=2)
         if sequence.device.type == "cpu":
             weight, recurrent, bias = lstm_weights(self.decoder_lstm)
@@ -241,12 +231,9 @@ class Prosody2VecDecoder(nn.Module):
     ) -> DecoderOutput:
         """Return the pass whose alignment is given; no loop but the LSTMs' own.
 
-        Args:
-            memory: of the batch.
-            inputs: (B, S, M) of ``step_inputs``.
-            true_units: (B, S) index of the unit at each step, never decreasing; below 0 past
-                an item's end.
-            energy_steps: (K,) steps at which the attention's own weights are computed.
+        ``inputs`` (B, S, M) are of ``step_inputs``; ``true_units`` (B, S) the index of the unit at
+        each step, never decreasing, below 0 past an item's end; ``energy_steps`` (K,) the steps at
+        which the attention's own weights are computed.
         """
         units = true_units.clamp(min=0).t()
         last_units = torch.cat([torch.zeros_like(units[:1]), units[:-1]])
@@ -318,15 +305,6 @@ class Prosody2VecDecoder(nn.Module):
             context=encoded[:, 0],
         )
 
-    def step(
-        self, frame: torch.Tensor, state: DecoderState
-    ) -> tuple[torch.Tensor, torch.Tensor, DecoderState]:
-        """Return the next r frames (B, r, M), the stop logit (B,) and the new state.
-
-        ``frame`` (B, M) is the last one before this step, zeros at the first.
-        """
-        return self._step(self.prenet(frame), state)
-
     def run_steps(
         self,
         memory: Memory,
@@ -350,6 +328,15 @@ class Prosody2VecDecoder(nn.Module):
         return DecoderOutput(
             torch.cat(frames, dim=1), torch.stack(stop_logits, dim=1), torch.stack(weights, dim=1)
         )
+
+    def step(
+        self, frame: torch.Tensor, state: DecoderState
+    ) -> tuple[torch.Tensor, torch.Tensor, DecoderState]:
+        """Return the next r frames (B, r, M), the stop logit (B,) and the new state.
+
+        ``frame`` (B, M) is the last one before this step, zeros at the first.
+        """
+        return self._step(self.prenet(frame), state)
 
     def _step(
         self, embedded: torch.Tensor, state: DecoderState

@@ -15,7 +15,7 @@ class GenerationLimits:
     """When to stop, and how far the attention may move; not in paper.
 
     Limits in frames count whole steps, rounded down, but at least one step. What is ended by a
-    maximum counts as not stopped.
+    maximum counts as not stopped. A value out of range is a ValueError.
 
     Attributes:
         stop_threshold: probability of the stop token that ends an item.
@@ -25,9 +25,6 @@ class GenerationLimits:
             on its last unit; 60 are 0.96 s at a hop of 16 ms.
         backward_units: furthest the attention may move back in a step; None for no limit.
         forward_units: furthest it may move ahead in a step; None for no limit.
-
-    Raises:
-        ValueError: a value is out of range.
     """
 
     stop_threshold: float = 0.5
@@ -52,12 +49,7 @@ class GenerationLimits:
 
     @classmethod
     def from_file(cls, path: str | Path | None) -> "GenerationLimits":
-        """Return the limits of a yaml file; defaults for what it leaves out, or for None.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: it holds anything but limits, or values out of range.
-        """
+        """Return the limits of a yaml file; defaults for what it leaves out, or for None."""
         if not path:
             return cls()
         try:
@@ -71,12 +63,12 @@ class GenerationLimits:
         if self.backward_units is None and self.forward_units is None:
             return state
         units = torch.arange(state.weights.size(1), device=state.weights.device)
-        position = state.weights.argmax(dim=1, keepdim=True)
+        moved = units - state.weights.argmax(dim=1, keepdim=True)
         valid = state.memory.mask
         if self.backward_units is not None:
-            valid = valid & (units >= position - self.backward_units)
+            valid = valid & (moved >= -self.backward_units)
         if self.forward_units is not None:
-            valid = valid & (units <= position + self.forward_units)
+            valid = valid & (moved <= self.forward_units)
         return replace(state, mask=valid)
 
 
@@ -96,9 +88,7 @@ def generate(
     """Return one utterance for each item, the same in a batch as alone.
 
     Items that have stopped leave the batch, so that a long one does not make the others pay.
-
-    Raises:
-        ValueError: the decoder is in train mode.
+    ValueError if the decoder is in train mode.
     """
     if decoder.training:
         raise ValueError("generate() needs a model in eval mode: call model.eval()")
@@ -146,13 +136,10 @@ class SamplingSchedule:
 
     It is 0 up to ``start_updates`` and ``probability`` from ``end_updates`` on, linear in between.
     ``mode`` is ``sequential`` (``sampled_pass``), exact, or ``parallel``
-    (``parallel_sampled_pass``), in a fraction of the time.
+    (``parallel_sampled_pass``), in a fraction of the time. A value out of range is a ValueError.
 
     Source: [P2V] IV-B names scheduled sampling (Bengio et al. 2015) without a schedule:
     the numbers are not in paper.
-
-    Raises:
-        ValueError: a value is out of range.
     """
 
     start_updates: int = 0

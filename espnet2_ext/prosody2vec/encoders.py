@@ -29,9 +29,9 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
     uses PyTorch's own kernels, which are faster.)
 
     In training mode all processes of torch.distributed's default group must run forward and
-    backward passes together, as DistributedDataParallel wants anyway: sums are reduced over them.
-    Eval mode, which is also that of frozen layers, never waits for another process. The threads
-    of ``nn.DataParallel`` each see their own part of a batch, as with ``nn.BatchNorm1d``.
+    backward passes together, as DistributedDataParallel wants anyway. Eval mode, which is also
+    that of frozen layers, never waits for another process. The threads of ``nn.DataParallel``
+    each see their own part of a batch, as with ``nn.BatchNorm1d``.
 
     Source: Ioffe and Szegedy 2015, Algorithm 1. Deviation: SpeechBrain's ECAPA-TDNN, like
     most, counts the padding.
@@ -41,16 +41,15 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         """Return the normalised frames, zero where the mask is.
 
         ``hidden`` is (B, C, T), or (B, C) without a mask; ``mask`` (B, 1, T) is 1 at real frames
-        and 0 at the others, None where all are real.
-
-        Raises:
-            ValueError: another number of dimensions; or a single frame while training, which
-                has no variance (one beside padding is not detected: it becomes the bias).
+        and 0 at the others, None where all are real. A single frame, which has no variance, is a
+        ValueError while training (beside padding it is not detected and becomes the bias).
         """
         from_batch = self.training or self.running_mean is None
         shared = self.training and _num_processes() > 1
+        # Of a GPU's mask it is not known without waiting for it.
+        all_real = mask is None or (mask.device.type == "cpu" and bool(mask.all()))
         single = hidden.numel() == self.num_features
-        if not from_batch or ((_all_real(mask) or single) and not shared):
+        if not from_batch or ((all_real or single) and not shared):
             normalised = super().forward(hidden)
             return normalised if mask is None else normalised * mask
         self._check_input_dim(hidden)
@@ -60,15 +59,16 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         normalised, count, mean, variance = _Normalise.apply(
             frames, mask, self.weight, self.bias, self.eps, shared
         )
-        if self.training and self.running_mean is not None:
+        if self.training:
             self._update(count, mean, variance)
         return normalised.reshape(hidden.shape)
 
     @torch.no_grad()
     def _update(self, count: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> None:
-        """Update the running statistics, the variance without bias."""
+        """Update the running statistics, if any, the variance without bias."""
+        if self.running_mean is None or self.running_var is None:
+            return
         assert self.num_batches_tracked is not None
-        assert self.running_mean is not None and self.running_var is not None
         self.num_batches_tracked.add_(1)
         share: Any = self.momentum
         if share is None:  # the mean of all batches so far
@@ -146,11 +146,6 @@ class _Normalise(torch.autograd.Function):
         )
 
 
-def _all_real(mask: torch.Tensor | None) -> bool:
-    """Return whether no frame is padding; False where that would mean waiting for a GPU."""
-    return mask is None or (mask.device.type == "cpu" and bool(mask.all()))
-
-
 def _num_processes() -> int:
     """Return how many processes train together."""
     if distributed.is_available() and distributed.is_initialized():
@@ -183,7 +178,7 @@ class TdnnBlock(nn.Module):
         self.norm = MaskedBatchNorm1d(out_channels)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the block's output, zero where the mask (B, 1, T) is."""
+        """Return the output, zero where the mask (B, 1, T) is."""
         return self.norm(torch.relu(self.convolution(hidden)), mask)
 
 
@@ -266,12 +261,12 @@ class AttentiveStatisticsPooling(nn.Module):
 
 
 def _weighted_statistics(
-    hidden: torch.Tensor, weights: torch.Tensor, floor: float = 1.0e-12
+    hidden: torch.Tensor, weights: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the weighted mean and standard deviation over frames, (B, C, 1) each."""
     mean = (weights * hidden).sum(dim=2, keepdim=True)
     variance = (weights * (hidden - mean).square()).sum(dim=2, keepdim=True)
-    return mean, variance.clamp(min=floor).sqrt()
+    return mean, variance.clamp(min=1.0e-12).sqrt()
 
 
 InputNormalization = Literal["none", "level", "mean", "mean_variance"]
@@ -305,9 +300,6 @@ class ProsodyEncoder(nn.Module):
             deviation of each band too. These carry the voice's level and much of its timbre,
             but the level alone not its pitch. Not in paper; SpeechBrain's ECAPA-TDNN subtracts
             the mean.
-
-    Raises:
-        ValueError: no such input_normalization.
     """
 
     def __init__(
@@ -382,9 +374,6 @@ class EspnetProsodyEncoder(nn.Module):
         encoder: name in ``espnet2.tasks.asr.encoder_choices``, such as ``conformer``.
         encoder_conf: its keyword arguments without ``input_size``; None for its defaults.
         pooling: over time: ``mean`` or ``attentive_statistics``, as in ECAPA-TDNN.
-
-    Raises:
-        ValueError: no such encoder or pooling.
     """
 
     def __init__(

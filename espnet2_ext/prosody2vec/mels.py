@@ -56,30 +56,23 @@ class HifiGanMel(torch.nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mels (B, T, M), zero past their end, and mel_lengths (B,) = N // hop + 1.
 
-        ``speech`` (B, N) holds samples in [-1, 1]; what lies past the lengths is ignored.
-
-        Raises:
-            ValueError: an item is shorter than half the window.
+        ``speech`` (B, N) holds samples in [-1, 1]; what lies past the lengths is ignored. An item
+        that is shorter than half the window is a ValueError.
         """
         if int(speech_lengths.min()) <= self.padding:
             raise ValueError(
                 f"an utterance of {int(speech_lengths.min())} samples is too short for a window "
                 f"of {2 * self.padding}: drop it with the length filter"
             )
-        padded = self._reflect_at_own_end(speech, speech_lengths)
+        ends = -self.padding, speech.size(1) + self.padding
+        position = torch.arange(*ends, device=speech.device).abs()[None, :]
+        last = speech_lengths[:, None] - 1
+        position = torch.where(position > last, 2 * last - position, position).clamp(min=0)
+        padded = speech.gather(1, position)
         mels, mel_lengths = self.log_mel(padded, speech_lengths + 2 * self.padding)
         mask = length_mask(mel_lengths, mels.size(1))
         mels = mels.clamp(min=LOG_MEL_FLOOR).masked_fill(~mask[:, :, None], 0.0)
         return mels, mel_lengths
-
-    def _reflect_at_own_end(self, speech: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Return (B, N + 2 * padding): each item with both its ends reflected."""
-        position = torch.arange(
-            -self.padding, speech.size(1) + self.padding, device=speech.device
-        ).abs()[None, :]
-        last = lengths[:, None] - 1
-        position = torch.where(position > last, 2 * last - position, position).clamp(min=0)
-        return speech.gather(1, position)
 
 
 def normalised_mels(
@@ -93,10 +86,7 @@ def normalised_mels(
     """Return normalised mels (B, T, M) float32, zero past the end, and mel_lengths (B,).
 
     Either ``speech`` (B, N), which ``features`` takes to mels, or ``feats`` (B, T, M), precomputed
-    by them, is given with its lengths; ``normalize`` is ESPnet's GlobalMVN or None.
-
-    Raises:
-        ValueError: neither speech nor feats, or both.
+    by them, is given with its lengths (else ValueError); ``normalize`` is GlobalMVN or None.
     """
     if speech is not None and feats is None:
         with torch.no_grad(), torch.autocast(speech.device.type, enabled=False):
@@ -120,8 +110,7 @@ def stretch_mels(
     Time-stretch augmentation of the mels but not of their units, by linear interpolation within
     each item; pitch and formants stay. Not in paper ([P2V] IV-B perturbs the speed of the audio,
     units with it). Fast speech has fewer units than slow speech of the same words, so that a
-    decoder can read the tempo off the units and ignore the prosody vector; it would then speak a
-    neutral sentence in fast prosody at neutral tempo.
+    decoder can read the tempo off the units and ignore the prosody vector.
     """
     lengths = (mel_lengths * factors).round().long().clamp(min=1)
     frames = torch.arange(int(lengths.max()), device=mels.device)
@@ -151,10 +140,9 @@ def crop_mels(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a random crop of each mel (B, T', M), T' at most ``frames``, and lengths (B,).
 
-    Items that are shorter stay whole. Not in paper: at conversion the prosody comes from
-    another sentence, often of another length. The vector of a whole utterance may encode its
-    length and its words, which are then of no use; that of a crop only what holds for the rest
-    too.
+    Items that are shorter stay whole. Not in paper: at conversion the prosody comes from another
+    sentence, so that what a vector of a whole utterance encodes of its length and words is of no
+    use; that of a crop holds only what is true of the rest too.
     """
     frames = min(frames, mels.size(1))
     spare = (mel_lengths - frames).clamp(min=0)
@@ -212,7 +200,10 @@ class SpecAugment(SpecAug):
             else:
                 low, high = (torch.full_like(lengths, w) for w in masks.mask_width_range)
             mask = _draw_mask(low, high, sizes, x.size(axis), masks.num_mask)
-            value = _fill_value(x, inside, masks.replace_with_zero)
+            value = x.new_zeros(())
+            if not masks.replace_with_zero:
+                count = inside.sum(dim=(1, 2), keepdim=True).clamp(min=1) * bands
+                value = (x * inside).sum(dim=(1, 2), keepdim=True) / count
             x = torch.where(mask.unsqueeze(3 - axis) & inside, value, x)
         return x, x_lengths
 
@@ -237,11 +228,3 @@ def _uniform_below(bounds: torch.Tensor, num_mask: int) -> torch.Tensor:
     # torch.randint takes one bound for all. The bias of the remainder is below bounds / 2**62.
     draws = torch.randint(2**62, (bounds.size(0), num_mask), device=bounds.device)
     return draws % bounds
-
-
-def _fill_value(x: torch.Tensor, inside: torch.Tensor, zero: bool) -> torch.Tensor:
-    """Return 0, or each utterance's mean (B, 1, 1) over its own frames."""
-    if zero:
-        return x.new_zeros(())
-    total = (x * inside).sum(dim=(1, 2), keepdim=True)
-    return total / (inside.sum(dim=(1, 2), keepdim=True).clamp(min=1) * x.size(2))

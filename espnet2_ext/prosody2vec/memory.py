@@ -1,6 +1,6 @@
 """What goes into and comes out of the decoder: the memory, the state of a step, the outputs."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 
@@ -65,7 +65,5 @@ class DecoderState:
 
     def items(self, rows: list[int]) -> "DecoderState":
         """Return the state of some items of the batch."""
-        tensors = (field.name for field in fields(self) if field.name != "memory")
-        return DecoderState(
-            memory=self.memory.items(rows), **{name: getattr(self, name)[rows] for name in tensors}
-        )
+        tensors = {name: value[rows] for name, value in vars(self).items() if name != "memory"}
+        return DecoderState(self.memory.items(rows), **tensors)

@@ -10,7 +10,6 @@ from espnet2_ext.prosody2vec import losses
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from espnet2_ext.prosody2vec.decoding import SamplingSchedule
 from espnet2_ext.prosody2vec.encoders import ProsodyEncoder, UnitEncoder
-from espnet2_ext.prosody2vec.losses import true_unit_of_step
 from espnet2_ext.prosody2vec.mels import (
     HifiGanMel,
     crop_mels,
@@ -51,9 +50,6 @@ class Prosody2VecModel(AbsESPnetModel):
         frozen_batch_norm: batch normalisation keeps its statistics in training too. For
             fine-tuning on little data: batches of like length hold like emotions, and their
             common part would be normalised away.
-
-    Raises:
-        ValueError: a value is out of range.
     """
 
     def __init__(
@@ -118,22 +114,35 @@ class Prosody2VecModel(AbsESPnetModel):
         return self
 
     def forward(
+        self, **batch: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        """Return loss, statistics and weight (the batch size), as ESPnet's trainer asks.
+
+        In eval mode the attention is always soft, so that validation losses compare across
+        the phases of training. The batch is as for ``inputs``.
+        """
+        memory, mels, mel_lengths, step_lengths, true_units = self.inputs(**batch)
+        output = self._decoder_pass(memory, mels, true_units)
+        loss, stats = self._losses(output, mels, mel_lengths, step_lengths, true_units)
+        if self.training:
+            self.updates += 1
+            self._updates += 1
+        batch_size = mels.new_tensor(len(mels))
+        return force_gatherable((loss, stats, batch_size), loss.device)
+
+    def inputs(
         self,
         units: torch.Tensor,
         units_lengths: torch.Tensor,
         unit_durations: torch.Tensor,
-        unit_durations_lengths: torch.Tensor,
         speaker_embedding: torch.Tensor,
         speech: torch.Tensor | None = None,
         speech_lengths: torch.Tensor | None = None,
         feats: torch.Tensor | None = None,
         feats_lengths: torch.Tensor | None = None,
         **unused: object,
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-        """Return loss, statistics and weight (the batch size), as ESPnet's trainer asks.
-
-        In eval mode the attention is always soft, so that validation losses compare across
-        the phases of training.
+    ) -> tuple[Memory, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return memory, mels (B, S * r, M), mel_lengths, step_lengths (B,) and true units (B, S).
 
         Args:
             units: (B, U) ids, with ``units_lengths`` (B,).
@@ -141,9 +150,6 @@ class Prosody2VecModel(AbsESPnetModel):
             speaker_embedding: (B, speaker_dim) of another utterance of the speaker.
             speech: (B, N), or None where feats are given.
             feats: (B, T, M) of collect_feats, or None.
-
-        Raises:
-            ValueError: neither speech nor feats, or both.
         """
         mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
         # A replica's part of a batch need not hold the longest utterance; whole batches do,
@@ -155,20 +161,14 @@ class Prosody2VecModel(AbsESPnetModel):
             stretch = draw_factors(len(mels), self.tempo_stretch, mels.device)
             mels, mel_lengths = stretch_mels(mels, mel_lengths, stretch)
         prosody_embedding = self.prosody(mels, mel_lengths)
-        mels = self._whole_groups(mels)
-        step_lengths = self.steps_of(mel_lengths)
-        num_steps = mels.size(1) // self.decoder.reduction_factor
+        group = self.decoder.reduction_factor
+        mels = F.pad(mels, (0, 0, 0, -mels.size(1) % group))
+        step_lengths = -(-mel_lengths // group)
         true_units = self.true_units(
-            unit_durations, units_lengths, step_lengths, num_steps, stretch
+            unit_durations, units_lengths, step_lengths, mels.size(1) // group, stretch
         )
         memory = self.memory(units, units_lengths, speaker_embedding, prosody_embedding)
-        output = self._decoder_pass(memory, mels, true_units)
-        loss, stats = self._losses(output, mels, mel_lengths, step_lengths, true_units)
-        if self.training:
-            self.updates += 1
-            self._updates += 1
-        batch_size = mels.new_tensor(len(mels))
-        return force_gatherable((loss, stats, batch_size), loss.device)
+        return memory, mels, mel_lengths, step_lengths, true_units
 
     @property
     def frame_s(self) -> float:
@@ -196,35 +196,19 @@ class Prosody2VecModel(AbsESPnetModel):
         return {"feats": mels, "feats_lengths": mel_lengths}
 
     def attention_maps(
-        self,
-        units: torch.Tensor,
-        units_lengths: torch.Tensor,
-        unit_durations: torch.Tensor,
-        speaker_embedding: torch.Tensor,
-        speech: torch.Tensor | None = None,
-        speech_lengths: torch.Tensor | None = None,
-        feats: torch.Tensor | None = None,
-        feats_lengths: torch.Tensor | None = None,
-        **unused: object,
+        self, **batch: torch.Tensor
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return, for each item, its soft attention (S, U) and true units (S,)."""
-        mels, mel_lengths = self.mels(speech, speech_lengths, feats, feats_lengths)
-        memory = self.memory(
-            units, units_lengths, speaker_embedding, self.prosody(mels, mel_lengths)
-        )
-        step_lengths = self.steps_of(mel_lengths)
-        unstretched = torch.ones(len(mels), device=mels.device)
-        inputs = self.decoder.step_inputs(self._whole_groups(mels))
-        true_units = self.true_units(
-            unit_durations, units_lengths, step_lengths, inputs.size(1), unstretched
-        ).cpu()
-        attention = self.decoder.free(memory, inputs).attention
+        memory, mels, _, step_lengths, true_units = self.inputs(**batch)
+        attention = self.decoder.free(memory, self.decoder.step_inputs(mels)).attention
         assert attention is not None
-        attention = attention.float().cpu()
-        sizes = list(zip(step_lengths.tolist(), units_lengths.tolist(), strict=True))
+        lengths = batch["units_lengths"].tolist()
+        sizes = list(zip(step_lengths.tolist(), lengths, strict=True))
+        maps = zip(attention.float().cpu(), sizes, strict=True)
+        paths = zip(true_units.cpu(), sizes, strict=True)
         return (
-            [item[:steps, :length] for item, (steps, length) in zip(attention, sizes, strict=True)],
-            [item[:steps] for item, (steps, _) in zip(true_units, sizes, strict=True)],
+            [item[:steps, :length] for item, (steps, length) in maps],
+            [item[:steps] for item, (steps, _) in paths],
         )
 
     def mels(
@@ -262,10 +246,6 @@ class Prosody2VecModel(AbsESPnetModel):
             length_mask(unit_lengths, units.size(1)),
         )
 
-    def steps_of(self, mel_lengths: torch.Tensor) -> torch.Tensor:
-        """Return (B,) decoder steps that cover the frames."""
-        return -(-mel_lengths // self.decoder.reduction_factor)
-
     def true_units(
         self,
         unit_durations: torch.Tensor,
@@ -280,7 +260,7 @@ class Prosody2VecModel(AbsESPnetModel):
         """
         hop = self.features.hop_length / stretch[:, None]  # samples of that audio
         group = self.decoder.reduction_factor
-        return true_unit_of_step(
+        return losses.true_unit_of_step(
             unit_durations,
             unit_lengths,
             step_lengths,
@@ -290,10 +270,6 @@ class Prosody2VecModel(AbsESPnetModel):
             unit_stride_samples=self.unit_stride_samples,
             unit_offset_samples=self.unit_offset_samples,
         )
-
-    def _whole_groups(self, mels: torch.Tensor) -> torch.Tensor:
-        """Return the mels padded with zeros to a multiple of the reduction factor."""
-        return F.pad(mels, (0, 0, 0, -mels.size(1) % self.decoder.reduction_factor))
 
     def _decoder_pass(
         self, memory: Memory, mels: torch.Tensor, true_units: torch.Tensor

@@ -77,10 +77,7 @@ def shared_preprocessor(
 
 @lru_cache(maxsize=2)  # of training and of validation
 def _built(
-    is_deterministic: bool,
-    version: tuple[tuple[int, ...], ...],
-    directory: Path,
-    other: Path | None = None,
+    is_deterministic: bool, version: tuple, directory: Path, other: Path | None = None
 ) -> SpeakerVectorPreprocessor:
     return SpeakerVectorPreprocessor(directory, is_deterministic, other)
 
@@ -148,8 +145,7 @@ class Prosody2VecTask(TrainedTask):
     ) -> SplitIterFactory:
         """Return the reader of the training tables part by part (--multiple_iterator true).
 
-        Raises:
-            ValueError: --num_iters_per_epoch leaves no iteration for some parts.
+        ValueError where --num_iters_per_epoch leaves no iteration for some parts.
         """
         factory = super().build_multiple_iter_factory(args, distributed_option, mode)
         parts = len(factory.build_funcs)
@@ -164,11 +160,7 @@ class Prosody2VecTask(TrainedTask):
     def check_task_requirements(
         cls, dataset, allow_variable_data_keys: bool, train: bool, inference: bool = False
     ) -> None:
-        """Check the names as ESPnet does, and that there is one kind of audio.
-
-        Raises:
-            ValueError: neither speech nor feats (precomputed mels) is given, or both are.
-        """
+        """Check the names as ESPnet does; speech or feats (precomputed mels), else ValueError."""
         super().check_task_requirements(dataset, allow_variable_data_keys, train, inference)
         if dataset.has_name("speech") == dataset.has_name("feats"):
             raise ValueError(

@@ -7,10 +7,7 @@ from matplotlib.figure import Figure
 def attention_figure(
     weights: np.ndarray, title: str, true_units: np.ndarray | None = None
 ) -> Figure:
-    """Return a figure of attention weights (S, U), decoder steps to the right, units upwards.
-
-    ``true_units`` (S,), the unit spoken at each step, is drawn as a thin line.
-    """
+    """Return a figure of attention (S, U), steps to the right; true units (S,) as a thin line."""
     figure = Figure(figsize=(7.0, 4.0), dpi=100, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(

@@ -63,11 +63,7 @@ def build_part(choices: ClassChoices, args: argparse.Namespace, **given: Any) ->
 
     Its name and arguments are written back into ``args``, and so into config.yaml; ``given`` ones,
     which other parts determine, override the options. Without a name (an old config.yaml) the
-    default is taken.
-
-    Raises:
-        ValueError: the name is not one of the choices.
-        TypeError: the part does not take one of the arguments.
+    default is taken. Another name is a ValueError, an argument that is not known a TypeError.
     """
     name = getattr(args, choices.name, None)
     if name is None and choices.optional:

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
+from espnet2.iterators.multiple_iter_factory import MultipleIterFactory
 from espnet2.schedulers.abs_scheduler import AbsBatchStepScheduler
 from torch.utils.data import DataLoader
 
@@ -21,12 +22,7 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
     Deviation: the length of the decay and its floor are not in paper. ESPnet's
     CosineAnnealingWarmupRestarts would set all groups to one rate and start over.
 
-    Args:
-        total_steps: updates until the floor is reached; it stays there.
-        final_ratio: the floor as a share of the full rate.
-
-    Raises:
-        ValueError: total_steps is not above warmup_steps.
+    The floor, ``final_ratio`` of the full rate, is reached after ``total_steps`` updates and stays.
     """
 
     def __init__(
@@ -66,28 +62,19 @@ class WarmupCosineLR(torch.optim.lr_scheduler.LRScheduler, AbsBatchStepScheduler
             super().step(epoch)
 
 
-class SplitIterFactory(AbsIterFactory):
-    """ESPnet's MultipleIterFactory in the same order, but with one part in memory at a time.
+class SplitIterFactory(MultipleIterFactory):
+    """ESPnet's in the same order, with one part in memory at a time and a length of its batches.
 
-    Its batches also have a length, for the time left; ESPnet's are a generator. Each of
-    ``build_functions`` makes the factory of one part.
+    The length serves the time left; ESPnet's batches are a generator.
     """
-
-    def __init__(
-        self, build_functions: Sequence[Callable[[], AbsIterFactory]], seed: int, shuffle: bool
-    ) -> None:
-        self.build_functions = build_functions
-        self.seed = seed
-        self.shuffle = shuffle
 
     def build_iter(self, epoch: int, shuffle: bool | None = None) -> "SplitBatches":
         """Return the batches of an epoch."""
         shuffle = self.shuffle if shuffle is None else shuffle
-        functions = list(self.build_functions)
+        functions = list(self.build_funcs)
         if shuffle:
-            # ESPnet's draw; numpy's types know no lists of functions.
-            np.random.RandomState(epoch + self.seed).shuffle(functions)  # type: ignore[arg-type]
-        return SplitBatches(functions, epoch, shuffle)
+            np.random.RandomState(epoch + self.seed).shuffle(functions)
+        return SplitBatches([partial(_loader, build, epoch, shuffle) for build in functions])
 
 
 class SplitBatches(Iterable[tuple[list[str], dict]]):
@@ -97,12 +84,10 @@ class SplitBatches(Iterable[tuple[list[str], dict]]):
     batches have a fixed size, and by little where they have a fixed length.
     """
 
-    def __init__(
-        self, build_functions: Sequence[Callable[[], AbsIterFactory]], epoch: int, shuffle: bool
-    ) -> None:
-        self._build_loaders = [partial(_loader, build, epoch, shuffle) for build in build_functions]
-        self._ready = [self._build_loaders[0]()]
-        self._length = len(self._ready[0]) * len(build_functions)
+    def __init__(self, build_loaders: Sequence[Callable[[], DataLoader]]) -> None:
+        self._build_loaders = build_loaders
+        self._ready = [build_loaders[0]()]
+        self._length = len(self._ready[0]) * len(build_loaders)
 
     def __len__(self) -> int:
         return self._length

@@ -16,12 +16,11 @@ from espnet2_ext.data.weights import load_weights, read_training_config, read_we
 class TrainedTask(AbsTask):
     """ESPnet's task, whose files of weights are checked before they are used.
 
+    ``required_names`` and ``optional_names`` are those of the data options, those in
+    ``not_sequence`` have no lengths.
+
     Deviation: ESPnet 202511 unpickles weights, which can run any code, and both versions load
     what fits and leave the rest random (``strict=False``).
-
-    Attributes:
-        required_names, optional_names: of the data options.
-        not_sequence: those of them that have no lengths.
     """
 
     required_names: ClassVar[tuple[str, ...]] = ("speech",)
@@ -62,10 +61,8 @@ class TrainedTask(AbsTask):
         Without ``config_file`` the config.yaml beside the weights is taken; without ``model_file``
         the model stays as it was initialised.
 
-        Raises:
-            FileNotFoundError: a file is not there.
-            ValueError: neither file is given, the configuration is not one of this task, or the
-            weights are not those of its model; see ``read_weights`` and ``load_weights``.
+        FileNotFoundError where a file is not there; ValueError where neither is given, the
+        configuration is not one of this task, or the weights are not those of its model.
         """
         if config_file is None:
             if model_file is None:
@@ -87,10 +84,8 @@ class TrainedTask(AbsTask):
     def main_worker(cls, args: argparse.Namespace) -> None:
         """Train; weights to start from (``--init_param``) are read safely first.
 
-        Raises:
-            FileNotFoundError: such a file is not there.
-            ValueError: it is more than weights; or, without ``--ignore_init_mismatch``, the part
-            that is named holds none, or one file that is taken whole is not the model.
+        ValueError where such a file is more than weights; or, without ``--ignore_init_mismatch``,
+        the part that is named holds none, or one file that is taken whole is not the model.
         """
         for given in args.init_param:
             path, *parts = given.split(":")

@@ -47,9 +47,9 @@ def segment_starts(
 
     ``speech_lengths`` (B,) are samples, at least 256 * ``num_frames``.
     """
-    last = torch.div(speech_lengths, HOP_SAMPLES, rounding_mode="floor") - num_frames
+    last = speech_lengths // HOP_SAMPLES - num_frames
     if not is_random:
-        return torch.div(last, 2, rounding_mode="floor")
+        return last // 2
     drawn = torch.rand(len(last), device=last.device, dtype=torch.float64)
     # A product may round up to the number of places.
     return torch.minimum((drawn * (last + 1)).long(), last)
@@ -59,12 +59,11 @@ def cut_segments(
     mels: torch.Tensor, speech: torch.Tensor, starts: torch.Tensor, num_frames: int
 ) -> Segments:
     """Return the segments of mels (B, T, M) and speech (B, N) that begin at frames (B,)."""
-    frames = starts[:, None] + torch.arange(num_frames, device=starts.device)
-    samples = HOP_SAMPLES * starts[:, None] + torch.arange(
-        HOP_SAMPLES * num_frames, device=starts.device
-    )
+    samples = torch.arange(HOP_SAMPLES * num_frames, device=starts.device)
+    frames = starts[:, None] + samples[:num_frames]
     index = frames[:, :, None].expand(-1, -1, mels.size(2))
-    return Segments(mels.gather(1, index).transpose(1, 2), speech.gather(1, samples)[:, None])
+    waveforms = speech.gather(1, HOP_SAMPLES * starts[:, None] + samples)
+    return Segments(mels.gather(1, index).transpose(1, 2), waveforms[:, None])
 
 
 class VocoderModel(AbsGANESPnetModel):
@@ -85,9 +84,6 @@ class VocoderModel(AbsGANESPnetModel):
         segment_frames: S; 32 frames are the published 8192 samples.
         adversarial_start_updates: updates on the mel's error alone before discriminators take part,
             which halves their cost; 0 as published.
-
-    Raises:
-        ValueError: a segment is too short for the mel's window.
     """
 
     def __init__(
@@ -170,10 +166,7 @@ class VocoderModel(AbsGANESPnetModel):
 
     def _is_adversarial(self) -> bool:
         """Return whether discriminators take part by now."""
-        updates = int(self.updates)
-        if self.training:
-            return updates >= self.adversarial_start_updates
-        return updates > self.adversarial_start_updates
+        return int(self.updates) >= self.adversarial_start_updates + (not self.training)
 
     def _generator_turn(self, segments: Segments, fake: torch.Tensor) -> LossAndStats:
         """Return the generator's loss and its parts."""

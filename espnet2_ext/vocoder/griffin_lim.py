@@ -27,9 +27,6 @@ class GriffinLim:
         momentum: weight of the last change in the phase search, in [0, 1).
         num_inversion_steps: multiplicative updates of the magnitudes.
         seed: of the first phases; the global generator is neither used nor changed.
-
-    Raises:
-        ValueError: the momentum lies outside [0, 1).
     """
 
     name = "griffin_lim"

@@ -30,11 +30,8 @@ class HifiGan:
     """SpeechBrain's 16 kHz HiFi-GAN behind the interface of ``Vocoder``.
 
     ``source`` is a hub name, which is downloaded once, or a directory with hyperparams.yaml and
-    generator.ckpt.
-
-    Raises:
-        FileNotFoundError: a local directory lacks one of its files.
-        ValueError: it was made for another mel, see check_vocoder_mel.
+    generator.ckpt. FileNotFoundError where one of them is missing, ValueError where it was made
+    for another mel.
     """
 
     def __init__(self, source: str = PUBLISHED, device: str = "cpu") -> None:
@@ -61,9 +58,8 @@ class HifiGan:
 class TrainedHifiGan:
     """A generator of bin/vocoder_train, by directory or file of weights, as a ``Vocoder``.
 
-    Raises:
-        FileNotFoundError: weights or config.yaml are missing.
-        ValueError: it was trained on another mel, or the files are no vocoder training's.
+    FileNotFoundError where weights or config.yaml are missing, ValueError where they are not those
+    of a vocoder training on this mel.
     """
 
     def __init__(self, source: str, device: str = "cpu") -> None:
@@ -128,11 +124,8 @@ def _load_speechbrain(source: str, device: str, **options: object) -> Any:
 def build_generator(settings: Mapping[str, object], edges: str = "zeros") -> HiFiGANGenerator:
     """Return a generator (B, 80, T) -> (B, 1, 256 * T), random and with weight norm.
 
-    Deviation: ``reflect`` is SpeechBrain's, for generators that started from one of its.
-
-    Raises:
-        ValueError: it takes other mels or makes another number of samples a frame, or the edges are
-            none of `EDGES`.
+    Deviation: ``reflect`` is SpeechBrain's, for generators that started from one of its. ValueError
+    where it takes other mels or makes another number of samples a frame.
     """
     if edges not in EDGES:
         raise ValueError(f"generator_edges {edges!r}: expected one of {', '.join(EDGES)}")
@@ -191,7 +184,11 @@ def convert_generator(generator: Any) -> Converted:
     """
     if hasattr(generator, "cond_layer"):
         raise ValueError("a generator with cond_channels cannot be taken over")
-    weights = rename(generator.state_dict())
+    weights = {}
+    for name, value in generator.state_dict().items():
+        for pattern, replacement in NAMES:
+            name = re.sub(pattern, replacement, name)
+        weights[name] = value.detach().clone()
     if "input_conv.weight_g" not in weights:
         raise ValueError("the generator has no weight norm; take the weights before its removal")
     first, last = generator.conv_pre.conv, generator.conv_post.conv
@@ -213,13 +210,3 @@ def convert_generator(generator: Any) -> Converted:
         "use_additional_convs": has_second,
     }
     return settings, {"output_conv.1.bias": torch.zeros(last.out_channels), **weights}
-
-
-def rename(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return a state dictionary of SpeechBrain's generator under ESPnet's names."""
-    renamed = {}
-    for name, value in weights.items():
-        for pattern, replacement in NAMES:
-            name = re.sub(pattern, replacement, name)
-        renamed[name] = value.detach().clone()
-    return renamed

@@ -49,12 +49,9 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
     """Return the natural-log mel (N // 256 + 1, 80) float32 of a waveform (N,) at 16 kHz.
 
     For analysis-synthesis; the model computes its own (``prosody2vec.mels``), and a test holds
-    the two equal.
+    the two equal. ValueError where the waveform is not longer than half a window.
 
     Source: [P2V] IV-B for window, hop and bands; the rest is the vocoder's.
-
-    Raises:
-        ValueError: the waveform is not longer than half a window (512 samples).
     """
     if waveform.ndim != 1 or len(waveform) <= N_FFT // 2:
         raise ValueError(

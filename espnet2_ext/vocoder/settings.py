@@ -9,10 +9,12 @@ names below, and of the published ones the sampling rates are known.
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import yaml
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 from espnet2_ext.data.weights import read_training_config
@@ -42,9 +44,7 @@ def find_vocoder_files(source: str) -> VocoderFiles | None:
     """Return the files of a training; None if the text names something else.
 
     The source is a directory with config.yaml, whose best weights are taken, or a file of weights.
-
-    Raises:
-        FileNotFoundError: weights without config.yaml, or a directory without the best weights.
+    FileNotFoundError where weights or config.yaml are missing.
     """
     path = Path(source)
     if path.is_file():
@@ -76,12 +76,9 @@ def vocoder_fingerprint(source: str) -> str:
 class MelSettings:
     """Everything the values of a mel depend on, under the names of SpeechBrain's recipes.
 
-    Source: SpeechBrain's 16 kHz recipe for LibriTTS, whose values are the defaults.
-
-    Attributes:
-        power: 1 for magnitudes, 2 for their squares.
-        dynamic_range_compression: natural logarithm, floored at 1e-5.
-        mel_normalized: magnitudes divided by the window's energy.
+    Source: SpeechBrain's 16 kHz recipe for LibriTTS, whose values are the defaults: ``power`` 1
+    for magnitudes, natural logarithm floored at 1e-5; ``mel_normalized`` would divide magnitudes
+    by the window's energy.
     """
 
     sample_rate: int = SAMPLE_RATE_HZ
@@ -100,16 +97,9 @@ class MelSettings:
     @classmethod
     def of_model(cls, features_conf: Mapping[str, float]) -> "MelSettings":
         """Return the mel of a model's ``features_conf``; missing values are the defaults."""
-        names = {
-            "sample_rate": "sample_rate_hz",
-            "n_fft": "n_fft",
-            "win_length": "n_fft",
-            "hop_length": "hop_length",
-            "n_mel_channels": "mel_dim",
-            "mel_fmin": "min_hz",
-            "mel_fmax": "max_hz",
-        }
-        given = {name: features_conf[key] for name, key in names.items() if key in features_conf}
+        theirs = "sample_rate_hz", "n_fft", "n_fft", "hop_length", "mel_dim", "min_hz", "max_hz"
+        names = zip([field.name for field in fields(cls)], theirs, strict=False)
+        given = {name: features_conf[key] for name, key in names if key in features_conf}
         return cls(**given)  # type: ignore[arg-type]  # values of a checked configuration
 
     @classmethod
@@ -158,27 +148,35 @@ def check_vocoder_mel(source: str, model_mel: MelSettings = MelSettings()) -> No
         )
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Reads yaml without acting on any tag: ``!ref <key>`` stays text."""
+
+
+def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> object:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return node.value
+
+
+_PlainLoader.add_constructor(None, _plain)  # of every tag that is not known
+
+
 def stated_settings(path: Path) -> dict[str, object]:
     """Return the mel settings in a SpeechBrain ``hyperparams.yaml``; nothing in it is run.
 
     The hop is also what the generator multiplies frames by, the bands its input channels.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is not readable as yaml.
+    FileNotFoundError where there is none, ValueError where it is not readable as yaml.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing; copy the whole vocoder there")
     try:
-        with open(path, encoding="utf-8") as stream:
-            root = YAML(typ="safe", pure=True).compose(stream)
-    except (YAMLError, UnicodeDecodeError) as error:
+        values = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ValueError(f"{path}: not readable as yaml ({reason}); copy it again") from error
-    values = _plain(root) if root is not None and root.id == "mapping" else {}
+    values = values if isinstance(values, dict) else {}
     generator = values.pop("generator", None)
     if isinstance(generator, dict):
         references = {f"<{key}>": value for key, value in values.items()}
@@ -195,17 +193,3 @@ def stated_settings(path: Path) -> dict[str, object]:
     if isinstance(values.get("in_channels"), int):
         stated["n_mel_channels"] = values["in_channels"]
     return stated
-
-
-def _plain(node: Any) -> Any:
-    """Return the value of a yaml node without acting on any tag; unknown ones stay text."""
-    from ruamel.yaml import YAML
-
-    if node.id == "mapping":
-        return {key.value: _plain(value) for key, value in node.value}
-    if node.id == "sequence":
-        return [_plain(each) for each in node.value]
-    tag = str(node.tag)
-    if not tag.startswith("tag:yaml.org,2002:") or tag.endswith(":str"):
-        return node.value
-    return YAML(typ="safe", pure=True).load(node.value)

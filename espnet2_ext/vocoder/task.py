@@ -66,11 +66,7 @@ class VocoderTask(TrainedTask):
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> VocoderModel:
-        """Return the model; what ``init_generator`` gave is written back into ``args``.
-
-        Raises:
-            ValueError: the settings are of another mel than conversion's, or of no generator.
-        """
+        """Return the model; what ``init_generator`` gave is written back into ``args``."""
         differences = MelSettings().differences(vars(MelSettings.of_model(args.features_conf)))
         if differences:
             raise ValueError(f"features_conf: not the mel of conversion: {', '.join(differences)}")

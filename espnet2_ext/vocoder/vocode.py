@@ -24,9 +24,6 @@ def build_vocoder(spec: str, device: str = "cpu") -> Vocoder:
 
     ``griffin_lim``; a SpeechBrain HiFi-GAN by hub name (``speechbrain/tts-hifigan-libritts-16kHz``)
     or local directory; or a HiFi-GAN trained here (``exp/voc_<tag>``, or one of its weights).
-
-    Raises:
-        ValueError: the text is none of these.
     """
     if spec == GriffinLim.name:
         return GriffinLim()
@@ -54,10 +51,7 @@ def vocode_mels(
     """Write ``wav/<key>.wav`` (16 kHz, 16 bit) for every ``key file.npy``, and ``wav.scp``.
 
     A rerun keeps files that are complete, younger than their mel and of the same vocoder. Use one
-    worker with a GPU.
-
-    Raises:
-        ValueError: a file is no mel; the message names it.
+    worker with a GPU. ValueError names a file that is no mel.
     """
     output_dir = Path(output_dir)
     mels = read_table(mel_scp)
@@ -77,14 +71,8 @@ def vocode_mels(
             wav.unlink(missing_ok=True)
         with atomic_open(marker) as stream:
             stream.write(settings)
-    clipped = sum(
-        spawn_map(
-            partial(vocode_file, vocoder=vocoder, device=device),
-            jobs,
-            description=vocoder,
-            num_workers=num_workers,
-        )
-    )
+    vocode = partial(vocode_file, vocoder=vocoder, device=device)
+    clipped = sum(spawn_map(vocode, jobs, description=vocoder, num_workers=num_workers))
     if clipped:
         logger.warning("%s: %d of %d files were clipped", output_dir, clipped, len(jobs))
     write_table(output_dir / "wav.scp", wavs)

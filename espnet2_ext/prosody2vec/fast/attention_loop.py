@@ -46,8 +46,7 @@ class LoopWeights:
 
     @property
     def taps(self) -> int:
-        """W."""
-        return self.location.size(1) // 2
+        return self.location.size(1) // 2  # W
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,9 @@ def backward_steps(
     width = loop.encoded.size(2)
     patches = _patches(histories.flatten(0, 1), loop)
     hidden = steps.operands[1:, :batch, width:]
-    scores = _scores(loop, patches, hidden)  # (C, B, A, U)
+    scores = torch.bmm(loop.location.expand(len(patches), -1, -1), patches)
+    scores = scores.unflatten(0, (count, batch)).add_(loop.projected)  # (C, B, A, U)
+    scores.add_((hidden @ loop.query.t())[:, :, :, None]).tanh_()
     slopes = (1.0 - scores.square()).mul_(loop.score.view(-1, 1))
     derivatives = CellDerivatives(steps.gates, steps.cells)
     energies = steps.weights.new_empty(received.weights.shape)
@@ -167,28 +168,7 @@ def backward_steps(
         operand = times_rows(transposed, padded)[:batch]
     received.operand.copy_(operand)
     torch.stack([to_last, to_all], dim=1, out=received.history)
-    _add_products(loop, steps, scores, slopes, patches, energies, queries, received, sums)
-    gates = derivatives.of_gates
-    flat = gates.flatten(0, 1).to(steps.operands.dtype)
-    sums.recurrent.add_(flat.t() @ steps.operands[:-1, :batch].flatten(0, 1))
-    return gates
-
-
-def _add_products(
-    loop: LoopWeights,
-    steps: Steps,
-    scores: torch.Tensor,
-    slopes: torch.Tensor,
-    patches: torch.Tensor,
-    energies: torch.Tensor,
-    queries: torch.Tensor,
-    received: StepGradients,
-    sums: LoopGradients,
-) -> None:
-    """Add the gradients that are one product over all steps of the chunk."""
-    _, batch, _, units = scores.shape
-    hidden = steps.operands[1:, :batch, loop.encoded.size(2) :]
-    flat = energies.view(-1, units, 1).to(scores.dtype)
+    flat = energies.view(-1, energies.size(2), 1).to(scores.dtype)
     sums.score.add_(torch.bmm(scores.flatten(0, 1), flat).sum(dim=0).t())
     sums.projected.add_(slopes.sum(dim=0))
     sums.location.add_(torch.bmm(slopes.flatten(0, 1), patches.transpose(1, 2)).sum(dim=0))
@@ -196,15 +176,9 @@ def _add_products(
     weights = steps.weights[1:].permute(1, 2, 0).to(loop.encoded.dtype)
     contexts = received.contexts.transpose(0, 1).to(loop.encoded.dtype)
     sums.encoded.add_(torch.bmm(weights, contexts))
-
-
-def _scores(loop: LoopWeights, patches: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-    """Return tanh of query, memory and location (C, B, A, U) for all steps at once."""
-    count, batch, _ = hidden.shape
-    location = loop.location.expand(len(patches), -1, -1)
-    scores = torch.bmm(location, patches).unflatten(0, (count, batch))
-    scores.add_(loop.projected)
-    return scores.add_((hidden @ loop.query.t())[:, :, :, None]).tanh_()
+    gates = derivatives.of_gates.flatten(0, 1).to(steps.operands.dtype)
+    sums.recurrent.add_(gates.t() @ steps.operands[:-1, :batch].flatten(0, 1))
+    return derivatives.of_gates
 
 
 def _patches(history: torch.Tensor, loop: LoopWeights) -> torch.Tensor:
@@ -301,7 +275,7 @@ class AttentionLoop(torch.autograd.Function):
     def backward(
         ctx, states: torch.Tensor, weights: torch.Tensor
     ) -> tuple[torch.Tensor | None, ...]:
-        """Return the gradients in the order of ``forward``'s arguments."""
+        """Return the gradients of ``forward``'s arguments."""
         *of_loop, real, operands, cells, attention = ctx.saved_tensors
         loop = LoopWeights(*of_loop)
         steps = Steps(real, operands, cells, attention, history=attention.new_empty(0))

@@ -255,15 +255,11 @@ def _padded_loop(loop: LoopWeights, padded: int, twin: LoopWeights | None) -> Lo
     new = loop.encoded.new_zeros
     penalty = loop.penalty.new_full((batch, padded), float("-inf"))
     penalty[:, 0] = 0.0  # no row may be fully masked while capturing
+    weights = {name: getattr(twin or loop, name) for name in WEIGHTS}
     if twin is None:
-        weights = (
-            getattr(loop, name).clone(memory_format=torch.contiguous_format) for name in WEIGHTS
-        )
-    else:
-        weights = (getattr(twin, name) for name in WEIGHTS)
-    recurrent, query, location, score = weights
-    encoded, projected = new(batch, padded, width), new(batch, len(query), padded)
-    return LoopWeights(recurrent, query, location, score, encoded, projected, penalty)
+        weights = {name: each.contiguous().clone() for name, each in weights.items()}
+    encoded, projected = new(batch, padded, width), new(batch, len(loop.query), padded)
+    return LoopWeights(**weights, encoded=encoded, projected=projected, penalty=penalty)
 
 
 def padded_units(units: int) -> int:

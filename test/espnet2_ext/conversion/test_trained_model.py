@@ -217,10 +217,10 @@ def after_an_update(model):
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     lengths = torch.tensor([4, 4])
     durations = torch.full((2, 4), 10)
-    loss, _, _ = model(
-        torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]]), lengths, durations, lengths,
-        torch.randn(2, 192), torch.randn(2, 12800), torch.tensor([12800, 12800]),
-    )  # fmt: skip
+    batch = {"units": torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]]), "units_lengths": lengths}
+    batch |= {"unit_durations": durations, "speaker_embedding": torch.randn(2, 192)}
+    batch |= {"speech": torch.randn(2, 12800), "speech_lengths": torch.tensor([12800, 12800])}
+    loss, _, _ = model(**batch)
     loss.backward()
     moved = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
     changed = {name for name, buffer in model.named_buffers() if not buffer.equal(before[name])}

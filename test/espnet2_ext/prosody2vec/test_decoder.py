@@ -175,14 +175,6 @@ def test_dropout_is_the_same_in_all_implementations(make_decoder, make_memory, i
     torch.testing.assert_close(found, naive_free(decoder, memory, inputs).mels, atol=1e-9, rtol=0)
 
 
-def test_attention_is_a_distribution_over_valid_units(make_decoder, make_memory):
-    decoder = make_decoder().double()
-    memory = make_memory(2, 5, lengths=[5, 3])
-    attention = decoder.free(memory, inputs_of(decoder, 2, 6)).attention
-    torch.testing.assert_close(attention.sum(2), torch.ones(2, 6).double())
-    assert (attention[1, :, 3:] == 0).all()
-
-
 def test_padding_does_not_change_an_item(make_decoder, make_memory):
     decoder = make_decoder().double()
     memory, inputs = make_memory(2, 5, lengths=[5, 3]), inputs_of(decoder, 2, 6)

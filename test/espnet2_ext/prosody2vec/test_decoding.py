@@ -96,22 +96,16 @@ def test_attention_window_confines_each_step(make_decoder, speak):
         torch.testing.assert_close(item.attention.sum(1), torch.ones(len(item.attention)))
 
 
-def test_train_mode_is_an_error(make_decoder, make_memory):
+def test_bad_limits_and_train_mode_are_errors(make_decoder, make_memory):
     with pytest.raises(ValueError, match="eval mode"):
         generate(make_decoder().train(), make_memory(1, 2))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
+    for options in (
         {"stop_threshold": 1.0},
         {"min_frames_per_unit": 3.0, "max_frames_per_unit": 2.0},
         {"max_last_unit_frames": 0},
-    ],
-)
-def test_bad_limits_are_errors(options):
-    with pytest.raises(ValueError, match="stop_threshold|frames_per_unit|last_unit"):
-        GenerationLimits(**options)
+    ):
+        with pytest.raises(ValueError, match="stop_threshold|frames_per_unit|last_unit"):
+            GenerationLimits(**options)
 
 
 # ---------------------------------------------------------------- scheduled sampling
@@ -121,14 +115,9 @@ def test_schedule_is_a_ramp():
     schedule = SamplingSchedule(100, 200, 0.4)
     values = [schedule.at(updates) for updates in (0, 100, 150, 200, 999)]
     assert values == pytest.approx([0.0, 0.0, 0.2, 0.4, 0.4])
-
-
-@pytest.mark.parametrize(
-    "options", [{"probability": 1.5}, {"start_updates": 5, "end_updates": 5}, {"mode": "both"}]
-)
-def test_bad_schedule_is_an_error(options):
-    with pytest.raises(ValueError, match="sampling"):
-        SamplingSchedule(**options)
+    for wrong in ({"probability": 1.5}, {"start_updates": 5, "end_updates": 5}, {"mode": "both"}):
+        with pytest.raises(ValueError, match="sampling"):
+            SamplingSchedule(**wrong)
 
 
 @pytest.mark.parametrize("run", [sampled_pass, parallel_sampled_pass])

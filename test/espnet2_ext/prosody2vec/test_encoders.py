@@ -16,9 +16,7 @@ from espnet2_ext.prosody2vec.encoders import (
     MaskedBatchNorm1d,
     ProsodyEncoder,
     UnitEncoder,
-    _normalised,
 )
-from espnet2_ext.prosody2vec.mels import crop_mels
 from espnet2_ext.prosody2vec.memory import length_mask
 
 # ---------------------------------------------------------------- masked batch norm
@@ -112,9 +110,8 @@ def test_eval_mode_uses_the_running_statistics():
     frames, mask = frames_and_mask()
     theirs(packed(frames, mask))
     ours.load_state_dict(theirs.state_dict())
-    state = {name: value.clone() for name, value in ours.state_dict().items()}
     assert torch.equal(ours.eval()(frames, mask), theirs.eval()(frames) * mask)
-    assert all(torch.equal(value, state[name]) for name, value in ours.state_dict().items())
+    close(ours.running_mean, theirs.running_mean, 0)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -272,43 +269,6 @@ def test_padding_changes_nothing(training, name):
             torch.testing.assert_close(result[key], value, atol=1e-10, rtol=0)
 
 
-def test_padding_changes_nothing_under_autocast_either():
-    """Beyond bfloat16's rounding, 4e-3 of a value; padding counted, vectors moved by 0.5."""
-    lengths = torch.tensor([20, 7, 2])
-    mels = torch.randn(3, 20, 6)
-    results = []
-    for padding in (0, 300):
-        encoder = tiny_encoder().train()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            vectors = encoder(nn.functional.pad(mels, (0, 0, 0, padding)), lengths)
-        results.append([vectors.float(), encoder.first.norm.running_var])
-    for padded, plain in zip(*results, strict=True):
-        torch.testing.assert_close(padded, plain, atol=0.02, rtol=0)
-
-
-def test_a_crop_longer_than_some_items_counts_their_frames_only():
-    """crop_mels pads items that are shorter than the crop."""
-    mels, lengths = torch.randn(3, 20, 6), torch.tensor([20, 7, 2])
-    cropped, cropped_lengths = crop_mels(mels, lengths, 8)
-    assert cropped_lengths.tolist() == [8, 7, 2]
-    encoder = tiny_encoder().train()
-    seen = []
-    encoder.first.convolution.register_forward_hook(lambda *given: seen.append(given[2]))
-    encoder(cropped, cropped_lengths)
-    real = seen[0].relu().transpose(1, 2)[length_mask(cropped_lengths, 8)]
-    assert real.shape == (17, 8)
-    before = tiny_encoder().first.norm.running_mean
-    expected = 0.9 * before + 0.1 * real.mean(dim=0)
-    torch.testing.assert_close(encoder.first.norm.running_mean, expected, atol=1e-6, rtol=0)
-
-
-def test_the_level_is_the_mean_of_all_bands_and_frames():
-    mels = torch.tensor([[[1.0, 3.0], [5.0, 7.0], [0.0, 0.0]]])
-    mask = torch.tensor([[[1.0, 1.0, 0.0]]])
-    without = _normalised(mels.transpose(1, 2), mask, "level").transpose(1, 2)
-    assert without.tolist() == [[[-3.0, -1.0], [1.0, 3.0], [0.0, 0.0]]]
-
-
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_what_normalization_removes(normalization):
     mels, lengths = torch.randn(2, 9, 6), torch.tensor([9, 5])
@@ -318,35 +278,16 @@ def test_what_normalization_removes(normalization):
         difference = (encoder(changed, lengths) - encoder(mels, lengths)).abs().max()
         assert difference < 1e-4 if normalization in removed_by else difference > 0.01
     assert torch.equal(mels, given), "the caller's mels are left alone"
-
-
-def test_a_masked_band_gives_no_nan():
-    mels = torch.randn(1, 9, 6)
-    mels[:, :, 2] = 0.0
-    encoder = tiny_encoder(input_normalization="mean_variance").eval()
-    assert torch.isfinite(encoder(mels, torch.tensor([9]))).all()
+    mels[:, :, 2] = 0.0  # a masked band
+    assert torch.isfinite(encoder(mels, lengths)).all()
 
 
 @pytest.mark.parametrize("config", ["train_p2v", "tuning/train_p2v_aggregation3072"])
 def test_sizes_are_those_of_speechbrain(config):
     """1536 is the ECAPA-TDNN paper's aggregation (14.7 M), 3072 SpeechBrain's published one."""
     conf = yaml.safe_load((CONF / f"{config}.yaml").read_text())["prosody_encoder_conf"]
-    width = {"train_p2v": 1536, "tuning/train_p2v_aggregation3072": 3072}[config]
-    oracle = ECAPA_TDNN(
-        80,
-        lin_neurons=192,
-        channels=[1024] * 4 + [width],
-        kernel_sizes=[5, 3, 3, 3, 1],
-        dilations=[1, 2, 3, 4, 1],
-        attention_channels=128,
-    )
-    shapes = [
-        sorted(tuple(p.squeeze().shape) for p in network.parameters())
-        for network in (ProsodyEncoder(**conf), oracle)
-    ]
-    assert shapes[0] == shapes[1]
-    weights = sum(p.numel() for p in oracle.parameters())
-    assert weights == {1536: 14_660_416, 3072: 20_767_552}[width]
+    sizes = {"train_p2v": 14_660_416, "tuning/train_p2v_aggregation3072": 20_767_552}
+    assert sum(p.numel() for p in ProsodyEncoder(**conf).parameters()) == sizes[config]
 
 
 def test_equals_speechbrain_on_one_utterance():
@@ -365,28 +306,18 @@ def test_equals_speechbrain_on_one_utterance():
     for module in oracle.modules():
         if isinstance(module, Conv1d):
             module.padding_mode = "constant"
-    copy_weights(encoder, oracle)
+    # By order of definition: both list first layer, blocks, aggregation, pooling, output.
+    kinds = (torch.nn.Conv1d, torch.nn.BatchNorm1d, torch.nn.Linear)
+    networks = [
+        [m for m in network.modules() if isinstance(m, kinds)] for network in (encoder, oracle)
+    ]
+    for mine, other in zip(*networks, strict=True):
+        theirs = other.state_dict()
+        own = {name: value.view_as(theirs[name]) for name, value in mine.state_dict().items()}
+        other.load_state_dict(own)
     mels = torch.randn(1, 15, 6)
     expected = oracle(mels)[0, 0]
     torch.testing.assert_close(encoder(mels, torch.tensor([15]))[0], expected, atol=1e-5, rtol=0)
-
-
-def copy_weights(encoder, oracle):
-    """Copy by order of definition: both list first layer, blocks, aggregation, pooling, output."""
-    ours, theirs = weighted_modules(encoder), weighted_modules(oracle)
-    assert len(ours) == len(theirs)
-    for mine, other in zip(ours, theirs, strict=True):
-        state = {
-            name: value.view_as(other.state_dict()[name])
-            for name, value in mine.state_dict().items()
-        }
-        other.load_state_dict(state)
-
-
-def weighted_modules(network):
-    """Return convolutions, norms and linear layers of a network, in order of definition."""
-    kinds = (torch.nn.Conv1d, torch.nn.BatchNorm1d, torch.nn.Linear)
-    return [module for module in network.modules() if isinstance(module, kinds)]
 
 
 @pytest.mark.parametrize(
@@ -404,13 +335,6 @@ def test_unknown_options_are_named(encoder, options):
 
 
 # ---------------------------------------------------------------- unit encoder
-
-
-def test_shapes_and_parameters_of_the_paper():
-    encoder = UnitEncoder(200)
-    assert encoder.output_dim == 512
-    assert [c.kernel_size for c in encoder.convolutions] == [(5,)] * 3
-    assert encoder(torch.zeros(1, 3, dtype=torch.long), torch.tensor([3])).shape == (1, 3, 512)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -25,12 +25,8 @@ def test_forced_then_free_then_validation(make_model, batch, reduction_factor):
     model.eval()
     model(**batch)
     assert int(model.updates) == 2, "validation is not training"
-
-
-def test_validation_is_free_also_in_the_forced_phase(make_model, batch):
-    forced = make_model(forced_alignment_updates=99).eval()
-    free = make_model().eval()
-    assert forced(**batch)[1]["mel_loss"] == free(**batch)[1]["mel_loss"]
+    forced, free = make_model(forced_alignment_updates=99), make_model()
+    assert forced.eval()(**batch)[1]["mel_loss"] == free.eval()(**batch)[1]["mel_loss"]
 
 
 def item_of(batch, item):
@@ -118,14 +114,10 @@ def test_prosody_augmentation_masks_the_prosody_input_only(make_model, batch):
     torch.testing.assert_close(seen[1], mels)
 
 
-def test_collect_feats_gives_mels(make_model, batch):
-    feats = make_model().collect_feats(**batch)
-    assert feats["feats"].shape == (2, 20, 80)
-    assert feats["feats_lengths"].tolist() == [20, 14]
-
-
-def test_attention_maps_are_cut_to_size(make_model, batch):
-    weights, paths = make_model(2).eval().attention_maps(**batch)
+def test_attention_maps_are_cut_to_size(make_model, batch, kept):
+    model = make_model(2).eval()
+    weights, paths = model.attention_maps(**batch)
+    torch.testing.assert_close(model.attention_maps(**kept), (weights, paths))
     assert [tuple(w.shape) for w in weights] == [(10, 4), (7, 1)]
     assert [len(p) for p in paths] == [10, 7]
     assert paths[1].tolist() == [0] * 7
@@ -197,6 +189,7 @@ def negative_in_place(mels, lengths):
 def test_kept_mels_do_what_audio_does(make_model, batch, kept, is_training):
     for given in (batch, kept):
         assert make_model().mel_frames(**given).tolist() == [20, 14]
+    assert kept["feats"].shape == (2, 20, 80) and make_model().frame_s == 0.016
     results = []
     for given in (batch, kept, kept):
         model = make_model(tempo_stretch=1.2, guided_attention_weight=0.1).train(is_training)
@@ -208,15 +201,6 @@ def test_kept_mels_do_what_audio_does(make_model, batch, kept, is_training):
         assert torch.equal(results[1][name], results[2][name]), "the data were changed in place"
 
 
-def test_attention_maps_of_kept_mels(make_model, batch, kept):
-    model = make_model(2).eval()
-    for of_audio, of_mels in zip(
-        model.attention_maps(**batch), model.attention_maps(**kept), strict=True
-    ):
-        for one, other in zip(of_audio, of_mels, strict=True):
-            torch.testing.assert_close(one, other)
-
-
 def test_audio_and_mels_or_neither_is_an_error(make_model, batch, kept):
     neither = {name: value for name, value in kept.items() if not name.startswith("feats")}
     for wrong in ({**batch, **kept}, neither):
@@ -224,10 +208,6 @@ def test_audio_and_mels_or_neither_is_an_error(make_model, batch, kept):
             make_model()(**wrong)
     with pytest.raises(ValueError, match="without speech and without feats"):
         make_model().mel_frames(**neither)
-
-
-def test_frames_follow_each_other_every_16_ms(make_model):
-    assert make_model().frame_s == 0.016
 
 
 @pytest.mark.parametrize("is_replica", [False, True])

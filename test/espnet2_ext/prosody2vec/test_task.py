@@ -4,10 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 import yaml
-from reference import tiny_trained
 
 from espnet2_ext._compat import load_ark_scp, write_ark_scp
 from espnet2_ext.conversion.converter import ConversionRequest, Prosody2VecConverter
@@ -21,16 +19,12 @@ from espnet2_ext.prosody2vec.task import (
 from espnet2_ext.training.options import prosody_encoder_choices
 from espnet2_ext.training.trainer import _atomic_torch_save
 from espnet2_ext.units.centroids import Centroids
+from tools.bench.noise_corpus import CONFIG, NoiseCorpus
 
 # ---------------------------------------------------------------- task
 
 TINY = {
-    **tiny_trained.TINY,
-    "decoder_conf": {
-        **tiny_trained.TINY["decoder_conf"],
-        "prenet_dropout": 0.5,
-        "reduction_factor": 2,
-    },
+    **{name: value for name, value in CONFIG.items() if not name.endswith(("units", "samples"))},
     "model_conf": {"forced_alignment_updates": 3, "guided_attention_weight": 0.1},
     "specaug": "specaug",
     "specaug_conf": {
@@ -38,18 +32,7 @@ TINY = {
         "apply_time_mask": False,
         "freq_mask_width_range": [0, 5],
     },
-    "speaker_dim": 3,
-    "optim": "adam",
-    "optim_conf": {"lr": 1.0e-3},
-    "scheduler": "warmupcosine",
-    "scheduler_conf": {"warmup_steps": 2, "total_steps": 8},
-    "batch_type": "sorted",
-    "batch_size": 2,
     "num_att_plot": 1,
-    "num_workers": 0,
-    "best_model_criterion": [["valid", "loss", "min"]],
-    "keep_nbest_models": 1,
-    "use_tensorboard": False,
     "use_matplotlib": True,
 }
 PARTS = {
@@ -66,25 +49,9 @@ CENTROIDS = Centroids(np.eye(5, dtype=np.float32), "mfcc", 320, 0, 1.0)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A directory of five noise utterances of two speakers, and a configuration file."""
+    """The directory of the noise corpus, with centroids, kept mels and a configuration file."""
     root = tmp_path_factory.mktemp("p2v")
-    generator = np.random.default_rng(0)
-    tables: dict[str, dict[str, object]] = {name: {} for name in ("wav.scp", "utt2spk", "u", "d")}
-    vectors = {}
-    for index, samples in enumerate((3000, 4100, 5200, 6300, 7000)):
-        utterance = f"{'ab'[index % 2]}-{index}"
-        wav = root / f"{utterance}.flac"
-        soundfile.write(wav, 0.1 * generator.standard_normal(samples), 16000)
-        frames = samples // 320 + 1
-        durations = [3] * (frames // 3) + [frames % 3] * (frames % 3 > 0)
-        tables["wav.scp"][utterance] = wav
-        tables["utt2spk"][utterance] = utterance[0]
-        tables["u"][utterance] = " ".join(str(i % 5) for i in range(len(durations)))
-        tables["d"][utterance] = " ".join(map(str, durations))
-        vectors[utterance] = generator.standard_normal(3)
-    for name, table in tables.items():
-        write_table(root / name, table)
-    write_ark_scp(root / "spk_embed.scp", vectors)
+    NoiseCorpus(root, "cpu", use_amp=False)
     CENTROIDS.save(root / "centroids.npz")
     (root / "config.yaml").write_text(yaml.safe_dump(TINY))
     run(root, "stats", "--collect_stats", "true", *KEEP, shapes="wav.scp")
@@ -98,7 +65,7 @@ def run(root, output, *options, shapes="stats/{}/speech_shape", audio=AUDIO):
     for part in ("train", "valid"):
         command += [f"--{part}_shape_file", root / shapes.format(part)]
         command += [f"--{part}_speaker_dir", root]
-        for data in (*audio, "u,units,text_int", "d,unit_durations,text_int"):
+        for data in (*audio, "units,units,text_int", "durations,unit_durations,text_int"):
             command += [f"--{part}_data_path_and_name_and_type", root / data.format(part)]
     if "stats" in shapes:
         stats = root / "stats/train/feats_stats.npz"
@@ -113,12 +80,6 @@ def trained(data):
     return data / "whole"
 
 
-def test_statistics_are_of_the_mel(data):
-    stats = np.load(data / "stats/train/feats_stats.npz")
-    assert stats["sum"].shape == (80,)
-    assert stats["count"] == sum(n // 256 + 1 for n in (3000, 4100, 5200, 6300, 7000))
-
-
 def test_resumed_training_equals_undisturbed(data, trained):
     run(data, "broken", "--max_epoch", "1", "--resume", "true")
     (data / "broken/1epoch.pth").unlink()
@@ -128,6 +89,10 @@ def test_resumed_training_equals_undisturbed(data, trained):
     for name in whole:
         assert torch.equal(whole[name], broken[name]), name
     assert int(whole["updates"]) == 6
+    with _atomic_torch_save():
+        for name in ("one.pth", "two.pth"):
+            torch.save(whole, data / name)
+    assert (data / "one.pth").read_bytes() == (data / "two.pth").read_bytes()
 
 
 def test_kept_mels_train_as_audio_does(data, trained):
@@ -143,12 +108,6 @@ def test_kept_mels_train_as_audio_does(data, trained):
     assert of_audio["train"]["fill"] == of_mels["train"]["fill"]
 
 
-def test_one_kind_of_audio_is_needed(data):
-    for wrong in ((), AUDIO + KEPT_MELS):
-        with pytest.raises(ValueError, match="data options: give either speech"):
-            run(data, "bad", "--max_epoch", "1", audio=wrong)
-
-
 def test_log_tells_rates_and_time_left(data, caplog):
     with caplog.at_level("INFO"):
         run(data, "logged", "--max_epoch", "2", "--log_interval", "1")
@@ -160,26 +119,22 @@ def test_log_tells_rates_and_time_left(data, caplog):
         for name in ("mel_frames_per_s", "times_real_time", "fill", "loader_share", "time_left"):
             assert f"{name}=" in line
     assert lines[-1].endswith("time_left=0 seconds")
+    stats = np.load(data / "stats/train/feats_stats.npz")
+    assert (stats["sum"].shape, stats["count"]) == ((80,), 103)
     [first, _] = [line for line in caplog.messages if "epoch results:" in line]
     # Batches of 2 and 3, longest first: frames 28 25, then 21 17 12.
     assert f"fill={103 / (2 * 28 + 3 * 21):.3f}" in first
 
 
-def test_pictures_and_whole_checkpoints_are_left(trained):
-    assert len(list(trained.glob("att_ws/*/attention.*ep.png"))) == 3
-    assert not list(trained.glob(".*.pth")), "a half-written checkpoint"
-
-
-def test_config_alone_builds_the_model_without_the_centroids(data, trained):
+def test_config_alone_builds_the_model_without_the_centroids(trained, tmp_path):
     config = yaml.safe_load((trained / "config.yaml").read_text())
     assert (config["num_units"], config["unit_stride_samples"]) == (5, 320)
     model, _ = Prosody2VecTask.build_model_from_file(None, trained / "valid.loss.ave.pth")
     assert model.unit_offset_samples == 0
     assert model.unit_encoder.num_units == 5
-
-
-def test_a_configuration_from_before_the_parts_had_names_loads(trained, tmp_path):
-    config = yaml.safe_load((trained / "config.yaml").read_text())
+    assert len(list(trained.glob("att_ws/*/attention.*ep.png"))) == 3
+    assert not list(trained.glob(".*.pth")), "a half-written checkpoint"
+    # Before the parts had names.
     assert {part: config.pop(part) for part in PARTS} == PARTS
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     weights = trained / "valid.loss.ave.pth"
@@ -236,14 +191,6 @@ def test_print_config_shows_the_parts_and_their_defaults(monkeypatch):
     assert config["prosody_encoder_conf"]["channels"] == 1024
 
 
-@pytest.mark.parametrize("name", ["checkpoint.pth", "empty.pth"])
-def test_a_file_that_is_not_its_weights_is_refused(trained, tmp_path, name):
-    torch.save({}, tmp_path / "empty.pth")
-    (tmp_path / "checkpoint.pth").symlink_to(trained / "checkpoint.pth")
-    with pytest.raises(ValueError, match=name):
-        Prosody2VecTask.build_model_from_file(trained / "config.yaml", tmp_path / name)
-
-
 def test_weights_to_start_from_are_checked_first(data, trained, tmp_path):
     weights = torch.load(trained / "valid.loss.ave.pth", weights_only=True)
     part = {name: each for name, each in weights.items() if not name.startswith("decoder.")}
@@ -258,22 +205,20 @@ def test_weights_to_start_from_are_checked_first(data, trained, tmp_path):
             run(data, tmp_path / "out", "--init_param", tmp_path / given)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
+def test_another_configuration_and_what_is_no_weights_are_refused(trained, tmp_path):
+    weights = trained / "valid.loss.ave.pth"
+    for content, message in (
         ("[1]", "not the config.yaml of a training"),
         ("{", "not readable as yaml"),
         ("{a: 1}", "not the config.yaml of a Prosody2VecTask"),
-    ],
-)
-def test_another_configuration_is_refused(trained, tmp_path, content, message):
-    (tmp_path / "config.yaml").write_text(content)
-    with pytest.raises(ValueError, match=message):
-        Prosody2VecTask.build_model_from_file(
-            tmp_path / "config.yaml", trained / "valid.loss.ave.pth"
-        )
+    ):
+        (tmp_path / "config.yaml").write_text(content)
+        with pytest.raises(ValueError, match=message):
+            Prosody2VecTask.build_model_from_file(tmp_path / "config.yaml", weights)
     with pytest.raises(ValueError, match="is needed"):
         Prosody2VecTask.build_model_from_file()
+    with pytest.raises(ValueError, match=r"checkpoint\.pth"):
+        Prosody2VecTask.build_model_from_file(None, trained / "checkpoint.pth")
 
 
 def test_converter_gives_the_vocoders_mel(trained):
@@ -300,6 +245,9 @@ def test_errors_name_the_option(data):
         run(data, "bad", "--centroids", "none")
     with pytest.raises(ValueError, match="--train_speaker_dir is needed"):
         run(data, "bad", "--train_speaker_dir", "none", "--max_epoch", "1")
+    for wrong in ((), AUDIO + KEPT_MELS):
+        with pytest.raises(ValueError, match="data options: give either speech"):
+            run(data, "bad", "--max_epoch", "1", audio=wrong)
 
 
 def test_validation_draws_from_the_training_set_too(data, tmp_path):
@@ -316,13 +264,6 @@ def test_validation_draws_from_the_training_set_too(data, tmp_path):
     trained_on = Prosody2VecTask.build_preprocess_fn(args, train=True)
     with pytest.raises(ValueError, match="x-1: not in utt2spk"):
         trained_on("x-1", {})
-
-
-def test_files_of_equal_weights_are_equal(data, trained):
-    with _atomic_torch_save():
-        torch.save(torch.load(trained / "3epoch.pth"), data / "one.pth")
-        torch.save(torch.load(trained / "3epoch.pth"), data / "two.pth")
-    assert (data / "one.pth").read_bytes() == (data / "two.pth").read_bytes()
 
 
 # ---------------------------------------------------------------- preprocessor

@@ -1,7 +1,6 @@
 """The learning rate, and training on tables that were split: all of the data, also resumed."""
 
 import gc
-import logging
 import math
 import weakref
 
@@ -95,19 +94,6 @@ def test_resumed_training_equals_undisturbed(root, seen):
         assert torch.equal(value, weights[1][name]), name
 
 
-def test_log_tells_rates_and_time_left(root, caplog):
-    with caplog.at_level(logging.INFO):
-        train(root, "logged", "--max_epoch", "2", "--log_interval", "1")
-    lines = [line for line in caplog.messages if "epoch:train:" in line]
-    assert [line.partition("batch")[0] for line in lines] == [
-        f"{epoch}epoch:train:{step}-{step}" for epoch in (1, 2) for step in (1, 2)
-    ]
-    for line in lines:
-        for name in ("mel_frames_per_s", "fill", "loader_share", "time_left"):
-            assert f"{name}=" in line
-    assert lines[-1].endswith("time_left=0 seconds")
-
-
 def test_iterations_of_an_epoch_are_shared_out(root, seen):
     train(root, "limited", "--max_epoch", "1", "--num_iters_per_epoch", "3")
     assert len(seen) == 3
@@ -193,18 +179,6 @@ def test_worked_by_hand_and_groups_keep_their_ratio():
     assert [second / first for first, second in seen] == pytest.approx([5.0] * 8)
     with pytest.raises(ValueError, match="must be above"):
         make(warmup_steps=5, total_steps=5)
-
-
-def test_resumed_rates_equal_undisturbed():
-    optimizer, scheduler = make(warmup_steps=3, total_steps=9)
-    whole = rates(optimizer, scheduler, 9)
-    optimizer, scheduler = make(warmup_steps=3, total_steps=9)
-    rates(optimizer, scheduler, 4)
-    state = scheduler.state_dict(), optimizer.state_dict()
-    optimizer, scheduler = make(warmup_steps=3, total_steps=9)
-    scheduler.load_state_dict(state[0])
-    optimizer.load_state_dict(state[1])
-    assert rates(optimizer, scheduler, 5) == whole[4:]
 
 
 def test_espnet_steps_it_once_an_update_and_can_save_it():

@@ -110,8 +110,6 @@ def test_time_left_of_an_epoch_that_is_longer_than_thought_or_unknown(train):
 
 def test_units_go_upwards_and_steps_to_the_right() -> None:
     weights = np.random.default_rng(0).random((7, 4))
-    figure = attention_figure(weights, "title", true_units=np.arange(7) // 2)
-    axes = figure.axes[0]
+    axes = attention_figure(weights, "title", true_units=np.arange(7) // 2).axes[0]
     np.testing.assert_array_equal(axes.images[0].get_array(), weights.T)
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [0, 0, 1, 1, 2, 2, 3])
-    assert (axes.get_xlabel(), axes.get_title()) == ("decoder step", "title")

@@ -16,7 +16,6 @@ from espnet2_ext.vocoder.hifigan import (
     build_generator,
     convert_generator,
     load_speechbrain_generator,
-    rename,
 )
 
 MEL = np.random.default_rng(0).normal(-5, 1, (9, 80)).astype(np.float32)
@@ -174,17 +173,6 @@ def test_converted_generator_gives_the_same_waveform(changes) -> None:
         theirs.remove_weight_norm()
         ours.remove_weight_norm()
         torch.testing.assert_close(ours(mel), theirs(mel), atol=1.0e-5, rtol=1.0e-5)
-
-
-def test_older_names_of_weight_norm() -> None:
-    """Files from before torch's parametrizations name the two parts weight_g and weight_v."""
-    weights = speechbrain_generator().state_dict()
-    older = {}
-    for name, value in weights.items():
-        name = name.replace("parametrizations.weight.original0", "weight_g")
-        older[name.replace("parametrizations.weight.original1", "weight_v")] = value
-    assert older.keys() != weights.keys()
-    assert rename(older).keys() == rename(weights).keys()
 
 
 def test_refuses_generators_that_cannot_be_converted() -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.bin import vocode
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.vocoder.vocode import build_vocoder, vocode_mels, write_waveform
 
@@ -27,17 +26,13 @@ def modified(folder: Path) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in (folder / "wav").iterdir()}
 
 
-def test_writes_audio_and_its_table(mel_scp: Path, tmp_path: Path) -> None:
-    vocode.main(["--mel_scp", str(mel_scp), "--output_dir", str(tmp_path / "out")])
-    wavs = read_table(tmp_path / "out/wav.scp")
-    assert list(wavs) == ["a", "b"]
-    assert [soundfile.info(wav).frames for wav in wavs.values()] == [768, 512]
-    assert soundfile.info(wavs["a"]).samplerate == 16000
-
-
 def test_a_rerun_makes_only_what_is_missing_or_old(mel_scp: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     vocode_mels(mel_scp, out)
+    wavs = {key: soundfile.info(wav) for key, wav in read_table(out / "wav.scp").items()}
+    assert {key: (i.frames, i.samplerate) for key, i in wavs.items()} == {
+        "a": (768, 16000), "b": (512, 16000)
+    }  # fmt: skip
     before = modified(out)
     vocode_mels(mel_scp, out)
     assert modified(out) == before
@@ -58,9 +53,6 @@ def test_names_the_mel_that_is_bad(mel_scp: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "b.npy", np.zeros((2, 79)))
     with pytest.raises(ValueError, match="b.npy: a vocoder takes"):
         vocode_mels(mel_scp, tmp_path / "out")
-    options = ["--mel_scp", str(mel_scp), "--output_dir", str(tmp_path / "out")]
-    with pytest.raises(SystemExit, match="vocode: .*b.npy"):
-        vocode.main(options)
 
 
 def test_tells_when_samples_were_clipped(
