@@ -32,11 +32,9 @@ class Recording(NamedTuple):
 
     @property
     def utterance_id(self) -> str:
-        """Return ``<speaker>-<stem>``."""
         return f"{self.speaker}-{self.stem}"
 
     def __str__(self) -> str:
-        """Return the utterance id."""
         return self.utterance_id
 
 
@@ -48,15 +46,9 @@ class Copy(NamedTuple):
 
     @classmethod
     def find(
-        cls,
-        root: str | Path,
-        corpus: str,
-        parse: Callable[[str], Recording | None],
-        *,
-        expected: str,
-        rate_hz: int,
+        cls, root: str | Path, corpus: str, parse: Callable[[str], Recording | None], expected: str
     ) -> "Copy":
-        """Return a copy of all wavs in one folder; see `find_release_folder` for the errors.
+        """Return a copy of all wavs, of 16 kHz, in one folder; errors are `find_release_folder`'s.
 
         ``parse`` returns the recording of a file's name without ending, None for other names.
         """
@@ -69,7 +61,7 @@ class Copy(NamedTuple):
         listing: Listing[Recording] = Listing(folder)
         for name in wavs_in(folder):
             listing.add_wav(name, parse(Path(name).stem))
-        return cls(listing, survey_wavs(folder, listing.wavs, rate_hz))
+        return cls(listing, survey_wavs(folder, listing.wavs, 16000))
 
     def check(
         self,
@@ -104,13 +96,14 @@ class Copy(NamedTuple):
         ``words`` are by sentence; ``left_out`` has reasons to leave out what could be used.
         """
         root, wavs = self.listing.root, self.listing.wavs
-        reasons = {each: reason for each, reason in left_out.items() if each in wavs}
-        reasons = self.listing.unusable(wanted, self.survey) | reasons
+        unusable = self.listing.unusable(wanted, self.survey)
         utterances, rejected = [], {}
         for each in wanted:
             key, emotion = str(each), each.emotion
-            if each in reasons:
-                rejected[key] = reasons[each]
+            if each in left_out and each in wavs:
+                rejected[key] = left_out[each]
+            elif each in unusable:
+                rejected[key] = unusable[each]
             elif emotion not in classes:
                 rejected[key] = f"{emotion}: not among the classes"
             else:
@@ -159,16 +152,11 @@ def wavs_in(folder: Path) -> list[str]:
 
 def write_corpus(
     folder: Path,
-    utterances: Iterable[Utterance],
+    utterances: Sequence[Utterance],
     genders: Mapping[str, str],
     rejected: Mapping[str, str],
 ) -> None:
-    """Write a data directory with ``rejected.tsv`` and, where genders are known, ``spk2gender``.
-
-    Raises:
-        ValueError: there is no utterance.
-    """
-    utterances = list(utterances)
+    """Write a data directory with ``rejected.tsv`` and, where genders are known, ``spk2gender``."""
     write_data_directory(folder, utterances)
     write_rejected(folder, rejected)
     known = {each.speaker for each in utterances} & genders.keys()
@@ -179,11 +167,7 @@ def write_corpus(
 def pairs_of_set(
     name: str, members: Iterable[Reading], targets: Sequence[str], seed: int
 ) -> dict[str, PairTables]:
-    """Return the tables of a set's pairs by rule (`make_pairs`), and log their numbers.
-
-    Raises:
-        ValueError: the set has no pair at all.
-    """
+    """Return the tables of a set's pairs by rule (`make_pairs`); ValueError where there is none."""
     tables, impossible = make_pairs(members, targets, seed)
     conditions = Counter(next(iter(tables.values()))["conditions"].values())
     if not conditions:

@@ -12,28 +12,19 @@ from espnet2_ext.data.tables import iterate_table
 
 @dataclass(frozen=True)
 class Corpus:
-    """One corpus.
-
-    Attributes:
-        how_to_get: in words; ``url`` is printed after it.
-        checks: what is compared with published facts before anything is written.
-        utterances: of the whole corpus; None, as ``hours``, where the user decides.
-        unconfirmed: names of the attributes without an accessible source.
-        size_note: what the two numbers leave out.
-        is_video: its sound is extracted once and kept as flac in ``downloads``.
-    """
+    """One corpus; utterances and hours are of all of it, None where the user decides."""
 
     name: str
     licence: str
-    how_to_get: str
+    how_to_get: str  # in words
     language: str
-    checks: str
+    checks: str  # what is compared with published facts before anything is written
     url: str = ""
     utterances: int | None = None
     hours: float | None = None
-    unconfirmed: Sequence[str] = ()
-    size_note: str = ""
-    is_video: bool = False
+    unconfirmed: Sequence[str] = ()  # attributes without an accessible source
+    size_note: str = ""  # what the two numbers leave out
+    is_video: bool = False  # its sound is extracted once and kept as flac in downloads
 
 
 CORPORA: dict[str, Corpus] = {
@@ -62,23 +53,18 @@ def corpus_of(module: str) -> str:
 SAMPLE_RATE_HZ = 16000
 MEL_FRAMES_PER_S = 62.5
 """A hop of 256 samples."""
-
 FLAC_BYTES_PER_S = 16000
 """Half of 16-bit samples; the generated corpus takes 17,800."""
-
 MEL_BYTES_PER_S = 20000
 """80 bands of 4 bytes, 62.5 times a second."""
 UNIT_BYTES_PER_S = 210
 """Units and their durations as text, in dump/org and dump/raw; the generated corpus takes 106
 in each."""
-
 VECTOR_BYTES = 950
 """Of an utterance: 192 numbers of 4 bytes, and its lines in the tables."""
-
 CALCULATED_SPEED = 48000.0
 """Mel frames a second on one H200: decoder steps without CUDA graph, 12 us a launch. Calculated,
 not measured."""
-
 CALCULATED_SPEED_NOTE = (
     "calculated for one H200, not measured; give --mel_frames_per_s, which training logs"
 )
@@ -94,20 +80,14 @@ class Speech(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What pretraining needs; 1 GB is 1e9 bytes.
+    """What pretraining needs; 1 GB is 1e9 bytes."""
 
-    Attributes:
-        hours: of audio trained on, over all speeds.
-        audio_gb: flac in ``dump`` and ``downloads``.
-        gpu_hours: of one epoch of training alone.
-    """
-
-    hours: float
-    audio_gb: float
+    hours: float  # of audio trained on, over all speeds
+    audio_gb: float  # flac in dump and downloads
     mels_gb: float
     units_gb: float
     vectors_gb: float
-    gpu_hours: float
+    gpu_hours: float  # of one epoch of training alone
 
 
 def speech_of_catalogue(corpora: Sequence[str]) -> Speech:
@@ -116,27 +96,26 @@ def speech_of_catalogue(corpora: Sequence[str]) -> Speech:
     Raises:
         ValueError: the catalogue does not have a corpus, or not its size.
     """
-    chosen = []
+    speech, sizes = Speech(0.0, 0, ""), []
     for name in corpora:
         corpus = CORPORA.get(name)
         if corpus is None or corpus.hours is None or corpus.utterances is None:
             known = ", ".join(key for key, each in CORPORA.items() if each.hours is not None)
             raise ValueError(f"{name}: no size in the catalogue of corpora; it has {known}")
-        chosen.append((corpus, corpus.hours, corpus.utterances))
-    return Speech(
-        sum(hours for _, hours, _ in chosen),
-        sum(utterances for _, _, utterances in chosen),
-        f"sizes of whole corpora: {', '.join(_size(corpus) for corpus, _, _ in chosen)}",
-        video_hours=sum(hours for corpus, hours, _ in chosen if corpus.is_video),
-    )
-
-
-def _size(corpus: Corpus) -> str:
-    unconfirmed = [name for name in ("hours", "utterances") if name in corpus.unconfirmed]
-    remarks = [corpus.size_note] * bool(corpus.size_note)
-    remarks += [f"{name} unconfirmed" for name in unconfirmed]
-    remark = f" ({'; '.join(remarks)})" if remarks else ""
-    return f"{corpus.name} {corpus.hours:g} h{remark}"
+        remarks = [corpus.size_note] * bool(corpus.size_note)
+        remarks += [
+            f"{each} unconfirmed" for each in ("hours", "utterances") if each in corpus.unconfirmed
+        ]
+        sizes.append(
+            f"{corpus.name} {corpus.hours:g} h" + f" ({'; '.join(remarks)})" * bool(remarks)
+        )
+        speech = Speech(
+            speech.hours + corpus.hours,
+            speech.utterances + corpus.utterances,
+            f"sizes of whole corpora: {', '.join(sizes)}",
+            speech.video_hours + corpus.hours * corpus.is_video,
+        )
+    return speech
 
 
 def speech_of_directories(directories: Sequence[str | Path], video_hours: float) -> Speech | None:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import soundfile
 
@@ -114,47 +114,45 @@ def log_left_out(root: Path, left_out: Mapping[str, int]) -> None:
             logger.info("%s: passed over: %d %s", root, number, reason)
 
 
-@dataclass(frozen=True)
-class Survey(Generic[Key]):
-    """What the headers of a copy's wavs say; paths are relative to its folder."""
+class Survey(NamedTuple, Generic[Key]):
+    """What the headers of a copy's wavs say."""
 
-    readable: list[Key] = field(default_factory=list)  # in the order given
-    unreadable: dict[str, str] = field(default_factory=dict)  # reason by path
-    other_formats: dict[str, str] = field(default_factory=dict)  # not as released, by path
-    hours: float = 0.0  # of the readable wavs
+    readable: list[Key]  # in the order given
+    unreadable: dict[str, str]  # reason by path
+    hours: float  # of the readable wavs
 
 
 def survey_wavs(
     root: Path, wavs: Mapping[Key, str], rates_hz: int | Mapping[Key, int] | None
 ) -> Survey[Key]:
-    """Return what the headers say of wavs by paths below ``root``, mono at the rates as released.
+    """Return what the headers of wavs say, whose paths are those below ``root``.
 
-    Another rate or number of channels is no fault, since everything becomes 16 kHz mono, but
-    it shows that the copy is not as released, and is logged. No rates are compared with None.
+    Another rate (None: any) or more than one channel is logged alone, since everything becomes
+    16 kHz mono: such a copy is not as released.
     """
-    readable, unreadable, other_formats = [], {}, {}
-    hours = 0.0
+    survey: Survey[Key] = Survey([], {}, 0.0)
+    hours, others = 0.0, []
     for key, path in wavs.items():
         try:
             with soundfile.SoundFile(root / path) as stream:  # half the time of soundfile.info
                 num_samples, rate_hz, channels = stream.frames, stream.samplerate, stream.channels
         except RuntimeError as error:
-            unreadable[path] = f"not readable as audio: {' '.join(str(error).split())}"
+            survey.unreadable[path] = f"not readable as audio: {' '.join(str(error).split())}"
             continue
         if not num_samples:
-            unreadable[path] = "holds no samples"
+            survey.unreadable[path] = "holds no samples"
             continue
-        readable.append(key)
+        survey.readable.append(key)
         hours += num_samples / rate_hz / 3600
         expected_hz = rates_hz[key] if isinstance(rates_hz, Mapping) else rates_hz
         if expected_hz is not None and (rate_hz, channels) != (expected_hz, 1):
-            other_formats[path] = f"{rate_hz} Hz, {channels} channels"
-    if other_formats:
+            others.append(f"{path} ({rate_hz} Hz, {channels} channels)")
+    if others:
         logger.warning(
-            "%s: %d wavs have another rate or channels than those released, first %s (%s)",
-            *(root, len(other_formats), *next(iter(other_formats.items()))),
+            "%s: %d wavs have another rate or channels than those released, first %s",
+            *(root, len(others), others[0]),
         )
-    return Survey(readable, unreadable, other_formats, hours)
+    return survey._replace(hours=hours)
 
 
 @dataclass(frozen=True)
@@ -202,18 +200,29 @@ def self_check(
 ) -> None:
     """Log expected and found counts of a copy and raise a ValueError where they differ.
 
-    Expected counts are those of the whole corpus by name, such as ``utterances`` or ``angry``.
-    Those of single cells, whose names hold a slash (``0013/angry/train``), are logged only where
-    they differ. A found count that is missing is 0, further ones are ignored. The error is one
-    line with counts, examples of ``faults`` and remedy, or a warning with ``allow_incomplete``.
+    Expected counts are those of the whole corpus by name, such as ``utterances`` or ``angry``;
+    those of cells, such as ``0013/angry/train``, are logged only where they differ. A found count
+    that is missing is 0, further ones are ignored. The error is one line with counts, examples of
+    ``faults`` and remedy, or a warning with ``allow_incomplete``.
     """
     logger.info("%-40s %9s %9s", f"self-check of {corpus}", "expected", "found")
+    wrong = []
     for name, wanted in expected.items():
         got = found.get(name, 0)
+        if got != wanted:
+            wrong.append((name, f"{got} of {wanted} {name}"))
         if "/" not in name or got != wanted:
             mark = "" if got == wanted else "  differs"
             logger.info("%-40s %9d %9d%s", f"  {name}", wanted, got, mark)
-    differences = _count_clauses(expected, found) + _fault_clauses(faults or {})
+    # Shown are the first count and those of cells, which say most.
+    wrong.sort(key=lambda each: (each[0] != next(iter(expected)), "/" not in each[0]))
+    more = f" and {len(wrong) - EXAMPLES} more counts" if len(wrong) > EXAMPLES else ""
+    differences = [", ".join(clause for _, clause in wrong[:EXAMPLES]) + more] if wrong else []
+    for kind, files in (faults or {}).items():
+        if files:
+            first = next(iter(files))
+            reason = f" ({files[first]})" if isinstance(files, Mapping) else ""
+            differences.append(f"{len(files)} {kind}, first {first}{reason}")
     if not differences:
         logger.info("%s: self-check passed", root)
         return
@@ -225,31 +234,6 @@ def self_check(
     logger.warning("%s; going on with what is there", message)
 
 
-def _count_clauses(expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
-    """Return at most one clause: the first count, those of cells, which say most, then others."""
-    cells_first = sorted(expected, key=lambda name: "/" not in name)
-    wrong = [
-        f"{found.get(name, 0)} of {expected[name]} {name}"
-        for name in dict.fromkeys([*list(expected)[:1], *cells_first])
-        if found.get(name, 0) != expected[name]
-    ]
-    if not wrong:
-        return []
-    more = f" and {len(wrong) - EXAMPLES} more counts" if len(wrong) > EXAMPLES else ""
-    return [", ".join(wrong[:EXAMPLES]) + more]
-
-
-def _fault_clauses(faults: Faults) -> list[str]:
-    """Return one clause for each kind of fault, with its number and first example."""
-    clauses = []
-    for kind, files in faults.items():
-        if files:
-            first = next(iter(files))
-            reason = f" ({files[first]})" if isinstance(files, Mapping) else ""
-            clauses.append(f"{len(files)} {kind}, first {first}{reason}")
-    return clauses
-
-
 _LFS_LIMIT_BYTES = 1024
 _LFS_POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n"
@@ -257,23 +241,19 @@ _LFS_POINTER = re.compile(
 )
 
 
-def parse_pointer(content: bytes) -> tuple[str, int] | None:
+def parse_pointer(path: Path) -> tuple[str, int] | None:
     """Return sha256 and size of the file that a Git LFS pointer stands for, None for no pointer."""
-    match = _LFS_POINTER.fullmatch(content)
+    if path.stat().st_size >= _LFS_LIMIT_BYTES:
+        return None
+    match = _LFS_POINTER.fullmatch(path.read_bytes())
     return (match["sha256"].decode(), int(match["size"])) if match else None
 
 
 def refuse_pointers(root: Path, paths: Iterable[str], remedy: str) -> None:
     """Raise a ValueError where files, by paths below ``root``, are Git LFS pointers."""
-    notes = [path for path in sorted(paths) if _is_pointer(root / path)]
+    notes = [path for path in sorted(paths) if parse_pointer(root / path)]
     if notes:
         raise ValueError(
             f"{root}: {len(notes)} files are notes of Git LFS in place of audio, first {notes[0]}; "
             f"{remedy}"
         )
-
-
-def _is_pointer(path: Path) -> bool:
-    if path.stat().st_size >= _LFS_LIMIT_BYTES:
-        return False
-    return path.read_bytes().startswith(b"version https://git-lfs")

@@ -1,21 +1,18 @@
 """CREMA-D: 91 actors say twelve sentences in six emotions (Cao et al. 2014).
 
 48 men and 43 women, 82 clips each (1002 and 1076 have 81; 1008, 1009 and 1019 have 76): 7,442
-clips of 1.3 to 5.0 s, 5.26 h, 16 kHz mono; 606 MB. The first sentence (IEO) is also said at low,
-medium and high level. The emotion is the one that the actor was asked for; what listeners
-perceived (``processedResults/summaryTable.csv`` of the release) is not used.
+clips, 5.26 h, 16 kHz mono. The emotion is the one that the actor was asked for; what listeners
+perceived is not used.
 
-To get it: ``python -m espnet2_ext.bin.prepare download --corpus crema_d``, or clone
-github.com/CheyneyComputerScience/CREMA-D or its mirror gitlab.com/cs-cooper-lab/crema-d-mirror
-with Git LFS (7.6 GB with videos). Its authors ask users to fill in the form of the README.
-Licence: Open Database License 1.0, contents under the Database Contents License 1.0.
+To get it: ``prepare download --corpus crema_d``, or clone the repository or its mirror
+gitlab.com/cs-cooper-lab/crema-d-mirror with Git LFS (7.6 GB with videos). Its authors ask users to
+fill in the form of the README. Licence: Open Database License 1.0, Database Contents License 1.0.
 
 * Without Git LFS every wav is a pointer of 130 bytes: refused, even with ``--allow_incomplete``.
 * 1076_MTI_SAD_XX.wav has no sound and is left out, so 7,441 utterances are written, or 4,899 of
   four classes.
 * A name is ``<actor>_<sentence>_<emotion>_<level>``, such as 1001_IEO_ANG_HI; level is XX but
-  for the emotions of IEO. Twenty clips of five actors were never released; the others are the
-  names of the repository (compared at revision 1658cd3).
+  for the emotions of the first sentence, IEO. Twenty clips of five actors were never released.
 
 Source: https://github.com/CheyneyComputerScience/CREMA-D (README, revision 1658cd3).
 """
@@ -65,7 +62,6 @@ EXPECTED: dict[str, int] = {
     **{"no level": 6077, "low level": 455, "medium level": 455, "high level": 455},
     **{f"sentence {code}": _OF_SENTENCE.get(code, 546) for code in SENTENCES},
 }
-"""Counts of the whole corpus, by the names of `tally`."""
 
 _EXPECTED_FILES = (
     "AudioWAV with clips such as 1001_DFA_ANG_XX.wav, as github.com/CheyneyComputerScience/CREMA-D "
@@ -91,19 +87,19 @@ def expected_clips() -> dict[str, Recording]:
 
 def tally(clips: Iterable[Recording]) -> Counter[str]:
     """Return the counts that ``EXPECTED`` has."""
-    clips = list(clips)
-    counts = Counter(utterances=len(clips), actors=len({clip.speaker for clip in clips}))
+    counts: Counter[str] = Counter()
+    actors = set()
     for clip in clips:
-        counts.update((clip.emotion, _LEVELS[clip.stem[-2:]], f"sentence {clip.sentence}"))
-    return counts
+        level, sentence = _LEVELS[clip.stem[-2:]], f"sentence {clip.sentence}"
+        counts.update(("utterances", clip.emotion, level, sentence))
+        actors.add(clip.speaker)
+    return counts + Counter(actors=len(actors))
 
 
 def prepare(
     db: str | Path, data: str | Path, *, classes: int = 4, allow_incomplete: bool = False
 ) -> list[Utterance]:
     """Write the data directory of CREMA-D and return its utterances, sorted by id.
-
-    ``spk2gender`` is written where ``VideoDemographics.csv`` is in the copy.
 
     Args:
         db: the folder AudioWAV, or up to three above it.
@@ -118,7 +114,7 @@ def prepare(
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")
     clips = expected_clips()
-    copy = Copy.find(db, "CREMA-D", clips.get, expected=_EXPECTED_FILES, rate_hz=16000)
+    copy = Copy.find(db, "CREMA-D", clips.get, _EXPECTED_FILES)
     listing, readable = copy.listing, copy.survey.readable
     refuse_pointers(listing.root, listing.wavs.values(), _GET_AUDIO)
     genders = read_genders(listing.root)
@@ -138,11 +134,7 @@ def prepare(
 
 
 def read_genders(folder: Path) -> dict[str, str]:
-    """Return ``f`` or ``m`` by actor, from the csv in the folder or above it; or nothing.
-
-    Raises:
-        ValueError: the csv has no column ActorID or Sex, or a sex that is not known.
-    """
+    """Return ``f`` or ``m`` by actor, nothing without a csv; ValueError where it lacks a column."""
     places = (folder / DEMOGRAPHICS, folder.parent / DEMOGRAPHICS)
     path = next((place for place in places if place.is_file()), None)
     if path is None:

@@ -17,34 +17,28 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from pathlib import Path
 
 from tqdm import tqdm
 
 from espnet2_ext.corpora.copies import is_seen, parse_pointer
 from espnet2_ext.corpora.emov_db import KINDS, LAST_SENTENCE, PROMPTS, read_prompts
-from espnet2_ext.data.parallel import atomic_open
 
 logger = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 1 << 18
 _TIMEOUT_S = 60
 _WAIT_S = (1.0, 4.0, 16.0)
-_PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
+_PASSING_STATUSES = (408, 416, 429, 500, 502, 503, 504)
 
 
 class DownloadError(OSError):
     """A file that could not be downloaded; the message is one line naming URL and remedy."""
-
-
-class _PassingError(Exception):
-    """A failure that may not happen again."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +54,10 @@ class RemoteFile:
     remedy: str = "fetch it by hand from there"
 
 
-def download(
-    remote: RemoteFile, path: str | Path, *, show: bool = True, wait_s: tuple[float, ...] = _WAIT_S
-) -> Path:
+def download(remote: RemoteFile, path: str | Path, *, show: bool = True) -> Path:
     """Return ``path`` after downloading the file to it, unless it is there already.
 
-    ``show`` draws a progress bar; ``wait_s`` are the pauses between attempts.
+    ``show`` draws a progress bar.
 
     Raises:
         DownloadError: the server cannot be reached or refuses, the connection breaks every
@@ -77,19 +69,16 @@ def download(
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    for pause_s in (*wait_s, None):
-        try:
-            _fetch_rest(remote, part, path.name, show)
+    for pause_s in (*_WAIT_S, None):
+        fault = _fetch_rest(remote, part, show)
+        if not fault:
             break
-        except _PassingError as error:
-            if pause_s is None:
-                raise DownloadError(
-                    f"{remote.url}: {error}; run it again, it goes on from there, or "
-                    f"{remote.remedy}"
-                ) from error
-            logger.warning("%s: %s; trying again in %g s", remote.url, error, pause_s)
-            time.sleep(pause_s)
-    fault = ""
+        if pause_s is None:
+            raise DownloadError(
+                f"{remote.url}: {fault}; run it again, it goes on from there, or {remote.remedy}"
+            )
+        logger.warning("%s: %s; trying again in %g s", remote.url, fault, pause_s)
+        time.sleep(pause_s)
     size_bytes = part.stat().st_size
     if remote.size_bytes not in (None, size_bytes):
         fault = f"{size_bytes} bytes arrived, {remote.size_bytes} are expected"
@@ -108,21 +97,23 @@ def download(
     return path
 
 
-def _fetch_rest(remote: RemoteFile, part: Path, name: str, show: bool) -> None:
-    """Append to ``part`` what it lacks, or write it from the beginning."""
-    start = _resume_at(remote, part)
-    if start == remote.size_bytes:
-        return
+def _fetch_rest(remote: RemoteFile, part: Path, show: bool) -> str:
+    """Append to ``part`` what it lacks; return what went wrong if that may pass, else ``""``."""
+    start = part.stat().st_size if part.is_file() else 0
+    if remote.size_bytes is None and remote.checksum is None:
+        start = 0  # a mixture of two files would go unnoticed
+    elif remote.size_bytes is not None and start >= remote.size_bytes:
+        if start == remote.size_bytes:
+            return ""
+        start = 0
     headers = {"User-Agent": "espnet2_ext"} | ({"Range": f"bytes={start}-"} if start else {})
     request = urllib.request.Request(remote.url, headers=headers)
-    options = {"desc": name, "disable": not show, "dynamic_ncols": True, "mininterval": 1.0}
+    options = {"desc": part.stem, "disable": not show, "dynamic_ncols": True, "mininterval": 1.0}
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-            if start and response.status != 206:
-                logger.info("%s: the server sends no parts; from the beginning", remote.url)
-                start = 0
+            start = start if response.status == 206 else 0  # else the server sends no parts
             length = response.headers.get("Content-Length")
-            total = start + int(length) if length is not None else remote.size_bytes
+            total = remote.size_bytes if length is None else start + int(length)
             with (
                 open(part, "ab" if start else "wb") as stream,
                 tqdm.wrapattr(response, "read", total, initial=start, **options) as body,
@@ -130,39 +121,22 @@ def _fetch_rest(remote: RemoteFile, part: Path, name: str, show: bool) -> None:
                 shutil.copyfileobj(body, stream, _BLOCK_BYTES)
     except urllib.error.HTTPError as error:
         answer = f"the server answers {error.code} {error.reason}"
-        if error.code == 416 and start:
-            part.unlink()
-            raise _PassingError("what had arrived does not fit what the server has") from error
-        if error.code in _PASSING_STATUSES:
-            raise _PassingError(answer) from error
-        raise DownloadError(f"{remote.url}: {answer}; {remote.remedy}") from error
+        if error.code not in _PASSING_STATUSES:
+            raise DownloadError(f"{remote.url}: {answer}; {remote.remedy}") from error
+        if error.code == 416:
+            part.unlink()  # it does not fit what the server has
+        return answer
     except urllib.error.URLError as error:
-        raise _PassingError(f"cannot be reached ({error.reason}); is there a network?") from error
+        return f"cannot be reached ({error.reason}); is there a network?"
     except (OSError, http.client.HTTPException) as error:
-        raise _PassingError(f"the connection broke ({error or type(error).__name__})") from error
+        return f"the connection broke ({error or type(error).__name__})"
     received = part.stat().st_size
     if total is not None and received < total:
-        raise _PassingError(f"the connection broke after {received} of {total} bytes")
-
-
-def _resume_at(remote: RemoteFile, part: Path) -> int:
-    """Return how many bytes are there; 0 where a mixture of two files would go unnoticed."""
-    if not part.is_file() or (remote.size_bytes is None and remote.checksum is None):
-        return 0
-    present = part.stat().st_size
-    return present if remote.size_bytes is None or present <= remote.size_bytes else 0
+        return f"the connection broke after {received} of {total} bytes"
+    return ""
 
 
 # ---------------------------------------------------------------- archives
-
-
-class Member(NamedTuple):
-    """A wanted file of an archive, and its name in the folder."""
-
-    path: str
-    name: str
-    size_bytes: int
-    open: Callable[[], IO[bytes]]
 
 
 def unusable(archive: Path, fault: str, remedy: str) -> ValueError:
@@ -172,91 +146,70 @@ def unusable(archive: Path, fault: str, remedy: str) -> ValueError:
 
 
 @contextmanager
-def opened(archive: Path, wanted: str, remedy: str) -> Iterator[Iterator[Member]]:
-    """Yield the wanted files of a ``.zip`` or ``.tar.gz``, without hidden ones and links.
+def unpacked(archive: Path, wanted: str, remedy: str) -> Iterator[dict[str, Path]]:
+    """Yield the wanted files of a ``.zip`` or ``.tar.gz`` by name, in a folder for the block.
 
-    They have to be read one after the other, all to find damage. ``wanted`` matches a path in
-    the archive; its group is the file's name.
+    ``wanted`` matches a path in the archive; its group is the file's name. Hidden files and links
+    are left out.
 
     Raises:
-        ValueError: it is damaged or cut short, or a member leads out of its folder.
+        ValueError: it is damaged or cut short, leads out of its folder, or has no wanted wav.
     """
-    entries = _zip_entries if archive.suffix == ".zip" else _tar_entries
-
-    def members() -> Iterator[Member]:
-        for name, size_bytes, open_entry in entries(archive):
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise unusable(archive, f"its member {path} leads out of the folder", remedy)
-            match = re.fullmatch(wanted, str(path), re.ASCII)
-            if match and all(map(is_seen, path.parts)):
-                yield Member(str(path), match[1], size_bytes, open_entry)
-
+    folder = archive.with_name(f"{archive.name}.unpacked")
+    shutil.rmtree(folder, ignore_errors=True)
     try:
-        yield members()
+        if archive.suffix == ".zip":
+            with zipfile.ZipFile(archive) as content:
+                content.extractall(folder)
+        else:
+            with gzip.open(archive) as stream:
+                while stream.read(_BLOCK_BYTES):
+                    pass  # gzip compares the checksum behind the last byte, which tar leaves
+            with tarfile.open(archive, "r:gz") as tar:
+                tar.extraction_filter = tarfile.data_filter
+                tar.extractall(folder, [each for each in tar if each.isreg()])
+        files = {}
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            match = re.fullmatch(wanted, str(name), re.ASCII)
+            if match and path.is_file() and all(map(is_seen, name.parts)):
+                files[match[1]] = path
+        if not any(name.lower().endswith(".wav") for name in files):
+            raise unusable(archive, "holds no wav of the corpus", remedy)
+        yield files
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise unusable(archive, f"is damaged ({error})", remedy) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _zip_entries(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
-    with zipfile.ZipFile(archive) as stream:
-        for each in stream.infolist():
-            yield each.filename, each.file_size, partial(stream.open, each)
+def unpack(archive: Path, wanted: str, folder: Path, remedy: str) -> None:
+    """Move the wanted files of an archive into a folder; see `unpacked`."""
+    with unpacked(archive, wanted, remedy) as files:
+        move(files, folder)
 
 
-def _tar_entries(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
-    with gzip.open(archive) as content:
-        with tarfile.open(fileobj=content, mode="r|") as stream:
-            for each in stream:
-                if each.isreg() or ".." in PurePosixPath(each.name).parts:
-                    # a regular file has content
-                    yield each.name, each.size, partial(stream.extractfile, each)  # type: ignore[misc]
-        while content.read(_BLOCK_BYTES):
-            pass  # gzip compares the checksum behind the last byte
-
-
-def unpack(archive: Path, wanted: str, folder: Path, remedy: str) -> int:
-    """Write the files of an archive that are not in the folder, and return how many are wanted.
-
-    ``wanted`` matches a path in the archive; its group is the path in the folder.
-
-    Raises:
-        ValueError: see `opened`.
-    """
-    number = 0
-    with opened(archive, wanted, remedy) as members:
-        for member in members:
-            number += 1
-            target = folder / member.name
-            if not target.is_file() or target.stat().st_size != member.size_bytes:
-                with member.open() as source, atomic_open(target, "wb") as output:
-                    shutil.copyfileobj(source, output)
-    return number
+def move(files: Mapping[str, Path], folder: Path) -> None:
+    """Move files to their names in a folder."""
+    for name, path in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        path.replace(folder / name)
 
 
 # ---------------------------------------------------------------- corpora
 
-
-class Archive(NamedTuple):
-    """The one archive of a corpus: what is kept of it, and which wavs it must have."""
-
-    remote: RemoteFile
-    wanted: str
-    wavs: str
-
-
 ARCHIVES = {
     # Size and checksum are not published; the parser compares names and counts.
-    "emodb": Archive(
+    "emodb": (
         RemoteFile(
             "http://emodb.bilderbar.info/download/download.zip",
             remedy="get the archive of version 1 from http://emodb.bilderbar.info, unpack it and "
             "give the folder that holds wav by --db",
         ),
         r"(?:.*/)?(wav/\w+\.wav|erk\w+\.txt)",
-        "wav/*.wav",
     ),
-    "ravdess": Archive(
+    # Those of the page of the archive.
+    "ravdess": (
         RemoteFile(
             "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
             size_bytes=208468073,
@@ -265,10 +218,9 @@ ARCHIVES = {
             "unpack it and give the folder by --db",
         ),
         r"(?:.*/)?(Actor_\d\d/[\d-]+\.wav)",
-        "Actor_*/*.wav",
     ),
 }
-"""Size and checksum are those of the page of the archive."""
+"""Corpora of one archive, and what is kept of it."""
 
 CREMA_D_REVISION = "1658cd342dff90010aa843eaeebd53610a08b1dc"
 CREMA_D_REMEDY = (
@@ -285,11 +237,9 @@ EMOV_DB_PROMPTS = f"http://www.festvox.org/cmu_arctic/{PROMPTS}"
 
 
 def _fetch_archive(corpus: str, folder: Path, num_workers: int) -> None:
-    remote, wanted, wavs = ARCHIVES[corpus]
+    remote, wanted = ARCHIVES[corpus]
     archive = download(remote, folder / f"{corpus}.zip")
     unpack(archive, wanted, folder, remote.remedy)
-    if not any(folder.glob(wavs)):
-        raise unusable(archive, f"holds no {wavs}", remote.remedy)
     archive.unlink()
 
 
@@ -297,19 +247,17 @@ def _fetch_crema_d(folder: Path, num_workers: int) -> None:
     """Download the clips one by one; the archive of the repository has their LFS pointers."""
     remedy = CREMA_D_REMEDY
     archive = download(RemoteFile(CREMA_D_ARCHIVE, remedy=remedy), folder / "repository.zip")
+    wanted = r"[^/]+/(AudioWAV/\w+\.wav|VideoDemographics\.csv|README\.md|LICENSE\.txt)"
     clips: dict[str, RemoteFile] = {}
-    with opened(archive, r"[^/]+/(AudioWAV/\w+\.wav)", remedy) as members:
-        for member in members:
-            pointer = parse_pointer(member.open().read())
+    with unpacked(archive, wanted, remedy) as files:
+        for name in [name for name in files if name.endswith(".wav")]:
+            pointer = parse_pointer(files.pop(name))
             if pointer is None:
-                raise unusable(archive, f"{member.path} is no pointer of Git LFS", remedy)
+                raise unusable(archive, f"{name} is no pointer of Git LFS", remedy)
             sha256, size_bytes = pointer
-            url = f"{CREMA_D_CLIPS}/{member.name}"
-            clips[member.name] = RemoteFile(url, size_bytes, f"sha256:{sha256}", remedy)
-    if not clips:
-        raise unusable(archive, "holds no AudioWAV/<clip>.wav", remedy)
-    tables = r"[^/]+/(VideoDemographics\.csv|README\.md|LICENSE\.txt)"
-    unpack(archive, tables, folder, remedy)
+            url = f"{CREMA_D_CLIPS}/{name}"
+            clips[name] = RemoteFile(url, size_bytes, f"sha256:{sha256}", remedy)
+        move(files, folder)
     _download_all(clips, folder, num_workers)
     archive.unlink()
 
@@ -357,8 +305,7 @@ def _fetch_emov_db(folder: Path, num_workers: int) -> None:
             remote = RemoteFile(f"{EMOV_DB_ARCHIVES}/{name}", remedy=remedy)
             archive = download(remote, folder / name)
             part = folder / f"{kind}.part"
-            if not unpack(archive, rf"(?:{kind}/)?(.+\.(?i:wav))", part, remedy):
-                raise unusable(archive, "holds no wav", remedy)
+            unpack(archive, rf"(?:{kind}/)?(.+\.(?i:wav))", part, remedy)
             part.rename(folder / kind)
         (folder / name).unlink(missing_ok=True)
 

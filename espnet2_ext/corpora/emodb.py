@@ -4,14 +4,12 @@ Five women and five men say ten everyday sentences in seven emotions. Of all rec
 that listeners recognised and found natural were released: 0.41 h, 16 kHz. The most frequent
 emotion alone gives an accuracy of 23.7 %.
 
-To get it: ``python -m espnet2_ext.bin.prepare download --corpus emodb``, or version 1 from
-emodb.bilderbar.info; version 2.0 in audformat is on zenodo.org/records/17651657
-(``emodb_2.0.zip``). Licence: free; read the terms that come with the data.
+To get it: ``prepare download --corpus emodb``, or version 1 from emodb.bilderbar.info.
+Licence: free; read the terms that come with the data.
 
-* A name such as 03a01Wa is speaker 03, sentence a01, emotion W, version a. Label files of
-  version 1 (``silb/``, Latin-1) and the tables of version 2.0 are not read.
-* Version 2.0 may hold more recordings than the 535 that others report results on. A copy
-  with other counts than those of version 1 is refused, and the message says so.
+* A name such as 03a01Wa is speaker 03, sentence a01, emotion W, version a.
+* Version 2.0 in audformat (zenodo.org/records/17651657, ``emodb_2.0.zip``) may hold more
+  recordings than the 535 that others report results on. A copy with other counts is refused.
 
 Source: emodb.bilderbar.info; counts of the published list of the 535 files of version 1.
 [P2V] V-A, Fig. 7 takes German emotional references; it does not name its corpus.
@@ -21,8 +19,7 @@ import logging
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from espnet2_ext.corpora.acted import Copy, Recording, write_corpus
@@ -58,19 +55,16 @@ GENDERS = {
     **dict.fromkeys(("03", "10", "11", "12", "15"), "m"),
     **dict.fromkeys(("08", "09", "13", "14", "16"), "f"),
 }
+_OF_SPEAKERS = (49, 58, 43, 38, 55, 35, 61, 69, 56, 71)
+_OF_SENTENCES = (49, 60, 51, 62, 55, 51, 51, 52, 52, 52)
 EXPECTED = {
     "utterances": 535,
     **dict(angry=127, bored=81, disgusted=46, fearful=69, happy=71, sad=62, neutral=79),
-    **{"speaker 03": 49, "speaker 08": 58, "speaker 09": 43, "speaker 10": 38},
-    **{"speaker 11": 55, "speaker 12": 35, "speaker 13": 61, "speaker 14": 69},
-    **{"speaker 15": 56, "speaker 16": 71},
-    **{"sentence a01": 49, "sentence a02": 60, "sentence a04": 51, "sentence a05": 62},
-    **{"sentence a07": 55, "sentence b01": 51, "sentence b02": 51, "sentence b03": 52},
-    **{"sentence b09": 52, "sentence b10": 52},
+    **{f"speaker {name}": number for name, number in zip(sorted(GENDERS), _OF_SPEAKERS)},
+    **{f"sentence {code}": number for code, number in zip(SENTENCES, _OF_SENTENCES)},
 }
-"""Counts of the whole corpus, version 1."""
 
-_NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])[a-f]", re.ASCII)
+_NAME = re.compile(rf"({'|'.join(GENDERS)})({'|'.join(SENTENCES)})([{''.join(EMOTIONS)}])[a-f]")
 _EXPECTED_FILES = "the folder wav with 03a01Fa.wav to 16b10Wb.wav"
 _AUDFORMAT = ("db.yaml", "db.files.csv", "db.emotion.csv")
 
@@ -78,12 +72,7 @@ _AUDFORMAT = ("db.yaml", "db.files.csv", "db.emotion.csv")
 def parse_name(stem: str) -> Recording | None:
     """Return the recording of a name without ending, None where EmoDB has no such name."""
     match = _NAME.fullmatch(stem)
-    if match is None:
-        return None
-    speaker, sentence, letter = match.groups()
-    if speaker not in GENDERS or sentence not in SENTENCES or letter not in EMOTIONS:
-        return None
-    return Recording(speaker, stem, EMOTIONS[letter], sentence)
+    return Recording(match[1], stem, EMOTIONS[match[3]], match[2]) if match else None
 
 
 def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False) -> list[Utterance]:
@@ -105,51 +94,35 @@ def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False)
 
 
 def read_copy(
-    root: str | Path, *, allow_incomplete: bool = False
+    root: str | Path, *, allow_incomplete: bool
 ) -> tuple[list[Utterance], dict[str, str], float]:
-    """Return utterances by id, reasons for the wavs left out, and hours of a copy of EmoDB.
-
-    Raises:
-        ValueError: no copy at ``root``, or one that is not whole.
-    """
-    copy = Copy.find(root, "EmoDB", parse_name, expected=_EXPECTED_FILES, rate_hz=16000)
-    folder, wavs = copy.listing.root, copy.listing.wavs
-    found = tally(copy.survey.readable)
-    signs = {} if found == EXPECTED else _signs_of_version_2(folder)
-    faults: Faults = {"signs of version 2.0": signs}
+    """Return utterances by id, reasons for the wavs left out, and hours; raises as `prepare`."""
+    copy = Copy.find(root, "EmoDB", parse_name, _EXPECTED_FILES)
+    folder = copy.listing.root
+    found: Counter[str] = Counter()
+    for each in copy.survey.readable:
+        speaker, sentence = f"speaker {each.speaker}", f"sentence {each.sentence}"
+        found.update(("utterances", each.emotion, speaker, sentence))
+    signs = [place / name for place in (folder, folder.parent) for name in _AUDFORMAT]
+    remedy = "it may hold more than the 535 files of version 1, with which results compare"
+    faults: Faults = {}
+    if found != EXPECTED:
+        faults = {"signs of version 2.0": {str(each): remedy for each in signs if each.is_file()}}
     copy.check("EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
     utterances, rejected = copy.keep(
-        sorted(wavs, key=str), SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
+        sorted(copy.listing.wavs), SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
     )
     if not utterances:
         raise ValueError(f"{folder}: no wav can be read; get the corpus again")
     return utterances, rejected | copy.listing.extra, copy.survey.hours
 
 
-def _signs_of_version_2(folder: Path) -> dict[str, str]:
-    """Return the tables of audformat that lie beside the wavs or above them."""
-    places = [place / name for place in (folder, folder.parent) for name in _AUDFORMAT]
-    remedy = "it may hold more than the 535 files of version 1, with which results compare"
-    return {str(path): remedy for path in places if path.is_file()}
-
-
-def tally(recordings: Iterable[Recording]) -> Counter[str]:
-    """Return the counts that ``EXPECTED`` has."""
-    counts: Counter[str] = Counter()
-    for each in recordings:
-        speaker, sentence = f"speaker {each.speaker}", f"sentence {each.sentence}"
-        counts.update(("utterances", each.emotion, speaker, sentence))
-    return counts
-
-
 # ---------------------------------------------------------------- conversion list
 # English neutral utterances with the prosody of German emotional ones. Source: [P2V] V-A, Fig. 7.
 # Deviation: the paper names neither sources nor references; both are drawn.
 
-STYLE_SET = "emodb_style"
 CONDITION = "cross_lingual"
 TARGETS = ("angry", "happy", "sad")
-_SOURCE_LANGUAGE = "eng"
 
 
 def prepare_style(
@@ -190,20 +163,17 @@ def prepare_style(
         random.Random(f"{seed} {emotion}").shuffle(wavs)
     chosen = _choose(read_sources(sources), num_sources, seed, sources)
     conversions: list[ListedConversion] = []
-    for place, (source, voice) in enumerate(chosen):
+    for place, (source, files) in enumerate(chosen):
         utterance_id = re.sub(r"[^A-Za-z0-9._-]", "_", source.utterance_id)
+        text = " ".join((source.text or "").split())
         for emotion, wavs in references.items():
             name = f"{CONDITION}-{len(conversions):03d}-{utterance_id}-to-german_{emotion}"
-            files = (source.wav, wavs[place % len(wavs)], voice)
-            text = " ".join((source.text or "").split())
-            conversions.append(ListedConversion(name, CONDITION, *files, text))
-    list_file = Path(data) / STYLE_SET / "list.tsv"
+            wav, voice = files
+            prosody = wavs[place % len(wavs)]
+            conversions.append(ListedConversion(name, CONDITION, wav, prosody, voice, text))
+    list_file = Path(data) / "emodb_style/list.tsv"
     write_conversion_list(list_file, conversions)
-    speakers = {source.speaker for source, _ in chosen}
-    logger.info(
-        f"{list_file}: {len(conversions)} conversions of {len(chosen)} sources by "
-        f"{len(speakers)} speakers"
-    )
+    logger.info(f"{list_file}: {len(conversions)} conversions of {len(chosen)} sources")
     return conversions
 
 
@@ -215,10 +185,11 @@ def read_sources(folder: str | Path) -> list[Utterance]:
     ``utt2emo`` and ``eng`` by ``utt2lang``, or all where there is no such table.
 
     Raises:
-        ValueError: the folder is neither, or has no such utterance.
+        ValueError: neither is there, or none is neutral and English.
     """
     folder = Path(folder)
-    found = _of_data_directory(folder) if (folder / "wav.scp").is_file() else _of_esd(folder)
+    is_directory = (folder / "wav.scp").is_file()
+    found = _of_data_directory(folder) if is_directory else _of_esd(folder)
     if not found:
         raise ValueError(f"{folder}: no neutral English utterance is there; give other --sources")
     return sorted(found, key=lambda each: each.utterance_id)
@@ -236,7 +207,7 @@ def _of_data_directory(folder: Path) -> list[Utterance]:
         for key, wav in tables["wav.scp"].items()
         if key not in rejected
         and emotions.get(key, "neutral") == "neutral"
-        and languages.get(key, _SOURCE_LANGUAGE) == _SOURCE_LANGUAGE
+        and languages.get(key, "eng") == "eng"
     ]
 
 
@@ -262,8 +233,8 @@ def _of_esd(folder: Path) -> list[Utterance]:
 
 def _choose(
     found: Sequence[Utterance], number: int, seed: int, folder: str | Path
-) -> list[tuple[Utterance, str]]:
-    """Return the sources, speaker by speaker in turn, each with the audio of its voice."""
+) -> list[tuple[Utterance, list[str]]]:
+    """Return the sources, speaker by speaker in turn, each with its audio and that of its voice."""
     if len(found) < number:
         raise ValueError(f"{folder}: {len(found)} sources are there, {number} asked for; lower it")
     by_speaker: dict[str, list[Utterance]] = {}
@@ -272,15 +243,16 @@ def _choose(
     for speaker, own in by_speaker.items():
         random.Random(f"{seed} {speaker}").shuffle(own)
     turns = [
-        (own[place], own[place - 1].wav if len(own) > 1 else "")
+        (place, own)
         for place in range(max(map(len, by_speaker.values())))
         for own in by_speaker.values()
         if place < len(own)
     ]
-    return [
-        (replace(source, wav=_file(source, source.wav, folder)), _file(source, voice, folder))
-        for source, voice in turns[:number]
-    ]
+    chosen = []
+    for place, own in turns[:number]:
+        wavs = (own[place].wav, own[place - 1].wav if len(own) > 1 else "")
+        chosen.append((own[place], [_file(own[place], wav, folder) for wav in wavs]))
+    return chosen
 
 
 def _file(source: Utterance, wav: str, folder: str | Path) -> str:

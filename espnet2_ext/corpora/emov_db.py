@@ -7,23 +7,20 @@ emov_db_valid 5, 25, 45 ..., emov_db_train the rest. Pairs go from neutral to th
 where the speaker said the sentence in both.
 
 To get it: openslr.org/115, an archive for each speaker and emotion, such as
-``bea_Amused.tar.gz``; ``prepare download --corpus emov_db`` fetches all. Licence: LICENSE.md of
-github.com/numediart/EmoV-DB, non-commercial purposes; nothing of it is passed on here.
+``bea_Amused.tar.gz``; ``prepare download --corpus emov_db`` fetches all, and ``cmuarctic.data``
+(festvox.org/cmu_arctic) with the words. Licence: LICENSE.md of github.com/numediart/EmoV-DB,
+non-commercial purposes.
 
 * A name such as ``amused_1-15_0001.wav`` is emotion, range of the session and number of the
-  prompt in set A of CMU ARCTIC; ranges are written with ``-`` or ``_``, emotions with a small or
-  a capital letter. Six sentences were said twice by a speaker in an emotion, in other sessions,
-  so the range belongs to the id.
+  prompt in set A of CMU ARCTIC. Six sentences were said twice by a speaker in an emotion, in
+  other sessions, so the range belongs to the id.
 * Only folders say who speaks, ``bea_Amused`` as in the archives or ``bea/Amused`` as in sorted
   copies; there may be more folders below.
-* The README of the corpus lists 7,000 files, the archives hold 6,893.
-* The words of the sentences are not in the corpus: give ``cmuarctic.data``
-  (festvox.org/cmu_arctic), which the download brings along.
 * Amused and sleepy speech begins with laughs and yawns, which no text has: word error rates
   and durations count them.
 
-Source: openslr.org/115; the counts are those of two published lists of files, which agree.
-[P2V] does not use this corpus.
+Source: openslr.org/115; the counts are those of two published lists of files, which agree. The
+README of the corpus lists 7,000 files. [P2V] does not use this corpus.
 """
 
 import logging
@@ -78,13 +75,11 @@ EXPECTED = {
         for emotion, number in numbers.items()
     },
 }
-"""Counts of the whole corpus."""
-
 LAST_SENTENCE = 593
 """Of set A of CMU ARCTIC; the first is 1."""
 PROMPTS = "cmuarctic.data"
 SETS = ("emov_db_train", "emov_db_valid", "emov_db_test")
-PAIRED = SETS[1:]
+"""All but the first have pairs."""
 DEFAULT_TARGETS = tuple(emotion for emotion in FILES if emotion != "neutral")
 
 _NAME = re.compile(rf"({'|'.join(EMOTIONS)})_\d+[-_]\d+_(\d{{4}})", re.ASCII | re.IGNORECASE)
@@ -145,19 +140,24 @@ def prepare(
     """
     check_targets(targets, FILES)
     copy = read_copy(db, allow_incomplete=allow_incomplete)
-    listing, readable = copy.listing, sorted(copy.survey.readable, key=str)
+    listing, readable = copy.listing, sorted(copy.survey.readable)
     words = read_prompts(_find_prompts(listing.root, prompts), {each.sentence for each in readable})
-    repeated = _second_readings(readable)
+    first: dict[tuple[str, ...], Recording] = {}
+    repeated = {}
+    for each in readable:
+        earlier = first.setdefault((each.speaker, each.emotion, each.sentence), each)
+        if earlier != each:
+            repeated[each] = f"the sentence of {earlier} once more"
     sets: dict[str, list[Utterance]] = {}
     rejected: dict[str, dict[str, str]] = {}
     pairs: dict[str, dict[str, PairTables]] = {}
     for key in SETS:
-        wanted = [each for each in sorted(listing.wavs, key=str) if set_of(each.sentence) == key]
-        left_out = repeated if key in PAIRED else {}
+        wanted = [each for each in sorted(listing.wavs) if set_of(each.sentence) == key]
+        left_out = {} if key == SETS[0] else repeated
         sets[key], rejected[key] = copy.keep(wanted, words, "eng", classes=FILES, left_out=left_out)
         if not sets[key]:
             raise ValueError(f"{listing.root}: no utterance of {key} is there; unpack it again")
-        if key in PAIRED:
+        if key != SETS[0]:
             members = [each for each in wanted if str(each) not in rejected[key]]
             pairs[key] = pairs_of_set(key, members, targets, seed)
     rejected[SETS[0]] |= listing.extra | listing.misplaced
@@ -172,27 +172,27 @@ def prepare(
 
 
 def read_copy(root: str | Path, *, allow_incomplete: bool) -> Copy:
-    """Return a copy, compared with the whole corpus.
-
-    Raises:
-        ValueError: no copy at ``root``, or one that is not whole.
-    """
+    """Return a copy, compared with the whole corpus; ValueError where it is none or not whole."""
     folder = find_release_folder(root, "EmoV-DB", lambda path: any(_kinds(path)), _EXPECTED_FILES)
     listing: Listing[Recording] = Listing(folder)
-    there = set()
+    absent = list(KINDS)
     for speaker, emotion, below in _kinds(folder):
-        there.add((speaker, emotion))
-        for path in _wavs(below):
-            name = parse_name(speaker, path.stem)
-            fault = ""
-            if name is not None and name.emotion != emotion:
-                fault = f"{name.emotion} by its name, {emotion} by its folder"
-            listing.add_wav(str(path.relative_to(folder)), name, fault)
+        absent = [kind for kind in absent if kind != f"{speaker}_{emotion.capitalize()}"]
+        for path in sorted(below.rglob("*"), key=lambda path: (path.parent, path)):
+            name, place = parse_name(speaker, path.stem), path.relative_to(folder)
+            if path.suffix.lower() == ".wav" and all(map(is_seen, place.parts)):
+                fault = ""
+                if name is not None and name.emotion != emotion:
+                    fault = f"{name.emotion} by its name, {emotion} by its folder"
+                listing.add_wav(str(place), name, fault)
     rates_hz = {each: RATES_HZ[each.speaker] for each in listing.wavs}
     copy = Copy(listing, survey_wavs(folder, listing.wavs, rates_hz))
-    absent = [kind for kind in KINDS if parse_folder(kind) not in there]
+    found: Counter[str] = Counter()
+    for each in copy.survey.readable:
+        found.update(("utterances", each.emotion))
+    different = {(each.speaker, each.emotion, each.sentence) for each in copy.survey.readable}
+    found.update(f"sentences of {speaker} {emotion}" for speaker, emotion, _ in different)
     faults: Faults = {"folders not there": absent}
-    found = tally(copy.survey.readable)
     copy.check("EmoV-DB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
     return copy
 
@@ -208,36 +208,6 @@ def _kinds(root: Path) -> Iterator[tuple[str, str, Path]]:
             kind = parse_folder(name)
             if kind is not None:
                 yield (*kind, path)
-
-
-def _wavs(folder: Path) -> Iterator[Path]:
-    """Yield the wavs in a folder and below it."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(filter(is_seen, folders))
-        for name in sorted(filter(is_seen, files)):
-            if name.lower().endswith(".wav"):
-                yield Path(place, name)
-
-
-def tally(recordings: Iterable[Recording]) -> Counter[str]:
-    """Return the counts that ``EXPECTED`` has."""
-    recordings = list(recordings)
-    counts = Counter(each.emotion for each in recordings)
-    counts["utterances"] = len(recordings)
-    different = {(each.speaker, each.emotion, each.sentence) for each in recordings}
-    counts.update(f"sentences of {speaker} {emotion}" for speaker, emotion, _ in different)
-    return counts
-
-
-def _second_readings(recordings: Iterable[Recording]) -> dict[Recording, str]:
-    """Return the recordings whose speaker said the sentence before in the emotion, and why."""
-    first: dict[tuple[str, str, str], Recording] = {}
-    repeated = {}
-    for each in recordings:
-        earlier = first.setdefault((each.speaker, each.emotion, each.sentence), each)
-        if earlier != each:
-            repeated[each] = f"the sentence of {earlier} once more"
-    return repeated
 
 
 def _find_prompts(root: Path, given: str | Path | None) -> Path | None:

@@ -1,16 +1,13 @@
 """RAVDESS, its speech: 24 actors say two sentences in eight emotions (Livingstone, Russo 2018).
 
 1,440 recordings at 48 kHz, 1.48 h, 60 of each actor; odd actors are men. Neutral is said with
-normal intensity alone (96 recordings), the other emotions also with strong intensity (192 each);
-a sentence is said twice at each.
+normal intensity alone, the other emotions also with strong intensity; all twice.
 
-To get it: ``python -m espnet2_ext.bin.prepare download --corpus ravdess``, or
-``Audio_Speech_Actors_01-24.zip`` (208 MB) of https://zenodo.org/record/1188976.
-Licence: CC BY-NC-SA 4.0, other licences from the authors.
+To get it: ``prepare download --corpus ravdess``, or ``Audio_Speech_Actors_01-24.zip`` (208 MB) of
+zenodo.org/record/1188976. Licence: CC BY-NC-SA 4.0, other licences from the authors.
 
 * A name is seven numbers, ``modality-channel-emotion-intensity-statement-repetition-actor``:
-  audio of speech is modality 03 and channel 01 (02 is song).
-* Five recordings are stereo.
+  audio of speech is modality 03 and channel 01 (02 is song). Five recordings are stereo.
 * Actor_07 has one recording under two names, 03-01-03-01-02-01-07 and 03-01-03-01-02-02-07: the
   second is left out where it has the same bytes, so 1,439 utterances are written, or 671 of four
   classes. Any other recording under two names is a fault of the copy.
@@ -23,7 +20,7 @@ Source: https://doi.org/10.1371/journal.pone.0196391 and the page of the archive
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -50,7 +47,6 @@ EXPECTED: dict[str, int] = {
     **{emotion: 96 if emotion == "neutral" else 192 for emotion in WORDS},
     **{f"Actor_{number}": 60 for number in ACTORS},
 }
-"""Counts of the whole corpus."""
 
 _MODALITIES = {"01": "video with sound", "02": "video", "03": "audio"}
 _CHANNELS = {"01": "speech", "02": "song"}
@@ -100,7 +96,7 @@ def prepare(
     recordings = expected_recordings()
     listing, passed_over = list_files(root, recordings)
     copy = Copy(listing, survey_wavs(root, listing.wavs, 48000))
-    repeated = find_repeated(listing, copy.survey.readable)
+    repeated = find_repeated(copy)
     found: Counter[str] = Counter()
     for each in copy.survey.readable:
         found.update(("utterances", each.emotion, each.speaker))
@@ -160,17 +156,13 @@ def _has_speech(folder: Path) -> bool:
     )
 
 
-def find_repeated(
-    listing: Listing[Recording], readable: Iterable[Recording]
-) -> dict[Recording, Recording]:
+def find_repeated(copy: Copy) -> dict[Recording, Recording]:
     """Return which readable recordings have the bytes of an earlier one, and of which."""
-    paths = {each: listing.root / listing.wavs[each] for each in sorted(readable)}
-    number = Counter(path.stat().st_size for path in paths.values())
     first: dict[bytes, Recording] = {}
     repeated = {}
-    for each, path in paths.items():
-        if number[path.stat().st_size] > 1:  # or no other can have its bytes
-            earlier = first.setdefault(hashlib.sha256(path.read_bytes()).digest(), each)
-            if earlier != each:
-                repeated[each] = earlier
+    for each in sorted(copy.survey.readable):
+        content = (copy.listing.root / copy.listing.wavs[each]).read_bytes()
+        earlier = first.setdefault(hashlib.sha256(content).digest(), each)
+        if earlier != each:
+            repeated[each] = earlier
     return repeated

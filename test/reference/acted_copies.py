@@ -8,8 +8,6 @@ from pathlib import Path
 
 from reference.copies import HIDDEN, write_tiny
 
-CREMA_D_SENTENCES = "DFA IEO IOM ITH ITS IWL IWW MTI TAI TIE TSI WSI".split()
-CREMA_D_EMOTIONS = "ANG DIS FEA HAP NEU SAD".split()
 NOTE = (
     "version https://git-lfs.github.com/spec/v1\n"
     "oid sha256:c6f94b2592487c7556bd86df7df6e8f4420d1b9c11414aeec9d8e5e640b51495\nsize 72862\n"
@@ -27,13 +25,13 @@ def wav_bytes(rate_hz: int, channels: int = 1, number: int = 0, num_samples: int
 
 def crema_d_names() -> list[str]:
     """Return the 7,442 names: 91 actors with 82 clips each, but for 20 that five actors lack."""
-    names = []
-    for actor in range(1001, 1092):
-        for sentence in CREMA_D_SENTENCES:
-            for emotion in CREMA_D_EMOTIONS:
-                by_level = sentence == "IEO" and emotion != "NEU"
-                for level in ("LO", "MD", "HI") if by_level else ("XX",):
-                    names.append(f"{actor}_{sentence}_{emotion}_{level}")
+    names = [
+        f"{actor}_{sentence}_{emotion}_{level}"
+        for actor in range(1001, 1092)
+        for sentence in "DFA IEO IOM ITH ITS IWL IWW MTI TAI TIE TSI WSI".split()
+        for emotion in "ANG DIS FEA HAP NEU SAD".split()
+        for level in (("LO", "MD", "HI") if sentence == "IEO" and emotion != "NEU" else ("XX",))
+    ]
     lacking = ("1002_TIE_NEU", "1076_ITS_NEU", "1008_WSI", "1009_MTI", "1019_ITH")
     return [name for name in names if not name.startswith(lacking)]
 
@@ -46,9 +44,6 @@ def write_crema_d(root: Path) -> Path:
     for name in crema_d_names():
         os.link(tiny, folder / f"{name}.wav")
     (folder / "._1001_DFA_ANG_XX.wav").write_bytes(HIDDEN)
-    (folder / ".DS_Store").write_bytes(HIDDEN)
-    (folder.parent / "AudioMP3").mkdir()
-    (folder.parent / "AudioMP3/1001_DFA_ANG_XX.mp3").write_text(NOTE)
     lines = ['"ActorID","Age","Sex","Race","Ethnicity"']
     for actor in range(1001, 1092):
         sex = "Male" if actor <= 1048 else "Female"
@@ -106,11 +101,11 @@ EMODB_SENTENCES = {
 def emodb_names() -> list[str]:
     """Return 535 names whose speakers, sentences and letters are as frequent as the real ones."""
     draw = random.Random(0)
-    columns = []
-    for counts in (EMODB_SPEAKERS, EMODB_SENTENCES, LETTERS):
-        column = [value for value, number in counts.items() for _ in range(number)]
+    columns = [
+        list(Counter(each).elements()) for each in (EMODB_SPEAKERS, EMODB_SENTENCES, LETTERS)
+    ]
+    for column in columns:
         draw.shuffle(column)
-        columns.append(column)
     versions: Counter[str] = Counter()
     names = []
     for speaker, sentence, letter in zip(*columns, strict=True):
@@ -124,14 +119,12 @@ def write_emodb(root: Path, names: list[str] | None = None) -> Path:
     """Write a copy with what lies around the wavs and return the folder above ``wav``."""
     folder = root / "emodb"
     tiny = write_tiny(root / "tiny.wav")
-    for below in ("wav", "silb", "lablaut"):
+    for below in ("wav", "silb"):
         (folder / below).mkdir(parents=True)
     for name in emodb_names() if names is None else names:
         os.link(tiny, folder / "wav" / f"{name}.wav")
     (folder / "wav/._03a01Fa.wav").write_bytes(HIDDEN)
-    (folder / "wav/.DS_Store").write_bytes(HIDDEN)
     (folder / "silb/03a01Fa.silb").write_bytes("Tüten können".encode("latin-1"))
-    (folder / "erklaerung.txt").write_bytes("Erklärung".encode("latin-1"))
     return folder
 
 

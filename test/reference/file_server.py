@@ -7,31 +7,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves ``files`` by path, and writes down what it was asked for.
-
-    Attributes:
-        sends_parts: whether Range is obeyed.
-        sends_length: whether Content-Length is sent, or the body ends with the connection.
-        breaks_after: number of bytes of the next answers, after which the connection breaks.
-        statuses: answers before the next files, such as 503.
-        asked: ``(path, Range or "")`` of each request.
-    """
+    """Serves ``files`` by path, and writes down what it was asked for."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
         self.files: dict[str, bytes] = {}
-        self.sends_parts = True
-        self.sends_length = True
-        self.breaks_after: list[int] = []
-        self.statuses: list[int] = []
-        self.asked: list[tuple[str, str]] = []
-
-    @property
-    def url(self) -> str:
-        """Return the address, without a slash at its end."""
-        return f"http://127.0.0.1:{self.server_port}"
+        self.sends_parts = True  # whether Range is obeyed
+        self.sends_length = True  # Content-Length, or the body ends with the connection
+        self.breaks_after: list[int] = []  # bytes of the next answers, then the connection breaks
+        self.statuses: list[int] = []  # answers before the next files, such as 503
+        self.asked: list[tuple[str, str]] = []  # path and Range ("") of each request
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -52,8 +40,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if self.server.sends_length:
             self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()

@@ -3,12 +3,12 @@
 ``grammar.yaml`` has about 520 everyday English words that name no feeling, so that emotion is in
 the voice only, with every phoneme in several of them; and German ones for the cross-lingual
 references. All sentences are statements: a question's final rise would mix with the emotions.
-German adjectives follow definite articles, so that endings depend on gender and case alone.
 """
 
+import math
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,6 @@ GERMAN_ARTICLES = {"m": ("der", "den"), "f": ("die", "die"), "n": ("das", "das")
 
 
 class _Grammar:
-    """Draws sentences, none of them twice."""
-
     name: str
     patterns: Sequence[str]
 
@@ -31,19 +29,28 @@ class _Grammar:
         self._random = random.Random(f"mini_emo {self.name} {seed}")
         self._seen: set[str] = set()
 
-    def _draw(self, count: int, kind: str, fits: Callable[[str], bool]) -> list[str]:
+    def draw(
+        self, count: int, min_syllables: int = 0, max_syllables: float = math.inf
+    ) -> list[str]:
+        """Return ``count`` different sentences of that length, all new to this grammar.
+
+        Raises:
+            ValueError: sentences of that length ran out.
+        """
         sentences: list[str] = []
         failures = 0
         while len(sentences) < count:
             sentence = self._sentence()
-            if sentence not in self._seen and fits(sentence):
+            fits = min_syllables <= count_syllables(sentence) <= max_syllables
+            if fits and sentence not in self._seen:
                 self._seen.add(sentence)
                 sentences.append(sentence)
                 continue
             failures += 1
             if failures > 1000 + 100 * count:
                 raise ValueError(
-                    f"mini_emo: only {len(sentences)} of {count} new {kind}; ask for fewer"
+                    f"mini_emo: only {len(sentences)} of {count} new sentences of this length; "
+                    "ask for fewer"
                 )
         return sentences
 
@@ -66,17 +73,6 @@ class SentenceGrammar(_Grammar):
     name = "sentences"
     patterns = ENGLISH["patterns"]
 
-    def draw(self, count: int, min_syllables: int, max_syllables: int) -> list[str]:
-        """Return ``count`` different sentences of that length, all new to this grammar.
-
-        Raises:
-            ValueError: sentences of that length ran out.
-        """
-        kind = f"sentences of {min_syllables} to {max_syllables} syllables"
-        return self._draw(
-            count, kind, lambda text: min_syllables <= count_syllables(text) <= max_syllables
-        )
-
     def _fill(self, slot: str) -> str:
         if slot == "PERSON":
             return self._phrase("determiners", 0.6, "person_qualities", "people")
@@ -96,25 +92,11 @@ class SentenceGrammar(_Grammar):
         return self._random.choice(ENGLISH[words])
 
 
-def count_syllables(sentence: str) -> int:
-    """Return about how many syllables the sentence has: vowel groups but for a silent e."""
-    words = re.findall("[a-z]+", re.sub("[^a-z ]", "", sentence.lower()))
-    return sum(max(1, len(re.findall("[aeiouy]+", re.sub("e$", "", word)))) for word in words)
-
-
 class GermanGrammar(_Grammar):
-    """German sentences."""
+    """German sentences; after definite articles, endings depend on gender and case alone."""
 
     name = "german"
     patterns = GERMAN["patterns"]
-
-    def draw(self, count: int) -> list[str]:
-        """Return ``count`` different sentences, all new to this grammar.
-
-        Raises:
-            ValueError: sentences ran out.
-        """
-        return self._draw(count, "German sentences", lambda text: True)
 
     def _fill(self, slot: str) -> str:
         if slot == "PERSON":
@@ -131,3 +113,9 @@ class GermanGrammar(_Grammar):
         ending = "en" if is_object and gender == "m" else "e"
         quality = [word + ending for word in self._maybe(share, qualities)]
         return " ".join([GERMAN_ARTICLES[gender][is_object], *quality, noun])
+
+
+def count_syllables(sentence: str) -> int:
+    """Return about how many syllables the sentence has: vowel groups but for a silent e."""
+    words = re.findall("[a-z]+", re.sub("[^a-z ]", "", sentence.lower()))
+    return sum(max(1, len(re.findall("[aeiouy]+", re.sub("e$", "", word)))) for word in words)

@@ -35,8 +35,7 @@ of mini_emo_test (150), named by the voice of the prosody utterance.
 Deviation: the voices are synthetic, clean and all of one engine. A result on this corpus shows
 that the code works and nothing about human speech.
 
-Licence: eSpeak NG (GPL-3.0-or-later) is used as an installed program, no part of it is copied
-here. Sentences and settings are ours.
+Licence: eSpeak NG (GPL-3.0-or-later) is used as an installed program, no part of it is copied.
 """
 
 import logging
@@ -110,7 +109,7 @@ class MiniEmoSize:
 
 @dataclass(frozen=True)
 class PlannedUtterance:
-    """An utterance before it is spoken."""
+    """An utterance before it is spoken; ``path`` is that of its audio in the corpus."""
 
     part: str
     voice: Voice
@@ -121,12 +120,10 @@ class PlannedUtterance:
 
     @property
     def utterance_id(self) -> str:
-        """Return ``<speaker>-<sentence number>-<emotion>``."""
         return f"{self.voice.speaker}-{self.sentence:04d}-{self.emotion}"
 
     @property
     def path(self) -> str:
-        """Return the path of its audio in the corpus."""
         return f"wav/{self.part}/{self.voice.speaker}/{self.utterance_id}.wav"
 
 
@@ -134,11 +131,7 @@ Sets = dict[str, list[PlannedUtterance]]
 
 
 def plan_sets(size: MiniEmoSize, seed: int) -> Sets:
-    """Return ``{set name: its utterances}``; no sentence stands in two sets.
-
-    Raises:
-        ValueError: more voices or sentences are asked for than there are.
-    """
+    """Return the utterances by set; ValueError where voices or sentences do not suffice."""
     grammar = SentenceGrammar(seed)
     return {
         **_plan_pretraining(size, seed, grammar),
@@ -225,8 +218,7 @@ def make_pairs(utterances: list[PlannedUtterance], *, other_voice: bool) -> Pair
 
     The prosody utterance has another sentence than the source and, with ``other_voice``, another
     voice; the speaker utterance is a neutral one by the source's voice, of another sentence too.
-    With three sentences or more these two also differ. ``wrong_sentence`` is a neutral utterance
-    of the voice with other words, by source.
+    ``wrong_sentence`` is a neutral utterance of the voice with other words, by source.
     """
     by_key = {(u.voice.speaker, u.sentence, u.emotion): u.utterance_id for u in utterances}
     sentences: dict[str, list[int]] = {}
@@ -271,8 +263,7 @@ def prepare(
     """Generate what is missing of the corpus, write its data directories, return the sets.
 
     Args:
-        root: gets ``wav/<part>/<speaker>/<utterance>.wav``, a manifest and the table of
-            the voices.
+        root: gets ``wav/<part>/<speaker>/<utterance>.wav``, a manifest and a table of voices.
         data: gets one data directory a set, and ``<test set>/pairs/<name>``.
         num_workers: processes; the files do not depend on it.
         seed: of the sentences, the voices and their deviations.

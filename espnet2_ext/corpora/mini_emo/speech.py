@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -29,7 +29,6 @@ ESPEAK_RATE_HZ = 22050
 RATE_WPM_LIMITS = (80, 450)
 PITCH_LIMITS = (0, 99)
 
-_NOISE_SEED = 1
 _SYNCHRONOUS, _DO_NOT_EXIT, _UTF8 = 2, 0x8000, 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _INITIALISATION_FAILED, _UNKNOWN_VOICE, _SYNTHESIS_FAILED = 3, 4, 5
@@ -53,44 +52,31 @@ class EspeakError(ValueError):
 
 @dataclass(frozen=True)
 class EspeakSettings:
-    """Settings of the library.
+    """Settings of the library."""
 
-    Attributes:
-        voice: language file and variant, ``en-us+f1``; British English is ``en``.
-        pitch: 0 to 99; 50 is the variant's own base, 50 more is an octave up.
-        pitch_range: 0 to 99; 50 is the variant's own, 0 is monotone.
-        volume: the library's default is 100; loud variants clip above 25.
-    """
-
-    voice: str
+    voice: str  # language file and variant, en-us+f1; British English is en
     rate_wpm: int
-    pitch: int
-    pitch_range: int
-    volume: int = 25
+    pitch: int  # 0 to 99; 50 is the variant's own base, 50 more is an octave up
+    pitch_range: int  # 0 to 99; 50 is the variant's own, 0 is monotone
+    volume: int = 25  # the library's default is 100; loud variants clip above 25
 
 
-def _package_directory() -> Path:
+def _load_library() -> tuple[ctypes.CDLL, Path]:
+    """Return the library and the folder of its package."""
     try:
         import espeakng_loader
     except ImportError as error:
         raise EspeakError("eSpeak NG is not installed; run: pip install espeakng-loader") from error
-    return Path(espeakng_loader.__file__).parent
-
-
-def _load_library() -> ctypes.CDLL:
-    import espeakng_loader
-
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     library.espeak_Info.restype = ctypes.c_char_p
     library.espeak_SetSynthCallback.argtypes = [_Callback]
     library.espeak_Synth.argtypes = _SYNTH_ARGUMENTS
-    return library
+    return library, Path(espeakng_loader.__file__).parent
 
 
 def espeak_version() -> str:
     """Return the library's version, such as ``1.52.0``; an EspeakError where there is none."""
-    _package_directory()
-    return _load_library().espeak_Info(None).decode()
+    return _load_library()[0].espeak_Info(None).decode()
 
 
 def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
@@ -99,7 +85,7 @@ def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
     Raises:
         EspeakError: the package is missing, the voice is unknown, or nothing was spoken.
     """
-    directory = _package_directory()
+    library, directory = _load_library()
     place = f"eSpeak NG: voice {settings.voice!r}, text {text!r}"
     if not text.strip():
         raise EspeakError(f"{place}: the text is empty")
@@ -114,8 +100,15 @@ def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
         warnings.simplefilter("ignore", DeprecationWarning)
         process_id = os.fork()
     if process_id == 0:
-        os.close(read_end)
-        _speak_and_exit(text, settings, directory, write_end)
+        status = _SYNTHESIS_FAILED
+        try:
+            # The library cuts paths of more than 160 bytes; a relative one is always short.
+            os.chdir(directory)
+            status, spoken = _speak_in_engine(library, text, settings)
+            with os.fdopen(write_end, "wb") as stream:
+                stream.write(spoken)
+        finally:
+            os._exit(status)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as stream:
         samples = stream.read()
@@ -125,23 +118,13 @@ def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
     return np.frombuffer(samples, dtype=np.int16)
 
 
-def _speak_and_exit(text: str, settings: EspeakSettings, directory: Path, pipe: int) -> NoReturn:
-    status = _SYNTHESIS_FAILED
-    try:
-        # The library cuts paths of more than 160 bytes; a relative one is always short.
-        os.chdir(directory)
-        status, samples = _speak_in_engine(text, settings)
-        with os.fdopen(pipe, "wb") as stream:
-            stream.write(samples)
-    finally:
-        os._exit(status)
-
-
-def _speak_in_engine(text: str, settings: EspeakSettings) -> tuple[int, bytes]:
-    library = _load_library()
+def _speak_in_engine(
+    library: ctypes.CDLL, text: str, settings: EspeakSettings
+) -> tuple[int, bytes]:
+    """Return the exit status of the child, 0 for success, and the samples."""
     if library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _DO_NOT_EXIT) != ESPEAK_RATE_HZ:
         return _INITIALISATION_FAILED, b""
-    library.espeak_ng_SetRandSeed(ctypes.c_long(_NOISE_SEED))  # else it is the time of day
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else it is the time of day
     chunks: list[bytes] = []
 
     def collect(waveform: "ctypes._Pointer", count: int, events: int) -> int:
@@ -153,16 +136,14 @@ def _speak_in_engine(text: str, settings: EspeakSettings) -> tuple[int, bytes]:
     library.espeak_SetSynthCallback(callback)
     if library.espeak_SetVoiceByName(settings.voice.encode()) != 0:
         return _UNKNOWN_VOICE, b""
-    for parameter, value in (
-        (_RATE, settings.rate_wpm),
-        (_VOLUME, settings.volume),
-        (_PITCH, settings.pitch),
-        (_RANGE, settings.pitch_range),
-    ):
-        if library.espeak_SetParameter(parameter, value, 0) != 0:
-            return _SYNTHESIS_FAILED, b""
+    values = settings.rate_wpm, settings.volume, settings.pitch, settings.pitch_range
+    failed = [
+        library.espeak_SetParameter(parameter, value, 0)
+        for parameter, value in zip((_RATE, _VOLUME, _PITCH, _RANGE), values)
+    ]
     encoded = text.encode()
-    if library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8, None, None) != 0:
+    failed.append(library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8, None, None))
+    if any(failed):
         return _SYNTHESIS_FAILED, b""
     library.espeak_Synchronize()
     return 0, b"".join(chunks)
@@ -235,15 +216,13 @@ class Voice:
 class Delivery:
     """How one utterance is spoken.
 
-    Attributes:
-        engine_rate_hz: rate at which the output is taken to be sampled. Above 22050 all formants
-            move up as in a smaller vocal tract; pitch and rate in ``engine`` allow for it.
-        level_db: root mean square of the utterance, dB of full scale.
+    The output is taken to be sampled at ``engine_rate_hz``: above 22050 all formants move up as in
+    a smaller vocal tract; pitch and rate in ``engine`` allow for it.
     """
 
     engine: EspeakSettings
     engine_rate_hz: int
-    level_db: float
+    level_db: float  # root mean square, dB of full scale
 
 
 def draw_voice(
@@ -254,10 +233,7 @@ def draw_voice(
     place = generator.random() if tract is None else tract
     lowest_octave = -0.35 if gender == "f" else -0.05
     return Voice(
-        speaker=speaker,
-        gender=gender,
-        variant=variant,
-        accent=accent,
+        *(speaker, gender, variant, accent),
         # Multiples of 250 Hz keep the resampling filters short.
         engine_rate_hz=250 * round((20500 + 3000 * place) / 250),
         pitch_octaves=lowest_octave + generator.uniform(0.0, 0.45),
@@ -272,9 +248,6 @@ def pretraining_voices(count: int, seed: int) -> list[Voice]:
     """Return the first ``count`` of the pretraining voices, two of five female.
 
     A female variant serves up to three voices, of different size and accent.
-
-    Raises:
-        ValueError: more are asked than there are, or fewer than two.
     """
     sizes = ((0.5, 0), (0.0, 3), (1.0, 5))
     females = [("f", variant, *size) for size in sizes for variant in FEMALE_VARIANTS]
@@ -363,20 +336,21 @@ def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -
     remove_leftovers(root)
     version = espeak_version()
     fingerprints = {job.path: fingerprint(AUDIO_VERSION, version, job) for job in jobs}
-    listed = _read_manifest(root)
-    rows = {}
-    for path, mark in fingerprints.items():
-        num_samples, listed_mark = listed.get(path, (0, ""))
-        size_bytes = WAV_HEADER_BYTES + 2 * num_samples
-        wav = root / path
-        if listed_mark == mark and wav.is_file() and wav.stat().st_size == size_bytes:
-            rows[path] = (num_samples, mark)
+    listed, rows = {}, {}
+    if (root / MANIFEST).is_file():
+        for line in (root / MANIFEST).read_text(encoding="utf-8").splitlines():
+            path, num_samples, mark = line.split("\t")
+            listed[path] = (int(num_samples), mark)
+            size_bytes = WAV_HEADER_BYTES + 2 * int(num_samples)
+            wav = root / path
+            if fingerprints.get(path) == mark and wav.is_file():
+                if wav.stat().st_size == size_bytes:
+                    rows[path] = listed[path]
     missing = [job for job in jobs if job.path not in rows]
     # The workers only speak: they fork for every utterance, which is twice as fast in a
     # process that never loaded torch. The filter's and level's arithmetic stays here.
     spoken = parallel_map(
-        _speak,
-        missing,
+        *(_speak, missing),
         description="mini_emo",
         num_workers=num_workers,
         chunk_size=8,
@@ -434,14 +408,6 @@ def write_wav(path: Path, waveform: np.ndarray) -> None:
 def fingerprint(*described: object) -> str:
     """Return 16 hex digits that differ where what is described differs."""
     return hashlib.sha256(repr(described).encode()).hexdigest()[:16]
-
-
-def _read_manifest(root: Path) -> dict[str, tuple[int, str]]:
-    if not (root / MANIFEST).is_file():
-        return {}
-    lines = (root / MANIFEST).read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines]
-    return {path: (int(num_samples), mark) for path, num_samples, mark in rows}
 
 
 def _write_manifest(root: Path, rows: Mapping[str, tuple[int, str]]) -> None:

@@ -17,8 +17,7 @@ rule, so speaking styles here differ in rate, pitch range and level. The paper's
 another person; here by default the source's voice speaks German and sings, since a model of this
 size does not take over the pitch of another voice (mini_emo/p2v1, RESULTS.md).
 
-Voices and sentences are those of a corpus of full size; a model of a smaller one may have been
-trained on them.
+Voices and sentences are those of a corpus of full size.
 """
 
 import logging
@@ -107,7 +106,6 @@ class Note(NamedTuple):
 
     @property
     def f0_hz(self) -> float:
-        """Return its pitch."""
         return A4_HZ * 2 ** ((self.midi - A4_MIDI) / 12)
 
 
@@ -136,6 +134,8 @@ def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndar
     Raises:
         EspeakError: eSpeak NG could not speak a word, or nothing of it is voiced.
     """
+    import pyworld
+
     spoken = {word: _analyse(word, delivery) for word in dict.fromkeys(words)}
     voice_hz = float(np.median(np.concatenate([w.f0_hz[w.f0_hz > 0] for w in spoken.values()])))
     voice_midi = A4_MIDI + 12 * np.log2(voice_hz / A4_HZ)
@@ -144,7 +144,11 @@ def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndar
     for word, (semitones, beats) in zip(words, MELODIES[melody], strict=True):
         start_s = notes[-1].start_s + notes[-1].duration_s if notes else 0.0
         notes.append(Note(word, lowest + semitones, start_s, beats * BEAT_S))
-    waveform = _synthesise([_sung(spoken[note.word], note) for note in notes])
+    # All words at once, so that the phase is continuous.
+    sung = zip(*(_sung(spoken[note.word], note) for note in notes), strict=True)
+    f0_hz, *spectra = (np.concatenate(parts) for parts in sung)
+    waveform = pyworld.synthesize(f0_hz, *spectra, SAMPLE_RATE_HZ)
+    waveform = waveform[: round(len(f0_hz) * FRAME_S * SAMPLE_RATE_HZ)]
     return at_level(waveform, delivery.level_db), notes
 
 
@@ -171,9 +175,8 @@ def _sung(word: _World, note: Note) -> _World:
     voiced = word.f0_hz > 0
     num_voiced, num_unvoiced = int(voiced.sum()), int((~voiced).sum())
     unvoiced = min(float(num_unvoiced), MAX_UNVOICED_SHARE * num_frames)
-    lengths = np.where(
-        voiced, (num_frames - unvoiced) / num_voiced, unvoiced / max(num_unvoiced, 1)
-    )
+    shares = (num_frames - unvoiced) / num_voiced, unvoiced / max(num_unvoiced, 1)
+    lengths = np.where(voiced, *shares)
     centres = np.cumsum(lengths) - lengths / 2  # of each spoken frame, in sung frames
     places = np.interp(np.arange(num_frames) + 0.5, centres, np.arange(len(voiced)))
     below = np.floor(places).astype(int)
@@ -186,18 +189,6 @@ def _sung(word: _World, note: Note) -> _World:
         np.exp((1 - share) * np.log(word.envelope[below]) + share * np.log(word.envelope[above])),
         (1 - share) * word.aperiodicity[below] + share * word.aperiodicity[above],
     )
-
-
-def _synthesise(words: Sequence[_World]) -> np.ndarray:
-    """Return the waveform (N,) float64 of all words at once, with continuous phase."""
-    import pyworld
-
-    joined = [np.concatenate(parts) for parts in zip(*words, strict=True)]
-    waveform = pyworld.synthesize(*joined, SAMPLE_RATE_HZ)
-    return waveform[: round(len(joined[0]) * FRAME_S * SAMPLE_RATE_HZ)]
-
-
-NOTES_HEADER = "word\tmidi\tf0_hz\tstart_s\tduration_s"
 
 
 @dataclass(frozen=True)
@@ -222,7 +213,7 @@ def sing_file(root: Path, song: SongJob) -> None:
     notes_path.unlink(missing_ok=True)
     write_wav(path, waveform)
     with atomic_open(notes_path) as stream:
-        stream.write(f"{mark}\n{NOTES_HEADER}\n")
+        stream.write(f"{mark}\nword\tmidi\tf0_hz\tstart_s\tduration_s\n")
         for note in notes:
             numbers = f"{note.midi}\t{note.f0_hz:.2f}\t{note.start_s:.3f}\t{note.duration_s:.3f}"
             stream.write(f"{note.word}\t{numbers}\n")
@@ -250,8 +241,7 @@ def prepare_style(
 
     Args:
         root: gets ``<set>/wav/`` and, for songs, their notes beside them.
-        data: gets ``<set>/list.tsv``; the set is called ``mini_emo_style``, with
-            ``_other_voice`` behind it if that is asked for.
+        data: gets ``<set>/list.tsv`` of ``mini_emo_style`` or ``mini_emo_style_other_voice``.
         pairs_per_condition: conversions of each condition.
         other_voice: references by another voice than the source's.
         num_workers: processes; the files do not depend on it.
@@ -304,7 +294,7 @@ class _Plan:
     def speaking_style(self, index: int) -> ListedConversion:
         style = list(STYLES)[index % len(STYLES)]
         emotion = TARGET_EMOTIONS[index // len(STYLES) % len(TARGET_EMOTIONS)]
-        model = self._reference(index, emotion)
+        model = self._chosen(self._model(index).speaker, index, emotion, 0)
         name = f"{model.utterance_id}-{style}"
         delivery = deliver(model.voice, emotion, name, self.seed)
         prosody = self._speak(name, model.text, in_style(delivery, style))
@@ -312,7 +302,8 @@ class _Plan:
 
     def emotional_style(self, index: int) -> ListedConversion:
         emotion = ("happy", "sad")[index % 2]
-        prosody = self._utterance(self._reference(index, emotion))
+        model = self._chosen(self._model(index).speaker, index, emotion, 0)
+        prosody = self._utterance(model)
         return self._listed(index, "emotional_style", "angry", prosody, emotion)
 
     def singing(self, index: int) -> ListedConversion:
@@ -325,26 +316,26 @@ class _Plan:
         return self._listed(index, "singing", "neutral", str(self.root / path), melody)
 
     def _model(self, index: int) -> Voice:
+        """Return the voice of the reference."""
         place = index % len(self.voices)
         return other_item(self.voices, place, index) if self.other_voice else self.voices[place]
 
-    def _sentence(self, speaker: str, index: int, step: int | None = None) -> int:
+    def _chosen(
+        self, speaker: str, index: int, emotion: str, step: int | None = None
+    ) -> PlannedUtterance:
+        """Return an utterance of the speaker, with a step one of another sentence."""
         numbers = self.sentences[speaker]
         place = index // len(self.voices) % len(numbers)
-        return numbers[place] if step is None else other_item(numbers, place, step)
-
-    def _reference(self, index: int, emotion: str) -> PlannedUtterance:
-        """Return an utterance by the reference's voice with other words than the source."""
-        speaker = self._model(index).speaker
-        return self.by_key[speaker, self._sentence(speaker, index, 0), emotion]
+        number = numbers[place] if step is None else other_item(numbers, place, step)
+        return self.by_key[speaker, number, emotion]
 
     def _listed(
         self, index: int, condition: str, emotion: str, prosody: str, what: str
     ) -> ListedConversion:
         """Return the line; another neutral utterance of the speaker gives the voice."""
         speaker = self.voices[index % len(self.voices)].speaker
-        source = self.by_key[speaker, self._sentence(speaker, index), emotion]
-        voice = self.by_key[speaker, self._sentence(speaker, index, 1), "neutral"]
+        source = self._chosen(speaker, index, emotion)
+        voice = self._chosen(speaker, index, "neutral", 1)
         name = f"{condition}-{index:02d}-{source.utterance_id}-to-{what}"
         return ListedConversion(
             name, condition, self._utterance(source), prosody, self._utterance(voice), source.text

@@ -17,11 +17,10 @@ from reference.acted_copies import (
 from reference.changes import added, changed
 
 from espnet2_ext.corpora import crema_d, emodb, emov_db, ravdess
-from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.tables import read_rejected
 
 EMODB_FIRST = emodb_names()[0]
-EMOV_FIRST = f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
+SAM_7 = stem_of("sam", "Angry", 7)
 
 
 class Case(NamedTuple):
@@ -59,7 +58,7 @@ CASES = {
     "EmoV-DB": Case(
         emov_db.prepare,
         write_emov_db,
-        *(EMOV_FIRST, f"sam-{stem_of('sam', 'Angry', 7)}", "emov_db_train", 16000),
+        *(f"sam_Angry/{SAM_7}.wav", f"sam-{SAM_7}", "emov_db_train", 16000),
         *("sam_Angry/anger_589-616_0594.wav", 6893),
     ),
 }
@@ -84,7 +83,7 @@ def refusal(case: Case, copy: Path, tmp_path: Path) -> str:
 def allowed(case: Case, copy: Path, tmp_path: Path) -> tuple[set[str], dict[str, str]]:
     """Return the ids that are written where the incomplete is allowed, and what is left out."""
     written = case.prepare(copy, tmp_path, allow_incomplete=True)
-    members: list[Utterance] = sum(written.values(), []) if isinstance(written, dict) else written
+    members = sum(written.values(), []) if isinstance(written, dict) else written
     return {each.utterance_id for each in members}, read_rejected(tmp_path / case.directory)
 
 
@@ -93,7 +92,6 @@ def test_missing_wav(corpus, tmp_path: Path):
     with changed(copy / case.wav):
         line = refusal(case, copy, tmp_path)
         assert f"not a whole {name}: {case.number - 1} of {case.number} utterances, " in line
-        assert "get the missing part again" in line
         ids, rejected = allowed(case, copy, tmp_path)
     assert case.utterance_id not in ids
     if name in ("CREMA-D", "RAVDESS"):  # their names are known
@@ -129,15 +127,17 @@ def test_wavs_too_many(corpus, tmp_path: Path):
     assert rejected[case.wav] == f"a second wav of {case.utterance_id} beside {second}"
 
 
-def test_other_format_is_logged(corpus, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_other_formats_and_folders_above(corpus, tmp_path: Path, caplog):
+    """Another format is only logged, and a folder above the copy may be given."""
     _, case, copy = corpus
     with changed(copy / case.wav, wav_bytes(22050, 2)):
-        case.prepare(copy, tmp_path)
+        case.prepare(copy.parent.parent, tmp_path)
     assert "(22050 Hz, 2 channels)" in caplog.text
+    assert (tmp_path / case.directory / "wav.scp").is_file()
 
 
 def test_wrong_root(corpus, tmp_path: Path):
-    name, case, copy = corpus
+    name, case, _ = corpus
     (tmp_path / "flat.wav").touch()
     for root, message in (
         ("nowhere", "nowhere: is not there; expected "),
@@ -147,19 +147,16 @@ def test_wrong_root(corpus, tmp_path: Path):
         assert message in refusal(case, tmp_path / root, tmp_path)
 
 
-def test_root_above(corpus, tmp_path: Path):
-    _, case, copy = corpus
-    case.prepare(copy.parent.parent, tmp_path)
-    assert (tmp_path / case.directory / "wav.scp").is_file()
-
-
-@pytest.mark.parametrize(("name", "more"), [("CREMA-D", 6), ("RAVDESS", 8)])
-def test_classes_that_there_are_not(tmp_path: Path, name: str, more: int):
+@pytest.mark.parametrize(
+    ("name", "more", "rare"),
+    [
+        ("CREMA-D", 6, "1001_DFA_FEA_XX.wav"),
+        ("RAVDESS", 8, "Actor_01/03-01-08-01-01-01-01.wav"),
+    ],
+)
+def test_classes_that_there_are_not(tmp_path: Path, name: str, more: int, rare: str):
     with pytest.raises(ValueError, match=rf"classes is 5; give 4 or {more}"):
         CASES[name].prepare(tmp_path, tmp_path, classes=5)
-    rare = dict(CREMA="1001_DFA_FEA_XX.wav", RAVDESS="Actor_01/03-01-08-01-01-01-01.wav")
-    path = tmp_path / rare[name.partition("-")[0]]
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(wav_bytes(16000))
-    with pytest.raises(ValueError, match="of neutral, angry, happy, sad; get it again"):
-        CASES[name].prepare(tmp_path, tmp_path / "data", allow_incomplete=True)
+    with added(tmp_path / rare, wav_bytes(16000)):
+        with pytest.raises(ValueError, match="of neutral, angry, happy, sad; get it again"):
+            CASES[name].prepare(tmp_path, tmp_path / "data", allow_incomplete=True)

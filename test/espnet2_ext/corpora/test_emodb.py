@@ -1,6 +1,5 @@
 """EmoDB on synthetic copies, and the list of conversions to it; see also test_acted.py."""
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 from reference.acted_copies import EMODB_SPEAKERS, LETTERS, emodb_names, write_emodb, write_tiny
 from reference.esd_copy import words_of, write_copy
 
-from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.emodb import EXPECTED, parse_name, prepare, prepare_style, read_sources
 from espnet2_ext.data.conversion_list import read_conversion_list
 from espnet2_ext.data.directory import (
@@ -51,14 +49,13 @@ def test_whole_corpus(db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert "self-check passed" in caplog.text and "another rate" not in caplog.text
 
 
-def test_a_file_in_place_of_another_shows_in_the_counts(db: Path, tmp_path: Path):
+def test_other_counts_and_version_2(db: Path, tmp_path: Path):
+    """Version 2 is named where it holds more."""
     name = next(name for name in emodb_names() if name[5] == "W")
     (db / f"wav/{name}.wav").rename(db / f"wav/{name[:5]}Nf.wav")
     with pytest.raises(ValueError, match="EmoDB: 126 of 127 angry, 80 of 79 neutral; get"):
         prepare(db, tmp_path)
-
-
-def test_version_2_is_named_where_it_holds_more(db: Path, tmp_path: Path):
+    (db / f"wav/{name[:5]}Nf.wav").rename(db / f"wav/{name}.wav")
     (db / "db.yaml").touch()
     (db / "db.emotion.csv").write_text("file,emotion\nwav/03a01Wa.wav,something else\n")
     assert len(prepare(db, tmp_path / "same")) == 535
@@ -76,19 +73,13 @@ def test_nothing_readable(tmp_path: Path):
         prepare(copy, tmp_path / "data", allow_incomplete=True)
 
 
-def test_names():
+def test_names_and_published_counts():
     assert parse_name("16b10Td") == ("16", "16b10Td", "sad", "b10")
-    assert parse_name("16b10Td").utterance_id == "16-16b10Td"
     none = ["3a01Wa", "03a03Wa", "03a01Xa", "03a01Wg", "03a01wa", "07a01Wa", "._03a01Wa", ""]
     assert [name for name in none if parse_name(name)] == []
-
-
-def test_expected_counts_add_up_in_every_way():
     for kind in ("speaker", "sentence"):
         counts = [value for name, value in EXPECTED.items() if name.startswith(kind)]
         assert (len(counts), sum(counts)) == (10, 535)
-    emotions = [value for name, value in EXPECTED.items() if " " not in name]
-    assert emotions[0] == sum(emotions[1:]) == 535 and len(emotions) == 8
 
 
 def write_sources(tmp_path: Path, kinds: list[tuple[str, str, str | None, str | None]]) -> Path:
@@ -120,40 +111,30 @@ def test_sources_of_esd(db: Path, tmp_path: Path):
     for emotion in TARGETS:
         of_one = [line for line in conversions if line.name.endswith(emotion)]
         assert len({line.source for line in of_one}) == len({line.prosody for line in of_one}) == 5
-
-
-def test_only_the_seed_changes_the_choice(db: Path, tmp_path: Path):
-    write_copy(tmp_path, ["0013"], sentences=range(21, 31))
-    options = dict(num_sources=4)
-    lists = [prepare_style(db, tmp_path, tmp_path / "data", **options, seed=n) for n in (0, 0, 1)]
-    assert lists[0] == lists[1]
+    again, other = (
+        prepare_style(db, tmp_path, tmp_path / "data", num_sources=5, seed=seed) for seed in (0, 1)
+    )
+    assert again == conversions
     for name in ("source", "prosody"):
-        first, other = ([getattr(line, name) for line in lines] for lines in lists[1:])
-        assert first != other
+        assert [getattr(line, name) for line in other] != [getattr(line, name) for line in again]
 
 
-def test_sources_of_a_data_directory(db: Path, tmp_path: Path):
+def test_sources_of_a_data_directory(db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     neutral = [(key, key[0], "neutral", "eng") for key in ("a-1", "a-4", "b-1+2", "b-3")]
     others = [("a-2", "a", "angry", "eng"), ("a-3", "a", "neutral", "deu")]
     folder = write_sources(tmp_path, neutral + others)
     write_rejected(folder, {"b-3": "cut short"})
     assert [source.utterance_id for source in read_sources(folder)] == ["a-1", "a-4", "b-1+2"]
     conversions = prepare_style(db, folder, tmp_path / "data", num_sources=3)
-    assert read_conversion_list(tmp_path / "data/emodb_style/list.tsv") == conversions
     voices = {Path(line.source).stem: Path(line.speaker).stem for line in conversions}
     assert voices == {"a-1": "a-4", "a-4": "a-1", "b-1+2": ""}
     assert all(line.text == "" for line in conversions)
     assert "-b-1_2-to-german_" in conversions[3].name
-
-
-def test_sources_without_emotions_and_with_paths_from_their_recipe(
-    db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
+    # Without emotions, and with paths from the recipe.
     folder = tmp_path / "egs2/mine/p2v1/dump/raw/set"
-    wav = write_tiny(tmp_path / "egs2/mine/p2v1/dump/raw/set/audio/a-1.wav")
-    write_data_directory(
-        folder, [Utterance("a-1", "a", "dump/raw/set/audio/a-1.wav", "Two  words")]
-    )
+    wav = write_tiny(folder / "audio/a-1.wav")
+    source = Utterance("a-1", "a", "dump/raw/set/audio/a-1.wav", "Two  words")
+    write_data_directory(folder, [source])
     [line, *_] = prepare_style(db, folder, tmp_path / "data", num_sources=1)
     assert (line.source, line.speaker, line.text) == (str(wav), "", "Two words")
     assert "no utt2emo; every utterance is taken for neutral" in caplog.text
@@ -164,35 +145,22 @@ def test_sources_without_emotions_and_with_paths_from_their_recipe(
 
 def test_what_cannot_be_served(db: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     folder = write_sources(tmp_path, [("a-1", "a", "neutral", None), ("a-2", "a", "sad", None)])
-    with pytest.raises(ValueError, match="sources: 1 sources are there, 2 asked for; lower it"):
-        prepare_style(db, folder, tmp_path / "data", num_sources=2)
-    with pytest.raises(ValueError, match="0 sources are asked for; ask for at least 1"):
-        prepare_style(db, folder, tmp_path / "data", num_sources=0)
+    data = tmp_path / "data"
+    for number, message in ((2, "sources: 1 sources are there, 2 asked for; lower it"), (0, "ask")):
+        with pytest.raises(ValueError, match=message):
+            prepare_style(db, folder, data, num_sources=number)
     with pytest.raises(ValueError, match="no data directory .wav.scp. and no ESD: .*expected"):
-        prepare_style(db, tmp_path / "wav", tmp_path / "data")
+        prepare_style(db, tmp_path / "wav", data)
+    for path in (db / "wav").glob("?????F?.wav"):
+        path.unlink()
+    with pytest.raises(ValueError, match="not a whole EmoDB: 464 of 535 utterances, 0 of 71 happy"):
+        prepare_style(db, folder, data)
+    with pytest.raises(ValueError, match="no happy reference is there; get EmoDB again"):
+        prepare_style(db, folder, data, allow_incomplete=True)
     (folder / "utt2emo").write_text("a-1 sad\na-2 sad\n")
     with pytest.raises(ValueError, match="no neutral English utterance is there; give other --sou"):
-        prepare_style(db, folder, tmp_path / "data")
+        read_sources(folder)
     write_copy(tmp_path / "esd", ["0013"], sentences=(21, 22))
     assert len(read_sources(tmp_path / "esd")) == 2
     assert "2 of 300 sources are there" in caplog.text
-    assert not (tmp_path / "data").exists()
-
-
-def test_emodb_that_lacks_an_emotion(tmp_path: Path):
-    db = write_emodb(tmp_path, [name for name in emodb_names() if name[5] != "F"])
-    folder = write_sources(tmp_path, [("a-1", "a", "neutral", "eng")])
-    with pytest.raises(ValueError, match="not a whole EmoDB: 464 of 535 utterances, 0 of 71 happy"):
-        prepare_style(db, folder, tmp_path / "data")
-    with pytest.raises(ValueError, match="no happy reference is there; get EmoDB again"):
-        prepare_style(db, folder, tmp_path / "data", allow_incomplete=True)
-
-
-def test_command(db: Path, tmp_path: Path):
-    folder = write_sources(tmp_path, [("a-1", "a", "neutral", "eng")])
-    os.unlink(db / "wav" / f"{emodb_names()[0]}.wav")
-    arguments = ["--db", str(db), "--sources", str(folder), "--data", str(tmp_path / "data")]
-    with pytest.raises(SystemExit, match="^prepare emodb_style: .*not a whole EmoDB: 534 of 535"):
-        main(["emodb_style", *arguments, "--num_sources", "1"])
-    main(["emodb_style", *arguments, "--num_sources", "1", "--allow_incomplete"])
-    assert len(read_conversion_list(tmp_path / "data/emodb_style/list.tsv")) == 3
+    assert not data.exists()

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from reference.acted_copies import NUM_SENTENCES, stem_of, write_emov_db, write_prompts, write_tiny
 
-from espnet2_ext.bin.prepare import main
 from espnet2_ext.corpora.emov_db import parse_folder, parse_name, prepare
 from espnet2_ext.data.directory import Utterance, read_data_directory, validate_data_directory
 from espnet2_ext.data.tables import read_rejected, read_table
@@ -55,17 +54,13 @@ def test_whole_corpus(prepared: tuple[Sets, Path]):
     assert not sentences["emov_db_train"] & (sentences["emov_db_test"] | sentences["emov_db_valid"])
     assert sentences["emov_db_test"] == set(range(10, 502, 10))
     assert sentences["emov_db_valid"] == set(range(5, 502, 20))
-
-
-def test_every_utterance_is_what_its_path_says(prepared: tuple[Sets, Path]):
-    for utterance in (utterance for members in prepared[0].values() for utterance in members):
-        *_, folder, file = utterance.wav.split("/")
-        speaker, emotion = folder.split("_")
-        assert utterance.wav.startswith("/")
+    for utterance in utterances:
+        *_, place, file = utterance.wav.split("/")
+        speaker, emotion = place.split("_")
+        assert utterance.wav.startswith("/") and utterance.language == "eng"
         assert utterance.utterance_id == f"{speaker}-{file[:-4]}"
         assert (utterance.speaker, utterance.emotion) == (speaker, emotion.lower())
         assert utterance.text == f'Sentence {int(file[-8:-4])}, a "Café".'
-        assert utterance.language == "eng"
 
 
 def test_pairs_are_all_that_the_corpus_allows(prepared: tuple[Sets, Path]):
@@ -92,13 +87,10 @@ def test_pairs_are_all_that_the_corpus_allows(prepared: tuple[Sets, Path]):
                 numbers = [number_of(u.utterance_id) for u in (source, prosody, voice)]
                 assert number_of(target.utterance_id) == numbers[0] != numbers[2]
                 assert (numbers[0] == numbers[1]) == (rule == "parallel")
-    conditions = read_table(folder / "emov_db_test/pairs/same_voice/conditions")
-    of_josh = {value for pair, value in conditions.items() if pair.startswith("josh")}
-    assert of_josh == {"neutral-amused", "neutral-sleepy"}
     assert not (folder / "emov_db_train/pairs").exists()
 
 
-def test_sorted_layout_and_folders_in_between(tmp_path: Path, caplog):
+def test_sorted_layout_folders_in_between_and_options(tmp_path: Path, caplog):
     caplog.set_level("INFO")
     copy = write_emov_db(tmp_path, is_sorted=True, last=50)
     (copy / "bea/Amused").rename(tmp_path / "aside")
@@ -111,6 +103,13 @@ def test_sorted_layout_and_folders_in_between(tmp_path: Path, caplog):
     assert "another rate" not in caplog.text
     assert not (tmp_path / "data/emov_db_test/text").exists()
     assert "15 neutral-disgusted, 20 neutral-sleepy; 10 others" in caplog.text
+    drawn = []
+    for seed in (0, 1):
+        prepare(copy, tmp_path / "data", targets=["sleepy"], seed=seed, allow_incomplete=True)
+        directory = tmp_path / "data/emov_db_test/pairs/same_voice"
+        assert Counter(read_table(directory / "conditions").values()) == {"neutral-sleepy": 20}
+        drawn.append(read_table(directory / "pairs"))
+    assert drawn[0].keys() == drawn[1].keys() and drawn[0] != drawn[1]
 
 
 def test_prompts_in_the_folder_and_prompts_that_are_wrong(tmp_path: Path):
@@ -127,48 +126,27 @@ def test_prompts_in_the_folder_and_prompts_that_are_wrong(tmp_path: Path):
 
 
 def test_sets_that_cannot_be_made_are_an_error(tmp_path: Path):
-    options = dict(allow_incomplete=True)
     for last, message in (
         (4, "no utterance of emov_db_valid"),
         (10, "valid: no neutral utterance"),
     ):
         copy = write_emov_db(tmp_path / f"{last}", last=last)
         with pytest.raises(ValueError, match=message):
-            prepare(copy, tmp_path / "data", **options)
+            prepare(copy, tmp_path / "data", allow_incomplete=True)
     with pytest.raises(ValueError, match="targets are happy; give some of amused angry"):
         prepare(copy, tmp_path / "data", targets=["happy"])
     assert not (tmp_path / "data").exists()
 
 
-def test_command(tmp_path: Path):
-    copy = write_emov_db(tmp_path, last=50)
-    arguments = ["--db", str(copy), "--data", str(tmp_path / "data")]
-    with pytest.raises(SystemExit, match="^prepare emov_db: .* not a whole EmoV-DB: "):
-        main(["emov_db", *arguments])
-    prompts = write_prompts(tmp_path / "p.data")
-    drawn = []
-    for seed in ("0", "1"):
-        more = ["--allow_incomplete", "--targets", "sleepy", "--prompts", str(prompts)]
-        main(["emov_db", *arguments, *more, "--seed", seed])
-        directory = tmp_path / "data/emov_db_test/pairs/same_voice"
-        assert Counter(read_table(directory / "conditions").values()) == {"neutral-sleepy": 20}
-        drawn.append(read_table(directory / "pairs"))
-    assert drawn[0].keys() == drawn[1].keys() and drawn[0] != drawn[1]
-
-
 SAM_7 = f"sam_Angry/{stem_of('sam', 'Angry', 7)}.wav"
-SAM_494 = f"sam_Sleepy/{stem_of('sam', 'Sleepy', 494)}.wav"
+JENIE_3 = f"jenie_Angry/{stem_of('jenie', 'Angry', 3, again=True)}.wav"
 
 
 @pytest.mark.parametrize(
     ("path", "to", "message"),
     [
         (SAM_7, f"{SAM_7}.lost", "1267 of 1268 angry, 467 of 468 sentences of sam angry; get"),
-        (
-            f"jenie_Angry/{stem_of('jenie', 'Angry', 3, again=True)}.wav",
-            "lost",
-            "EmoV-DB: 6892 of 6893 utterances, 1267 of 1268 angry; get",
-        ),
+        (JENIE_3, "lost", "EmoV-DB: 6892 of 6893 utterances, 1267 of 1268 angry; get"),
         (
             "josh_Sleepy",
             ".josh_Sleepy",
@@ -179,11 +157,6 @@ SAM_494 = f"sam_Sleepy/{stem_of('sam', 'Sleepy', 494)}.wav"
             SAM_7.replace("Angry", "Amused"),
             r"first sam_Amused/anger_.*_0007.wav \(angry by its name, amused by its folder\)",
         ),
-        (
-            SAM_494,
-            SAM_494.replace("sam", "josh"),
-            "EmoV-DB: 264 of 263 sentences of josh sleepy, 493 of 494 sentences of sam sleepy; get",
-        ),
     ],
 )
 def test_what_is_not_where_it_should_be(whole: Path, tmp_path: Path, path, to, message):
@@ -193,7 +166,6 @@ def test_what_is_not_where_it_should_be(whole: Path, tmp_path: Path, path, to, m
             prepare(whole, tmp_path / "data")
     finally:
         (whole / to).rename(whole / path)
-    assert not (tmp_path / "data").exists()
 
 
 def test_what_is_left_out_is_listed_with_its_set(tmp_path: Path):
@@ -204,8 +176,7 @@ def test_what_is_left_out_is_listed_with_its_set(tmp_path: Path):
     broken.write_bytes(b"<html>404</html>")
     for place in ("sam_Sleepy/again", "sam_Amused"):
         write_tiny(copy / place / f"{stem_of('sam', 'Sleepy', 9)}.wav")
-    sets = prepare(copy, tmp_path / "data", allow_incomplete=True)
-    assert sum(map(len, sets.values())) == 18 * 50 + 6 - 3 - 1
+    prepare(copy, tmp_path / "data", allow_incomplete=True)
     test, train = (read_rejected(tmp_path / f"data/emov_db_{name}") for name in ("test", "train"))
     reason = "sam_Sleepy/sleepiness_1-28_0010.wav: not readable as audio"
     assert test[f"sam-{stem}"].startswith(reason)

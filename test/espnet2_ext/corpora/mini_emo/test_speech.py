@@ -45,11 +45,13 @@ def test_speaks_at_a_plausible_length_and_without_clipping():
     assert 300 < np.abs(samples).max() < 32767
 
 
-def test_samples_do_not_depend_on_what_was_spoken_before():
+def test_samples_depend_neither_on_what_was_spoken_before_nor_on_the_folder(tmp_path, monkeypatch):
     # Alicia's voice uses the library's noise and flutter, which outlive a synthesis.
     first = synthesize(TEXT, BREATHY)
     synthesize("Another sentence altogether.", PLAIN)
+    monkeypatch.chdir(tmp_path)
     np.testing.assert_array_equal(synthesize(TEXT, BREATHY), first)
+    assert Path.cwd() == tmp_path
 
 
 def test_every_setting_reaches_the_library():
@@ -61,17 +63,10 @@ def test_every_setting_reaches_the_library():
         assert not np.array_equal(synthesize(TEXT, dataclasses.replace(PLAIN, **change)), plain)
 
 
-def test_works_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    expected = synthesize(TEXT, PLAIN)
-    monkeypatch.chdir(tmp_path)
-    np.testing.assert_array_equal(synthesize(TEXT, PLAIN), expected)
-    assert Path.cwd() == tmp_path
-
-
 @pytest.mark.parametrize(
     ("voice", "text", "message"),
     [
-        *((voice, TEXT, "no such voice") for voice in ("en-gb+m3", "en-us+nobody", "xx")),
+        *((voice, TEXT, "no such voice") for voice in ("en-us+nobody", "xx")),
         ("en-us", " ", "text is empty"),
     ],
 )
@@ -83,9 +78,9 @@ def test_unknown_voice_and_empty_text(voice: str, text: str, message: str):
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
-        (lambda text, settings: (0, b""), "nothing was spoken"),
-        (lambda text, settings: (3, b""), "did not find its data"),
-        (lambda text, settings: 1 / 0, "the synthesis failed"),
+        (lambda *_: (0, b""), "nothing was spoken"),
+        (lambda *_: (3, b""), "did not find its data"),
+        (lambda *_: 1 / 0, "the synthesis failed"),
     ],
 )
 def test_failure_in_the_child(monkeypatch: pytest.MonkeyPatch, outcome, message: str):
@@ -114,14 +109,12 @@ def test_pretraining_voices_are_many_and_mixed():
             pretraining_voices(count, seed=0)
 
 
-def test_no_variant_stands_in_two_parts():
-    pretraining = {*FEMALE_VARIANTS, *MALE_VARIANTS}
-    iemocap = {*IEMOCAP_FEMALE_VARIANTS, *IEMOCAP_MALE_VARIANTS}
-    esd = {*ESD_FEMALE_VARIANTS, *ESD_MALE_VARIANTS}
-    assert len(pretraining | iemocap | esd) == len(pretraining) + len(iemocap) + len(esd)
-
-
-def test_paired_voices_alternate_gender():
+def test_no_variant_stands_in_two_parts_and_genders_alternate():
+    parts = (
+        *(FEMALE_VARIANTS, MALE_VARIANTS, IEMOCAP_FEMALE_VARIANTS, IEMOCAP_MALE_VARIANTS),
+        *(ESD_FEMALE_VARIANTS, ESD_MALE_VARIANTS),
+    )
+    assert len(set().union(*parts)) == sum(map(len, parts))
     voices = paired_voices("i", ("f2", "f5"), ("m2", "robert"), seed=0)
     assert [voice.speaker for voice in voices] == ["i1f", "i1m", "i2f", "i2m"]
     assert [voice.variant for voice in voices] == ["f2", "m2", "f5", "robert"]
@@ -129,25 +122,20 @@ def test_paired_voices_alternate_gender():
 
 def test_base_pitch_spreads_further_between_voices_than_emotions_move_it():
     voices = pretraining_voices(60, seed=0)
-    octaves = {gender: [v.pitch_octaves for v in voices if v.gender == gender] for gender in "fm"}
     # The variants add about an octave between the genders to what is drawn.
-    spread = pstdev(octaves["f"] + [value - 1.0 for value in octaves["m"]])
+    spread = pstdev(v.pitch_octaves - (v.gender == "m") for v in voices)
     assert spread > pstdev(shift.pitch_octaves for shift in SHIFTS.values())
 
 
 def test_emotions_move_every_voice_as_they_should():
     for voice in pretraining_voices(8, seed=0):
-        mean_of = {}
+        pitch, rate, level = {}, {}, {}
         for emotion in EMOTIONS:
             spoken = [deliver(voice, emotion, f"{voice.speaker}-{i}", 0) for i in range(40)]
-            mean_of[emotion] = [
-                mean(value)
-                for value in zip(
-                    *((d.engine.pitch, d.engine.rate_wpm, d.level_db) for d in spoken), strict=True
-                )
-            ]
+            pitch[emotion] = mean(delivery.engine.pitch for delivery in spoken)
+            rate[emotion] = mean(delivery.engine.rate_wpm for delivery in spoken)
+            level[emotion] = mean(delivery.level_db for delivery in spoken)
             assert len({delivery.engine.pitch for delivery in spoken}) > 2
-        pitch, rate, level = ({e: mean_of[e][i] for e in EMOTIONS} for i in range(3))
         assert pitch["sad"] < pitch["neutral"] < pitch["angry"] < pitch["happy"]
         assert rate["sad"] < rate["neutral"] < rate["happy"] < rate["angry"]
         assert level["sad"] < level["neutral"] < level["happy"] < level["angry"]
@@ -207,15 +195,13 @@ def test_only_what_changed_is_spoken_again(tmp_path, monkeypatch: pytest.MonkeyP
     for path, length in lengths.items():
         assert soundfile.info(tmp_path / path).frames == length
     assert len(lengths) == 3
-
-
-def test_file_without_a_manifest_row_is_not_trusted(tmp_path):
-    speak_files(tmp_path, [make_job(1)], num_workers=1)
-    expected = (tmp_path / "wav/a/1.wav").read_bytes()
-    (tmp_path / "wav/a/1.wav").write_bytes(expected[:-2] + b"xx")
+    # A file without a row of the manifest is not trusted.
+    wav = tmp_path / "wav/a/1.wav"
+    expected = wav.read_bytes()
+    wav.write_bytes(expected[:-2] + b"xx")
     (tmp_path / MANIFEST).unlink()
     speak_files(tmp_path, [make_job(1)], num_workers=1)
-    assert (tmp_path / "wav/a/1.wav").read_bytes() == expected
+    assert wav.read_bytes() == expected
 
 
 def test_interrupted_run_keeps_what_its_manifest_lists(tmp_path, monkeypatch: pytest.MonkeyPatch):
