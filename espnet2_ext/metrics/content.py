@@ -29,25 +29,18 @@ def unit_error_rate(reference: Sequence[int], hypothesis: Sequence[int]) -> floa
     return Levenshtein.distance(*sequences) / len(reference)
 
 
-def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """Return word edits over reference words, all texts together; may exceed 1.
+def word_error_rate(reference: str, hypothesis: str) -> tuple[float, int]:
+    """Return word edits over reference words, which may exceed 1, and the number of the latter.
 
-    Case and punctuation do not count, apostrophes do not split a word. Each Chinese or
-    Japanese character is a word, which makes this their character error rate. Lists of
-    different length, or references without words, raise ValueError.
+    Case and punctuation do not count, apostrophes do not split a word. Each Chinese or Japanese
+    character is a word, which makes this their character error rate. A reference without words
+    raises ValueError.
     """
-    if len(references) != len(hypotheses):
-        raise ValueError(
-            f"{len(references)} references but {len(hypotheses)} hypotheses; give one for each"
-        )
-    edits = words = 0
-    for reference, hypothesis in zip(references, hypotheses, strict=True):
-        expected = spoken_words(reference)
-        edits += Levenshtein.distance(expected, spoken_words(hypothesis))
-        words += len(expected)
-    if words == 0:
+    expected = spoken_words(reference)
+    if not expected:
         raise ValueError("the word error rate needs references with at least one word")
-    return edits / words
+    edits = Levenshtein.distance(expected, spoken_words(hypothesis))
+    return edits / len(expected), len(expected)
 
 
 def spoken_words(text: str) -> list[str]:
@@ -77,9 +70,9 @@ def whisper_transcriber(
 ) -> Transcriber:
     """Return a transcriber by faster-whisper or else by openai-whisper.
 
-    Greedy decoding without temperature fallback or conditioning on earlier text, so that the
-    same audio gives the same text. ``model`` is a name such as ``base`` or a local path;
-    ``language`` None detects the language. Raises as `installed_whisper`.
+    Greedy decoding without temperature fallback or conditioning on earlier text: the same audio
+    gives the same text. ``model`` is a name such as ``base`` or a local path; ``language`` None
+    detects the language. Raises as `installed_whisper`.
     """
     options = {"language": language, "temperature": 0.0, "condition_on_previous_text": False}
     if installed_whisper() == "faster_whisper":
@@ -118,12 +111,9 @@ class AttentionPath:
 def attention_path(attention: np.ndarray) -> AttentionPath:
     """Return the path of attention weights (S, U); of equal weights the first counts.
 
-    A single step has a forward share of 1; a single unit is consumed at once. Other shapes and
-    values that are not finite raise ValueError.
+    A single step has a forward share of 1; a single unit is consumed at once. Values that are not
+    finite raise ValueError.
     """
-    attention = np.asarray(attention)
-    if attention.ndim != 2 or 0 in attention.shape:
-        raise ValueError(f"expected attention of shape (steps, units), got {attention.shape}")
     if not np.isfinite(attention).all():
         raise ValueError("the attention holds values that are not finite")
     positions = attention.argmax(axis=1)  # (S,)

@@ -1,7 +1,7 @@
 """Score conversions against the ground-truth target and the source's units.
 
 Each audio file is measured once, in processes; each conversion is then compared with its
-target. ``scores.tsv`` has a line for every pair and row; all tables are built from it.
+target. ``scores.tsv`` has a line for every pair and row.
 """
 
 import csv
@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import atomic_open, spawn_map
-from espnet2_ext.data.tables import normalise_sentence, read_int_table, read_table
+from espnet2_ext.data.tables import normalise_sentence, read_csv, read_int_table, read_table
 from espnet2_ext.metrics.content import unit_error_rate
 from espnet2_ext.metrics.models import Predict, Predictions, prediction_fields
 from espnet2_ext.metrics.prosody import ProsodyMeasures, percent_error, prosody_measures
@@ -43,47 +44,36 @@ MIN_UNIT_SAMPLES = 800
 class ConversionPair:
     """One conversion with everything it is compared to.
 
-    ``source`` gives the units, ``target`` is the ground truth, ``wrong`` has other words (None
-    where the list has none). ``emotion`` is the target's, ``speaker`` and ``sentence`` (see
-    ``normalise_sentence``) the source's. ``attention`` has `ATTENTION_COLUMNS`.
+    ``source`` gives the units, ``target`` is the ground truth; ``wrong_units`` are of other words
+    (None where the list has none), all de-duplicated. ``emotion`` is the target's, ``speaker`` and
+    ``sentence`` (see ``normalise_sentence``) the source's. ``attention`` has `ATTENTION_COLUMNS`.
     """
 
     pair_id: str
     condition: str
     source: str
     target: str
-    wrong: str | None
     emotion: str | None
-    converted_wav: str
     speaker: str
     sentence: str
+    converted_wav: str
+    source_wav: str
+    target_wav: str
+    source_units: list[int]
+    target_units: list[int]
+    wrong_units: list[int] | None
     attention: dict[str, float]
-
-
-@dataclass(frozen=True)
-class ConversionSet:
-    """All conversions of an inference directory, sorted by id.
-
-    ``wavs`` are of sources and targets, ``units`` (de-duplicated) also of wrong utterances.
-    """
-
-    pairs: list[ConversionPair]
-    wavs: dict[str, str]
-    units: dict[str, list[int]]
 
 
 def read_conversion_set(
     inference_dir: str | Path, data_dir: str | Path, pairs_dir: str | Path, unit_tag: str
-) -> ConversionSet:
-    """Return the conversions of a directory; none is left out silently.
+) -> list[ConversionPair]:
+    """Return the conversions of a directory, sorted by id; none is left out silently.
 
     ``inference_dir`` holds ``wav.scp`` and ``generation.tsv``; ``data_dir`` ``wav.scp`` and
     ``units_<tag>`` of sources and targets and, where known, ``utt2emo utt2spk text``;
-    ``pairs_dir`` ``pairs targets conditions`` and, where known, ``wrong_sentence``.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: tables disagree on pairs or utterances; the message says which.
+    ``pairs_dir`` ``pairs targets conditions`` and, where known, ``wrong_sentence``. A ValueError
+    says which tables disagree on pairs or utterances.
     """
     inference_dir, data_dir, pairs_dir = Path(inference_dir), Path(data_dir), Path(pairs_dir)
     listed = pairs_dir / "pairs"
@@ -92,84 +82,69 @@ def read_conversion_set(
         raise ValueError(f"{listed}: holds no pairs")
     paths = (pairs_dir / "targets", pairs_dir / "conditions", inference_dir / "wav.scp")
     targets, conditions, converted = tables = [read_table(path) for path in paths]
-    for path, table in zip(paths, tables, strict=True):
-        _check_same_keys(path, table, listed, sources)
-    generation = _read_generation(inference_dir / "generation.tsv", listed, sources)
-    wrong, emotions, speakers, texts = (
-        read_table(path) if path.is_file() else {}
-        for path in (pairs_dir / "wrong_sentence", *map(data_dir.joinpath, _OPTIONAL_TABLES))
-    )
-    if wrong:
-        _check_has(pairs_dir / "wrong_sentence", wrong, sources.values())
+    generation = _read_generation(inference_dir / "generation.tsv", sources)
+    of_pairs: dict[Path, Mapping] = dict(zip(paths, tables, strict=True))
+    of_pairs[inference_dir / "generation.tsv"] = generation
+    for path, table in of_pairs.items():
+        _check_has(path, table, sources, f"pairs of {listed}", REMEDY)
+        _check_has(listed, sources, table, f"pairs of {path}", REMEDY)
     spoken = [*sources.values(), *targets.values()]
-    units = read_int_table(data_dir / f"units_{unit_tag}")
-    _check_has(data_dir / f"units_{unit_tag}", units, [*spoken, *wrong.values()])
-    wavs = read_table(data_dir / "wav.scp")
-    _check_has(data_dir / "wav.scp", wavs, spoken)
-    pairs = [
+    units, wavs = read_int_table(data_dir / f"units_{unit_tag}"), read_table(data_dir / "wav.scp")
+    names = ("utt2emo", "utt2spk", "text")
+    optional = (pairs_dir / "wrong_sentence", *map(data_dir.joinpath, names))
+    wrong, emotions, speakers, texts = (read_table(p) if p.is_file() else {} for p in optional)
+    words = "utterances that the pairs name", "see rejected.tsv beside it"
+    _check_has(optional[0], wrong, sources.values() if wrong else (), *words)
+    _check_has(data_dir / f"units_{unit_tag}", units, [*spoken, *wrong.values()], *words)
+    _check_has(data_dir / "wav.scp", wavs, spoken, *words)
+    return [
         ConversionPair(
             pair,
             conditions[pair],
             source,
             targets[pair],
-            wrong.get(source),
             emotions.get(targets[pair]),
-            converted[pair],
             speakers.get(source, ""),
             normalise_sentence(texts.get(source, "")) or "",
-            {name: float(generation[pair][name]) for name in ATTENTION_COLUMNS},
+            converted[pair],
+            wavs[source],
+            wavs[targets[pair]],
+            units[source],
+            units[targets[pair]],
+            units[wrong[source]] if wrong else None,
+            generation[pair],
         )
         for pair, source in sorted(sources.items())
     ]
-    return ConversionSet(pairs, wavs, units)
 
 
-_OPTIONAL_TABLES = ("utt2emo", "utt2spk", "text")
-
-
-def _read_generation(
-    path: Path, listed: Path, sources: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
-    """Return ``{pair: {column: text}}`` of generation.tsv, made from the sources of the list."""
+def _read_generation(path: Path, sources: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """Return ``{pair: {attention column: value}}``, made from the sources of the list."""
     with open(path, encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
+    generation = {}
     for row in rows:
         lacking = {"pair_id", "source", *ATTENTION_COLUMNS} - row.keys()
         if lacking or None in row.values():
             raise ValueError(f"{path}: lacks {sorted(lacking) or 'fields'}; {REMEDY}")
-    generation = {row["pair_id"]: row for row in rows}
-    _check_same_keys(path, generation, listed, sources)
-    for pair, source in sources.items():
-        made_from = generation[pair]["source"]
-        if made_from != source:
+        pair, made_from = row["pair_id"], row["source"]
+        if made_from != sources.get(pair, made_from):
             raise ValueError(
-                f"{path}: {pair} was made from {made_from}, the list says {source}; {REMEDY}"
+                f"{path}: {pair} was made from {made_from}, the list says {sources[pair]}; {REMEDY}"
             )
+        generation[pair] = {name: float(row[name]) for name in ATTENTION_COLUMNS}
     return generation
 
 
-def _check_same_keys(path: Path, table: Mapping, reference_path: Path, reference: Mapping) -> None:
-    for lacks, has, keys in (
-        (path, reference_path, reference.keys() - table.keys()),
-        (reference_path, path, table.keys() - reference.keys()),
-    ):
-        if keys:
-            raise ValueError(
-                f"{lacks}: lacks {len(keys)} pairs of {has}, for example {min(keys)}; {REMEDY}"
-            )
-
-
-def _check_has(path: Path, table: Mapping, utterances: Iterable[str]) -> None:
-    lacking = set(utterances) - table.keys()
+def _check_has(path: Path, table: Mapping, wanted: Iterable[str], what: str, remedy: str) -> None:
+    lacking = set(wanted) - table.keys()
     if lacking:
         raise ValueError(
-            f"{path}: lacks {len(lacking)} utterances that the pairs name, for example "
-            f"{min(lacking)}; see rejected.tsv beside it"
+            f"{path}: lacks {len(lacking)} {what}, for example {min(lacking)}; {remedy}"
         )
 
-        # ---------------------------------------------------------------- measures of audio files
 
-        ...
+# ---------------------------------------------------------------- measures of audio files
 
 
 @dataclass(frozen=True)
@@ -177,7 +152,7 @@ class Measures(ProsodyMeasures):
     """Measures of one utterance, independent of what it is compared with.
 
     ``units`` are de-duplicated and empty for very short audio; ``tracks`` are compared frame by
-    frame; ``predictions`` are model predictions, if asked for.
+    frame; ``predictions`` are of models, if asked for.
     """
 
     units: tuple[int, ...] = ()
@@ -226,25 +201,17 @@ def measure_files(
     *,
     centroids_path: str | Path,
     vocoder: str = "griffin_lim",
-    f0_method: str = "dio",
-    predict: Predict | None = None,
-    with_tracks: bool = True,
-    num_workers: int = 1,
     device: str = "cpu",
+    num_workers: int = 1,
+    **options: Any,
 ) -> dict[MeasureJob, Measures]:
-    """Return the measures of every job, each computed once; see `measure`.
+    """Return the measures of every job, each computed once; for the options see `measure`.
 
     ``vocoder`` and ``device`` are those of `build_vocoder` (use one process with a GPU). A file
     that cannot be measured raises ValueError with its name.
     """
     unique = sorted(set(jobs))
-    measure_job = partial(
-        _measure_job,
-        centroids_path=str(centroids_path),
-        vocoder=vocoder,
-        device=device,
-        options={"f0_method": f0_method, "predict": predict, "with_tracks": with_tracks},
-    )
+    measure_job = partial(_measure_job, str(centroids_path), vocoder, device, options)
     results = spawn_map(measure_job, unique, description="measure", num_workers=num_workers)
     return dict(zip(unique, results, strict=True))
 
@@ -256,7 +223,7 @@ def load_unit_encoder(centroids_path: str, device: str) -> UnitEncoderPipeline:
 
 
 def _measure_job(
-    job: MeasureJob, centroids_path: str, vocoder: str, device: str, options: dict
+    centroids_path: str, vocoder: str, device: str, options: dict, job: MeasureJob
 ) -> Measures:
     # Loaded here and not by an initializer, whose errors would only break the pool.
     encoder = load_unit_encoder(centroids_path, device)
@@ -276,14 +243,12 @@ def _measure_job(
 class PairScore:
     """One line of ``scores.tsv``; None where a row has no such score.
 
-    ``row`` is a row of the result table, for instance ``converted``; ``speaker`` and ``sentence``
-    are the source's and only say which scores share them. ``target_...`` are the target's. Errors
-    are |difference| to the target, ``..._percent`` relative to it; ``mcd_...`` are the definitions
-    of ``metrics/spectrum.py`` and ``f0_rmse_...`` those of ``metrics/pitch.py``, with
-    ``num_frames_...`` their frames; ``forward_share``, ``consumed_share`` and ``looped`` are
-    explained at ``AttentionPath``. ``stopped``, ``looped`` and ``emotion_right`` are 0 or 1,
-    ``num_words`` counts the text of ``word_error_rate``, and what is left comes from evaluation
-    models (``metrics/models.py``).
+    ``speaker`` and ``sentence`` are the source's and only say which scores share them,
+    ``target_...`` the target's. Errors are |difference| to the target, ``..._percent`` relative to
+    it; ``mcd_...`` are the definitions of ``metrics/spectrum.py``, ``f0_rmse_...`` those of
+    ``metrics/pitch.py`` with ``num_frames_...`` their frames; ``forward_share``, ``consumed_share``
+    and ``looped`` are of ``AttentionPath``, ``num_words`` counts the text of ``word_error_rate``;
+    what is left comes from evaluation models (``metrics/models.py``). Yes and no are 1 and 0.
 
     Without voiced frames the F0 mean and deviation count as 0 Hz: leaving such a conversion out
     would reward it.
@@ -335,18 +300,13 @@ class PairScore:
 
 
 COLUMNS = [field.name for field in fields(PairScore)]
-NUM_TEXT_COLUMNS = 7
 
 
 def crossing(scores: Iterable[PairScore]) -> Crossing:
     """Return which scores share a speaker and which a sentence; see ``crossing_of``."""
-    scores = list(scores)
-    return crossing_of(
-        [score.source for score in scores],
-        [score.speaker for score in scores],
-        [score.sentence for score in scores],
-        "sources",
-    )
+    named = [(score.source, score.speaker, score.sentence) for score in scores]
+    names, speakers, sentences = ([each[place] for each in named] for place in range(3))
+    return crossing_of(names, speakers, sentences, "sources")
 
 
 def write_scores(path: str | Path, scores: Iterable[PairScore]) -> None:
@@ -366,18 +326,13 @@ def write_rows(
 
 
 def read_scores(path: str | Path) -> list[PairScore]:
-    """Return what `write_scores` wrote; ValueError for another header or number of fields."""
-    with open(path, encoding="utf-8") as stream:
-        header, *lines = [line.rstrip("\n").split("\t") for line in stream] or [[]]
-    if header != COLUMNS:
-        raise ValueError(f"{path}: not a table of scores; run the scoring stage again")
+    """Return what `write_scores` wrote; ValueError for another table."""
+    numbers = {field.name for field in fields(PairScore) if field.default is None}
     scores = []
-    for number, cells in enumerate(lines, start=2):
-        if len(cells) != len(COLUMNS):
-            raise ValueError(f"{path}:{number}: {len(cells)} fields instead of {len(COLUMNS)}")
-        numbers = [float(cell) if cell else None for cell in cells[NUM_TEXT_COLUMNS:]]
-        # The checker does not see how many cells a line has; COLUMNS was compared above.
-        scores.append(PairScore(*cells[:NUM_TEXT_COLUMNS], *numbers))  # type: ignore[arg-type]
+    for _, row in read_csv(path, COLUMNS[:5], COLUMNS[5:], is_tabs=True, has_gaps=True):
+        cells: dict[str, Any] = dict(row)
+        cells |= {name: float(row[name]) if row[name] else None for name in numbers & row.keys()}
+        scores.append(PairScore(**cells))
     return scores
 
 
@@ -390,12 +345,9 @@ def score_conversions(
     unit_tag: str,
     row_name: str = "converted",
     with_reference_rows: bool = True,
-    vocoder: str = "griffin_lim",
-    f0_method: str = "dio",
-    predict: Predict | None = None,
     texts: Mapping[str, str] | None = None,
     num_workers: int = 1,
-    device: str = "cpu",
+    **measuring: Any,
 ) -> list[PairScore]:
     """Return the scores of every pair and row, and write them to ``scores.tsv``.
 
@@ -405,38 +357,32 @@ def score_conversions(
       table of units, is 0 unless the two were made differently.
     * ``copy synthesis``: the loss by analysis and vocoder alone; units of the resynthesised source,
       everything else of the resynthesised target.
-    * ``ground-truth target``: units of the target, which says the same words; what the units
-      themselves change with emotion.
+    * ``ground-truth target``: units of the target: what the units change with emotion.
     * ``mismatched text``: units of another sentence of the voice; the score of no content at all.
     * ``row_name``: the conversions.
 
-    See `read_conversion_set` for the directories and `measure_files` for how audio is measured;
-    ``vocoder`` should be the one the conversions were made with. ``texts``, of sources and targets,
-    are needed where ``predict`` recognises words.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: tables disagree, an audio file is bad, or a target has no voiced
-            frame; the message names it.
+    See `read_conversion_set` for the directories and `measure_files` for ``measuring``: its
+    vocoder should be the one the conversions were made with. ``texts``, of sources and targets,
+    are needed where ``predict`` recognises words. A ValueError names an audio file that is bad, or
+    a target without a voiced frame.
     """
     if row_name in REFERENCE_ROWS:
         raise ValueError(f"row_name {row_name!r} is taken; call the conversions something else")
-    conversions = read_conversion_set(inference_dir, data_dir, pairs_dir, unit_tag)
-    rows = [_rows(pair, conversions, row_name, with_reference_rows) for pair in conversions.pairs]
-    targets = [MeasureJob(conversions.wavs[pair.target]) for pair in conversions.pairs]
-    jobs = [*targets, *(job for of_pair in rows for job in of_pair.values())]
+    pairs = read_conversion_set(inference_dir, data_dir, pairs_dir, unit_tag)
+    rows = []
+    for pair in pairs:
+        jobs = {row_name: MeasureJob(pair.converted_wav)}
+        if with_reference_rows:
+            jobs[SOURCE] = MeasureJob(pair.source_wav)
+            jobs[COPY_SYNTHESIS] = MeasureJob(pair.target_wav, True)
+        rows.append((pair, MeasureJob(pair.target_wav), jobs))
+    wanted = {job for _, target, jobs in rows for job in (target, *jobs.values())}
     if with_reference_rows:
-        jobs += [MeasureJob(conversions.wavs[pair.source], True) for pair in conversions.pairs]
+        wanted |= {MeasureJob(pair.source_wav, True) for pair in pairs}
     measures = measure_files(
-        jobs,
-        centroids_path=centroids_path,
-        vocoder=vocoder,
-        f0_method=f0_method,
-        predict=predict,
-        num_workers=num_workers,
-        device=device,
+        wanted, centroids_path=centroids_path, num_workers=num_workers, **measuring
     )
-    for pair, target in zip(conversions.pairs, targets, strict=True):
+    for pair, target, _ in rows:
         track = measures[target].tracks["paper"]
         assert track.f0_hz is not None
         if measures[target].f0_mean_hz is None or not track.f0_hz[track.is_speech].any():
@@ -444,90 +390,62 @@ def score_conversions(
                 f"{target.wav}: nothing is voiced in the target of {pair.pair_id}; "
                 "take the pair out of the list"
             )
-    compared = [(job, t) for r, t in zip(rows, targets, strict=True) for job in r.values()]
-    unique = list(dict.fromkeys(compared))
-    tracks = [(measures[job].tracks, measures[target].tracks) for job, target in unique]
-    spectral = dict(zip(unique, compare_tracks(tracks, num_workers), strict=True))
-    scores = [
-        score
-        for pair, of_pair in zip(conversions.pairs, rows, strict=True)
-        for score in _score_pair(pair, of_pair, conversions, measures, spectral, texts or {})
-    ]
+    compared = list(dict.fromkeys((job, to) for _, to, jobs in rows for job in jobs.values()))
+    tracks = [(measures[job].tracks, measures[target].tracks) for job, target in compared]
+    spectral = dict(zip(compared, compare_tracks(tracks, num_workers), strict=True))
+    scores = [score for row in rows for score in _score_pair(*row, measures, spectral, texts or {})]
     order = (SOURCE, row_name, COPY_SYNTHESIS, GROUND_TRUTH, MISMATCHED_TEXT)
     scores.sort(key=lambda score: order.index(score.row))
     write_scores(Path(inference_dir) / SCORES, scores)
     return scores
 
 
-def _rows(
-    pair: ConversionPair, conversions: ConversionSet, row_name: str, with_reference_rows: bool
-) -> dict[str, MeasureJob]:
-    """Return what each row compares with the target."""
-    rows = {row_name: MeasureJob(pair.converted_wav)}
-    if with_reference_rows:
-        rows[SOURCE] = MeasureJob(conversions.wavs[pair.source])
-        rows[COPY_SYNTHESIS] = MeasureJob(conversions.wavs[pair.target], True)
-    return rows
-
-
 def _score_pair(
     pair: ConversionPair,
-    rows: Mapping[str, MeasureJob],
-    conversions: ConversionSet,
+    target_job: MeasureJob,
+    jobs: Mapping[str, MeasureJob],
     measures: Mapping[MeasureJob, Measures],
     spectral: Mapping[tuple[MeasureJob, MeasureJob], dict[str, float | None]],
     texts: Mapping[str, str],
 ) -> list[PairScore]:
     """Return the scores of one pair; the conversion's comes first."""
-    target_job = MeasureJob(conversions.wavs[pair.target])
     target, target_text = measures[target_job], texts.get(pair.target)
     units: dict[str, Sequence[int]] = {}
     others: dict[str, dict[str, float | None]] = {}
-    for row, job in rows.items():
+    for row, job in jobs.items():
         text = target_text if job.wav == target_job.wav else texts.get(pair.source)
         predictions = prediction_fields(
             measures[job].predictions, target.predictions, pair.emotion, text
         )
         units[row] = measures[job].units
         others[row] = _errors(measures[job], target) | spectral[job, target_job] | predictions
-    others[next(iter(rows))] |= pair.attention
-    if COPY_SYNTHESIS in rows:
-        units[COPY_SYNTHESIS] = measures[MeasureJob(conversions.wavs[pair.source], True)].units
-        units[GROUND_TRUTH] = conversions.units[pair.target]
+    others[next(iter(jobs))] |= pair.attention
+    if COPY_SYNTHESIS in jobs:
+        units[COPY_SYNTHESIS] = measures[MeasureJob(pair.source_wav, True)].units
+        units[GROUND_TRUTH] = pair.target_units
         others[GROUND_TRUTH] = prediction_fields(
             target.predictions, target.predictions, pair.emotion, target_text, with_speaker=False
         )
-        if pair.wrong is not None:
-            units[MISMATCHED_TEXT] = conversions.units[pair.wrong]
+        if pair.wrong_units is not None:
+            units[MISMATCHED_TEXT] = pair.wrong_units
+    names = ("pair_id", "condition", "source", "target", "speaker", "sentence")
+    shared: dict[str, Any] = {name: getattr(pair, name) for name in names}
+    rates = {row: unit_error_rate(pair.source_units, said) for row, said in units.items()}
     return [
-        PairScore(
-            row,
-            pair.pair_id,
-            pair.condition,
-            pair.source,
-            pair.target,
-            pair.speaker,
-            pair.sentence,
-            unit_error_rate=unit_error_rate(conversions.units[pair.source], said),
-            **others.get(row, {}),
-        )
-        for row, said in units.items()
+        PairScore(row, unit_error_rate=rate, **(shared | others.get(row, {})))
+        for row, rate in rates.items()
     ]
 
 
 def _errors(measured: Measures, target: Measures) -> dict[str, float | None]:
     """Return the prosody fields of a `PairScore`."""
-    return {
-        "f0_hz": measured.f0_mean_hz,
-        "target_f0_hz": target.f0_mean_hz,
+    values: dict[str, float | None] = {
         "f0_error_percent": percent_error(measured.f0_mean_hz or 0.0, target.f0_mean_hz or 0.0),
-        "duration_s": measured.duration_s,
-        "target_duration_s": target.duration_s,
         "duration_error_percent": percent_error(measured.duration_s, target.duration_s),
-        "level_db": measured.level_db,
-        "target_level_db": target.level_db,
         "level_error_db": abs(measured.level_db - target.level_db),
-        "f0_std_hz": measured.f0_std_hz,
-        "target_f0_std_hz": target.f0_std_hz,
         "f0_std_error_hz": abs((measured.f0_std_hz or 0.0) - (target.f0_std_hz or 0.0)),
     }
+    for side, of in (("", measured), ("target_", target)):
+        values[f"{side}f0_hz"], values[f"{side}f0_std_hz"] = of.f0_mean_hz, of.f0_std_hz
+        values[f"{side}duration_s"], values[f"{side}level_db"] = of.duration_s, of.level_db
+    return values

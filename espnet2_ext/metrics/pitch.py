@@ -11,7 +11,7 @@ is 0 Hz; each gives one number per pair of utterances, and tables print their me
 * ``voiced``: the frames of that path that are voiced in both; in Hz, and as ESPnet has it of
   the natural logarithm.
 
-Errors are over pairs of frames (P,); unpaired or no frames raise ValueError.
+Errors are over pairs of frames (P,); none raise ValueError.
 
 Deviation: [P2V] gives neither F0 tracker nor frame period, nor what is done about unequal
 lengths, nor whether frames are pooled over utterances.
@@ -25,11 +25,9 @@ import numpy as np
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 
-FLOOR_HZ = 60.0
-CEILING_HZ = 500.0
+FLOOR_HZ, CEILING_HZ = 60.0, 500.0
 FRAME_PERIOD_S = 0.005
-FLOOR_FACTOR = 0.6
-CEILING_FACTOR = 1.75
+FLOOR_FACTOR, CEILING_FACTOR = 0.6, 1.75
 """Limits of Praat's second pass, times the median of the first: nine semitones each way."""
 MIN_DURATION_S = 3.0 / (FLOOR_FACTOR * FLOOR_HZ)
 """Praat needs three periods of the lowest floor there can be."""
@@ -71,18 +69,16 @@ def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
 
     * ``praat``: Praat's autocorrelation, the tool of [P2V] Figs. 7-10, in two passes: the second
       between 0.6 x and 1.75 x the median of the first, because a single pass takes noisy frames
-      of vocoded low voices for high pitches. (Hirst, 2011, sets the limits by quartiles; a
-      quarter of such frames can be wrong.)
-    * ``dio``: WORLD's DIO refined by StoneMask, as in ESPnet's TTS front end
-      (``espnet2/tts/feats_extract/dio.py``; there by default between 80 and 400 Hz).
+      of vocoded low voices for high pitches. (Hirst, 2011, sets the limits by quartiles.)
+    * ``dio``: WORLD's DIO refined by StoneMask, as in ESPnet's TTS front end (there by default
+      between 80 and 400 Hz).
     * ``harvest``: WORLD's Harvest, which calls more frames voiced; in ESPnet's
       ``evaluate_f0.py`` between 40 and 800 Hz every 16 ms (256 samples).
 
     How far the mean moves when mini_emo's parallel test set goes through mel and Griffin-Lim, on
     average and at most: two passes 0.6 and 7 %, one pass 6 and 139 %, DIO 2 and 22 %, Harvest 3
-    and 11 % (of an eighth of the set; twenty times the cost). Scores use DIO all the same: of
-    conversions, which are noisier, Praat finds a tenth unvoiced and others twice too high, so
-    that its median error of 2 % has a mean of 18.
+    and 11 % (twenty times the cost). Scores use DIO all the same: of conversions, which are
+    noisier, Praat finds a tenth unvoiced and others twice too high.
 
     Waveforms shorter than 83 ms have no frames; another method raises ValueError.
     """
@@ -174,8 +170,8 @@ def pair_frame_by_frame(
         num_frames = min(len(f0_hz), len(target_f0_hz))
         return f0_hz[:num_frames], target_f0_hz[:num_frames]
     num_frames = max(len(f0_hz), len(target_f0_hz))
-    padded, target_padded = (np.pad(f0, (0, num_frames - len(f0))) for f0 in (f0_hz, target_f0_hz))
-    return padded, target_padded
+    first, second = (np.pad(f0, (0, num_frames - len(f0))) for f0 in (f0_hz, target_f0_hz))
+    return first, second
 
 
 def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
@@ -186,8 +182,7 @@ def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
 
     Source: [P2V] Eq. 6; its sum runs to N and is divided by n, which are taken as the same.
     """
-    f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
-    return _root_mean_square(f0_hz - target_f0_hz)
+    return _root_mean_square(f0_hz.astype(np.float64) - target_f0_hz)
 
 
 def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
@@ -205,13 +200,12 @@ def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | No
 def log_f0_rmse(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
     """Return the error of the natural logarithm over pairs of frames (P,) both voiced.
 
-    0.058 is a semitone. Without such a pair, `WORST_LOG_ERROR`; None when the target is not
-    voiced either.
+    0.058 is a semitone. Without such a pair, `WORST_LOG_ERROR`; None when the target is not voiced
+    either.
 
-    Source: the formula is that of ESPnet's ``evaluate_f0.py``. Its figures are others: F0 is
-    Harvest's between 40 and 800 Hz every 16 ms, frames are paired by FastDTW over WORLD's
-    mel-cepstra with c0 and without regard to silence, and a pair of utterances that share no
-    voiced frame has no number.
+    Source: the formula of ESPnet's ``evaluate_f0.py``, whose figures are others: F0 is Harvest's
+    between 40 and 800 Hz every 16 ms, frames are paired by FastDTW over WORLD's mel-cepstra with c0
+    and silence, and a pair of utterances that share no voiced frame has no number.
     """
     f0_hz, target_f0_hz, voiced_hz = _both_voiced(f0_hz, target_f0_hz)
     if len(f0_hz):
@@ -223,23 +217,15 @@ def _both_voiced(
     f0_hz: np.ndarray, target_f0_hz: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return both where both are voiced, and the target wherever it is."""
-    f0_hz, target_f0_hz = _checked(f0_hz, target_f0_hz)
     both = (f0_hz > 0.0) & (target_f0_hz > 0.0)
-    return f0_hz[both], target_f0_hz[both], target_f0_hz[target_f0_hz > 0.0]
-
-
-def _checked(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both as float64."""
-    f0_hz, target_f0_hz = (np.asarray(f0, dtype=np.float64) for f0 in (f0_hz, target_f0_hz))
-    if f0_hz.ndim != 1 or f0_hz.shape != target_f0_hz.shape or len(f0_hz) == 0:
-        raise ValueError(
-            f"an F0 error needs frames in pairs, got shapes {f0_hz.shape} and "
-            f"{target_f0_hz.shape}; pair them first (pair_frame_by_frame or aligned_frames)"
-        )
-    return f0_hz, target_f0_hz
+    voiced = (f0_hz[both], target_f0_hz[both], target_f0_hz[target_f0_hz > 0.0])
+    first, second, third = (each.astype(np.float64) for each in voiced)
+    return first, second, third
 
 
 def _root_mean_square(values: np.ndarray) -> float:
+    if len(values) == 0:
+        raise ValueError("an F0 error needs frames in pairs")
     return float(np.sqrt(np.mean(np.square(values))))
 
 
@@ -248,9 +234,8 @@ def contour_correlation(first: F0Contour, second: F0Contour) -> float:
 
     Frames more than 9 semitones off the median are left out and the rest is smoothed by a running
     median, since trackers err on vocoded speech. Each contour is then taken from its first to its
-    last voiced frame, interpolated linearly where unvoiced, and stretched to the same length;
-    nothing is aligned. 0 if a contour is flat, has no voiced frame, or lies in two halves that
-    are more than 18 semitones apart.
+    last voiced frame, interpolated where unvoiced, and stretched to the same length. 0 if a contour
+    is flat, has no voiced frame, or lies in two halves more than 18 semitones apart.
     """
     one, other = _shape(first), _shape(second)
     if one is None or other is None:
@@ -266,16 +251,11 @@ def _shape(contour: F0Contour) -> np.ndarray | None:
     is_right = np.abs(semitones - np.median(semitones)) <= OCTAVE_ERROR_SEMITONES
     if not is_right.any():  # two halves, octaves apart
         return None
-    times_s, semitones = times_s[is_right], _smoothed(semitones[is_right])
+    padded = np.pad(semitones[is_right], SMOOTHING_FRAMES // 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING_FRAMES)
+    times_s, semitones = times_s[is_right], np.nanmedian(windows, axis=1)
     grid_s = np.linspace(times_s[0], times_s[-1], GRID_POINTS)
     shape = np.interp(grid_s, times_s, semitones)
     if shape.std() < 1.0e-6:
         return None
     return (shape - shape.mean()) / shape.std()
-
-
-def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Return the running median (F,), of fewer values at either end."""
-    padded = np.pad(values, SMOOTHING_FRAMES // 2, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING_FRAMES)
-    return np.nanmedian(windows, axis=1)

@@ -5,7 +5,7 @@ Speakers, and sentences where several voices say them, are held out: otherwise a
 only identifies the voice would seem to encode whatever correlates with the voice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -80,8 +80,7 @@ def held_out_splits(
     Groups (n,) are never on both sides, and the labels ``codes`` (n,), integers from 0, are
     spread over the folds. With a second grouping, such as sentences beside speakers, the folds
     of both are crossed: a test holds one fold of each, its training part shares neither with
-    it, and the remaining utterances are in neither mask. A grouping has at most ``max_folds``
-    folds; with fewer than two groups it raises NotMeasurable.
+    it, and the remaining utterances are in neither mask. Fewer than two groups raise NotMeasurable.
     """
     groupings = [groups] if other_groups is None else [groups, other_groups]
     fold_of = [_assign_folds(codes, grouping, max_folds, seed) for grouping in groupings]
@@ -124,11 +123,9 @@ def linear_probe(
 
     Folds are those of `held_out_splits`. Vectors are standardised by the training part, classes
     weigh the same, and one CPU thread is used, so that the score depends on the seed alone.
-    ``crossing`` is what the interval is drawn over; None for the groups held out.
-
-    Raises:
-        NotMeasurable: fewer than two labels or groups, or no fold has a label on both sides.
-        ValueError: lengths differ, or a vector is not finite.
+    ``crossing`` is what the interval is drawn over; None for the groups held out. NotMeasurable for
+    fewer than two labels or groups, or no fold that has a label on both sides; ValueError where
+    lengths differ, or a vector is not finite.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -137,12 +134,15 @@ def linear_probe(
     if len(names) < 2:
         raise NotMeasurable(f"a probe needs at least two classes, got {len(names)}")
     model = LogisticRegression(C=INVERSE_PENALTY, class_weight="balanced", max_iter=MAX_ITERATIONS)
-    splits = _with_known_labels(codes, held_out_splits(codes, groups, other_groups, seed=seed))
+    splits = []
+    for train, test in held_out_splits(codes, groups, other_groups, seed=seed):
+        known = np.unique(codes[train])
+        test &= np.isin(codes, known)  # a label that training lacks is left out
+        if len(known) > 1 and test.any():
+            splits.append((train, test))
     read = np.full(len(codes), -1)
-    folds = 0
     for _, test, predicted in _predictions(model, vectors, codes, splits):
         read[test] = predicted
-        folds += 1
     scored = read >= 0
     classes, positions, sizes = np.unique(codes[scored], return_inverse=True, return_counts=True)
     if len(classes) < 2:
@@ -165,7 +165,7 @@ def linear_probe(
         n=int(scored.sum()),
         left_out=int((~scored).sum()),
         classes=len(classes),
-        folds=folds,
+        folds=len(splits),
     )
 
 
@@ -181,11 +181,8 @@ def ridge_correlation(
 
     In each fold the mean of the training part is subtracted from truth and prediction: where a
     high voice is held out, the others' mean is low, and vectors without any information would
-    seem to be anticorrelated.
-
-    Raises:
-        NotMeasurable: fewer than two groups, a constant target, or no fold to train on.
-        ValueError: lengths differ, or a vector or target is not finite.
+    seem to be anticorrelated. NotMeasurable for fewer than two groups, a constant target, or no
+    fold to train on; ValueError where lengths differ, or a vector or target is not finite.
     """
     from sklearn.linear_model import Ridge
 
@@ -196,32 +193,21 @@ def ridge_correlation(
     if len(target) == 0 or np.ptp(target) == 0.0:
         raise NotMeasurable("a correlation needs a target that varies")
     same = np.zeros(len(target), dtype=np.int64)  # Folds are balanced in size alone.
-    splits = held_out_splits(same, groups, other_groups, seed=seed)
-    trainable = (split for split in splits if split[0].sum() > 1)
+    found = held_out_splits(same, groups, other_groups, seed=seed)
+    splits = [split for split in found if split[0].sum() > 1]
     read, true = np.full((2, len(target)), np.nan)
-    folds = 0
-    for train, test, predicted in _predictions(Ridge(RIDGE_PENALTY), vectors, target, trainable):
+    for train, test, predicted in _predictions(Ridge(RIDGE_PENALTY), vectors, target, splits):
         mean = target[train].mean()
         read[test], true[test] = predicted - mean, target[test] - mean
-        folds += 1
     scored = np.isfinite(read)
     if scored.sum() < 2:
         raise NotMeasurable("no fold has utterances to train on that share no group with the test")
     pearson_r = _pearson_r(read[scored], true[scored])
-    return CorrelationScore(pearson_r, int(scored.sum()), int((~scored).sum()), folds)
-
-
-def _with_known_labels(codes: np.ndarray, splits: Iterable[Split]) -> Iterator[Split]:
-    """Yield splits with two labels or more, tested on labels of the training part."""
-    for train, test in splits:
-        known = np.unique(codes[train])
-        tested = test & np.isin(codes, known)
-        if len(known) > 1 and tested.any():
-            yield train, tested
+    return CorrelationScore(pearson_r, int(scored.sum()), int((~scored).sum()), len(splits))
 
 
 def _predictions(
-    model, vectors: np.ndarray, values: np.ndarray, splits: Iterable[Split]
+    model, vectors: np.ndarray, values: np.ndarray, splits: Sequence[Split]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield train, test and the test's predictions by a model of standardised vectors."""
     from sklearn.pipeline import make_pipeline
@@ -241,16 +227,11 @@ def _pearson_r(read: np.ndarray, true: np.ndarray) -> float:
     return float(np.corrcoef(read, true)[0, 1])
 
 
-def _checked(
-    vectors: np.ndarray,
-    values: Names | Sequence[float],
-    groups: Names,
-    other_groups: Names | None,
-) -> np.ndarray:
+def _checked(vectors: np.ndarray, *others: Sequence | np.ndarray | None) -> np.ndarray:
     """Return the vectors as float64; ValueError for lengths that differ and for nan."""
     vectors = np.asarray(vectors, dtype=np.float64)
-    lengths = {len(values), len(groups), len(groups if other_groups is None else other_groups)}
-    if vectors.ndim != 2 or lengths != {len(vectors)}:
+    lengths = {len(other) for other in others if other is not None}
+    if lengths != {len(vectors)}:
         raise ValueError(f"vectors {vectors.shape} need one label and group each, got {lengths}")
     if not np.isfinite(vectors).all():
         raise ValueError("a vector holds values that are not finite")

@@ -36,9 +36,7 @@ def speech_level_db(waveform: np.ndarray) -> float:
 
 
 def percent_error(value: float, true_value: float) -> float:
-    """Return |value - true value| in percent of the true value, which must be above 0."""
-    if true_value <= 0.0:
-        raise ValueError(f"a relative error needs a true value above 0, got {true_value}")
+    """Return |value - true value| in percent of the true value, which is above 0."""
     return 100.0 * (abs(value - true_value) / true_value)
 
 
@@ -104,8 +102,8 @@ def trend(values: Mapping[float, float], source: float, target: float) -> Trend:
     """Return the trend of a measure by intensity, ``{intensity: measure}``.
 
     A larger intensity should move the prosody towards the ground-truth target's, which lies above
-    or below the source's: angry and happy speech is mostly higher and sad speech lower, but not
-    in every voice. Fewer than two intensities, or values that are not finite, raise ValueError.
+    or below the source's: angry speech is mostly higher and sad speech lower, but not in every
+    voice. Fewer than two intensities, or values that are not finite, raise ValueError.
     """
     from scipy.stats import spearmanr
 

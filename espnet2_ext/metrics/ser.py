@@ -1,11 +1,8 @@
 """Emotion recognition: scores of a confusion matrix, and ``predictions.tsv``.
 
-Scores are shares from 0 to 1. Confusion matrices have references in rows and may be
-stacked, (..., K, K); a score then has the shape (...,). Other arrays, and matrices without an
-utterance, raise ValueError.
-
-``predictions.tsv`` holds the posteriors of each test utterance; every score, interval, test
-and figure of a system can be rebuilt from it.
+Scores are shares from 0 to 1. Confusion matrices have references in rows and may be stacked,
+(..., K, K); a score then has the shape (...,). ``predictions.tsv`` holds the posteriors of each
+test utterance; everything else about a system can be rebuilt from it.
 """
 
 import math
@@ -25,44 +22,22 @@ TOLERANCE = 1.0e-3
 _REMEDY = "test the fold again"
 
 
-@dataclass(frozen=True)
-class EmotionScores:
-    """Scores of one test list, see the functions of these names."""
-
-    weighted_accuracy: float
-    unweighted_accuracy: float
-    macro_f1: float
-
-
-def score_emotions(
-    labels: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
-) -> EmotionScores:
-    """Return the scores of predicted (n,) against reference emotions (n,).
-
-    Raises ValueError as `confusion_matrix`, and for no utterance.
-    """
-    confusion = confusion_matrix(labels, predicted, classes)
-    return EmotionScores(
-        weighted_accuracy=float(weighted_accuracy(confusion)),
-        unweighted_accuracy=float(unweighted_accuracy(confusion)),
-        macro_f1=float(macro_f1(confusion)),
-    )
-
-
 def confusion_matrix(
     labels: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
 ) -> np.ndarray:
     """Return (K, K) counts: a row is a reference emotion, a column a predicted one.
 
-    Lists of different length raise ValueError; see also `class_indices`.
+    See `class_indices` for errors.
     """
-    if len(labels) != len(predicted):
-        raise ValueError(
-            f"{len(labels)} labels but {len(predicted)} predictions; give one for each utterance"
-        )
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(confusion, (class_indices(labels, classes), class_indices(predicted, classes)), 1)
     return confusion
+
+
+def confusion_of(predictions: Sequence["Prediction"], classes: Sequence[str]) -> np.ndarray:
+    """Return the (K, K) counts of predictions."""
+    labels = [prediction.emotion for prediction in predictions]
+    return confusion_matrix(labels, [each.predicted for each in predictions], classes)
 
 
 def class_indices(emotions: Sequence[str], classes: Sequence[str]) -> np.ndarray:
@@ -87,8 +62,7 @@ def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
 
     Source: [P2V] Eq. 3.
     """
-    counts = _counts(confusion)
-    return _diagonal(counts).sum(axis=-1) / counts.sum(axis=(-2, -1))
+    return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
 
 
 def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
@@ -101,8 +75,7 @@ def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
     Deviation: the equation divides by the number of all classes, also absent ones; the
         two agree on every fold that holds all classes.
     """
-    counts = _counts(confusion)
-    return np.nanmean(_divide(_diagonal(counts), counts.sum(axis=-1)), axis=-1)
+    return _mean_share(confusion, 1, confusion.sum(axis=-1))
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
@@ -113,28 +86,14 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
 
     Deviation: not in paper.
     """
-    counts = _counts(confusion)
-    in_reference_and_predicted = counts.sum(axis=-1) + counts.sum(axis=-2)
-    return np.nanmean(_divide(2 * _diagonal(counts), in_reference_and_predicted), axis=-1)
+    return _mean_share(confusion, 2, confusion.sum(axis=-1) + confusion.sum(axis=-2))
 
 
-def _counts(confusion: np.ndarray) -> np.ndarray:
-    """Return the matrices as floats; ValueError where there is nothing to score."""
-    counts = np.asarray(confusion, dtype=np.float64)
-    if counts.ndim < 2 or counts.shape[-1] != counts.shape[-2] or (counts < 0).any():
-        raise ValueError(f"expected square matrices of counts, got shape {counts.shape}")
-    if (counts.sum(axis=(-2, -1)) == 0).any():
-        raise ValueError("no utterance to score; give a test list that is not empty")
-    return counts
-
-
-def _diagonal(counts: np.ndarray) -> np.ndarray:
-    return np.diagonal(counts, axis1=-2, axis2=-1)
-
-
-def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Return part / whole, NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+def _mean_share(confusion: np.ndarray, factor: int, whole: np.ndarray) -> np.ndarray:
+    """Return the mean over classes of factor x diagonal / whole, where the whole is not 0."""
+    right = factor * np.diagonal(confusion, axis1=-2, axis2=-1)
+    shares = np.divide(right, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    return np.nanmean(shares, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -151,53 +110,39 @@ class Prediction:
     posteriors: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        fault = self._fault()
-        if fault:
-            raise ValueError(f"{self.utterance}: {fault}")
-
-    def _fault(self) -> str | None:
-        """Return what is wrong with the line."""
+        values = list(self.posteriors.values())
+        fault = ""
         for name in (self.utterance, self.emotion, self.predicted, *self.posteriors):
             if "\t" in name or name.strip() != name or len(name.splitlines()) != 1:
-                return f"name {name!r} is empty, has a tab or a line end, or blanks around it"
-        for name in (self.emotion, self.predicted):
-            if name not in self.posteriors:
-                return f"{name} is none of the classes {', '.join(self.posteriors)}"
-        values = list(self.posteriors.values())
-        if not all(0.0 <= value <= 1.0 + TOLERANCE for value in values):  # NaN is not, either.
-            return f"a posterior lies outside 0 to 1: {values}"
-        if not math.isclose(sum(values), 1.0, abs_tol=TOLERANCE):
-            return f"posteriors sum to {sum(values):.6g}, not to 1"
+                fault = f"name {name!r} is empty, has a tab or a line end, or blanks around it"
+        if lacking := {self.emotion, self.predicted} - self.posteriors.keys():
+            fault = fault or f"{min(lacking)} is none of the classes {', '.join(self.posteriors)}"
+        elif not all(0.0 <= value <= 1.0 + TOLERANCE for value in values):  # NaN is not, either.
+            fault = fault or f"a posterior lies outside 0 to 1: {values}"
+        elif not math.isclose(sum(values), 1.0, abs_tol=TOLERANCE):
+            fault = fault or f"posteriors sum to {sum(values):.6g}, not to 1"
         # Columns in another order than the classes would show here and nowhere else.
-        if self.posteriors[self.predicted] < max(values):
-            return f"predicted {self.predicted}, which is not the class of the highest posterior"
-        return None
+        elif self.posteriors[self.predicted] < max(values):
+            fault = fault or f"predicted {self.predicted}, not the class of the highest posterior"
+        if fault:
+            raise ValueError(f"{self.utterance}: {fault}")
 
 
 def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> None:
     """Write a header and a line per prediction, sorted by utterance, replacing the file at once.
 
-    Posteriors get six digits. No prediction, an utterance that stands twice, or classes that
-    differ raise ValueError.
+    Posteriors get six digits. No prediction raises ValueError.
     """
     ordered = sorted(predictions, key=lambda prediction: prediction.utterance)
     if not ordered:
         raise ValueError(f"{path}: no predictions to write; test at least one utterance")
-    classes = tuple(ordered[0].posteriors)
-    for before, after in zip(ordered, ordered[1:]):
-        if before.utterance == after.utterance:
-            raise ValueError(f"{path}: {after.utterance}: stands twice; test each utterance once")
-        if tuple(after.posteriors) != classes:
-            raise ValueError(
-                f"{path}: {after.utterance}: classes {', '.join(after.posteriors)} instead of "
-                f"{', '.join(classes)}; write one recogniser's predictions"
-            )
     with atomic_open(path) as stream:
-        stream.write("\t".join([*COLUMNS, *(POSTERIOR_PREFIX + name for name in classes)]) + "\n")
-        for prediction in ordered:
-            values = (f"{value:.6g}" for value in prediction.posteriors.values())
-            names = (prediction.utterance, prediction.emotion, prediction.predicted)
-            stream.write("\t".join([*names, *values]) + "\n")
+        names = (POSTERIOR_PREFIX + name for name in ordered[0].posteriors)
+        stream.write("\t".join([*COLUMNS, *names]) + "\n")
+        for each in ordered:
+            values = (f"{value:.6g}" for value in each.posteriors.values())
+            cells = (each.utterance, each.emotion, each.predicted, *values)
+            stream.write("\t".join(cells) + "\n")
 
 
 def read_predictions(path: str | Path) -> list[Prediction]:
@@ -211,33 +156,19 @@ def read_predictions(path: str | Path) -> list[Prediction]:
         header, *lines = [line.rstrip("\n").split("\t") for line in stream] or [[]]
     classes = [name.removeprefix(POSTERIOR_PREFIX) for name in header[len(COLUMNS) :]]
     expected = [*COLUMNS, *(POSTERIOR_PREFIX + name for name in classes)]
-    if header != expected or not 0 < len(set(classes)) == len(classes):
+    if header != expected or not 0 < len(set(classes)) == len(classes) or not lines:
         raise ValueError(
-            f"{path}:1: not a table of predictions: expected {' '.join(COLUMNS)} and a column "
-            f"{POSTERIOR_PREFIX}<class> for each class; {_REMEDY}"
+            f"{path}:1: not a table of predictions: expected {' '.join(COLUMNS)}, a column "
+            f"{POSTERIOR_PREFIX}<class> for each class, and lines; {_REMEDY}"
         )
     predictions: dict[str, Prediction] = {}
     for number, cells in enumerate(lines, start=2):
         try:
-            prediction = _parse(cells, classes)
-            if prediction.utterance in predictions:
-                raise ValueError(f"{prediction.utterance} stands twice")
+            utterance, emotion, predicted, *values = cells
+            posteriors = dict(zip(classes, map(float, values), strict=True))
+            if utterance in predictions:
+                raise ValueError(f"{utterance} stands twice")
+            predictions[utterance] = Prediction(utterance, emotion, predicted, posteriors)
         except ValueError as error:
             raise ValueError(f"{path}:{number}: {error}; {_REMEDY}") from error
-        predictions[prediction.utterance] = prediction
-    if not predictions:
-        raise ValueError(f"{path}: a header and no predictions; {_REMEDY}")
     return list(predictions.values())
-
-
-def _parse(cells: Sequence[str], classes: Sequence[str]) -> Prediction:
-    """Return the prediction of a line; raises ValueError for a wrong value."""
-    num_fields = len(COLUMNS) + len(classes)
-    if len(cells) != num_fields:
-        raise ValueError(f"{len(cells)} fields instead of {num_fields}")
-    utterance, emotion, predicted, *values = cells
-    try:
-        posteriors = {name: float(value) for name, value in zip(classes, values, strict=True)}
-    except ValueError as error:
-        raise ValueError(f"{utterance}: a posterior is no number ({error})") from error
-    return Prediction(utterance, emotion, predicted, posteriors)

@@ -21,9 +21,9 @@ class SpeakerVectorScores:
     """Verification and emotion scores; None where the labels do not allow one.
 
     ``utterances`` of ``listed`` ones are scored; ``trials`` are pairs of two utterances.
-    ``cross_emotion_...`` is over pairs that differ in emotion and, where known, in text: same voice
-    or not, with nothing else in common. ``same_voice_...`` and ``other_voice`` are mean cosines
-    (the former over pairs of different texts), ``emotion_accuracy`` is `probe_accuracy`.
+    ``cross_emotion_...`` is over pairs that differ in emotion and, where known, in text.
+    ``same_voice_...`` (over different texts) and ``other_voice`` are mean cosines,
+    ``emotion_accuracy`` is `probe_accuracy`.
     """
 
     utterances: int
@@ -155,26 +155,20 @@ def score_data_directory(data_dir: str | Path) -> SpeakerVectorScores:
     data_dir = Path(data_dir)
     if not (data_dir / "spk_embed.scp").is_file():
         raise ValueError(f"{data_dir}: has no spk_embed.scp; run extract_speaker_vectors first")
-    utt2spk, utt2emo, text = (
+    utt2spk = read_table(data_dir / "utt2spk")
+    utt2emo, text = (
         read_table(data_dir / name) if (data_dir / name).is_file() else None
-        for name in ("utt2spk", "utt2emo", "text")
+        for name in ("utt2emo", "text")
     )
-    if utt2spk is None:
-        raise ValueError(f"{data_dir}: has no utt2spk; prepare the data directory first")
     return score_speaker_vectors(load_ark_scp(data_dir / "spk_embed.scp"), utt2spk, utt2emo, text)
 
 
 def speaker_similarity(vector: np.ndarray, other: np.ndarray) -> float:
     """Return the cosine (-1 to 1) of two speaker vectors (D,).
 
-    Vectors of different shape, without length, or not finite raise ValueError.
+    Vectors without length, or not finite, raise ValueError.
     """
     vector, other = (np.asarray(one, dtype=np.float64) for one in (vector, other))
-    if vector.ndim != 1 or vector.shape != other.shape:
-        raise ValueError(
-            f"expected two vectors of one size, got shapes {vector.shape} and {other.shape}; "
-            "take both from one encoder"
-        )
     length = float(np.linalg.norm(vector) * np.linalg.norm(other))
     if not np.isfinite(length) or length == 0.0:
         raise ValueError("a cosine needs vectors that are finite and not zero")

@@ -1,7 +1,6 @@
 """Mel-cepstral distortion (MCD), and what else is compared with a target frame by frame.
 
-MCD has named definitions, which differ by a factor of two; compare numbers of one definition
-and one table only:
+MCD has named definitions, which differ by a factor of two; compare numbers of one only:
 
 * ``paper``: [P2V] Eq. 5 over what sprocket calls static coefficients: WORLD every 5 ms,
   24 mel-cepstral coefficients (alpha 0.41) without c0.
@@ -33,13 +32,11 @@ from espnet2_ext.metrics.pitch import (
 )
 from espnet2_ext.vocoder.mel import log_mel
 
-MIN_STEPS = 2
-MAX_STEPS = 30
+MIN_STEPS, MAX_STEPS = 2, 30
 THRESHOLD = 1.0e-3
 """Relative change of the residual's power at which a frame is done; SPTK's defaults."""
 
-ORDER = 24
-ALPHA = 0.41
+ORDER, ALPHA = 24, 0.41
 ENVELOPE_FFT_SIZE = 1024
 INT16_SCALE = 32768.0
 
@@ -47,15 +44,11 @@ PAPER_RANGE_DB = 20.0
 SPROCKET_RANGE_DB = 15.0
 """Frames weaker than the mean power of the utterance by more than this are silence."""
 
-SPROCKET_FLOOR_HZ = 40.0
-SPROCKET_CEILING_HZ = 700.0
-SPROCKET_HIGH_PASS_HZ = 70.0
-SPROCKET_HIGH_PASS_TAPS = 255
+SPROCKET_FLOOR_HZ, SPROCKET_CEILING_HZ = 40.0, 700.0
+SPROCKET_HIGH_PASS_HZ, SPROCKET_HIGH_PASS_TAPS = 70.0, 255
 
-ESPNET_ORDER = 23
-ESPNET_ALPHA = 0.42
-ESPNET_WINDOW_SAMPLES = 1024
-ESPNET_HOP_SAMPLES = 256
+ESPNET_ORDER, ESPNET_ALPHA = 23, 0.42
+ESPNET_WINDOW_SAMPLES, ESPNET_HOP_SAMPLES = 1024, 256
 
 DB_PER_DISTANCE = 10.0 * np.sqrt(2.0) / np.log(10.0)
 """From the Euclidean distance of two mel-cepstra to dB."""
@@ -75,14 +68,8 @@ def mel_cepstrum(power: np.ndarray, order: int, alpha: float) -> np.ndarray:
     The cepstrum of the minimum-phase spectrum |X|, its frequency axis warped by an all-pass of
     the first order: ln |X(w)| is about the sum of c[m] cos(m w'), where
     w' = w + 2 arctan(alpha sin w / (1 - alpha cos w)). Exact but for the coefficients beyond
-    the order; the same as ``sp2mc`` of SPTK's Python bindings. An ``alpha`` of 0.41 warps 16 kHz
-    to about the mel scale. Power must be finite and above 0, else ValueError.
+    the order; the same as ``sp2mc`` of SPTK's Python bindings.
     """
-    power = np.asarray(power, dtype=np.float64)
-    if power.ndim != 2 or power.shape[1] < 2:
-        raise ValueError(f"expected power spectra of shape (frames, bins), got {power.shape}")
-    if not np.isfinite(power).all() or not (power > 0.0).all():
-        raise ValueError("a mel-cepstrum needs power above 0 at every frequency")
     return np.log(power) @ _analysis_matrix(power.shape[1], order, alpha)
 
 
@@ -108,13 +95,6 @@ def _analysis_matrix(num_bins: int, order: int, alpha: float) -> np.ndarray:
     return cepstra @ warping
 
 
-def warped_frequencies(num_bins: int, alpha: float) -> np.ndarray:
-    """Return the warped frequencies of a spectrum's bins (num_bins,), in [0, pi]."""
-    frequencies = np.linspace(0.0, np.pi, num_bins)
-    shift = np.arctan2(alpha * np.sin(frequencies), 1.0 - alpha * np.cos(frequencies))
-    return frequencies + 2.0 * shift
-
-
 def analyse_mel_cepstra(
     frames: np.ndarray, order: int, alpha: float, *, floor: float = 1.0e-6
 ) -> np.ndarray:
@@ -123,19 +103,18 @@ def analyse_mel_cepstra(
     The envelope D = exp(sum of c[m] cos(m w')) for which the mean of periodogram / D^2 + ln D^2
     is least (unbiased estimation of the log spectrum), by Newton's method. The same as ``mcep``
     of SPTK with ``etype=1``. ``floor`` is added to the periodogram, so that silence has a
-    logarithm. Values that are not finite, or an odd N, raise ValueError.
+    logarithm. Values that are not finite raise ValueError.
 
     Source: Tokuda, Kobayashi, Chiba & Imai (1994), "Mel-generalized cepstral analysis",
         for gamma = 0; SPTK's steps, starting point and stopping rule.
     """
-    frames = np.asarray(frames, dtype=np.float64)
-    if frames.ndim != 2 or 0 in frames.shape or frames.shape[1] % 2:
-        raise ValueError(f"expected frames of shape (frames, even length), got {frames.shape}")
     if not np.isfinite(frames).all():
         raise ValueError("the frames hold values that are not finite")
     periodogram = np.square(np.abs(np.fft.rfft(frames, axis=1))) + floor  # (T, bins)
     num_bins = periodogram.shape[1]
-    cosines = np.cos(np.outer(warped_frequencies(num_bins, alpha), np.arange(2 * order + 1)))
+    frequencies = np.linspace(0.0, np.pi, num_bins)
+    shift = np.arctan2(alpha * np.sin(frequencies), 1.0 - alpha * np.cos(frequencies))
+    cosines = np.cos(np.outer(frequencies + 2.0 * shift, np.arange(2 * order + 1)))
     weights = np.full(num_bins, 2.0 / frames.shape[1])
     weights[[0, -1]] *= 0.5  # Every other bin stands for its mirror image too.
     orders = np.arange(order + 1)
@@ -168,8 +147,8 @@ def analyse_mel_cepstra(
 class CepstralTrack:
     """What a definition of MCD compares of an utterance, frame by frame.
 
-    ``cepstra`` (T, D) float32 are the coefficients compared; warping leaves out frames that are not
-    ``is_speech`` (T,); ``f0_hz`` (T,) is 0 where unvoiced, None where a definition has no F0.
+    ``cepstra`` (T, D) float32 are compared; warping leaves out frames that are not ``is_speech``
+    (T,); ``f0_hz`` (T,) is 0 where unvoiced, None where a definition has no F0.
     """
 
     cepstra: np.ndarray
@@ -188,9 +167,9 @@ def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> Cepst
     envelope by CheapTrick with 1024 bins; mel-cepstrum of order 24, alpha 0.41, without c0.
 
     Source: [P2V] Eq. 5 for 24 coefficients from the first on.
-    Deviation: the paper names no analysis; the mel-cepstrum is sprocket's, which the
-        authors of its baseline seq2seq-EVC say that they used, but F0 is DIO's (sprocket:
-        Harvest between 40 and 700 Hz, twenty times the cost) and there is no high-pass.
+    Deviation: the paper names no analysis; the mel-cepstrum is sprocket's, which the authors of its
+        baseline seq2seq-EVC say that they used, but F0 is DIO's (sprocket: Harvest between 40 and
+        700 Hz, twenty times the cost) and there is no high-pass.
     """
     wave = _checked(waveform)
     contour = contour or f0_contour(wave, "dio")
@@ -277,39 +256,13 @@ def _world_cepstra(
 # ---------------------------------------------------------------- alignment and distortion
 
 
-def dynamic_time_warping(costs: np.ndarray) -> np.ndarray:
-    """Return the path (P, 2) of pairs of frames whose costs (rows, columns) have the least sum.
-
-    It leads from the first frames of both to the last of both, one frame on in either or in
-    both, without weights or bands. Of equal ways back from the end, the one through both
-    sequences is taken, then the one through the first. No or non-finite costs raise ValueError.
-
-    Source: Sakoe & Chiba (1978), without slope constraint; librosa's implementation.
-    """
-    from librosa.sequence import dtw
-
-    costs = np.asarray(costs, dtype=np.float64)
-    if costs.ndim != 2 or 0 in costs.shape:
-        raise ValueError(f"expected costs of shape (frames, frames), got {costs.shape}")
-    if not np.isfinite(costs).all():
-        raise ValueError("the costs hold values that are not finite")
-    _, path = dtw(C=costs, step_sizes_sigma=DTW_STEPS)
-    return path[::-1]
-
-
 def mel_cepstral_distortion(
-    waveform: np.ndarray,
-    target: np.ndarray,
-    definition: str = "paper",
-    alignment: str = "dtw",
+    waveform: np.ndarray, target: np.ndarray, definition: str = "paper", alignment: str = "dtw"
 ) -> float:
     """Return the distortion in dB between two waveforms (N,) at 16 kHz.
 
-    See `TRACKS` for definitions and `aligned_frames` for alignments; others, and an empty
-    waveform, raise ValueError.
+    See `TRACKS` for definitions and `aligned_frames` for alignments.
     """
-    if definition not in TRACKS:
-        raise ValueError(f"MCD definition {definition!r}: expected one of {', '.join(TRACKS)}")
     track, target_track = TRACKS[definition](waveform), TRACKS[definition](target)
     return track_distortion_db(track, target_track, aligned_frames(track, target_track, alignment))
 
@@ -328,19 +281,23 @@ def aligned_frames(
 ) -> np.ndarray:
     """Return pairs of frames (P, 2), of the track and of the target by the same definition.
 
-    * ``dtw``: the path of least summed distance through the frames of speech of both.
+    * ``dtw``: the path of least summed distance through the frames of speech of both, one frame
+      on in either or in both. Of equal ways back from the end, the one through both is taken,
+      then the one through the first.
     * ``truncated``: frame by frame to the end of the shorter, silence included; speech of
       another tempo is then compared with other sounds.
+
+    Source: Sakoe & Chiba (1978), without slope constraint; librosa's implementation.
     """
     if alignment == "truncated":
         frames = np.arange(min(len(track.cepstra), len(target.cepstra)))
         return np.stack([frames, frames], axis=1)
-    if alignment != "dtw":
-        raise ValueError(f"alignment {alignment!r}: expected one of dtw, truncated")
+    from librosa.sequence import dtw
     from scipy.spatial.distance import cdist
 
     speech, target_speech = np.flatnonzero(track.is_speech), np.flatnonzero(target.is_speech)
-    path = dynamic_time_warping(cdist(track.cepstra[speech], target.cepstra[target_speech]))
+    costs = cdist(track.cepstra[speech], target.cepstra[target_speech])
+    path = dtw(C=costs, step_sizes_sigma=DTW_STEPS)[1][::-1]
     return np.stack([speech[path[:, 0]], target_speech[path[:, 1]]], axis=1)
 
 
@@ -402,20 +359,14 @@ def score_resynthesis(waveform: np.ndarray, original: np.ndarray) -> Resynthesis
     if len(waveform) < len(original):
         raise ValueError(f"copy synthesis of {len(waveform)} samples, original of {len(original)}")
     waveform = waveform[: len(original)]
-    difference = np.abs(log_mel(waveform) - log_mel(original))
-    return ResynthesisScore(
-        mcd_db=mel_cepstral_distortion(waveform, original),
-        log_mel_error=float(difference.mean(dtype=np.float64)),
-    )
+    difference = np.abs(log_mel(waveform) - log_mel(original)).mean(dtype=np.float64)
+    return ResynthesisScore(mel_cepstral_distortion(waveform, original), float(difference))
 
 
 def score_resynthesis_files(
     pairs: Sequence[tuple[str, str]], num_workers: int = 1
 ) -> list[ResynthesisScore]:
-    """Return the scores of files of copy synthesis and original, in their order.
-
-    A file that cannot be scored raises ValueError with its name.
-    """
+    """Return the scores of files of copy synthesis and original; a ValueError names the file."""
     return spawn_map(_score_files, pairs, description="score", num_workers=num_workers)
 
 

@@ -38,11 +38,9 @@ class Difference:
 
     @classmethod
     def between(cls, recording: Measures, other: Measures) -> "Difference":
-        """Return the difference; ValueError if the other has no voiced frame."""
-        if other.f0_mean_hz is None:
-            raise ValueError("nothing can be compared with a recording without a voiced frame")
+        """Return the difference to another, which has voiced frames."""
         return cls(
-            percent_error(recording.f0_mean_hz or 0.0, other.f0_mean_hz),
+            percent_error(recording.f0_mean_hz or 0.0, other.f0_mean_hz or 0.0),
             abs((recording.f0_std_hz or 0.0) - (other.f0_std_hz or 0.0)),
             percent_error(recording.unit_s, other.unit_s),
             percent_error(recording.duration_s, other.duration_s),

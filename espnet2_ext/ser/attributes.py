@@ -33,7 +33,7 @@ Utterances = Mapping[str, Utterance]
 
 @dataclass(frozen=True)
 class Attributes:
-    """The attributes of the utterances of the data directory ``name``.
+    """What is known of the utterances of the data directory ``name``.
 
     ``values[attribute][utterance]`` leaves out what is unknown; ``lacking[attribute]`` says why.
     """
@@ -46,8 +46,7 @@ class Attributes:
 def read_utterances(data_dir: str | Path) -> dict[str, Utterance]:
     """Return ``{id: utterance}`` sorted by id, less those listed in ``rejected.tsv``.
 
-    Raises:
-        DataDirectoryError: a table is missing, malformed or lacks an utterance, or none is left.
+    DataDirectoryError where a table is missing, malformed or lacks an utterance, or none is left.
     """
     path = Path(data_dir)
     names = [name for name in OPTIONAL_TABLES if (path / name).is_file()]
@@ -94,9 +93,8 @@ def speakers_unknown(utterances: Utterances) -> list[str]:
 def without_speed(utterance: Utterance) -> tuple[str, str]:
     """Return id and speaker without the prefix of ``perturb_speed``: the same voice and words."""
     match = _SPEED_PREFIX.match(utterance.speaker)
-    if match is None or not utterance.utterance_id.startswith(match[0]):
-        return utterance.utterance_id, utterance.speaker
-    return utterance.utterance_id[match.end() :], utterance.speaker[match.end() :]
+    prefix = match[0] if match and utterance.utterance_id.startswith(match[0]) else ""
+    return utterance.utterance_id.removeprefix(prefix), utterance.speaker.removeprefix(prefix)
 
 
 def attributes_of(
@@ -140,10 +138,7 @@ def content_digests(utterances: Utterances, others: Sequence[Utterances] = ()) -
     """Return ``{wav: digest}`` of all files; equal digests mean equal 16-bit samples.
 
     Files are read in full only where an utterance and another file have the same length; those of
-    ``others`` are not compared with each other.
-
-    Raises:
-        AudioError: a file is missing or not readable.
+    ``others`` are not compared with each other. AudioError for a file that cannot be read.
     """
     wavs = {utterance.wav for utterance in utterances.values()}
     all_wavs = wavs | {utterance.wav for group in others for utterance in group.values()}

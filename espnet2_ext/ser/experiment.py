@@ -1,7 +1,7 @@
 """Systems by protocols by folds by seeds: every training of an experiment, listed and run.
 
 A training lies in ``ser_<system>/<protocol>/<fold>/seed_<seed>``; its ``result.json`` is written
-last and says that it is complete. Each process trains many folds, so that libraries load once.
+last and says that it is complete.
 """
 
 import hashlib
@@ -21,7 +21,12 @@ import yaml
 
 from espnet2_ext.data.parallel import atomic_open, parallel_map
 from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.metrics.ser import read_predictions, score_emotions
+from espnet2_ext.metrics.ser import (
+    confusion_of,
+    read_predictions,
+    unweighted_accuracy,
+    weighted_accuracy,
+)
 from espnet2_ext.ser.folds import FoldSet, fold_hash, read_folds
 from espnet2_ext.ser.splits import Fold
 
@@ -31,8 +36,6 @@ RESULT = "result.json"
 LAST = "last"
 FINGERPRINT = "lists/fingerprint"
 LATEST = "latest.pth"
-LEFT_OVER = ("checkpoint.pth", LATEST)
-"""What resuming needs and a finished training does not."""
 
 
 @dataclass(frozen=True)
@@ -125,22 +128,24 @@ class FoldRun:
             tables.append(f"{data.speech},speech,sound")
         if is_frozen:
             tables.append(f"{Path(str(upstream)).with_suffix('.scp')},upstream_vector,npy")
-        options = ["--config", str(self.config), "--output_dir", str(self.directory)]
+        options: list[object] = ["--config", self.config, "--output_dir", self.directory]
         for table in tables:
             for part in ("train", "valid"):
                 options += [f"--{part}_data_path_and_name_and_type", table]
-        options += ["--train_shape_file", str(lists / "train_shape")]
+        options += ["--train_shape_file", lists / "train_shape"]
         if self.fold.valid:
-            options += ["--valid_shape_file", str(lists / "valid_shape")]
-        options += ["--test_key_file", str(lists / "test"), "--emotions", *self.emotions]
-        options += ["--seed", str(self.seed), "--ngpu", str(ngpu), "--resume", "true"]
+            options += ["--valid_shape_file", lists / "valid_shape"]
+        options += ["--test_key_file", lists / "test", "--emotions", *self.emotions]
+        options += ["--seed", self.seed, "--ngpu", ngpu, "--resume", "true"]
         if data.prosody_encoder_dir is not None and uses_prosody:
-            options += ["--prosody_encoder_dir", str(data.prosody_encoder_dir)]
+            options += ["--prosody_encoder_dir", data.prosody_encoder_dir]
         if self.balanced:
             weights = ",".join(f"{weight:.6f}" for weight in self.class_weights())
             options += ["--model_conf", f"class_weights=[{weights}]"]
-        # After the user's options: without validation nothing can stop training early.
-        return [*options, *self.extra, *([] if self.fold.valid else ["--patience", "none"])]
+        options += self.extra
+        if not self.fold.valid:  # nothing can stop it early, whatever the user says
+            options += ["--patience", "none"]
+        return [str(option) for option in options]
 
 
 @dataclass(frozen=True)
@@ -186,9 +191,7 @@ class RunResult:
     def read(cls, directory: Path) -> "RunResult | None":
         """Return the content of the folder's ``result.json``; None where there is none."""
         path = directory / RESULT
-        if not path.is_file():
-            return None
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 # ---------------------------------------------------------------- all trainings
@@ -234,8 +237,7 @@ def read_protocols(
 ) -> list[ProtocolRuns]:
     """Return the protocols that ``<name>`` (seed 0) or ``<name>:<seed>,<seed>`` ask for.
 
-    Raises:
-        ValueError: a seed is no number; or as `read_folds`.
+    ValueError where a seed is no number; or as `read_folds`.
     """
     labels = read_table(Path(utt2emo))
     protocols = []
@@ -245,7 +247,7 @@ def read_protocols(
         if not all(seed.isdecimal() for seed in seeds):
             raise ValueError(f"protocol {entry!r}: expected NAME or NAME:SEED,SEED, as loso:0,1,2")
         folds = read_folds(Path(folds_dir) / name, labels)
-        protocols.append(ProtocolRuns(folds, tuple(int(seed) for seed in seeds)))
+        protocols.append(ProtocolRuns(folds, tuple(map(int, seeds))))
     return protocols
 
 
@@ -260,8 +262,7 @@ def list_runs(
 ) -> list[FoldRun]:
     """Return every training, seeds outermost: an interrupted experiment has complete tables.
 
-    Raises:
-        ValueError: two systems of one name, or folds with an emotion that is no class.
+    ValueError for two systems of one name, or folds with an emotion that is no class.
     """
     tags = [system.tag for system in systems]
     if len(set(tags)) < len(tags):
@@ -305,10 +306,8 @@ def train_folds(
     """Train what is not complete, and return how many trainings that were.
 
     A run that was killed resumes from its last epoch. A failure stops the other trainings. Each of
-    ``num_jobs`` processes sees one of ``num_gpus`` GPUs, or has one CPU thread.
-
-    Raises:
-        RuntimeError: a training failed; the message names its log.
+    ``num_jobs`` processes sees one of ``num_gpus`` GPUs, or has one CPU thread. A RuntimeError
+    names the log of a training that failed.
     """
     waiting = []
     for run in runs:
@@ -327,10 +326,10 @@ def train_folds(
     if num_gpus:
         free = multiprocessing.get_context("spawn").Queue()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")  # such as those a cluster assigned
-        devices = visible.split(",") if visible else [str(number) for number in range(num_gpus)]
+        devices = visible.split(",") if visible else list(map(str, range(num_gpus)))
         for number in range(num_jobs):
             free.put(devices[number % min(num_gpus, len(devices))])
-    for _ in parallel_map(
+    trained = parallel_map(
         _train,
         waiting,
         description=f"folds ({len(runs) - len(waiting)} complete before)",
@@ -338,9 +337,8 @@ def train_folds(
         initializer=_start,
         initializer_arguments=(data, free, num_jobs),
         start_method="spawn",
-    ):
-        pass
-    return len(waiting)
+    )
+    return len(list(trained))
 
 
 def _start(data: SerData, devices: "queue.Queue[str] | None", num_jobs: int) -> None:
@@ -362,12 +360,10 @@ def _train(run: FoldRun) -> None:
     from espnet2_ext.ser.task import EmotionTask
 
     assert _data is not None, "start of the process"
-    log = run.directory / "train.log"
+    log, root = run.directory / "train.log", logging.getLogger()
     handler = logging.FileHandler(log, encoding="utf-8")
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s (%(module)s:%(lineno)d) %(levelname)s: %(message)s")
-    )
-    root = logging.getLogger()
+    form = "%(asctime)s (%(module)s:%(lineno)d) %(levelname)s: %(message)s"
+    handler.setFormatter(logging.Formatter(form))
     before, root_level = root.handlers, root.level
     root.handlers = [handler]
     root.setLevel(logging.INFO)
@@ -378,18 +374,17 @@ def _train(run: FoldRun) -> None:
         result = choose_epochs(run, run.fingerprint(_data))
     except (Exception, SystemExit) as error:  # argparse leaves at an unknown option
         logger.exception("training failed")
-        reason = " ".join(str(error).split())[:300]
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         raise RuntimeError(
-            f"{run.system}, {run.fold.name}, seed {run.seed}: {type(error).__name__}: {reason}"
-            f" (log: {log})"
+            f"{run.system}, {run.fold.name}, seed {run.seed}: {reason} (log: {log})"
         ) from error
     finally:
-        root.setLevel(root_level)
         root.handlers = before
+        root.setLevel(root_level)
         handler.close()
     result.write(run.directory)
-    # After it: until then a kill must find what resuming needs.
-    for name in LEFT_OVER:
+    # What only resuming needs; until now a kill must find it.
+    for name in ("checkpoint.pth", LATEST):
         (run.directory / name).unlink(missing_ok=True)
 
 
@@ -398,23 +393,17 @@ def choose_epochs(run: FoldRun, fingerprint: str) -> RunResult:
 
     The measure is the first ``best_model_criterion``; for ``loss``, unknown of the test set, its
     choice goes by the weighted accuracy. A fold without validation takes the last epoch. Where
-    ESPnet averaged several epochs, their average is the result. A ValueError says that predictions
-    lack.
+    ESPnet averaged epochs, the average is the result. A ValueError says that predictions lack.
     """
     from espnet2_ext.ser.task import num_averaged
 
     criterion = run.settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
+    score = unweighted_accuracy if criterion == "ua" else weighted_accuracy
     scores = {}
     for path in (run.directory / "predictions").glob("test.*ep.tsv"):
         predictions = read_predictions(path)
-        measured = score_emotions(
-            [each.emotion for each in predictions],
-            [each.predicted for each in predictions],
-            list(predictions[0].posteriors),
-        )
         epoch = int(path.name.split(".")[1].removesuffix("ep"))
-        is_ua = criterion == "ua"
-        scores[epoch] = measured.unweighted_accuracy if is_ua else measured.weighted_accuracy
+        scores[epoch] = score(confusion_of(predictions, list(predictions[0].posteriors)))
     link = run.directory / (f"valid.{criterion}.best.pth" if run.fold.valid else LATEST)
     epoch = int(os.readlink(link).split("epoch")[0])
     if epoch not in scores:

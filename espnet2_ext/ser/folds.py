@@ -17,7 +17,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.ser.attributes import attributes_of, content_digests, labels_of, read_utterances
 from espnet2_ext.ser.leaks import check_folds, find_pretraining_data
-from espnet2_ext.ser.protocols import Allowance, get_protocol, parse_allowance
+from espnet2_ext.ser.protocols import PROTOCOLS, Allowance, parse_allowance
 from espnet2_ext.ser.splits import PARTS, Fold, make_folds, read_superb
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,6 @@ class FoldSet:
 
     Attributes:
         max_train: limit of the training lists.
-        emotions: in the order of every count and confusion matrix.
         declared: overlaps that the protocol or the user allows.
         leak_check: lines of `check_folds`.
         labels: emotion of every utterance in the folds.
@@ -56,7 +55,6 @@ class FoldSet:
     deviation: str
     seed: int
     max_train: int | None
-    emotions: tuple[str, ...]
     declared: tuple[Allowance, ...]
     leak_check: tuple[str, ...]
     folds: tuple[Fold, ...]
@@ -65,15 +63,20 @@ class FoldSet:
     model_sha256: str = ""
 
     @property
+    def emotions(self) -> tuple[str, ...]:
+        """Return the emotions, sorted: the order of every count and confusion matrix."""
+        return tuple(sorted(set(self.labels.values())))
+
+    @property
     def hash(self) -> str:
         """Return the sha256 of all lists and labels, in hexadecimal."""
         return _hash_lines(f"{fold.name} {fold_hash(fold, self.labels)}" for fold in self.folds)
 
-    def with_labels(self, folds: Iterable[Fold], labels: Mapping[str, str]) -> "FoldSet":
-        """Return the set with these folds and the labels of their utterances."""
-        folds = tuple(folds)
-        used = sorted({key for fold in folds for ids in fold.parts.values() for key in ids})
-        return replace(self, folds=folds, labels={key: labels[key] for key in used})
+
+def _used(labels: Mapping[str, str], folds: Iterable[Fold]) -> dict[str, str]:
+    """Return the labels of the utterances in the folds."""
+    used = {key for fold in folds for ids in fold.parts.values() for key in ids}
+    return {key: labels[key] for key in sorted(used)}
 
 
 def list_hash(utterances: Iterable[str], labels: Mapping[str, str]) -> str:
@@ -96,8 +99,7 @@ def _hash_lines(lines: Iterable[str]) -> str:
 def write_folds(directory: str | Path, fold_set: FoldSet) -> None:
     """Write the lists and, last, ``folds.json``; files with the same content are kept.
 
-    ``folds.json`` is removed before the first change: a directory that has it is complete. Lists of
-    former folds are removed.
+    ``folds.json`` is removed before the first change: a directory that has it is complete.
     """
     directory = Path(directory)
     lists = {
@@ -160,9 +162,8 @@ def _to_json(fold_set: FoldSet) -> dict[str, object]:
 def read_folds(directory: str | Path, labels: Mapping[str, str]) -> FoldSet:
     """Return the folds of a directory, checked against the labels of the data directory.
 
-    Raises:
-        FileNotFoundError: ``folds.json`` or a list is missing.
-        ValueError: ``folds.json`` is malformed, or a list or a label is missing or has changed.
+    FileNotFoundError where ``folds.json`` or a list is missing, ValueError where one is malformed
+    or has changed.
     """
     directory = Path(directory)
     summary = directory / FOLDS_JSON
@@ -173,28 +174,23 @@ def read_folds(directory: str | Path, labels: Mapping[str, str]) -> FoldSet:
         if "pretraining" not in stored:  # written by an earlier version
             unchecked = any(x.startswith("unchecked: pretraining") for x in stored["leak_check"])
             stored["pretraining"] = {"checked": not unchecked, "model_sha256": ""}
+        folds = []
+        for fold in stored["folds"]:
+            paths = {part: directory / fold["name"] / part for part in PARTS}
+            lists = {p: _read_list(paths[p], fold[p]["sha256"], labels) for p in PARTS}
+            folds.append(Fold(fold["name"], **lists, description=fold["description"]))
         fold_set = FoldSet(
             **{name: stored[name] for name in _SETTINGS},
-            emotions=tuple(stored["emotions"]),
             declared=tuple(Allowance(**item) for item in stored["declared"]),
             leak_check=tuple(stored["leak_check"]),
-            folds=(),
-            labels={},
+            folds=tuple(folds),
+            labels=_used(labels, folds),
             pretraining_checked=stored["pretraining"]["checked"],
             model_sha256=stored["pretraining"]["model_sha256"],
         )
-        entries = [
-            (fold["name"], fold["description"], {part: fold[part]["sha256"] for part in PARTS})
-            for fold in stored["folds"]
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{summary}: not written by ser_folds ({reason}); run it again") from error
-    folds = []
-    for name, description, hashes in entries:
-        lists = {part: _read_list(directory / name / part, hashes[part], labels) for part in PARTS}
-        folds.append(Fold(name, **lists, description=description))
-    fold_set = fold_set.with_labels(folds, labels)
     if _to_json(fold_set) != stored:
         raise ValueError(f"{summary}: counts or hashes have been edited; run ser_folds again")
     return fold_set
@@ -242,13 +238,10 @@ def prepare_folds(
 
     For the options see `make_folds`, `read_superb`, `find_pretraining_data` and, for ``allow``,
     `parse_allowance`; ``compare_content`` compares the samples of files of equal length too.
-    Without ``out_dir``, ``<data_dir>/folds`` gets the folder of the protocol.
-
-    Raises:
-        LeakError: lists share what is not declared; nothing is written.
-        ValueError: a data directory or an option breaks a rule.
+    Without ``out_dir``, ``<data_dir>/folds`` gets the folder of the protocol. LeakError where lists
+    share what is not declared; ValueError where a data directory or an option breaks a rule.
     """
-    rules = get_protocol(protocol)
+    rules = PROTOCOLS[protocol]
     declared = {item.name: item for item in (*map(parse_allowance, allow), *rules.allowances)}
     validate_data_directory(data_dir)
     utterances = read_utterances(data_dir)
@@ -278,15 +271,13 @@ def prepare_folds(
         deviation=rules.deviation,
         seed=seed,
         max_train=max_train,
-        emotions=(),
         declared=tuple(declared.values()),
         leak_check=tuple(lines),
-        folds=(),
-        labels={},
+        folds=tuple(folds),
+        labels=_used(labels_of(utterances), folds),
         pretraining_checked=not pretraining.unknown,
         model_sha256=pretraining.sha256,
-    ).with_labels(folds, labels_of(utterances))
-    fold_set = replace(fold_set, emotions=tuple(sorted(set(fold_set.labels.values()))))
+    )
     write_folds(Path(out_dir or Path(data_dir) / "folds") / rules.name, fold_set)
     return fold_set
 

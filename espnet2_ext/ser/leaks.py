@@ -1,8 +1,7 @@
 """The leak check: what lists share is refused unless the protocol declares it.
 
 Training, validation and test lists are compared with each other, and pretraining with validation
-and test, by the attributes in ``protocols.py``. What a data directory does not tell is reported
-as unchecked; silence never means that all is well.
+and test. What a data directory does not tell is reported as unchecked.
 """
 
 import hashlib
@@ -27,15 +26,8 @@ from espnet2_ext.ser.splits import PARTS, Fold
 NOT_NAMED = "no data directories of it were named"
 """Why pretraining is unchecked where neither a model nor directories were given."""
 
-_PLURALS = {
-    "utterance": "utterances",
-    "audio": "audio files",
-    "content": "audio contents",
-    "speaker": "speakers",
-    "session": "sessions",
-    "dialogue": "dialogues",
-    "sentence": "sentences",
-}
+_PLURALS = {name: f"{name}s" for name in ATTRIBUTES}
+_PLURALS |= {"audio": "audio files", "content": "audio contents"}
 
 Index = dict[str, list[str]]
 """From the value of an attribute to the utterances that have it."""
@@ -73,15 +65,13 @@ def check_folds(
         for source in pretraining
     ]
     for fold in folds:
-        sides = {
-            part: (part, _indices(attributes, ATTRIBUTES, ids)) for part, ids in fold.parts.items()
-        }
-        pairs = [(pair, sides[pair.split("/")[0]]) for pair in PAIRS]
-        pairs += [(pair, left) for pair in PRETRAINING_PAIRS for left in before]
-        for between, left in pairs:
-            right = sides[between.split("/")[1]]
-            for name in left[1]:
-                share, fault = _compare(name, *left, *right)
+        sides = {part: _indices(attributes, ATTRIBUTES, ids) for part, ids in fold.parts.items()}
+        pairs = [(pair, pair.split("/")[0], sides[pair.split("/")[0]]) for pair in PAIRS]
+        pairs += [(pair, *left) for pair in PRETRAINING_PAIRS for left in before]
+        for between, left_name, left in pairs:
+            part = between.split("/")[1]
+            for name in left:
+                share, fault = _compare(name, left_name, left[name], part, sides[part][name])
                 if fault and (between, name) not in declared:
                     raise LeakError(
                         f"{attributes.name}: {fold.name}: {fault}, or declare the overlap "
@@ -117,14 +107,9 @@ def _indices(
 
 
 def _compare(
-    attribute: str,
-    left_name: str,
-    left_indices: Mapping[str, Index],
-    right_name: str,
-    right_indices: Mapping[str, Index],
+    attribute: str, left_name: str, left: Index, right_name: str, right: Index
 ) -> tuple[float | None, str]:
     """Return the percentage (None: unknown) of right utterances that share a value, and why."""
-    left, right = left_indices[attribute], right_indices[attribute]
     common = sorted(left.keys() & right.keys())
     known = sum(map(len, right.values()))
     affected = sum(len(right[value]) for value in common)
@@ -174,9 +159,9 @@ CHECKED, UNCHECKED = "checked", "not checked"
 
 @dataclass(frozen=True)
 class PretrainingData:
-    """Data directories of pretraining that were found, and the sha256 of the weights ("" for none).
+    """Directories of pretraining, why they are not all of them, and the sha256 of the weights.
 
-    ``unknown`` says why those are not all; empty where they are.
+    ``unknown`` is "" where they are all, ``sha256`` where there are no weights.
     """
 
     directories: tuple[str, ...]
@@ -190,9 +175,8 @@ def find_pretraining_data(
     """Return the data of a model's pretraining and of the weights that it started from.
 
     They are named in the ``config.yaml`` beside the weights, which may not exist yet, and in that
-    of its ``init_param``. Not followed: the data of HuBERT or another upstream, and those beside
-    the training set that units and speaker vectors were learnt from. Directories that the user
-    names are taken for all.
+    of its ``init_param``. Not followed: the data of HuBERT or another upstream, and what units and
+    speaker vectors were learnt from. Directories that the user names are taken for all.
     """
     digest, unknown = "", [NOT_NAMED]
     found: dict[str, None] = {}
@@ -249,16 +233,15 @@ def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha25
     ``options`` are those of the trained system; for the others see `espnet2_ext.ser.folds.FoldSet`.
     """
     parts = {}
-    encoder = options.get("prosody_encoder_dir")
+    encoder = Path(options.get("prosody_encoder_dir") or "")
     if options.get("use_prosody", True) and options.get("prosody_init") != "random":
-        exported = Path(encoder or "") / CONFIG
         is_the_model = not model_sha256
-        if model_sha256 and encoder is not None and exported.is_file():
-            known = yaml.safe_load(exported.read_text(encoding="utf-8"))
+        if model_sha256 and (encoder / CONFIG).is_file():
+            known = yaml.safe_load((encoder / CONFIG).read_text(encoding="utf-8"))
             is_the_model = known.get("sha256") == model_sha256
         parts["Prosody2Vec"] = CHECKED if checked and is_the_model else UNCHECKED
     sources = {str(entry).split(":")[0] for entry in options.get("init_param") or []}
-    if sources - {str(Path(encoder or "") / WEIGHTS)}:
+    if sources - {str(encoder / WEIGHTS)}:
         parts["other weights"] = UNCHECKED
     if options.get("upstream") is not None:
         parts["upstream"] = UNCHECKED

@@ -27,12 +27,9 @@ class LayerPooling(nn.Module):
     is not in paper. The weighted sum is SUPERB's.
 
     Args:
-        layer: ``last``, ``weighted``, or a layer's number.
+        layer: ``last``, ``weighted``, or a layer's number; ValueError for another.
         standardise: by the mean and variance of the training batches, without learnt scale: hidden
             states of large models differ by orders of magnitude.
-
-    Raises:
-        ValueError: no such layer.
     """
 
     def __init__(
@@ -63,14 +60,12 @@ class LayerPooling(nn.Module):
 class FineTunedUpstream(nn.Module):
     """An S3PRL upstream: waveforms to the mean over time of every hidden state, with gradients.
 
-    In eval mode utterances go one by one, so that a prediction does not depend on the batch. So
-    they do in training where the upstream normalises over time, padding included: means of a random
-    HuBERT moved by 19 % where a third of an item was padding. Other upstreams take a training batch
-    at once; only S3PRL's last frame of an item then depends on padding. A convolutional
-    ``feature_extractor`` is frozen, as is usual when fine-tuning on little data.
-
-    Raises:
-        ValueError: no such upstream, or the checkpoint ``path_or_url`` cannot be loaded.
+    In eval mode utterances go one by one, so that a prediction does not depend on the batch; also
+    in training where the upstream normalises over time, padding included: means of a random HuBERT
+    moved by 19 % where a third of an item was padding. Other upstreams take a training batch at
+    once; only S3PRL's last frame of an item then depends on padding. A convolutional
+    ``feature_extractor`` is frozen, as is usual when fine-tuning on little data. ValueError where
+    there is no such upstream, or the checkpoint ``path_or_url`` cannot be loaded.
     """
 
     def __init__(self, upstream: str, path_or_url: str | None = None):
@@ -131,8 +126,7 @@ class EmotionModel(AbsESPnetModel):
         crop_frames: while training, the prosody encoder gets a random crop of so many mel frames;
             None for all, as in the paper.
 
-    Raises:
-        ValueError: nothing to classify from, or not one class weight a class.
+    ValueError for nothing to classify from, or not one class weight a class.
     """
 
     def __init__(
@@ -193,16 +187,12 @@ class EmotionModel(AbsESPnetModel):
         upstream_vector: torch.Tensor | None = None,
         **unused: object,
     ) -> torch.Tensor:
-        """Return logits (B, K).
+        """Return logits (B, K); ValueError where an input that this model needs is missing.
 
         Args:
             speech: (B, N) 16 kHz waveforms.
-            feats: (B, T, M) precomputed mels, not normalised, that the prosody encoder takes
-                instead.
+            feats: (B, T, M) mels, not normalised, that the prosody encoder takes instead.
             upstream_vector: (B, L, D) layer means of a frozen upstream.
-
-        Raises:
-            ValueError: an input that this model needs is missing.
         """
         vectors = []
         if self.prosody_encoder is not None:

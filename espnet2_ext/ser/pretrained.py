@@ -1,18 +1,19 @@
 """What recognisers take from pretrained models: a prosody encoder, vectors of a frozen upstream.
 
-A folder of ``export_prosody_encoder`` is all that a recogniser needs of a Prosody2Vec model:
-``weights.pth`` (tensors ``prosody_encoder.*``), ``feats_stats.npz`` (statistics that normalise
-its mels) and ``config.yaml`` (its options and source).
+A folder of ``export_prosody_encoder`` has ``weights.pth`` (tensors ``prosody_encoder.*``),
+``feats_stats.npz`` (statistics that normalise its mels) and ``config.yaml`` (options, source).
 
-A folder of ``cache_upstream_vectors`` holds layer means of a frozen upstream, computed once for
-all folds and seeds: ``npy/<utterance>.npy`` (L, D), ``vectors.scp`` with their paths and
-``vectors.json``, which describes them; ``upstream.json`` names the upstream from the start.
+A folder of ``cache_upstream_vectors`` has layer means, computed once for all folds and seeds:
+``npy/<utterance>.npy`` (L, D), ``vectors.scp`` with their paths and ``vectors.json``, which
+describes them; ``upstream.json`` names the upstream from the start.
 """
 
 import hashlib
 import json
 import logging
 import shutil
+from contextlib import nullcontext
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import torch
 import yaml
 
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map
+from espnet2_ext.data.parallel import atomic_open, atomic_path, one_thread, spawn_map
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.data.weights import read_training_config, read_weights
 from espnet2_ext.ser.model import FineTunedUpstream
@@ -39,8 +40,6 @@ chosen by name have no ``features`` and ``prosody_encoder``, which then are the 
 DESCRIPTION = "vectors.json"
 TABLE = "vectors.scp"
 BEGUN = "upstream.json"
-
-_upstream: FineTunedUpstream | None = None
 
 
 def export_prosody_encoder(
@@ -78,8 +77,8 @@ def export_prosody_encoder(
     # Paths of a config.yaml start at its recipe, a folder above it. That goes before the current
     # folder, which may be a recipe with files of the same names.
     folders = [*train_config.resolve().parents, Path.cwd()]
-    candidates = [folder / stats_file for folder in folders if (folder / stats_file).is_file()]
-    if not candidates:
+    statistics = next((f / stats_file for f in folders if (f / stats_file).is_file()), None)
+    if statistics is None:
         raise FileNotFoundError(
             f"{stats_file}: the statistics that {train_config} names are not there"
         )
@@ -88,7 +87,7 @@ def export_prosody_encoder(
     with atomic_open(out_dir / WEIGHTS, "wb") as stream:
         torch.save(weights, stream)
     with atomic_path(out_dir / STATISTICS) as temporary:
-        shutil.copyfile(candidates[0], temporary)
+        shutil.copyfile(statistics, temporary)
     settings: dict[str, Any] = {"source": str(model_file), "sha256": digest}
     settings |= {option: config.get(option) for option in OPTIONS}
     with atomic_open(out_dir / CONFIG) as stream:
@@ -120,14 +119,9 @@ def cache_upstream_vectors(
     """Write the vectors of a data directory; existing ones are kept. Return ``vectors.json``.
 
     Utterances go one by one, so that no value depends on a neighbour or on ``num_workers``.
-
-    Args:
-        upstream: name in S3PRL's hub.
-        path_or_url: checkpoint, for upstreams that want one.
-
-    Raises:
-        ValueError: the folder holds another upstream's vectors, the upstream cannot be loaded, or
-            an utterance cannot be read or is too short.
+    ``upstream`` is a name in S3PRL's hub, ``path_or_url`` a checkpoint, for upstreams that want
+    one. ValueError where the folder holds another upstream's vectors, the upstream cannot be
+    loaded, or an utterance cannot be read or is too short.
     """
     wavs = read_table(Path(data_dir) / "wav.scp")
     out_dir = Path(out_dir)
@@ -147,16 +141,10 @@ def cache_upstream_vectors(
     missing = [
         (str(paths[name]), name, wav) for name, wav in wavs.items() if not paths[name].exists()
     ]
-    for _ in parallel_map(
-        _write_vector,
-        missing,
-        description=f"vectors of {upstream}",
-        num_workers=num_workers if device == "cpu" else 1,
-        initializer=_start if missing else None,
-        initializer_arguments=(upstream, path_or_url, device),
-        start_method="spawn",
-    ):
-        pass
+    write = partial(_write_vector, (upstream, path_or_url, device))
+    num_workers = num_workers if device == "cpu" else 1
+    with one_thread() if device == "cpu" else nullcontext():
+        spawn_map(write, missing, description=f"vectors of {upstream}", num_workers=num_workers)
     num_layers, dim = np.load(next(iter(paths.values())), mmap_mode="r").shape
     write_table(out_dir / TABLE, {name: str(path) for name, path in sorted(paths.items())})
     with atomic_open(description) as stream:
@@ -164,23 +152,20 @@ def cache_upstream_vectors(
     return description
 
 
-def _start(upstream: str, path_or_url: str | None, device: str) -> None:
-    """Load the upstream once a process."""
-    global _upstream
-    if device == "cpu":
-        torch.set_num_threads(1)
-    _upstream = FineTunedUpstream(upstream, path_or_url).to(device).eval().requires_grad_(False)
+@lru_cache(maxsize=1)
+def _load_frozen(upstream: str, path_or_url: str | None, device: str) -> FineTunedUpstream:
+    """Return the upstream, loaded once a process."""
+    return FineTunedUpstream(upstream, path_or_url).to(device).eval().requires_grad_(False)
 
 
 @torch.inference_mode()
-def _write_vector(job: tuple[str, str, str]) -> None:
+def _write_vector(model: tuple[str, str | None, str], job: tuple[str, str, str]) -> None:
     """Write one utterance's layer means."""
     path, name, wav = job
-    assert _upstream is not None, "start of the process"
-    device = next(_upstream.parameters()).device
+    upstream, device = _load_frozen(*model), model[-1]
     try:
         speech = torch.from_numpy(np.array(read_audio(wav), dtype=np.float32))[None].to(device)
-        means = _upstream(speech, torch.tensor([speech.size(1)], device=device))
+        means = upstream(speech, torch.tensor([speech.size(1)], device=device))
     except ValueError as error:
         raise ValueError(f"{wav}: {name}: {error}") from error
     with atomic_path(Path(path)) as temporary, open(temporary, "wb") as stream:

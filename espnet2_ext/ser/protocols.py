@@ -1,7 +1,6 @@
 """Protocols of emotion recognition as data: who tests, who validates, what may be shared.
 
-``splits.py`` turns them into folds, and ``leaks.py`` refuses every overlap that they do not
-declare.
+``splits.py`` turns them into folds, ``leaks.py`` refuses every overlap that they do not declare.
 """
 
 from collections.abc import Iterable
@@ -38,9 +37,9 @@ class Protocol:
     Attributes:
         test_by: what one fold tests: ``session``, ``speaker``, ``speaker group``,
             ``utterance group`` or ``given``.
-        valid_by: what validates: ``drawn group`` (another of the tested kind, by seed), ``partner``
-            (the other speaker of the session), ``share`` (of what is not tested, by seed),
-            ``superb`` (S3PRL's published share), ``next group``, ``given`` or ``nothing``.
+        valid_by: ``drawn group`` (another of the tested kind, by seed), ``partner`` (the other
+            speaker of the session), ``share`` (of what is not tested, by seed), ``superb``
+            (S3PRL's published share), ``next group``, ``given`` or ``nothing``.
         allowances: overlaps that follow from the protocol.
         deviation: where lists or the choice of the epoch differ from those of others.
     """
@@ -155,13 +154,6 @@ _ALL = (
 
 PROTOCOLS = {protocol.name: protocol for protocol in _ALL}
 """The protocols by name."""
-
-
-def get_protocol(name: str) -> Protocol:
-    """Return a protocol by name; a ValueError lists the known ones."""
-    if name not in PROTOCOLS:
-        raise ValueError(f"protocol {name!r}: unknown; choose one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
 
 
 def parse_allowance(name: str) -> Allowance:

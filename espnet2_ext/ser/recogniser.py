@@ -1,8 +1,7 @@
 """A trained recogniser on any audio, and the trained recognisers of a folder.
 
 ``ser.sh`` leaves one model a fold and seed, in ``exp/ser_<system>/<protocol>/fold_<i>/seed_<s>``
-with paths relative to the recipe. They are found from any current directory; a folder at any of
-these levels means all models in it.
+with paths relative to the recipe; a folder at any of these levels means all models in it.
 """
 
 import json
@@ -29,10 +28,7 @@ class EmotionRecogniser:
     """Emotion of waveforms by a model of ``EmotionTask``; a batch gives what each gives alone.
 
     ``emotions`` has the names in the order of the classes. Without ``train_config`` the config.yaml
-    beside the weights, such as ``valid.acc.best.pth``, is taken.
-
-    Raises:
-        FileNotFoundError: there is no such model.
+    beside the weights is taken. FileNotFoundError where there is no such model.
     """
 
     def __init__(
@@ -54,9 +50,7 @@ class EmotionRecogniser:
     def __call__(self, waveforms: Sequence[np.ndarray]) -> list[dict[str, float]]:
         """Return ``{emotion: probability}`` of each waveform (N,) at 16 kHz.
 
-        Raises:
-            ValueError: nothing given, a waveform that is too short for an upstream, or
-            probabilities that are not finite.
+        ValueError for none, one that is too short for an upstream, or probabilities not finite.
         """
         if not waveforms:
             raise ValueError("no waveforms to recognise")
@@ -99,8 +93,7 @@ class RecogniserFiles:
 def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
     """Return the recognisers of a weights file or of all finished trainings below a folder.
 
-    Raises:
-        FileNotFoundError: nothing is there, or a file that a model needs is missing.
+    FileNotFoundError where nothing is there, or a file that a model needs is missing.
     """
     path = Path(path)
     if path.is_file():

@@ -1,8 +1,8 @@
 """Which utterances train, validate and test: the folds of a protocol.
 
 Fold lists are published and compared by hash. They depend on the seed and on names alone, not on
-the random numbers of a library nor on the order in which utterances are read: whatever is drawn
-is sorted by the sha256 of seed, purpose and name.
+a library's random numbers nor on the order in which utterances are read: whatever is drawn is
+sorted by the sha256 of seed, purpose and name.
 """
 
 import hashlib
@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
+
+import numpy as np
 
 from espnet2_ext.corpora.download import RemoteFile, download
 from espnet2_ext.data.tables import read_csv
@@ -70,69 +72,42 @@ def proportional_counts(sizes: Mapping[str, int], total: int) -> dict[str, int]:
 
 
 def stratified_subset(
-    utterances: Iterable[str], labels: Mapping[str, str], count: int, *key: object
+    utterances: Collection[str], labels: Mapping[str, str], count: int, *key: object
 ) -> list[str]:
     """Return ``count`` of the utterances (all, if fewer), sorted, with the emotions in proportion.
 
     With the same key a larger subset of an emotion contains the smaller one. A ValueError says
     which emotion would have no utterance.
     """
-    pool = sorted(utterances)
-    if count >= len(pool):
-        return pool
-    sizes = Counter(labels[utterance] for utterance in pool)
-    counts = proportional_counts(sizes, max(count, 0))
+    sizes = Counter(labels[utterance] for utterance in utterances)
+    counts = proportional_counts(sizes, min(count, len(utterances)))
     chosen: list[str] = []
     for emotion in sorted(counts):
         if counts[emotion] == 0:
             raise ValueError(
-                f"a subset of {count} of {len(pool)} utterances has none of {sizes[emotion]} "
-                f"{emotion!r}; draw more"
+                f"a subset of {count} of {len(utterances)} utterances has none of "
+                f"{sizes[emotion]} {emotion!r}; draw more"
             )
-        members = [utterance for utterance in pool if labels[utterance] == emotion]
+        members = [utterance for utterance in utterances if labels[utterance] == emotion]
         chosen += drawn_order(members, *key)[: counts[emotion]]
     return sorted(chosen)
 
 
 # ---------------------------------------------------------------- S3PRL's lists
 
-SEED = 0
 VALID_RATIO = 0.2
 """Of the utterances that are not tested, also in protocol ``loso_share``."""
 COMMIT = "ec8064b5889f81ca460fbe2c094ce576a6f120b7"
 URL = f"https://raw.githubusercontent.com/s3prl/s3prl/{COMMIT}/s3prl/downstream/emotion/meta_data"
 REMEDY = "give the folder downstream/emotion/meta_data of a copy of S3PRL as superb_lists"
 PUBLISHED = {
-    "Ses01": (
-        510511,
-        "198c0fc2f6ac98ead33eeddc22d44dc37ab9beae7202ce0259661f6018d498a0",
-        "33c8de5c79e5e8cea79faf09011a97aa9e418b5dbaa1a3602cec5ecc82040304",
-    ),
-    "Ses02": (
-        517881,
-        "4ae76fff972ac9c0b7624c7c40483f49459ad18c56578c65181f664dee942d14",
-        "00f791a1337ba72c38dffd352e0af0fd7acf6d0180c97793108d9445f87296bd",
-    ),
-    "Ses03": (
-        503059,
-        "3866e3f503b3b9c787164ca63d85e092c664d5f8760b4861480603f32c14f10a",
-        "d3d99472e551388e03c2ec74718e2a7a09cb03e578cac4edaa82dd8ffbdb91c4",
-    ),
-    "Ses04": (
-        516961,
-        "e000c70412b2bbe4d6a5197025231ea8d69a9c1d26cb66e611315f2175955b19",
-        "85dfd624b3f014bf53d49b8e22977243a9c0b7da6850046f3a5892d63687483a",
-    ),
-    "Ses05": (
-        493315,
-        "bd0bcd3aabf847a867926375337de63d48907f852a1fd9192151cb2663a3fad4",
-        "14b9e23610ff3b082413f4dba47d06268aa042cb5adfa2656d396cc11c512076",
-    ),
+    "Ses01": (510511, "198c0fc2f6ac98ead33eeddc22d44dc37ab9beae7202ce0259661f6018d498a0"),
+    "Ses02": (517881, "4ae76fff972ac9c0b7624c7c40483f49459ad18c56578c65181f664dee942d14"),
+    "Ses03": (503059, "3866e3f503b3b9c787164ca63d85e092c664d5f8760b4861480603f32c14f10a"),
+    "Ses04": (516961, "e000c70412b2bbe4d6a5197025231ea8d69a9c1d26cb66e611315f2175955b19"),
+    "Ses05": (493315, "bd0bcd3aabf847a867926375337de63d48907f852a1fd9192151cb2663a3fad4"),
 }
-"""Bytes and sha256 of the list of each tested session, and sha256 of its validation turns.
-
-The latter is of the sorted turns, one a line.
-"""
+"""Bytes and sha256 of the list of each tested session."""
 
 
 class SuperbSplit(NamedTuple):
@@ -147,17 +122,14 @@ def read_superb(folder: str | Path) -> dict[str, SuperbSplit]:
 
     S3PRL publishes the turns of the four training sessions in the order of ``os.listdir`` on its
     authors' disk, seeds PyTorch with 0 and lets ``random_split`` choose int(0.8 n) of the n turns
-    to train on; the others validate. Files missing in the folder are downloaded.
+    to train on; the others validate. Files missing in the folder are downloaded (or DownloadError);
+    one that is not S3PRL's is a ValueError.
 
     Source: github.com/s3prl/s3prl (Apache-2.0), ``s3prl/downstream/emotion/expert.py`` and
     ``meta_data``, unchanged since 2022; its ``problem/common/superb_er.py`` splits alike.
-
-    Raises:
-        DownloadError: a file is missing and cannot be downloaded.
-        ValueError: a file, or the list that follows from it, is not S3PRL's.
     """
     splits = {}
-    for session, (size_bytes, sha256, valid_sha256) in PUBLISHED.items():
+    for session, (size_bytes, sha256) in PUBLISHED.items():
         name = f"Session{session[-1]}/train_meta_data.json"
         path = Path(folder) / name
         if not path.is_file():  # what is there may belong to somebody's copy of S3PRL
@@ -166,32 +138,24 @@ def read_superb(folder: str | Path) -> dict[str, SuperbSplit]:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise ValueError(f"{path}: not the file that S3PRL publishes ({URL}/{name})")
-        split = split_turns([Path(turn["path"]).stem for turn in json.loads(content)["meta_data"]])
-        lines = "".join(f"{turn}\n" for turn in sorted(split.valid))
-        if hashlib.sha256(lines.encode()).hexdigest() != valid_sha256:
-            raise ValueError(
-                f"{path}: this version of PyTorch permutes otherwise, so SUPERB's validation list "
-                "does not come out; use the version that tools/setup.sh installs"
-            )
-        splits[session] = split
+        turns = [Path(turn["path"]).stem for turn in json.loads(content)["meta_data"]]
+        splits[session] = split_turns(turns)
     return splits
 
 
 def split_turns(turns: Sequence[str]) -> SuperbSplit:
-    """Return S3PRL's split of turns in their published order."""
-    # Other protocols need no PyTorch, which takes seconds to load.
-    import torch
-    from torch.utils.data import Dataset, random_split
+    """Return S3PRL's split of turns in their published order.
 
-    num_train = int((1 - VALID_RATIO) * len(turns))
-    parts = random_split(
-        cast(Dataset, turns),
-        [num_train, len(turns) - num_train],
-        # A generator of its own gives what the global one gives after torch.manual_seed(0).
-        generator=torch.Generator().manual_seed(SEED),
-    )
-    train, valid = (tuple(turns[index] for index in part.indices) for part in parts)
-    return SuperbSplit(train, valid)
+    PyTorch's ``randperm`` under seed 0 is a Fisher-Yates shuffle by the raw numbers of a Mersenne
+    Twister, which numpy's old generator gives too, whatever version of PyTorch is installed.
+    """
+    order, count = list(turns), len(turns)
+    drawn = np.random.RandomState(0).randint(2**32, size=count - 1, dtype=np.uint32)
+    for place, number in enumerate(drawn.tolist()):
+        other = place + number % (count - place)
+        order[place], order[other] = order[other], order[place]
+    num_train = int((1 - VALID_RATIO) * count)
+    return SuperbSplit(tuple(order[:num_train]), tuple(order[num_train:]))
 
 
 def _superb_validation(
@@ -215,48 +179,42 @@ def _superb_validation(
     return [ours[turn] for turn in superb[tested].valid]
 
 
-# ---------------------------------------------------------------- lists of the user
+# ---------------------------------------------------------------- groups that are tested
 
 
-def read_given(path: str | Path, utterances: Collection[str]) -> tuple[str, dict[str, str]]:
-    """Return the column of a csv, ``fold`` or ``part``, and its value for every utterance.
+def read_given(path: str | Path, utterances: Collection[str]) -> tuple[str, Groups]:
+    """Return the column of a user's csv, ``fold`` or ``part``, and the utterances by its value.
 
     ``fold`` (any names) is the fold that tests the utterance, ``part`` train, valid, test or
-    unused.
-
-    Raises:
-        FileNotFoundError: the csv is missing.
-        ValueError: it is malformed, has both columns or none, an unknown part, or lacks, repeats
-            or invents an utterance.
+    unused. ValueError for both columns or none, an unknown part, or an utterance that the csv
+    lacks, repeats or invents.
     """
-    path = Path(path)
     rows = read_csv(path, ["utterance"], ["fold", "part"])
     columns = [name for name in ("fold", "part") if name in rows[0][1]]
     if len(columns) != 1:
         raise ValueError(f"{path}: give one of the columns 'fold' and 'part', not {len(columns)}")
+    [column] = columns
     values: dict[str, str] = {}
     for line, row in rows:
-        utterance, value = row["utterance"], row[columns[0]]
+        utterance, value = row["utterance"], row[column]
+        fault = ""
         if utterance not in utterances:
-            raise ValueError(
-                f"{path}:{line}: {utterance}: not in the data directory, or rejected; remove the "
-                "line or correct the id"
-            )
-        if utterance in values:
-            raise ValueError(f"{path}:{line}: {utterance}: stands twice; remove one line")
-        if columns == ["part"] and value not in (*PARTS, UNUSED):
-            raise ValueError(
-                f"{path}:{line}: part {value!r:.60}: unknown; write train, valid, test or {UNUSED}"
-            )
+            fault = "not in the data directory, or rejected; remove the line or correct the id"
+        elif utterance in values:
+            fault = "stands twice; remove one line"
+        elif column == "part" and value not in (*PARTS, UNUSED):
+            fault = f"part {value!r:.60}: unknown; write train, valid, test or {UNUSED}"
+        if fault:
+            raise ValueError(f"{path}:{line}: {utterance}: {fault}")
         values[utterance] = value
     lacking = set(utterances) - values.keys()
     if lacking:
-        remedy = f"add them, with part {UNUSED} where they are in no list"
+        where = f", with part {UNUSED} where they are in no list" if column == "part" else ""
         raise ValueError(
             f"{path}: {len(lacking)} utterances have no line, such as {min(lacking)}; "
-            f"{remedy if columns == ['part'] else 'add them'}"
+            f"add them{where}"
         )
-    return columns[0], values
+    return column, _by_value(values)
 
 
 def _by_value(values: Mapping[str, str]) -> Groups:
@@ -265,9 +223,6 @@ def _by_value(values: Mapping[str, str]) -> Groups:
     for key in sorted(values):
         groups.setdefault(values[key], []).append(key)
     return groups
-
-
-# ---------------------------------------------------------------- groups of a protocol
 
 
 def _by_attribute(protocol: str, utterances: Utterances, attribute: str) -> Groups:
@@ -316,8 +271,11 @@ def _test_groups(
     return {f"group {index}": sorted(group) for index, group in enumerate(groups, start=1)}
 
 
-def _partners(protocol: str, utterances: Utterances) -> dict[str, str]:
-    """Return ``{speaker: the other speaker of the session}``."""
+# ---------------------------------------------------------------- what validates
+
+
+def _partner(protocol: str, utterances: Utterances, speaker: str) -> str:
+    """Return the other speaker of the speaker's session."""
     partners: dict[str, str] = {}
     for session, members in _by_attribute(protocol, utterances, "session").items():
         speakers = sorted({utterances[key].speaker for key in members})
@@ -327,7 +285,7 @@ def _partners(protocol: str, utterances: Utterances) -> dict[str, str]:
                 "needs two, who are in no other session; use protocol loso or speakers"
             )
         partners |= {speakers[0]: speakers[1], speakers[1]: speakers[0]}
-    return partners
+    return partners[speaker]
 
 
 def _validation(
@@ -335,8 +293,8 @@ def _validation(
     fold: str,
     tested: str,
     groups: Groups,
+    utterances: Utterances,
     seed: int,
-    partners: Mapping[str, str],
     superb: Mapping[str, SuperbSplit],
 ) -> tuple[list[str], str]:
     """Return the validation list of a fold and its description."""
@@ -354,10 +312,17 @@ def _validation(
             num_valid = len(rest) - int((1 - VALID_RATIO) * len(rest))
             valid = drawn_order(rest, seed, fold, "validation utterances")[:num_valid]
             return valid, f"{num_valid} drawn utterances of the others"
+    if len(groups) < 3:
+        kind = "fold" if protocol.test_by == "given" else protocol.test_by
+        raise ValueError(
+            f"{protocol.name}: train, valid and test need at least 3 of {kind}; "
+            f"the data have {len(groups)}"
+        )
+    match protocol.valid_by:
         case "drawn group":
             chosen = drawn_order(others, seed, fold, "validation group")[0]
         case "partner":
-            chosen = partners[tested]
+            chosen = _partner(protocol.name, utterances, tested)
         case _:  # the next group, also of a user's folds
             chosen = names[(names.index(tested) + 1) % len(names)]
     return groups[chosen], chosen
@@ -379,8 +344,6 @@ def make_folds(
     """Return the folds, which do not depend on the order of the utterances.
 
     Args:
-        utterances: by id, with emotions and what the protocol splits by.
-        seed: of everything drawn.
         num_folds: of protocols that draw groups; None for `NUM_FOLDS`.
         max_train: size of the training lists, emotions in proportion; None for all.
         folds_csv: of the protocol ``given``, see `read_given`.
@@ -391,49 +354,26 @@ def make_folds(
             or have too few groups, or a list is empty or lacks an emotion.
     """
     labels = labels_of(utterances)
-    for is_wrong, message in (
-        (
-            num_folds is not None and not protocol.test_by.endswith(" group"),
-            "num_folds follows from the data; leave it out",
-        ),
-        (
-            num_folds is not None and num_folds < 3,
-            f"num_folds is {num_folds}; train, valid and test need at least 3",
-        ),
-        (
-            max_train is not None and max_train < 1,
-            f"max_train is {max_train}; give at least 1 or leave out",
-        ),
-        (
-            (protocol.test_by == "given") != (folds_csv is not None),
-            "protocol 'given' and folds_csv go together",
-        ),
-        (
-            (protocol.valid_by == "superb") != (superb is not None),
-            "protocol 'superb' and its published lists go together",
-        ),
-    ):
-        if is_wrong:
-            raise ValueError(f"{protocol.name}: {message}")
-    column, partners = "", {}
-    if folds_csv is not None:
-        column, values = read_given(folds_csv, utterances)
-        groups = _by_value(values)
-        if column == "fold" and len(groups) < 3:
-            raise ValueError(
-                f"given: train, valid and test need at least 3 folds, not {len(groups)}"
-            )
-        names = sorted(groups, key=lambda name: (not name.isdecimal(), len(name), name))
-        groups = {name: groups[name] for name in names}
-    else:
+    fault = ""
+    if num_folds is not None and not protocol.test_by.endswith(" group"):
+        fault = "num_folds follows from the data; leave it out"
+    elif num_folds is not None and num_folds < 3:
+        fault = f"num_folds is {num_folds}; train, valid and test need at least 3"
+    elif max_train is not None and max_train < 1:
+        fault = f"max_train is {max_train}; give at least 1 or leave out"
+    elif (protocol.test_by == "given") != (folds_csv is not None):
+        fault = "protocol 'given' and folds_csv go together"
+    elif (protocol.valid_by == "superb") != (superb is not None):
+        fault = "protocol 'superb' and its published lists go together"
+    if fault:
+        raise ValueError(f"{protocol.name}: {fault}")
+    column = ""
+    if folds_csv is None:
         groups = _test_groups(protocol, utterances, labels, seed, num_folds or NUM_FOLDS)
-        if protocol.valid_by in ("drawn group", "next group", "partner") and len(groups) < 3:
-            raise ValueError(
-                f"{protocol.name}: train, valid and test need at least 3 of {protocol.test_by}; "
-                f"the data have {len(groups)}"
-            )
-        if protocol.valid_by == "partner":
-            partners = _partners(protocol.name, utterances)
+    else:
+        column, found = read_given(folds_csv, utterances)
+        names = sorted(found, key=lambda name: (not name.isdecimal(), len(name), name))
+        groups = {name: found[name] for name in names}
     if column == "part":
         lists = {part: tuple(groups.get(part, ())) for part in PARTS}
         folds = [Fold("fold_1", **lists, description="test, valid and train as given")]
@@ -441,7 +381,7 @@ def make_folds(
         folds = []
         for number, (tested, test) in enumerate(groups.items(), start=1):
             name = f"fold_{number}"
-            valid, who = _validation(protocol, name, tested, groups, seed, partners, superb or {})
+            valid, who = _validation(protocol, name, tested, groups, utterances, seed, superb or {})
             train = tuple(sorted(utterances.keys() - set(test) - set(valid)))
             description = f"test {tested}; valid {who}"
             folds.append(Fold(name, train, tuple(sorted(valid)), tuple(test), description))

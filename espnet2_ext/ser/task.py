@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,7 +19,12 @@ from espnet2.train.distributed_utils import DistributedOption
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet2_ext.data.weights import read_weights
-from espnet2_ext.metrics.ser import Prediction, score_emotions, write_predictions
+from espnet2_ext.metrics.ser import (
+    Prediction,
+    confusion_of,
+    unweighted_accuracy,
+    write_predictions,
+)
 from espnet2_ext.ser.model import EmotionModel, FineTunedUpstream, LayerPooling
 from espnet2_ext.ser.pretrained import WEIGHTS, read_settings
 from espnet2_ext.training.options import (
@@ -85,63 +91,47 @@ class EmotionTrainer(SafeTrainer):
                 "one training of a fold uses one GPU; give further GPUs to further folds"
             )
         model.eval()
-        predictions: list[Prediction] = []
-        pending = None  # of the last batch: the whole set's accuracy is registered with it
-        for utterance_ids, batch in iterator:
-            if pending is not None:
-                reporter.register(*pending)
-                reporter.next()
-            found, stats = cls._predict(model, utterance_ids, batch, options)
-            predictions += found
-            pending = stats, torch.tensor(float(len(utterance_ids)))
-        if pending is not None:
-            scores = score_emotions(
-                [each.emotion for each in predictions],
-                [each.predicted for each in predictions],
-                cls.emotions,
-            )
-            pending[0]["ua"] = torch.tensor(scores.unweighted_accuracy)
-            reporter.register(*pending)
+        epoch = f"{reporter.get_epoch()}ep"
+        predictions, all_stats = cls._predict(model, iterator, options)
+        if predictions:
+            accuracy = unweighted_accuracy(confusion_of(predictions, cls.emotions))
+            all_stats[-1][0]["ua"] = torch.tensor(float(accuracy))  # of the whole set
+            write_predictions(predictions_path(options.output_dir, "valid", epoch), predictions)
+        for stats, weight in all_stats:
+            reporter.register(stats, weight)
             reporter.next()
-            path = predictions_path(options.output_dir, "valid", f"{reporter.get_epoch()}ep")
-            write_predictions(path, predictions)
         if cls.test_batches is not None:
-            cls._predict_test(model, options, f"{reporter.get_epoch()}ep")
+            cls._predict_test(model, options, epoch)
 
     @classmethod
     @torch.no_grad()
     def _predict_test(cls, model, options, state: str) -> None:
         """Write the predictions of the test set by the weights after an epoch, or by an average."""
         assert cls.test_batches is not None, "asked by the caller"
-        predictions: list[Prediction] = []
-        for utterance_ids, batch in cls.test_batches():
-            predictions += cls._predict(model, utterance_ids, batch, options)[0]
+        predictions, _ = cls._predict(model, cls.test_batches(), options)
         write_predictions(predictions_path(options.output_dir, "test", state), predictions)
 
     @classmethod
     def _predict(
-        cls, model, utterance_ids, batch, options
-    ) -> tuple[list[Prediction], dict[str, torch.Tensor]]:
-        """Return the predictions of a batch and the statistics of its loss."""
+        cls, model, batches: Batches, options
+    ) -> tuple[list[Prediction], list[tuple[dict[str, torch.Tensor], torch.Tensor]]]:
+        """Return the predictions of all batches; the statistics and the size of each."""
         device = "cuda" if options.ngpu > 0 else "cpu"
-        batch = to_device(dict(batch), device)
-        emotion = batch.pop("emotion")
-        with torch.autocast(device, enabled=options.use_amp and device == "cuda"):
-            logits = model.logits(**batch)
-        stats = model.loss(logits, emotion)[1]
-        posteriors = logits.double().softmax(dim=1).cpu()
-        predictions = [
-            Prediction(
-                utterance_id,
-                cls.emotions[label],
-                cls.emotions[int(row.argmax())],
-                dict(zip(cls.emotions, row.tolist(), strict=True)),
-            )
-            for utterance_id, label, row in zip(
+        predictions, all_stats = [], []
+        for utterance_ids, batch in batches:
+            batch = to_device(dict(batch), device)
+            emotion = batch.pop("emotion")
+            with torch.autocast(device, enabled=options.use_amp and device == "cuda"):
+                logits = model.logits(**batch)
+            all_stats.append((model.loss(logits, emotion)[1], torch.tensor(float(len(logits)))))
+            posteriors = logits.double().softmax(dim=1).cpu()
+            for name, label, row in zip(
                 utterance_ids, emotion[:, 0].tolist(), posteriors, strict=True
-            )
-        ]
-        return predictions, stats
+            ):
+                right, guess = cls.emotions[label], cls.emotions[int(row.argmax())]
+                values = dict(zip(cls.emotions, row.tolist(), strict=True))
+                predictions.append(Prediction(name, right, guess, values))
+        return predictions, all_stats
 
 
 class EmotionPreprocessor:
@@ -200,13 +190,11 @@ class EmotionTask(TrainedTask):
         """Add the options that only this task has."""
         group = parser.add_argument_group("Emotion recognition")
         add = group.add_argument
+        text = {"type": str_or_none}
         add("--emotions", nargs="+", default=list(EMOTIONS), help="classes, in their order")
         add("--use_prosody", type=str2bool, default=True, help="classify from a prosody encoder")
-        add(
-            "--prosody_encoder_dir",
-            type=str_or_none,
-            help="folder of bin/export_prosody_encoder: gives sizes and statistics of the mels",
-        )
+        source = "folder of bin/export_prosody_encoder: gives sizes and statistics of the mels"
+        add("--prosody_encoder_dir", **text, help=source)
         add(
             "--prosody_init",
             choices=["pretrained", "random"],
@@ -214,32 +202,18 @@ class EmotionTask(TrainedTask):
             help="whether its weights are taken too; random is taken for the FBANK row of Table IV,"
             " of which the paper names no network",
         )
-        add(
-            "--input_normalization",
-            type=str_or_none,
-            help="of the prosody encoder, in place of that of its pretraining;"
-            " the others of prosody_encoder_conf are the pretrained ones",
-        )
-        add(
-            "--upstream",
-            type=str_or_none,
-            help="S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors",
-        )
-        add("--upstream_path", type=str_or_none, help="its checkpoint or directory")
+        replaced = "of the prosody encoder, in place of its pretraining's; the rest stays"
+        add("--input_normalization", **text, help=replaced)
+        upstream = "S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors"
+        add("--upstream", **text, help=upstream)
+        add("--upstream_path", **text, help="its checkpoint or directory")
         add("--upstream_layers", type=int_or_none, help="of a frozen upstream")
         add("--upstream_dim", type=int_or_none, help="of a frozen upstream")
-        add(
-            "--upstream_lr",
-            type=float,
-            default=1.0e-5,
-            help="rate of a fine-tuned upstream; the prosody encoder's is optim_conf lr",
-        )
+        rate = "rate of a fine-tuned upstream; the prosody encoder's is optim_conf lr"
+        add("--upstream_lr", type=float, default=1.0e-5, help=rate)
         add("--classifier_lr", type=float, default=5.0e-4, help="rate of the last layer")
-        add(
-            "--test_key_file",
-            type=str_or_none,
-            help="utterances of the validation data options to predict after each epoch",
-        )
+        tested = "utterances of the validation data options to predict after each epoch"
+        add("--test_key_file", **text, help=tested)
         add_component_options(group, {"model": EmotionModel})
         for choices in cls.class_choices_list:
             choices.add_arguments(group)
@@ -252,25 +226,20 @@ class EmotionTask(TrainedTask):
                 raise ValueError("--prosody_encoder_dir is needed, or --prosody_init random")
             weights = Path(args.prosody_encoder_dir) / WEIGHTS
             args.init_param = [*args.init_param, f"{weights}:prosody_encoder:prosody_encoder"]
-        trainer = cls.trainer
-        trainer.emotions = list(args.emotions)
-        trainer.test_batches = None
+        cls.trainer.emotions = list(args.emotions)
+        cls.trainer.test_batches = None
         if args.test_key_file is not None:
-
-            def test_batches():
-                return cls.build_streaming_iterator(
-                    args.valid_data_path_and_name_and_type,
-                    preprocess_fn=cls.build_preprocess_fn(args, train=False),
-                    collate_fn=cls.build_collate_fn(args, train=False),
-                    key_file=args.test_key_file,
-                    batch_size=args.valid_batch_size or args.batch_size,
-                    dtype=args.train_dtype,
-                    num_workers=0,
-                    ngpu=args.ngpu,
-                )
-
-            # A function in a class would be called with the class.
-            trainer.test_batches = staticmethod(test_batches)
+            cls.trainer.test_batches = partial(
+                cls.build_streaming_iterator,
+                args.valid_data_path_and_name_and_type,
+                preprocess_fn=cls.build_preprocess_fn(args, train=False),
+                collate_fn=cls.build_collate_fn(args, train=False),
+                key_file=args.test_key_file,
+                batch_size=args.valid_batch_size or args.batch_size,
+                dtype=args.train_dtype,
+                num_workers=0,
+                ngpu=args.ngpu,
+            )
         super().main_worker(args)
 
     @classmethod
@@ -299,23 +268,18 @@ class EmotionTask(TrainedTask):
 
         Source: [P2V] IV-C1: 1e-4 for the prosody encoder, 5e-4 for the last layer.
         """
-        rates = {"classifier": args.classifier_lr, "upstream": args.upstream_lr}
+        # What is learnt over a frozen upstream is as new as the last layer.
         groups: dict[str, list[torch.nn.Parameter]] = {}
         for name, parameter in model.named_parameters():
+            part = name.split(".")[0].replace("upstream_pooling", "classifier")
             if parameter.requires_grad:
-                part = name.split(".")[0]
-                # What is learnt over a frozen upstream is as new as the last layer.
-                part = "classifier" if part == "upstream_pooling" else part
                 groups.setdefault(part, []).append(parameter)
-        return [
-            optim_classes[args.optim](
-                [
-                    {"params": parameters, **({"lr": rates[part]} if part in rates else {})}
-                    for part, parameters in groups.items()
-                ],
-                **args.optim_conf,
-            )
+        rates = {"classifier": args.classifier_lr, "upstream": args.upstream_lr}
+        parts = [
+            {"params": parameters, **({"lr": rates[part]} if part in rates else {})}
+            for part, parameters in groups.items()
         ]
+        return [optim_classes[args.optim](parts, **args.optim_conf)]
 
     @classmethod
     def build_model(cls, args: argparse.Namespace) -> EmotionModel:
@@ -356,9 +320,9 @@ class EmotionTask(TrainedTask):
         if args.upstream.endswith(".json") and args.upstream_layers is None:
             described = json.loads(Path(args.upstream).read_text(encoding="utf-8"))
             args.upstream_layers, args.upstream_dim = described["num_layers"], described["dim"]
-        upstream = None
-        num_layers, dim = args.upstream_layers, args.upstream_dim
-        if num_layers is None:
+        upstream, sizes = None, (args.upstream_layers, args.upstream_dim)
+        if args.upstream_layers is None:
             upstream = FineTunedUpstream(args.upstream, args.upstream_path)
-            num_layers, dim = upstream.num_layers, upstream.dim
-        return upstream, build_part(upstream_pooling_choices, args, num_layers=num_layers, dim=dim)
+            sizes = upstream.num_layers, upstream.dim
+        given = dict(zip(("num_layers", "dim"), sizes, strict=True))
+        return upstream, build_part(upstream_pooling_choices, args, **given)

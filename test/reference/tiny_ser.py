@@ -58,7 +58,7 @@ def write_corpus(root: Path) -> Path:
     write_table(data / "utt2emo", LABELS)
     write_table(data / "utt2spk", {name: name[0] for name in LABELS})
     write_table(data / "speech_shape", SAMPLES)
-    folds = FoldSet("tiny", "", "", "", 0, None, EMOTIONS, (), (), FOLDS, LABELS)
+    folds = FoldSet("tiny", "", "", "", 0, None, (), (), FOLDS, LABELS)
     write_folds(root / "folds/tiny", folds)
     return data
 

@@ -8,7 +8,6 @@ import pytest
 
 from espnet2_ext.metrics.content import (
     attention_path,
-    installed_whisper,
     spoken_words,
     unit_error_rate,
     whisper_transcriber,
@@ -24,7 +23,6 @@ from espnet2_ext.metrics.content import (
         ([1, 3, 4], 0.25),  # One deleted.
         ([1, 2, 7, 3, 4], 0.25),  # One inserted.
         ([], 1.0),
-        ([4, 3, 2, 1], 1.0),
         ([1, 2, 3, 4, 1, 2, 3, 4, 5], 1.25),
     ],
 )
@@ -50,26 +48,21 @@ def test_units_may_be_arrays_and_above_a_byte() -> None:
     ],
 )
 def test_edits_per_word(reference: str, hypothesis: str, expected: float) -> None:
-    assert word_error_rate([reference], [hypothesis]) == expected
+    assert word_error_rate(reference, hypothesis)[0] == expected
 
 
 def test_words() -> None:
     assert spoken_words("Well -- DON’T go_there!") == ["well", "dont", "go", "there"]
-    assert spoken_words("你好，world") == ["你", "好", "world"]
-    # Long texts weigh more.
-    assert word_error_rate(["one", "one two three"], ["two", "one two three"]) == 0.25
-    with pytest.raises(ValueError, match="2 references but 1 hypotheses"):
-        word_error_rate(["a", "b"], ["a"])
+    assert word_error_rate("你好，world", "你好") == (1 / 3, 3)
     with pytest.raises(ValueError, match="at least one word"):
-        word_error_rate(["!"], ["a"])
+        word_error_rate("!", "a")
 
 
 def test_missing_recogniser_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     monkeypatch.setitem(sys.modules, "whisper", None)
-    for ask in (whisper_transcriber, installed_whisper):
-        with pytest.raises(ValueError, match="pip install faster-whisper"):
-            ask()
+    with pytest.raises(ValueError, match="pip install faster-whisper"):
+        whisper_transcriber()
 
 
 def test_faster_whisper_is_reproducible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +77,6 @@ def test_faster_whisper_is_reproducible(monkeypatch: pytest.MonkeyPatch) -> None
             return [SimpleNamespace(text=" One"), SimpleNamespace(text=" two.")], None
 
     monkeypatch.setitem(sys.modules, "faster_whisper", SimpleNamespace(WhisperModel=Model))
-    assert installed_whisper() == "faster_whisper"
     assert whisper_transcriber("tiny", language="en")(np.zeros(10)) == "One two."
     assert asked == {
         "name": "tiny",
@@ -129,11 +121,3 @@ def test_attention_path(
 ) -> None:
     path = attention_path(0.9 * np.eye(num_units)[positions] + 0.1 / num_units)
     assert (path.forward_share, path.consumed_share, path.looped) == (forward, consumed, looped)
-
-
-@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (3,), (1, 3, 3)])
-def test_attention_of_other_shapes_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"shape \(steps, units\)"):
-        attention_path(np.zeros(shape))
-    with pytest.raises(ValueError, match="not finite"):
-        attention_path(np.full((2, 2), np.nan))

@@ -12,7 +12,7 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.metrics import conversion as module
 from espnet2_ext.metrics.conversion import (
-    ConversionSet,
+    ConversionPair,
     MeasureJob,
     PairScore,
     crossing,
@@ -33,28 +33,25 @@ F0_TOLERANCE = 0.5
 """Percent, of a tracker on pulses."""
 
 
-def read(files) -> ConversionSet:
+def read(files) -> list[ConversionPair]:
     return read_conversion_set(files.inference_dir, files.data_dir, files.pairs_dir, "tiny")
 
 
 def test_gathers_everything_of_a_pair(conversion_files) -> None:
-    conversions = read(conversion_files)
-    assert [pair.pair_id for pair in conversions.pairs] == ["a", "b"]
-    pair = conversions.pairs[1]
+    first, pair = read(conversion_files)
+    assert (first.pair_id, pair.pair_id) == ("a", "b")
     assert (pair.condition, pair.source, pair.target) == ("neutral-sad", "spk-s2", "spk-t2")
-    assert pair.wrong == "spk-s1"
+    assert pair.wrong_units == first.source_units == [1, 2, 3, 4]
     assert pair.converted_wav.endswith("inference/wav/b.wav")
     expected = {"forward_share": 0.9, "consumed_share": 0.75, "stopped": 0.0, "looped": 1.0}
     assert pair.attention == expected
-    assert conversions.units["spk-s1"] == [1, 2, 3, 4]
-    assert conversions.wavs["spk-t1"].endswith("spk-t1.wav")
+    assert first.target_wav.endswith("spk-t1.wav")
 
 
 @pytest.mark.parametrize(
     ("folder", "name", "key"),
     [
         ("pairs_dir", "targets", "a"),
-        ("pairs_dir", "conditions", "b"),
         ("inference_dir", "wav.scp", "b"),
         ("pairs_dir", "wrong_sentence", "spk-s1"),
         ("data_dir", "units_tiny", "spk-t2"),
@@ -104,16 +101,13 @@ class Encoder:
         return np.array([3, 1]), np.array([1, 1])
 
 
-@pytest.mark.parametrize("f0_method", ["dio", "praat"])
-def test_measures_pulses(f0_method: str, make_pulses: Callable[..., np.ndarray]) -> None:
+def test_measures_pulses(make_pulses: Callable[..., np.ndarray]) -> None:
     wave = make_pulses(200.0, 0.5)
-    measures = measure(wave, Encoder(), f0_method)
+    measures = measure(wave, Encoder(), "praat")
     assert measures.f0_mean_hz == pytest.approx(200.0, rel=0.01)
     assert (measures.duration_s, measures.units) == (0.5, (3, 1))
     # Tracks do not depend on the method of the mean.
-    expected = {"paper": paper_track(wave), "espnet": espnet_track(wave)}
-    assert measures.tracks.keys() == expected.keys()
-    for name, track in expected.items():
+    for name, track in {"paper": paper_track(wave), "espnet": espnet_track(wave)}.items():
         found = vars(measures.tracks[name]).values()
         assert all(map(np.array_equal, found, vars(track).values()))
 
@@ -189,10 +183,6 @@ def test_scores_survive_the_file(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "converted\tb\n")
     with pytest.raises(ValueError, match="scores.tsv:4: 2 fields"):
         read_scores(path)
-    for text in ("", "row\tpair_id\n"):
-        path.write_text(text)
-        with pytest.raises(ValueError, match="not a table of scores"):
-            read_scores(path)
 
 
 def test_which_scores_share_speaker_and_sentence() -> None:
@@ -287,7 +277,7 @@ def test_rows_may_be_absent(conversion_files, fake_units: None) -> None:
     alone = score(conversion_files, with_reference_rows=False)
     assert set(alone) == {("converted", "a"), ("converted", "b")}
     (conversion_files.pairs_dir / "wrong_sentence").unlink()
-    assert read(conversion_files).pairs[0].wrong is None
+    assert read(conversion_files)[0].wrong_units is None
     assert "mismatched text" not in {row for row, _ in score(conversion_files)}
 
 

@@ -82,10 +82,7 @@ def test_dnsmos_scales_down_to_full_scale(monkeypatch: pytest.MonkeyPatch) -> No
     assert given == [(0.5, 16000), (1.0, 16000)]
 
 
-def test_dnsmos_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    for waveform in (np.zeros(0), np.ones((2, 10)), np.full(10, np.nan)):
-        with pytest.raises(ValueError, match="finite samples"):
-            dnsmos(waveform)
+def test_dnsmos_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "speechmos", None)
     with pytest.raises(ValueError, match="pip install speechmos"):
         dnsmos(np.ones(100))

@@ -33,7 +33,6 @@ def test_finds_the_f0_of_pulses(method: str, f0_hz: float, make_pulses: MakePuls
 
 
 def test_pauses_do_not_count(make_pulses: MakePulses) -> None:
-    assert F0Contour(np.arange(3), np.array([0.0, 100.0, 200.0])).mean_hz == 150.0
     pulses = make_pulses(200.0, 0.4)
     contour = f0_contour(np.concatenate([pulses, np.zeros(8000, dtype=np.float32), pulses]))
     assert contour.mean_hz == pytest.approx(200.0, rel=TOLERANCE)
@@ -66,9 +65,8 @@ def test_nothing_is_found_outside_the_limits_of_the_description(
 
 
 def test_refuses_an_unknown_method() -> None:
-    for function in (lambda: f0_contour(np.zeros(8000), "yin"), lambda: describe_f0("yin")):
-        with pytest.raises(ValueError, match="expected one of praat, dio, harvest"):
-            function()
+    with pytest.raises(ValueError, match="expected one of praat, dio, harvest"):
+        f0_contour(np.zeros(8000), "yin")
 
 
 F0 = np.array([0.0, 100.0, 120.0, 0.0])
@@ -106,13 +104,6 @@ def test_not_being_voiced_is_not_rewarded() -> None:
     assert log_f0_rmse(F0, silent) is None
 
 
-@pytest.mark.parametrize("metric", [f0_rmse_all_frames_hz, f0_rmse_voiced_hz, log_f0_rmse])
-@pytest.mark.parametrize("sizes", [(3, 4), (0, 0)])
-def test_refuses_frames_that_are_not_in_pairs(metric: Callable, sizes: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="frames in pairs"):
-        metric(np.ones(sizes[0]), np.ones(sizes[1]))
-
-
 def contour(semitones: np.ndarray, base_hz: float = 100.0) -> F0Contour:
     return F0Contour(0.005 * np.arange(len(semitones)), base_hz * 2 ** (semitones / 12))
 
@@ -129,29 +120,15 @@ def test_pitch_range_and_length_do_not_matter() -> None:
     assert contour_correlation(contour(RISE), contour(ARCH)) == pytest.approx(0.0, abs=1e-2)
 
 
-def test_correlation_agrees_with_numpy_where_nothing_is_stretched() -> None:
-    """Waves slower than the smoothing; their ends alone differ."""
-    time = np.linspace(0.0, 1.0, 200)
-    one, other = np.sin(7 * time), np.cos(5 * time) + time
-    found = contour_correlation(contour(one), contour(other))
-    assert found == pytest.approx(np.corrcoef(one, other)[0, 1], abs=0.01)
-
-
-def test_errors_of_the_tracker_do_not_count() -> None:
+def test_errors_of_the_tracker_silence_and_gaps_do_not_count() -> None:
     wrong = contour(RISE).f0_hz.copy()
     wrong[20:30] *= 2.5
     wrong[50:53] *= 1.4
-    broken = F0Contour(0.005 * np.arange(100), wrong)
-    assert contour_correlation(broken, contour(RISE)) == pytest.approx(1.0, abs=1e-3)
     assert np.corrcoef(np.log(wrong), RISE)[0, 1] < 0.7
-
-
-def test_silence_around_and_gaps_within_are_bridged() -> None:
-    f0_hz = contour(RISE).f0_hz.copy()
-    f0_hz[40:60] = 0.0
-    padded = np.pad(f0_hz, (30, 50))
-    gappy = F0Contour(0.005 * np.arange(len(padded)), padded)
-    assert contour_correlation(gappy, contour(RISE)) == pytest.approx(1.0, abs=1e-3)
+    wrong[60:80] = 0.0
+    padded = np.pad(wrong, (30, 50))
+    broken = F0Contour(0.005 * np.arange(len(padded)), padded)
+    assert contour_correlation(broken, contour(RISE)) == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("f0_hz", [[0.0] * 50, [120.0] * 50, [], [100.0, 400.0]])

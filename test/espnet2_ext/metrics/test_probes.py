@@ -43,20 +43,6 @@ def test_folds_are_balanced_in_labels_and_size() -> None:
     assert sorted(int(test.sum()) for _, test in splits) == [8, 8, 8]
 
 
-def test_the_seed_decides_the_folds() -> None:
-    def masks(seed: int) -> list[list[bool]]:
-        return [test.tolist() for _, test in held_out_splits(LABELS, SEVEN_SPEAKERS, seed=seed)]
-
-    assert masks(1) == masks(1)
-    assert masks(1) != masks(2)
-
-
-def test_splits_need_two_groups() -> None:
-    for groups in ((["s"] * 42,), (SEVEN_SPEAKERS, ["t"] * 42)):
-        with pytest.raises(NotMeasurable, match="at least two of them, got 1"):
-            list(held_out_splits(LABELS, *groups))
-
-
 def one_hot(names: list[str]) -> np.ndarray:
     """Return (n, names) where each name is a direction of its own."""
     return np.equal(np.array(names)[:, None], sorted(set(names))).astype(float)
@@ -92,11 +78,6 @@ def test_accuracy_is_the_mean_over_classes() -> None:
     assert linear_probe(np.zeros((100, 2)), labels, groups).accuracy == pytest.approx(0.5)
 
 
-def test_same_seed_same_score() -> None:
-    for probe, values in ((linear_probe, EMOTIONS), (ridge_correlation, NOISE.sum(axis=1))):
-        assert probe(NOISE, values, SPEAKERS, seed=3) == probe(NOISE, values, SPEAKERS, seed=3)
-
-
 def test_labels_that_training_lacks_are_left_out_and_counted() -> None:
     # "rare" has one speaker: whoever is trained without that speaker cannot know it.
     labels = ["rare"] * 4 + EMOTIONS[4:]
@@ -108,7 +89,6 @@ def test_labels_that_training_lacks_are_left_out_and_counted() -> None:
     ("vectors", "labels", "groups", "message"),
     [
         (NOISE, ["sad"] * 120, SPEAKERS, "at least two classes, got 1"),
-        (NOISE[:0], [], [], "at least two classes, got 0"),
         (NOISE, EMOTIONS, ["s"] * 120, "at least two of them, got 1"),
         (NOISE, SPEAKERS, SPEAKERS, "fewer than two labels are on both sides"),
     ],
@@ -118,16 +98,11 @@ def test_too_little_to_probe(vectors, labels, groups, message: str) -> None:
         linear_probe(vectors, labels, groups)
 
 
-@pytest.mark.parametrize("probe", [linear_probe, ridge_correlation])
-def test_vectors_must_be_finite_and_fit(probe) -> None:
-    values = EMOTIONS if probe is linear_probe else NOISE[:, 0]
-    for arguments in ((NOISE[:5], values, SPEAKERS), (NOISE, values, SPEAKERS, SENTENCES[:5])):
-        with pytest.raises(ValueError, match="need one label and group each"):
-            probe(*arguments)
-    spoilt = NOISE.copy()
-    spoilt[7, 2] = np.nan
+def test_vectors_must_be_finite_and_fit() -> None:
+    with pytest.raises(ValueError, match="need one label and group each"):
+        linear_probe(NOISE, EMOTIONS, SPEAKERS, SENTENCES[:5])
     with pytest.raises(ValueError, match="a vector holds values that are not finite") as caught:
-        probe(spoilt, values, SPEAKERS)
+        ridge_correlation(np.full((120, 6), np.nan), NOISE[:, 0], SPEAKERS)
     assert not isinstance(caught.value, NotMeasurable)
 
 
@@ -161,7 +136,6 @@ def test_vectors_that_say_nothing_have_no_correlation() -> None:
     ("vectors", "target", "groups", "message"),
     [
         (NOISE, np.ones(120), SPEAKERS, "a target that varies"),
-        (NOISE[:0], [], [], "a target that varies"),
         (NOISE, NOISE[:, 0], ["s"] * 120, "at least two of them, got 1"),
         (NOISE[:2], [0.0, 1.0], ["a", "b"], "no fold has utterances to train on"),
     ],

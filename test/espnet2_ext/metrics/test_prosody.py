@@ -10,7 +10,6 @@ import soundfile
 from espnet2_ext.data.audio import AudioError
 from espnet2_ext.metrics.prosody import (
     measure_prosody,
-    percent_error,
     prosody_measures,
     speech_level_db,
     trend,
@@ -34,13 +33,6 @@ def test_level_is_the_mean_power_of_active_frames() -> None:
     speech = np.full(3200, 0.5)
     with_pause = np.concatenate([speech, np.full(16000, 0.5 * 10 ** (-31 / 20))])
     assert speech_level_db(with_pause) == pytest.approx(speech_level_db(speech), abs=0.3)
-
-
-def test_errors_are_relative_to_the_truth() -> None:
-    assert [percent_error(value, 4.0) for value in (3.0, 5.0, 0.0)] == [25.0, 25.0, 100.0]
-    for true_value in (0.0, -1.0):
-        with pytest.raises(ValueError, match="above 0"):
-            percent_error(1.0, true_value)
 
 
 def test_pulses_have_their_pitch_length_and_level(make_pulses: Callable[..., np.ndarray]) -> None:
@@ -96,14 +88,8 @@ def test_trend_by_hand(values: dict, target: float, correlation: float, right_st
     assert found.right_steps == pytest.approx(right_steps)
 
 
-@pytest.mark.parametrize(
-    ("values", "target", "word"),
-    [
-        ({0.0: 1.0}, 1.0, "no steps"),
-        ({0.0: 1.0, 1.0: float("nan")}, 1.0, "finite values"),
-        ({0.0: 1.0, 1.0: 1.0}, float("inf"), "finite values"),
-    ],
-)
-def test_what_has_no_trend_is_an_error(values: dict, target: float, word: str) -> None:
-    with pytest.raises(ValueError, match=word):
-        trend(values, 0.0, target)
+def test_what_has_no_trend_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no steps"):
+        trend({0.0: 1.0}, 0.0, 1.0)
+    with pytest.raises(ValueError, match="finite values"):
+        trend({0.0: 1.0, 1.0: 1.0}, 0.0, float("inf"))

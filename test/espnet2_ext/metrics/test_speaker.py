@@ -39,10 +39,9 @@ def test_equal_error_rate_by_hand(
     assert equal_error_rate(scores[shuffle], is_target[shuffle]) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("is_target", [[True, True], [False, False]])
-def test_equal_error_rate_needs_both_kinds(is_target: list[bool]) -> None:
+def test_equal_error_rate_needs_both_kinds() -> None:
     with pytest.raises(ValueError, match="pairs of one speaker and pairs of two"):
-        equal_error_rate(np.array([0.1, 0.2]), np.array(is_target))
+        equal_error_rate(np.array([0.1, 0.2]), np.array([True, True]))
 
 
 def test_probe_reads_what_is_there_and_holds_speakers_out() -> None:
@@ -71,8 +70,8 @@ VECTORS = {
 
 def test_scores_by_hand() -> None:
     text = {utterance: f"words {number}" for number, utterance in enumerate(UTT2SPK)}
-    scores = score_speaker_vectors(VECTORS, UTT2SPK, UTT2EMO, text)
-    assert (scores.utterances, scores.listed, scores.speakers, scores.trials) == (4, 4, 2, 6)
+    scores = score_speaker_vectors(VECTORS, {**UTT2SPK, "b-3": "b"}, UTT2EMO, text)
+    assert (scores.utterances, scores.listed, scores.speakers, scores.trials) == (4, 5, 2, 6)
     # One voice: a 0.6, b 0.8; other voices: a1b1 0, a1b2 0, a2b1 0, a2b2 0.48.
     assert scores.equal_error_rate == 0.0
     assert scores.other_voice == pytest.approx(0.48 / 4)
@@ -81,18 +80,11 @@ def test_scores_by_hand() -> None:
     assert scores.same_voice_other_emotion == pytest.approx(0.7)
     assert scores.same_voice_same_emotion is None
     assert scores.emotion_chance == 0.5
-
-
-def test_pairs_of_the_same_words_are_left_out_across_emotions() -> None:
-    text = {"a-1": "x", "a-2": "x", "b-1": "y", "b-2": "z"}
-    scores = score_speaker_vectors(VECTORS, UTT2SPK, UTT2EMO, text)
-    assert (scores.trials, scores.cross_emotion_trials) == (6, 3)
-
-
-def test_utterances_without_a_vector_are_counted() -> None:
-    scores = score_speaker_vectors(VECTORS, {**UTT2SPK, "b-3": "b"})
-    assert (scores.utterances, scores.listed) == (4, 5)
-    assert (scores.emotion_accuracy, scores.emotion_chance) == (None, None)
+    # Pairs of the same words are left out across emotions.
+    same_words = score_speaker_vectors(VECTORS, UTT2SPK, UTT2EMO, {**text, "a-2": "words 0"})
+    assert (same_words.trials, same_words.cross_emotion_trials) == (6, 3)
+    plain = score_speaker_vectors(VECTORS, UTT2SPK)
+    assert (plain.emotion_accuracy, plain.emotion_chance) == (None, None)
 
 
 def test_large_sets_are_thinned_by_a_seeded_draw(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,25 +101,13 @@ def test_errors(tmp_path) -> None:
     with pytest.raises(ValueError, match="has no spk_embed.scp; run extract"):
         score_data_directory(tmp_path)
     write_ark_scp(tmp_path / "spk_embed.scp", VECTORS)
-    with pytest.raises(ValueError, match="has no utt2spk"):
-        score_data_directory(tmp_path)
     write_table(tmp_path / "utt2spk", UTT2SPK)
     assert score_data_directory(tmp_path).equal_error_rate == 0.0
 
 
 def test_cosine_by_hand() -> None:
     assert speaker_similarity(np.array([3.0, 4.0]), np.array([4.0, 3.0])) == pytest.approx(0.96)
-    assert speaker_similarity(np.array([1.0, 2.0]), np.array([10.0, 20.0])) == pytest.approx(1.0)
     assert speaker_similarity(np.array([1.0, 0.0]), np.array([-2.0, 0.0])) == -1.0
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        *((other, "take both from one encoder") for other in (np.ones(3), np.ones((1, 2)))),
-        *((other, "finite and not zero") for other in (np.zeros(2), np.array([np.nan, 1.0]))),
-    ],
-)
-def test_similarity_refuses(other: np.ndarray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        speaker_similarity(np.ones(2), other)
+    for other in (np.zeros(2), np.array([np.nan, 1.0])):
+        with pytest.raises(ValueError, match="finite and not zero"):
+            speaker_similarity(np.ones(2), other)

@@ -34,11 +34,10 @@ def test_mean_and_sample_standard_deviation() -> None:
     assert mean_and_std([0.7]) == (0.7, None)
 
 
-@pytest.mark.parametrize("values", [[], [0.5, float("nan")]])
-def test_refuses_values_that_are_not_finite(values: list[float]) -> None:
-    for function in (mean_and_std, sign_flip_test, lambda x: crossed_interval(x, x, x)):
+def test_refuses_values_that_are_not_finite() -> None:
+    for values in ([], [0.5, float("nan")]):
         with pytest.raises(ValueError, match="expected finite values"):
-            function(values)
+            mean_and_std(values)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +46,6 @@ def test_refuses_values_that_are_not_finite(values: list[float]) -> None:
         # |±1 ±2 ±3| is 6 6 4 4 2 2 0 0; observed 1 + 2 + 3, 1 + 2 - 3 and 1 - 2 + 3.
         ([1.0, 2.0, 3.0], 2 / 8),
         ([1.0, 2.0, -3.0], 1.0),
-        ([1.0, -2.0, 3.0], 6 / 8),
         ([-1.0, 2.0, -3.0], 6 / 8),
         # No p below what so many differences allow.
         ([0.3], 2 / 2),
@@ -55,8 +53,6 @@ def test_refuses_values_that_are_not_finite(values: list[float]) -> None:
         # 0.1 + 0.2 is not 0.3 in floating point: all patterns tie with 0.
         ([0.1, 0.2, -0.3], 1.0),
         ([0.0, 0.0], 1.0),
-        # Zeros double every pattern and change nothing.
-        ([0.1, 0.2, 0.3, 0.0], 2 / 8),
     ],
 )
 def test_sign_flips_by_hand(differences: list[float], p_value: float) -> None:
@@ -108,43 +104,28 @@ def test_without_overlap_it_is_the_paired_t_test() -> None:
     assert corrected_t_test(differences, 1 / 3)[1] > p_value
 
 
-@pytest.mark.parametrize(
-    ("differences", "ratio", "message"),
-    [
-        *(([1.0, 2.0], ratio, "must be above 0") for ratio in (0.0, -1.0, math.nan, math.inf)),
-        ([1.0], 0.25, "needs two folds or seeds"),
-        ([1.0, math.inf], 0.25, "expected finite"),
-    ],
-)
-def test_t_test_refuses(differences: list[float], ratio: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        corrected_t_test(differences, ratio)
+def test_t_test_refuses() -> None:
+    with pytest.raises(ValueError, match="must be above 0"):
+        corrected_t_test([1.0, 2.0], math.nan)
+    with pytest.raises(ValueError, match="needs two folds or seeds"):
+        corrected_t_test([1.0], 0.25)
 
 
 @pytest.mark.parametrize(
     ("only_a", "only_b", "p_value"),
     [
         (4, 1, 12 / 32),  # 2 * (C(5,0) + C(5,1)) / 2^5
-        (3, 0, 2 / 8),
         (2, 2, 1.0),
         (0, 0, 1.0),
-        (1, 2, 1.0),
-        (10, 25, stats.binomtest(10, 35).pvalue),
         (700, 640, stats.binomtest(700, 1340).pvalue),
     ],
 )
 def test_mcnemar(only_a: int, only_b: int, p_value: float) -> None:
-    for both in (0, 3, 90):
-        a = [True] * only_a + [False] * only_b + [True] * both
-        b = [False] * only_a + [True] * only_b + [True] * both
-        if a:
-            assert mcnemar_test(a, b) == mcnemar_test(b, a) == pytest.approx(p_value)
-
-
-@pytest.mark.parametrize(("a", "b"), [([], []), ([True], [True, False])])
-def test_mcnemar_needs_pairs(a: list[bool], b: list[bool]) -> None:
+    a = [True] * only_a + [False] * only_b + [True] * 3
+    b = [False] * only_a + [True] * only_b + [True] * 3
+    assert mcnemar_test(a, b) == mcnemar_test(b, a) == pytest.approx(p_value)
     with pytest.raises(ValueError, match="test both on the same utterances"):
-        mcnemar_test(a, b)
+        mcnemar_test(a, b[:-1])
 
 
 def test_who_says_what(tmp_path) -> None:
@@ -163,8 +144,6 @@ def test_who_says_what(tmp_path) -> None:
     for name, table in (("utt2spk", utt2spk), ("text", texts)):
         write_table(tmp_path / name, table)
     assert read_speakers_and_sentences(tmp_path, names) == found
-    with pytest.raises(ValueError, match="2 speakers, 1 sentences"):
-        Crossing(["a", "b"], ["x"])
 
 
 @pytest.mark.parametrize(
@@ -211,21 +190,20 @@ def test_names_do_not_matter_and_the_seed_does() -> None:
     first = crossed_interval(values, "aabb", "xyxy")
     assert first == crossed_interval(values, [1, 1, 2, 2], ["p", "q", "p", "q"])
     given = crossed(np.random.default_rng(0).normal(size=(6, 7)))
-    assert crossed_interval(*given, seed=1) == crossed_interval(*given, seed=1)
     assert crossed_interval(*given, seed=1) != crossed_interval(*given, seed=2)
 
 
 @pytest.mark.parametrize(
-    ("values", "options", "message"),
+    ("options", "message"),
     [
-        ([1.0, 2.0], {}, "2 values, 1 rows, 1 columns, 2 weights"),
-        ([1.0], {"confidence": 1.0}, "confidence"),
-        *(([1.0], {"weights": [x]}, "weights must be finite") for x in (-1.0, 0.0, math.inf)),
+        ({"weights": [1.0, 1.0]}, "1 values, 1 rows, 1 columns, 2 weights"),
+        ({"confidence": 1.0}, "confidence"),
+        ({"weights": [0.0]}, "weights must be finite"),
     ],
 )
-def test_crossed_interval_refuses(values: list[float], options: dict, message: str) -> None:
+def test_crossed_interval_refuses(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        crossed_interval(values, "a", "x", **options)
+        crossed_interval([1.0], "a", "x", **options)
 
 
 DESIGNS = {
@@ -289,23 +267,18 @@ def test_draws_in_parts_are_of_the_same_kind(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("speakers", "sentences", "repeats", "is_shared", "dependent", "independent"),
+    ("speakers", "sentences", "repeats", "is_shared", "coverages"),
     [
-        (5, 20, 1, True, 0.898, 0.434),
-        (10, 20, 1, True, 0.92, 0.428),
-        (4, 8, 3, False, 0.844, 0.426),
-        (10, 8, 3, False, 0.898, 0.476),
+        (5, 20, 1, True, (0.898, 0.434)),
+        (10, 20, 1, True, (0.92, 0.428)),
+        (4, 8, 3, False, (0.844, 0.426)),
+        (10, 8, 3, False, (0.898, 0.476)),
     ],
 )
 def test_coverage_of_dependent_values(
-    speakers: int,
-    sentences: int,
-    repeats: int,
-    is_shared: bool,
-    dependent: float,
-    independent: float,
+    speakers: int, sentences: int, repeats: int, is_shared: bool, coverages: tuple[float, float]
 ) -> None:
-    """The table of the docstring of `crossed_interval`: shares of 500 that hold the mean 0."""
+    """What the docstring of `crossed_interval` says: shares of 500 that hold the mean 0."""
     generator, held = np.random.default_rng(0), np.zeros(2)
     shape = speakers, sentences, repeats
     speaker, sentence, _ = np.indices(shape)
@@ -320,7 +293,7 @@ def test_coverage_of_dependent_values(
         for place, given in enumerate([(rows, columns), (own, own)]):
             low, high = crossed_interval(values, *given, num_resamples=1000)
             held[place] += low <= 0.0 <= high
-    assert tuple((held / 500).tolist()) == pytest.approx((dependent, independent), abs=0.01)
+    assert tuple((held / 500).tolist()) == pytest.approx(coverages, abs=0.01)
 
 
 def draw_predictions(
@@ -340,22 +313,7 @@ def test_groups_are_counted_apart_and_sorted() -> None:
     np.testing.assert_array_equal(counts[0], [[0, 0, 0], [0, 0, 0], [1, 0, 0]])
     np.testing.assert_array_equal(counts[1], [[1, 1, 0], [0, 0, 0], [0, 0, 0]])
     alone = grouped_confusions(labels, predicted, CLASSES)
-    assert alone.shape == (3, 3, 3)
     np.testing.assert_array_equal(alone.sum(axis=0), counts.sum(axis=0))
-
-
-@pytest.mark.parametrize(
-    ("labels", "predicted", "groups", "message"),
-    [
-        ([], [], None, "and at least one"),
-        (["sad"], [], None, "for every prediction"),
-        (["sad"], ["sad"], ["a", "b"], "for every prediction"),
-        (["fear"], ["sad"], None, "emotion 'fear'"),
-    ],
-)
-def test_grouping_refuses(labels: list, predicted: list, groups, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        grouped_confusions(labels, predicted, CLASSES, groups)
 
 
 @pytest.mark.parametrize("score", [unweighted_accuracy, macro_f1])
@@ -412,17 +370,10 @@ def test_p_is_uniform_or_careful_where_there_is_no_difference() -> None:
 def test_bootstrap_refuses() -> None:
     a = grouped_confusions(["sad", "angry"], ["sad", "sad"], CLASSES)
     b = grouped_confusions(["sad", "sad"], ["sad", "sad"], CLASSES)
-    for other in (b, a[:1]):
-        with pytest.raises(ValueError, match="same groups with the same reference"):
-            paired_bootstrap(a, other, weighted_accuracy)
-    for confidence in (0.0, 1.0):
-        with pytest.raises(ValueError, match="confidence"):
-            bootstrap_score(a, weighted_accuracy, confidence=confidence)
-        with pytest.raises(ValueError, match="confidence"):
-            paired_bootstrap(a, a, weighted_accuracy, confidence=confidence)
-    for counts in (np.zeros((0, 3, 3)), np.zeros((2, 3, 3))):
-        with pytest.raises(ValueError, match="groups of at least one prediction"):
-            bootstrap_score(counts, weighted_accuracy)
+    with pytest.raises(ValueError, match="same groups with the same reference"):
+        paired_bootstrap(a, b, weighted_accuracy)
+    with pytest.raises(ValueError, match="groups of at least one prediction"):
+        bootstrap_score(np.zeros((2, 3, 3)), weighted_accuracy)
 
 
 def test_sentences_are_drawn_beside_speakers() -> None:
@@ -447,28 +398,3 @@ def test_draws_that_hold_nothing_are_left_out() -> None:
     counts = grouped_confusions(["sad"] * 5, ["sad"] * 5, CLASSES, list("01234"))
     gaps = Crossing(list("abcca"), list("xyxyz"))
     assert bootstrap_score(counts, weighted_accuracy, crossing=gaps) == (1.0, 1.0)
-
-
-def test_covers_the_true_ua() -> None:
-    """UA is 0.7 by construction; of 300 intervals of 90 % about 270 hold it (deviation 5)."""
-    covered = 0
-    for seed in range(300):
-        counts = grouped_confusions(*draw_predictions(seed, 400, 0.7), CLASSES)
-        low, high = bootstrap_score(
-            counts, unweighted_accuracy, confidence=0.9, num_resamples=400, seed=seed
-        )
-        covered += low <= 0.7 <= high
-    assert 252 <= covered <= 288
-
-
-def test_few_unlike_speakers_leave_more_doubt_than_many_utterances() -> None:
-    labels = ["angry", "happy"] * 100
-    speakers = [str(index // 50) for index in range(200)]
-    predicted = [label if int(speaker) < 2 else "sad" for label, speaker in zip(labels, speakers)]
-    by_utterance, by_speaker = (
-        bootstrap_score(grouped_confusions(labels, predicted, CLASSES, g), unweighted_accuracy)
-        for g in (None, speakers)
-    )
-    # Of four speakers two are right on all: the mean of four draws is 0 with 1/16.
-    assert by_speaker == (0.0, 1.0)
-    assert 0.4 < by_utterance[0] < 0.5 < by_utterance[1] < 0.6

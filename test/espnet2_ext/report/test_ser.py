@@ -293,7 +293,7 @@ def root(tmp_path: Path) -> Path:
     """Return a folder with folds, two configurations, and tables of the data."""
     write_table(tmp_path / "data/utt2emo", LABELS)
     write_table(tmp_path / "data/utt2spk", {name: name[0] for name in LABELS})
-    folds = FoldSet("tiny", "", "", "", 0, 20, EMOTIONS, (), CHECK, LISTS, LABELS)
+    folds = FoldSet("tiny", "", "", "", 0, 20, (), CHECK, LISTS, LABELS)
     write_folds(tmp_path / "folds/tiny", folds)
     criterion = "best_model_criterion:\n-   [valid, ua, max]\n"
     (tmp_path / "train_ser_p2v.yaml").write_text(f"# row: Prosody2Vec\n{criterion}")
@@ -410,7 +410,7 @@ def test_a_row_says_whether_its_pretraining_was_checked(report, root, systems, r
 def test_a_protocol_that_validates_on_nothing_says_which_epoch_it_is(root, systems, runs) -> None:
     labels = {name: LABELS[name] for name in (*OF["z"], *OF["x"], *OF["y"])}
     lists = tuple(replace(fold, valid=()) for fold in LISTS)
-    folds = FoldSet("none", "", "", "which epoch?", 0, 20, EMOTIONS, (), CHECK, lists, labels)
+    folds = FoldSet("none", "", "", "which epoch?", 0, 20, (), CHECK, lists, labels)
     write_folds(root / "folds/none", folds)
     [protocol] = read_tiny(root, "none:0")
     for run, done in zip(list_runs(systems, [protocol], root / "exp", EMOTIONS), runs, strict=True):

@@ -48,9 +48,8 @@ def test_a_system_is_named_by_its_configuration(systems, tmp_path):
     assert [system.tag for system in systems] == ["p2v", "other"]
     with pytest.raises(ValueError, match="train_x.yaml: no such configuration"):
         System.of_config(tmp_path / "train_x.yaml")
-    for limit in ("0", "x", "-1"):
-        with pytest.raises(ValueError, match="FILE:SEEDS, as .*p2v.yaml:1"):
-            System.of_config(f"{systems[0].config}:{limit}")
+    with pytest.raises(ValueError, match="FILE:SEEDS, as .*p2v.yaml:1"):
+        System.of_config(f"{systems[0].config}:0")
 
 
 def test_protocols_with_seeds(corpus):
@@ -60,12 +59,8 @@ def test_protocols_with_seeds(corpus):
     assert default.tag == "tiny"
     limited = ProtocolRuns(replace(default.folds, max_train=20), (0,))
     assert limited.tag == "tiny_train20"
-
-
-@pytest.mark.parametrize("wanted", ["tiny:a", "tiny:0,", "tiny:-1"])
-def test_seeds_that_are_no_numbers(corpus, wanted):
-    with pytest.raises(ValueError, match=f"protocol '{wanted}': expected NAME or NAME:SEED"):
-        protocols(corpus, wanted)
+    with pytest.raises(ValueError, match="protocol 'tiny:0,': expected NAME or NAME:SEED"):
+        protocols(corpus, "tiny:0,")
 
 
 def test_runs_in_order_seeds_outermost(corpus, systems, tmp_path):
@@ -85,18 +80,15 @@ def test_runs_in_order_seeds_outermost(corpus, systems, tmp_path):
 
 
 def test_a_protocol_or_a_system_of_fewer_seeds_ends_earlier(corpus, systems, tmp_path):
-    [few] = protocols(corpus, "tiny:0")
-    other = ProtocolRuns(replace(few.folds, max_train=3), (0, 1))
-    runs = list_runs(systems[:1], [few, other], tmp_path, EMOTIONS)
-    assert [(run.directory.parts[-3], run.seed) for run in runs] == [
-        *[("tiny", 0)] * 2, *[("tiny_train3", 0)] * 2, *[("tiny_train3", 1)] * 2
-    ]  # fmt: skip
     few = System.of_config(f"{systems[0].config}:1")
     assert few == replace(systems[0], max_seeds=1)
-    runs = list_runs([few, systems[1]], protocols(corpus, "tiny:5,6"), tmp_path, EMOTIONS)
-    assert [(run.system, run.seed) for run in runs] == [
-        ("p2v", 5), ("other", 5), ("p2v", 5), ("other", 5), ("other", 6), ("other", 6)
+    one, two = protocols(corpus, "tiny:5", "tiny:5,6")
+    two = replace(two, folds=replace(two.folds, max_train=3))
+    runs = list_runs([few, systems[1]], [one, two], tmp_path, EMOTIONS)
+    assert [(run.directory.parts[-3], run.system, run.seed) for run in runs[::2]] == [
+        *[("tiny", "p2v", 5)] * 2, *[("tiny_train3", "p2v", 5)] * 2, ("tiny_train3", "other", 6)
     ]  # fmt: skip
+    assert len(runs) == 10
 
 
 def test_runs_that_are_refused(corpus, systems, tmp_path):
@@ -146,7 +138,6 @@ def test_the_entry_point_hands_on_what_it_is_given(call, corpus, tmp_path, monke
 @pytest.mark.parametrize(
     ("protocol", "message"),
     [
-        ("tiny:x", "ser_train_folds: protocol 'tiny:x': expected"),
         ("loso:0", "ser_train_folds: .*folds.json: no such file; run ser_folds first"),
         ("tiny:0", "ser_train_folds: .*speech_shape"),
     ],
@@ -208,7 +199,6 @@ def tables(command, data):
         ({}, True, ["feats.scp,feats,npy"]),
         ({}, False, ["wav.scp,speech,sound"]),
         ({"upstream": "hubert_base"}, True, ["feats.scp,feats,npy", "wav.scp,speech,sound"]),
-        ({"upstream": "hubert_base"}, False, ["wav.scp,speech,sound"]),
         ({"upstream": "hubert_base", "use_prosody": False}, True, ["wav.scp,speech,sound"]),
         ({"upstream": "x/v.json"}, True, ["feats.scp,feats,npy", "x/v.scp,upstream_vector,npy"]),
         ({"upstream": "x/v.json", "use_prosody": False}, False, ["x/v.scp,upstream_vector,npy"]),
@@ -259,9 +249,7 @@ def test_a_fold_that_validates_on_nothing(make_run, data, tmp_path):
 
 def test_class_weights_by_hand(make_run, data):
     """Of 4 utterances 1 is happy and 3 are sad: 4 / (2 x 1) and 4 / (2 x 3)."""
-    run = make_run(balanced=True)
-    assert run.class_weights() == pytest.approx([2.0, 2 / 3])
-    [option] = values(run.command(data, ngpu=0), "--model_conf")
+    [option] = values(make_run(balanced=True).command(data, ngpu=0), "--model_conf")
     assert option == "class_weights=[2.000000,0.666667]"
     lacking = make_run(fold=replace(RUN_FOLD, train=("a-1", "a-2")))
     assert lacking.class_weights() == [1.0, 0.5]
@@ -276,12 +264,9 @@ def test_lists_of_the_fold(make_run, data, tmp_path):
     assert read_table(lists / "valid_shape") == {"b-1": "4004"}
     assert read_table(lists / "test") == {"c-1": "4005"}
     assert run.begun_from() == run.fingerprint(data)
-
-
-def test_an_utterance_without_shape(make_run, data):
     write_table(data.shapes, dict.fromkeys(RUN_FOLD.train, 1))
     with pytest.raises(ValueError, match="shapes: b-1: missing, though fold_1 has it; run the"):
-        make_run().write_lists(data)
+        run.write_lists(data)
 
 
 def test_the_fingerprint_changes_with_what_the_result_depends_on(make_run, data):
@@ -308,19 +293,11 @@ def test_a_result_is_read_as_written(tmp_path):
     del stored["averaged"]  # as written by earlier versions
     (tmp_path / "result.json").write_text(json.dumps(stored))
     assert RunResult.read(tmp_path) == result
-
-
-@pytest.mark.parametrize(
-    ("criterion", "averaged", "weights", "predictions"),
-    [
-        ("ua", 1, "valid.ua.best.pth", "test.2ep.tsv"),
-        ("ua", 3, "valid.ua.ave_3best.pth", "test.ave.tsv"),
-        ("last", 1, "2epoch.pth", "test.2ep.tsv"),
-    ],
-)
-def test_weights_and_predictions_of_a_result(criterion, averaged, weights, predictions):
-    result = RunResult("", "fold_1", "f00", 3, 4, criterion, 2, 1, averaged)
-    assert (result.weights, result.predictions) == (weights, f"predictions/{predictions}")
+    assert (result.weights, result.predictions) == ("valid.ua.best.pth", "predictions/test.2ep.tsv")
+    average = replace(result, averaged=3)
+    assert average.weights == "valid.ua.ave_3best.pth"
+    assert average.predictions == "predictions/test.ave.tsv"
+    assert replace(result, criterion="last").weights == "2epoch.pth"
 
 
 REFERENCE = "aaas"

@@ -24,7 +24,7 @@ from reference.tiny_ser import (
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.tables import read_table, write_table
-from espnet2_ext.metrics.ser import read_predictions, score_emotions
+from espnet2_ext.metrics.ser import confusion_of, read_predictions, unweighted_accuracy
 from espnet2_ext.prosody2vec.mels import HifiGanMel
 from espnet2_ext.ser import experiment as fold_training
 from espnet2_ext.ser.experiment import RunResult, train_folds
@@ -109,10 +109,6 @@ def fail_in_the_second(monkeypatch, method, message):
     return epochs
 
 
-def times(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-
-
 def weights(run, epoch):
     return torch.load(run.directory / f"{epoch}epoch.pth")
 
@@ -124,8 +120,7 @@ def assert_equal_weights(one, other):
 
 def accuracy(path):
     said = read_predictions(path)
-    labels, guesses = [p.emotion for p in said], [p.predicted for p in said]
-    return score_emotions(labels, guesses, list(said[0].posteriors)).unweighted_accuracy
+    return unweighted_accuracy(confusion_of(said, list(said[0].posteriors)))
 
 
 def test_what_a_training_leaves_behind(finished, data):
@@ -155,13 +150,6 @@ def test_what_a_training_leaves_behind(finished, data):
         )
 
 
-def test_a_second_call_trains_nothing(finished, data, monkeypatch):
-    monkeypatch.setattr(fold_training, "parallel_map", None)  # nothing is even loaded
-    before = [times(run.directory) for run in finished]
-    assert train_folds(finished, data) == 0
-    assert [times(run.directory) for run in finished] == before
-
-
 def test_a_training_that_failed_goes_on_where_it_was(root, data, finished, monkeypatch):
     run = tiny_runs(root, write_config(root, "p2v"), expdir="killed")[0]
     epochs = fail_in_the_second(monkeypatch, "validate_one_epoch", "no space\nleft")
@@ -183,7 +171,7 @@ def test_a_training_that_failed_goes_on_where_it_was(root, data, finished, monke
     assert RunResult.read(run.directory) == RunResult.read(finished[0].directory)
 
 
-def test_other_settings_begin_anew_with_a_warning(short, data, caplog):
+def test_other_settings_begin_anew_with_a_warning(short, data, caplog, monkeypatch):
     run = short("changed")
     run.write_lists(data)
     (run.directory / "lists/fingerprint").write_text("killed under other settings\n")
@@ -192,7 +180,9 @@ def test_other_settings_begin_anew_with_a_warning(short, data, caplog):
     assert train_folds([run], data) == 1
     assert caplog.messages.count(warning) == 1
     before, result = weights(run, 1), RunResult.read(run.directory)
+    monkeypatch.setattr(fold_training, "parallel_map", None)  # nothing is even loaded
     assert train_folds([run], data) == 0
+    monkeypatch.undo()
     run = short("changed", classifier_lr=0.1)
     assert train_folds([run], data) == 1
     assert caplog.messages.count(warning) == 2
@@ -200,16 +190,11 @@ def test_other_settings_begin_anew_with_a_warning(short, data, caplog):
     assert not torch.equal(weights(run, 1)["classifier.weight"], before["classifier.weight"])
 
 
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        ({"no_such_option": 1}, "SystemExit: 2"),
-        ({"use_prosody": False}, "ValueError: nothing to classify"),
-    ],
-)
-def test_a_failing_training_names_its_log(short, data, settings, reason):
-    run = short("failing", tag="bad", **settings)
-    with pytest.raises(RuntimeError, match=f"bad, fold_1, seed 0: {reason}.*train.log") as error:
+def test_a_failing_training_names_its_log(short, data):
+    run = short("failing", tag="bad", no_such_option=1)
+    with pytest.raises(
+        RuntimeError, match="bad, fold_1, seed 0: SystemExit: 2.*train.log"
+    ) as error:
         train_folds([run], data)
     assert "\n" not in str(error.value)
     assert "training failed" in (run.directory / "train.log").read_text()

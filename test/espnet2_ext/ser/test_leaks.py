@@ -17,7 +17,7 @@ from espnet2_ext.ser.leaks import (
     find_pretraining_data,
     pretraining_status,
 )
-from espnet2_ext.ser.protocols import PRETRAINING_PAIRS, PROTOCOLS, parse_allowance
+from espnet2_ext.ser.protocols import PROTOCOLS, parse_allowance
 from espnet2_ext.ser.splits import Fold, make_folds
 
 
@@ -73,23 +73,10 @@ def test_other_protocols_pass(name, utterances):
 
 def test_pretraining_that_is_known_in_part_is_unchecked(utterances):
     attributes = attributes_of("data/x", utterances)
+    folds, allowances = one_fold(TRAIN, VALID, TEST), PROTOCOLS["lospko"].allowances
     sources = [attributes_of("data/p", OTHERS)]
-    allowances = PROTOCOLS["lospko"].allowances
-    folds = make_folds(PROTOCOLS["lospko"], utterances)
     lines = check_folds(folds, attributes, allowances, sources, "data/q is not there")
     assert lines[-2:] == ["pretraining: data/p", "unchecked: pretraining (data/q is not there)"]
-    lines = check_folds(folds, attributes, allowances, [], "data/q is not there")
-    assert lines[-1] == "unchecked: pretraining (data/q is not there)"
-
-
-def test_nothing_is_said_of_a_list_that_a_protocol_does_not_have(utterances):
-    lines = check("emobox", utterances, [OTHERS])
-    assert lines[0].startswith("sentences shared by train and test: 0.0 % of test (declared: ")
-    assert [line.partition(":")[0] for line in lines[1:3]] == [
-        "nothing shared by train/test",
-        "nothing shared by pretraining/test",
-    ]
-    assert "valid" not in " ".join(lines)
 
 
 def test_speaker_folds_refuse_sessions_that_they_cut(utterances, change):
@@ -99,23 +86,13 @@ def test_speaker_folds_refuse_sessions_that_they_cut(utterances, change):
 
 def test_declared_overlaps_are_measured(utterances, change):
     assert check("lospko", utterances)[:2] == [
-        "sessions shared by valid and test: 100.0 % of test (declared: validation is the partner "
-        "in the test dialogues)",
-        "dialogues shared by valid and test: 100.0 % of test (declared: validation is the partner "
-        "in the test dialogues)",
+        f"{name} shared by valid and test: 100.0 % of test (declared: validation is the partner "
+        "in the test dialogues)"
+        for name in ("sessions", "dialogues")
     ]
-    # "Yes" is said by 1f and 2f: 1 of the 16 utterances of the session, where train has it.
+    # "Yes" is said by 1f and 2f: 1 of the 16 utterances of the session, where train has it. Over
+    # the folds: only those that test 1f or 2f, and do not validate on the other.
     shared = change("1f-0", text="Yes.") | {"2f-0": replace(utterances["2f-0"], text="[LAUGH] yes")}
-    folds = one_fold(
-        [key for key in shared if key[0] in "234"],
-        [key for key in shared if key[0] == "5"],
-        [key for key in shared if key[0] == "1"],
-    )
-    assert (
-        "sentences shared by train and test: 6.2 % of test; by valid and test: 0.0 % of test"
-        in (check("loso", shared, folds=folds)[0])
-    )
-    # Over the folds: only those that test 1f or 2f, and do not validate on the other.
     assert "by train and test: 0.0 to 6.2 % of test" in check("loso", shared)[0]
 
 
@@ -139,7 +116,6 @@ TRAIN, VALID, TEST = ["2f-0", "2m-0"], ["3f-0"], ["1f-0", "1m-0"]
     [
         ({}, one_fold([*TRAIN, "1f-0"], VALID, TEST), (), "utterance '1f-0' is in train (1f-0)"),
         ({}, one_fold(TRAIN, [*VALID, "1f-0"], TEST), (), "'1f-0' is in valid (1f-0) and in test"),
-        ({}, one_fold([*TRAIN, "3f-0"], VALID, TEST), (), "in train (3f-0) and in valid (3f-0)"),
         ({"wav": "wav/1m-0.wav"}, None, (), "1m-0.wav' is in train (2f-0) and in test (1m-0)"),
         ({"speaker": "1m"}, None, (), "speaker '1m' is in train (2f-0) and in test (1m-0): 1 of 2"),
         ({"session": "Ses01"}, None, (), "session 'Ses01' is in train (2f-0) and in test (1f-0)"),
@@ -164,7 +140,6 @@ def test_every_attribute_is_guarded(changed, folds, allow, message, change):
 @pytest.mark.parametrize(
     ("planted", "message"),
     [
-        (Utterance("1f-0", "1f", "p.wav"), "utterance '1f-0' is in pretraining (data/p1) (1f-0)"),
         (Utterance("sp0.9-1f-0", "sp0.9-1f", "p.wav"), "utterance '1f-0' is in pretraining"),
         (Utterance("q-1", "q", "wav/1f-0.wav"), "1f-0.wav' is in pretraining (data/p1) (q-1)"),
         (Utterance("1f-99", "1f", "p.wav"), "speaker '1f' is in pretraining (data/p1) (1f-99)"),
@@ -175,23 +150,6 @@ def test_pretraining_is_guarded(planted, message, utterances):
     text = error("loso", utterances, [OTHERS, of(planted)])
     assert text.startswith("data/x: fold_1: ") and message in text
     assert "pretrain without them, or declare the overlap pretraining/test:" in text
-
-
-def test_pretraining_is_compared_with_validation_too(utterances):
-    folds = make_folds(PROTOCOLS["loso"], utterances)[:1]
-    (speaker,) = {key for key in folds[0].valid if key.endswith("f-0")}
-    planted = Utterance(f"{speaker}9", speaker[:2], "p.wav")
-    text = error("loso", utterances, [of(planted)], folds=folds)
-    assert "and in valid" in text and text.endswith("declare the overlap pretraining/valid:speaker")
-
-
-def test_pretraining_on_the_test_audio_can_be_declared(utterances):
-    shared = ("utterance", "audio", "speaker", "sentence")
-    allow = [f"{pair}:{name}" for pair in PRETRAINING_PAIRS for name in shared]
-    text = "\n".join(check("loso", utterances, [utterances], allow))
-    assert (
-        "speakers shared by pretraining and test: 100.0 % of test; by pretraining and val" in text
-    )
 
 
 def test_sessions_of_another_corpus_may_have_the_same_name(utterances):
@@ -291,13 +249,13 @@ def test_what_is_not_known(write_model, tmp_path, options, found, unknown):
     assert data.sha256
 
 
-@pytest.mark.parametrize("content", [None, "", "[", "- a", b"\xff"])
+@pytest.mark.parametrize("content", [None, b"", b"[", b"- a", b"\xff"])
 def test_a_configuration_that_cannot_be_read(write_model, content):
     model = write_model()
     config = model.with_name("config.yaml")
     config.unlink()
     if content is not None:
-        config.write_bytes(content if isinstance(content, bytes) else content.encode())
+        config.write_bytes(content)
     data = find_pretraining_data(model)
     assert data.directories == () and data.unknown.endswith("config.yaml cannot be read")
 

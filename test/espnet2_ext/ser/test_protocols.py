@@ -1,11 +1,9 @@
 import pytest
 
-from espnet2_ext.ser.attributes import ATTRIBUTES
 from espnet2_ext.ser.protocols import (
     PAIRS,
     PROTOCOLS,
     Allowance,
-    get_protocol,
     parse_allowance,
 )
 
@@ -34,23 +32,10 @@ def test_declared_overlaps(name, expected):
     assert len(PROTOCOLS[name].allowances) == len(expected)
 
 
-def test_no_protocol_allows_an_utterance_twice_or_anything_of_pretraining():
-    for protocol in PROTOCOLS.values():
-        for allowance in protocol.allowances:
-            assert allowance.between in PAIRS
-            assert allowance.attribute in ATTRIBUTES
-            assert allowance.attribute not in ("utterance", "audio", "content")
-            assert allowance.reason
-
-
 def test_protocols_by_name():
     assert set(PROTOCOLS) == {
         "loso", "lospko", "superb", "emobox", "loso_share", "speakers", "random", "given",
     }  # fmt: skip
-    assert get_protocol("lospko") is PROTOCOLS["lospko"]
-    assert all(protocol.description and protocol.source for protocol in PROTOCOLS.values())
-    with pytest.raises(ValueError, match="protocol 'loo': unknown; choose one of loso, lospko"):
-        get_protocol("loo")
 
 
 def test_parse_allowance():
@@ -60,8 +45,7 @@ def test_parse_allowance():
 
 
 @pytest.mark.parametrize(
-    "name", ["sentence", "train/test", "test/train:speaker", "train/test:voice",
-             "pretraining/test:session", "pretraining/train:speaker"],
+    "name", ["sentence", "test/train:speaker", "train/test:voice", "pretraining/test:session"],
 )  # fmt: skip
 def test_parse_allowance_refuses(name):
     with pytest.raises(ValueError, match=f"declared overlap '{name}': unknown; write one of"):
