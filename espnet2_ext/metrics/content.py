@@ -4,6 +4,7 @@ import importlib
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,9 @@ _NO_WORD = re.compile(r"[^\w\s]|_")
 
 
 def unit_error_rate(reference: Sequence[int], hypothesis: Sequence[int]) -> float:
-    """Return (substitutions + deletions + insertions) / reference units; may exceed 1.
+    """Return edits of de-duplicated units / reference units, which may exceed 1.
 
-    Both are de-duplicated, so that speaking rate is no error. An empty reference raises ValueError.
+    An empty reference raises ValueError.
     """
     if len(reference) == 0:
         raise ValueError("the unit error rate needs a reference with at least one unit")
@@ -54,11 +55,9 @@ def spoken_words(text: str) -> list[str]:
 def installed_whisper() -> str:
     """Return ``faster_whisper``, or else ``whisper``; ValueError if neither is installed."""
     for package in ("faster_whisper", "whisper"):
-        try:
+        with suppress(ModuleNotFoundError):
             importlib.import_module(package)
-        except ModuleNotFoundError:
-            continue
-        return package
+            return package
     raise ValueError(
         "the word error rate needs a speech recogniser; pip install faster-whisper"
         " (or openai-whisper)"

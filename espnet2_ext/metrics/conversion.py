@@ -37,9 +37,6 @@ MIN_UNIT_SAMPLES = 800
 """Speech shorter than 50 ms has no units; the encoders refuse it or pad it."""
 
 
-# ---------------------------------------------------------------- what is scored
-
-
 @dataclass(frozen=True)
 class ConversionPair:
     """One conversion with everything it is compared to.
@@ -144,9 +141,6 @@ def _check_has(path: Path, table: Mapping, wanted: Iterable[str], what: str, rem
         )
 
 
-# ---------------------------------------------------------------- measures of audio files
-
-
 @dataclass(frozen=True)
 class Measures(ProsodyMeasures):
     """Measures of one utterance, independent of what it is compared with.
@@ -234,9 +228,6 @@ def _measure_job(
         return measure(waveform, encoder, **options)
     except ValueError as error:
         raise ValueError(f"{job.wav}: {error}") from error
-
-
-# ---------------------------------------------------------------- scores
 
 
 @dataclass(frozen=True)

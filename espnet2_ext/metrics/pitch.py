@@ -31,8 +31,7 @@ FLOOR_FACTOR, CEILING_FACTOR = 0.6, 1.75
 """Limits of Praat's second pass, times the median of the first: nine semitones each way."""
 MIN_DURATION_S = 3.0 / (FLOOR_FACTOR * FLOOR_HZ)
 """Praat needs three periods of the lowest floor there can be."""
-DIO_CHANNELS_IN_OCTAVE = 2.0
-DIO_ALLOWED_RANGE = 0.1
+DIO_CHANNELS_IN_OCTAVE, DIO_ALLOWED_RANGE = 2.0, 0.1
 """Both are pyworld's defaults; given all the same, because definitions of metrics name them."""
 
 WORST_LOG_ERROR = float(np.log(CEILING_HZ / FLOOR_HZ))
@@ -82,21 +81,16 @@ def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
 
     Waveforms shorter than 83 ms have no frames; another method raises ValueError.
     """
-    tracker, _ = _method(method)
+    if method not in _METHODS:
+        raise ValueError(f"F0 method {method!r}: expected one of {', '.join(_METHODS)}")
     if len(waveform) <= MIN_DURATION_S * SAMPLE_RATE_HZ:
         return F0Contour(np.zeros(0), np.zeros(0))
-    return tracker(np.ascontiguousarray(waveform, dtype=np.float64))
+    return _METHODS[method][0](np.ascontiguousarray(waveform, dtype=np.float64))
 
 
 def describe_f0(method: str) -> str:
     """Return tracker, frame period and limits of a method, for definitions of metrics."""
-    return _method(method)[1]
-
-
-def _method(name: str) -> tuple[Callable[[np.ndarray], F0Contour], str]:
-    if name not in _METHODS:
-        raise ValueError(f"F0 method {name!r}: expected one of {', '.join(_METHODS)}")
-    return _METHODS[name]
+    return _METHODS[method][1]
 
 
 def _praat(waveform: np.ndarray) -> F0Contour:
@@ -161,11 +155,7 @@ _METHODS: dict[str, tuple[Callable[[np.ndarray], F0Contour], str]] = {
 def pair_frame_by_frame(
     f0_hz: np.ndarray, target_f0_hz: np.ndarray, end: Literal["shorter", "longer"] = "shorter"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return F0 of speech (T,) and target (T',) from the first frames to the same last one.
-
-    ``shorter`` cuts the longer contour (definition ``paper``), ``longer`` pads the shorter
-    one with unvoiced frames (``padded``).
-    """
+    """Return F0 of speech (T,) and target (T',), cut or padded (unvoiced) to one length."""
     if end == "shorter":
         num_frames = min(len(f0_hz), len(target_f0_hz))
         return f0_hz[:num_frames], target_f0_hz[:num_frames]
@@ -177,8 +167,7 @@ def pair_frame_by_frame(
 def f0_rmse_all_frames_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float:
     """Return the error over all pairs of frames (P,), unvoiced ones as 0 Hz.
 
-    A frame voiced in one utterance only weighs more than any wrong pitch, so this measures
-    voicing more than pitch.
+    A frame voiced in one utterance only weighs more than any wrong pitch: this measures voicing.
 
     Source: [P2V] Eq. 6; its sum runs to N and is divided by n, which are taken as the same.
     """

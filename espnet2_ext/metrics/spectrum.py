@@ -59,9 +59,6 @@ PAIRS_PER_PROCESS = 500
 """A pair of 3 s takes 15 ms; starting a process, some seconds."""
 
 
-# ---------------------------------------------------------------- mel-cepstra
-
-
 def mel_cepstrum(power: np.ndarray, order: int, alpha: float) -> np.ndarray:
     """Return the mel-cepstrum (T, order + 1) of power spectra (T, bins) up to Nyquist, c0 first.
 
@@ -101,9 +98,9 @@ def analyse_mel_cepstra(
     """Return the mel-cepstra (T, order + 1) of windowed frames (T, N), c0 first.
 
     The envelope D = exp(sum of c[m] cos(m w')) for which the mean of periodogram / D^2 + ln D^2
-    is least (unbiased estimation of the log spectrum), by Newton's method. The same as ``mcep``
-    of SPTK with ``etype=1``. ``floor`` is added to the periodogram, so that silence has a
-    logarithm. Values that are not finite raise ValueError.
+    is least (unbiased estimation of the log spectrum), by Newton's method: ``mcep`` of SPTK with
+    ``etype=1``. ``floor`` is added to the periodogram, so that silence has a logarithm. Values that
+    are not finite raise ValueError.
 
     Source: Tokuda, Kobayashi, Chiba & Imai (1994), "Mel-generalized cepstral analysis",
         for gamma = 0; SPTK's steps, starting point and stopping rule.
@@ -138,9 +135,6 @@ def analyse_mel_cepstra(
         curvature = moments[:, toeplitz] + moments[:, hankel]
         cepstra[active] += np.linalg.solve(curvature, slope[:, :, None])[:, :, 0]
     return cepstra
-
-
-# ---------------------------------------------------------------- tracks of the definitions
 
 
 @dataclass(frozen=True)
@@ -211,8 +205,7 @@ def sprocket_track(waveform: np.ndarray) -> CepstralTrack:
 def espnet_track(waveform: np.ndarray) -> CepstralTrack:
     """Return the track of a waveform (N,) at 16 kHz by the definition ``espnet``.
 
-    16-bit scale, Hamming windows of 64 ms every 16 ms, SPTK's analysis of order 23, alpha 0.42,
-    with c0; nothing counts as silence.
+    16-bit scale, Hamming windows of 64 ms every 16 ms, SPTK's analysis; nothing counts as silence.
 
     Deviation: a waveform shorter than a window is padded with zeros; evaluate_mcd.py fails.
     """
@@ -251,9 +244,6 @@ def _world_cepstra(
     power = envelope[:, 0] + 2.0 * envelope[:, 1:-1].sum(axis=1) + envelope[:, -1]
     is_speech = 10.0 * np.log10(power / power.mean()) > -range_db
     return mel_cepstrum(envelope, ORDER, ALPHA)[:, 1:], is_speech
-
-
-# ---------------------------------------------------------------- alignment and distortion
 
 
 def mel_cepstral_distortion(
@@ -334,9 +324,6 @@ def compare_tracks(
     return spawn_map(
         spectral_errors, pairs, description="compare", num_workers=num_workers, chunk_size=8
     )
-
-
-# ---------------------------------------------------------------- copy synthesis
 
 
 @dataclass(frozen=True)

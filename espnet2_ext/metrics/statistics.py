@@ -32,9 +32,6 @@ Score = Callable[[np.ndarray], np.ndarray]
 """From confusions (R, K, K) to scores (R,), see ``metrics/ser.py``."""
 
 
-# ---------------------------------------------------------------- scores of folds and seeds
-
-
 def mean_and_std(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
     """Return the mean and the sample standard deviation (n - 1); None for a single value."""
     numbers = _finite(values)
@@ -114,9 +111,6 @@ def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
     if len(numbers) == 0 or not np.isfinite(numbers).all():
         raise ValueError(f"expected finite values, at least one; got {numbers.tolist()[:5]}")
     return numbers
-
-
-# ---------------------------------------------------------------- what values have in common
 
 
 @dataclass(frozen=True)
@@ -200,9 +194,6 @@ def read_speakers_and_sentences(data_dir: str | Path, utterances: Iterable[str])
     return speakers_and_sentences(utterances, utt2spk, texts)
 
 
-# ---------------------------------------------------------------- bootstrap
-
-
 def crossed_interval(
     values: Sequence[float] | np.ndarray,
     rows: Sequence[Hashable],
@@ -210,8 +201,7 @@ def crossed_interval(
     *,
     weights: Sequence[float] | np.ndarray | None = None,
     confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
+    **resampling: int,
 ) -> tuple[float, float]:
     """Return the percentile interval (low, high) of the mean over `resampled_sums`.
 
@@ -237,7 +227,7 @@ def crossed_interval(
     if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
         raise ValueError("weights must be finite, at least 0 and not all 0")
     summed = np.stack([values * shares, shares], axis=1)
-    totals, mass = resampled_sums(summed, rows, columns, num_resamples=num_resamples, seed=seed).T
+    totals, mass = resampled_sums(summed, rows, columns, **resampling).T
     return _interval(totals[mass > 0] / mass[mass > 0], confidence)
 
 
@@ -353,15 +343,14 @@ def bootstrap_score(
     *,
     crossing: Crossing | None = None,
     confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
+    **resampling: int,
 ) -> tuple[float, float]:
     """Return the percentile interval (low, high) of the score of all groups together.
 
     A resample that misses a class is scored over those it has, like a fold. ``confusions``
     (G, K, K) are of `grouped_confusions`; ``crossing`` of the groups, None draws groups.
     """
-    drawn = _resampled(confusions[:, None], crossing, num_resamples, seed)
+    drawn = _resampled(confusions[:, None], crossing, **resampling)
     return _interval(score(drawn[:, 0]), confidence)
 
 
@@ -385,8 +374,7 @@ def paired_bootstrap(
     *,
     crossing: Crossing | None = None,
     confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
+    **resampling: int,
 ) -> PairedDifference:
     """Return the difference of two systems' scores, every group drawn for both at once.
 
@@ -399,7 +387,7 @@ def paired_bootstrap(
             "test both on the same utterances"
         )
     both = np.stack([confusions_a, confusions_b], axis=1)
-    drawn = _resampled(both, crossing, num_resamples, seed)
+    drawn = _resampled(both, crossing, **resampling)
     differences = score(drawn[:, 0]) - score(drawn[:, 1])
     rarer = min((differences <= 0).sum(), (differences >= 0).sum())
     low, high = _interval(differences, confidence)
@@ -413,7 +401,10 @@ def paired_bootstrap(
 
 
 def _resampled(
-    counts: np.ndarray, crossing: Crossing | None, num_resamples: int, seed: int
+    counts: np.ndarray,
+    crossing: Crossing | None,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
 ) -> np.ndarray:
     """Return the sums of G groups drawn with replacement, (R, systems, K, K) from (G, ...)."""
     if len(counts) == 0 or (counts.sum(axis=(-2, -1)) == 0).any():

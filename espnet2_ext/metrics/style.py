@@ -86,8 +86,7 @@ def score_style(
 ) -> list[StyleScore]:
     """Return the scores of every conversion and row, row by row.
 
-    * ``source (unconverted)``: the source itself.
-    * ``converted``: the conversion.
+    * ``source (unconverted)`` and ``converted``: the source and the conversion.
     * ``other reference``: contour correlation of the conversion with the next other reference
       of its condition: what two contours of this kind have in common by chance.
     * ``copy synthesis``: the loss by mel and vocoder alone: prosody of the reference, units of the
@@ -150,22 +149,16 @@ def _other_reference(
     return next((prosody for prosody in after if prosody != conversion.prosody), None)
 
 
-_GROUPS = ("to_reference", "from_source")
-_DIFFERENCES = [field.name for field in fields(Difference)]
-_FIRST = ["row", "name", "condition"]
-_LAST = ["contour_correlation", "unit_error_rate", "unvoiced", "cut"]
-
-
 def write_style_scores(path: str | Path, scores: Sequence[StyleScore]) -> None:
     """Write a header and a line per score; None is an empty field."""
-    differences = [f"{group}_{name}" for group in _GROUPS for name in _DIFFERENCES]
-
-    def cells(score: StyleScore) -> list[str | float | None]:
-        groups = [getattr(score, group) for group in _GROUPS]
-        return [
-            *(getattr(score, name) for name in _FIRST),
-            *(getattr(group, name, None) for group in groups for name in _DIFFERENCES),
-            *(getattr(score, name) for name in _LAST),
-        ]
-
-    write_rows(path, [*_FIRST, *differences, *_LAST], map(cells, scores))
+    places = [(name, "") for name in ("row", "name", "condition")]
+    for group in ("to_reference", "from_source"):
+        places += [(group, field.name) for field in fields(Difference)]
+    last = ("contour_correlation", "unit_error_rate", "unvoiced", "cut")
+    places += [(name, "") for name in last]
+    header = [f"{name}_{part}" if part else name for name, part in places]
+    rows = [
+        [getattr(getattr(s, n), part, None) if part else getattr(s, n) for n, part in places]
+        for s in scores
+    ]
+    write_rows(path, header, rows)

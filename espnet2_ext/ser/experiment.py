@@ -53,9 +53,6 @@ class SerData:
     prosody_encoder_dir: Path | None = None
 
 
-# ---------------------------------------------------------------- one training
-
-
 @dataclass(frozen=True)
 class FoldRun:
     """One training of one system on one fold under one seed.
@@ -192,9 +189,6 @@ class RunResult:
         """Return the content of the folder's ``result.json``; None where there is none."""
         path = directory / RESULT
         return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
-
-
-# ---------------------------------------------------------------- all trainings
 
 
 @dataclass(frozen=True)

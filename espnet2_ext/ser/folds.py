@@ -93,9 +93,6 @@ def _hash_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
-# ---------------------------------------------------------------- files
-
-
 def write_folds(directory: str | Path, fold_set: FoldSet) -> None:
     """Write the lists and, last, ``folds.json``; files with the same content are kept.
 
@@ -216,27 +213,23 @@ def _read_list(path: Path, expected: str, labels: Mapping[str, str]) -> tuple[st
     return tuple(ids)
 
 
-# ---------------------------------------------------------------- from data to folds
-
-
 def prepare_folds(
     data_dir: str | Path,
     protocol: str,
     out_dir: str | Path | None = None,
     *,
     seed: int = 0,
-    num_folds: int | None = None,
     max_train: int | None = None,
-    folds_csv: str | Path | None = None,
     superb_lists: str | Path = SUPERB_LISTS,
     pretrained_model: str | Path | None = None,
     pretraining_data_dirs: Sequence[str | Path] = (),
     allow: Sequence[str] = (),
     compare_content: bool = False,
+    **splitting: Any,
 ) -> FoldSet:
     """Make folds, check them for leaks, and only then write and return them.
 
-    For the options see `make_folds`, `read_superb`, `find_pretraining_data` and, for ``allow``,
+    For ``splitting`` and the options see `make_folds`, `read_superb`, `find_pretraining_data` and
     `parse_allowance`; ``compare_content`` compares the samples of files of equal length too.
     Without ``out_dir``, ``<data_dir>/folds`` gets the folder of the protocol. LeakError where lists
     share what is not declared; ValueError where a data directory or an option breaks a rule.
@@ -249,10 +242,9 @@ def prepare_folds(
         rules,
         utterances,
         seed=seed,
-        num_folds=num_folds,
         max_train=max_train,
-        folds_csv=folds_csv,
         superb=read_superb(superb_lists) if rules.valid_by == "superb" else None,
+        **splitting,
     )
     pretraining = find_pretraining_data(pretrained_model, pretraining_data_dirs)
     before = {path: read_utterances(path) for path in pretraining.directories}

@@ -37,9 +37,6 @@ class LeakError(ValueError):
     """Lists share what their protocol does not declare; one line with examples and remedy."""
 
 
-# ---------------------------------------------------------------- overlaps of lists
-
-
 def check_folds(
     folds: Sequence[Fold],
     attributes: Attributes,
@@ -49,13 +46,9 @@ def check_folds(
 ) -> list[str]:
     """Return what to print beside a result: declared overlaps, their size, what is unchecked.
 
-    Args:
-        attributes: of the data directory that the folds are made of.
-        pretraining: attributes of each data directory that pretraining used.
-        pretraining_unknown: why those are not all that it used; empty where they are.
-
-    Raises:
-        LeakError: an overlap that is not declared; the first of the first such fold.
+    ``attributes`` are of the data directory of the folds, ``pretraining`` of each that pretraining
+    used; ``pretraining_unknown`` says why those are not all ("" where they are). LeakError for the
+    first overlap of the first fold that is not declared.
     """
     declared = {(item.between, item.attribute): item.reason for item in allowances}
     # In percent of the right list, one value a comparison; None where nothing could be compared.
@@ -149,8 +142,6 @@ def _lines(
         for (attribute, reason), parts in texts.items()
     ] + [f"nothing shared by {between}: {', '.join(names)}" for between, names in clean.items()]
 
-
-# ---------------------------------------------------------------- data of pretraining
 
 SPEAKER_OPTIONS = ("train_speaker_dir", "valid_speaker_dir")
 """Options in the config.yaml of a Prosody2Vec training that name its data directories."""

@@ -47,13 +47,9 @@ def export_prosody_encoder(
 ) -> None:
     """Write the folder, unless it is up to date with the weights.
 
-    Args:
-        model_file: weights of a Prosody2Vec model, such as ``valid.loss.best.pth``.
-        train_config: None for the config.yaml beside the weights.
-
-    Raises:
-        FileNotFoundError: no weights, configuration or statistics.
-        ValueError: no Prosody2Vec model, or one pretrained without statistics of the mels.
+    ``model_file`` are weights such as ``valid.loss.best.pth``; without ``train_config`` the
+    config.yaml beside them is taken. FileNotFoundError where weights, configuration or statistics
+    are missing; ValueError for no Prosody2Vec model, or one without statistics of the mels.
     """
     model_file, out_dir = Path(model_file), Path(out_dir)
     train_config = Path(train_config) if train_config else model_file.parent / "config.yaml"

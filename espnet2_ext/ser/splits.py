@@ -49,9 +49,6 @@ class Fold:
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
 
-# ---------------------------------------------------------------- draws
-
-
 def drawn_order(names: Iterable[str], *key: object) -> list[str]:
     """Return distinct names in an order drawn from the key (seed, purpose) alone."""
     prefix = "\n".join(map(str, key))
@@ -92,8 +89,6 @@ def stratified_subset(
         chosen += drawn_order(members, *key)[: counts[emotion]]
     return sorted(chosen)
 
-
-# ---------------------------------------------------------------- S3PRL's lists
 
 VALID_RATIO = 0.2
 """Of the utterances that are not tested, also in protocol ``loso_share``."""
@@ -177,9 +172,6 @@ def _superb_validation(
             f"such as {min(different)}; prepare IEMOCAP with 4 classes, or use protocol loso_share"
         )
     return [ours[turn] for turn in superb[tested].valid]
-
-
-# ---------------------------------------------------------------- groups that are tested
 
 
 def read_given(path: str | Path, utterances: Collection[str]) -> tuple[str, Groups]:
@@ -271,9 +263,6 @@ def _test_groups(
     return {f"group {index}": sorted(group) for index, group in enumerate(groups, start=1)}
 
 
-# ---------------------------------------------------------------- what validates
-
-
 def _partner(protocol: str, utterances: Utterances, speaker: str) -> str:
     """Return the other speaker of the speaker's session."""
     partners: dict[str, str] = {}
@@ -326,9 +315,6 @@ def _validation(
         case _:  # the next group, also of a user's folds
             chosen = names[(names.index(tested) + 1) % len(names)]
     return groups[chosen], chosen
-
-
-# ---------------------------------------------------------------- folds
 
 
 def make_folds(

@@ -89,9 +89,6 @@ def test_refuses_a_generation_table_without_its_columns(conversion_files, text) 
     path.write_text(text or path.read_text().replace("\t0\nb", "\nb"))
     with pytest.raises(ValueError, match="generation.tsv: lacks"):
         read(conversion_files)
-    path.unlink()
-    with pytest.raises(FileNotFoundError, match="generation.tsv"):
-        read(conversion_files)
 
 
 class Encoder:
@@ -261,13 +258,8 @@ def test_reference_rows(conversion_files, fake_units: None) -> None:
 def test_scores_are_kept_row_by_row(conversion_files, fake_units: None) -> None:
     score(conversion_files, row_name="other voice")
     scores = read_scores(conversion_files.inference_dir / "scores.tsv")
-    rows = [
-        "source (unconverted)",
-        "other voice",
-        "copy synthesis",
-        "ground-truth target",
-        "mismatched text",
-    ]
+    rows = ["source (unconverted)", "other voice", "copy synthesis"]
+    rows += ["ground-truth target", "mismatched text"]
     assert [(s.row, s.pair_id) for s in scores] == [(row, pair) for row in rows for pair in "ab"]
     with pytest.raises(ValueError, match="row_name 'source .unconverted.' is taken"):
         score(conversion_files, row_name="source (unconverted)")

@@ -20,7 +20,6 @@ from espnet2_ext.metrics.statistics import (
     mean_and_std,
     paired_bootstrap,
     read_speakers_and_sentences,
-    resampled_sums,
     sign_flip_test,
     speakers_and_sentences,
 )
@@ -65,7 +64,6 @@ def test_sign_flips_agree_with_scipy() -> None:
         (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
     )
     assert sign_flip_test(differences) == pytest.approx(result.pvalue)
-    assert sign_flip_test(-differences) == pytest.approx(result.pvalue)
 
 
 def test_drawn_patterns_agree_with_all_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,12 +72,8 @@ def test_drawn_patterns_agree_with_all_patterns(monkeypatch: pytest.MonkeyPatch)
     # A drawn p is never zero.
     assert sign_flip_test([1.0] * (MAX_EXACT + 24), num_resamples=99) == 1 / 100
     monkeypatch.setattr(statistics, "MAX_EXACT", 11)
-    drawn = sign_flip_test(differences)
-    assert drawn != exact
     # Standard deviation of a share of 20000 draws is at most 0.0036.
-    assert drawn == pytest.approx(exact, abs=0.015)
-    assert sign_flip_test(differences) == drawn
-    assert sign_flip_test(differences, seed=1) != drawn
+    assert sign_flip_test(differences) == pytest.approx(exact, abs=0.015) != exact
 
 
 def test_corrected_t_by_hand() -> None:
@@ -261,7 +255,6 @@ def test_draws_in_parts_are_of_the_same_kind(monkeypatch: pytest.MonkeyPatch) ->
     given = crossed(np.random.default_rng(0).normal(size=(6, 7)))
     whole = crossed_interval(*given, num_resamples=20000)
     monkeypatch.setattr(statistics, "MOST_KEPT", 42 * 7)
-    assert resampled_sums(np.ones((42, 1)), *given[1:], num_resamples=20).shape == (20, 1)
     parts = crossed_interval(*given, num_resamples=20000)
     assert parts == pytest.approx(whole, abs=0.03)
 
@@ -336,9 +329,6 @@ def test_order_does_not_matter_and_the_seed_does() -> None:
     interval = bootstrap_score(counts, macro_f1)
     assert bootstrap_score(counts[::-1], macro_f1) == interval
     assert bootstrap_score(counts, macro_f1, seed=1) != interval
-    # All right leaves no doubt even where resamples miss a class.
-    counts = grouped_confusions(["angry", "sad"], ["angry", "sad"], CLASSES)
-    assert bootstrap_score(counts, unweighted_accuracy) == (1.0, 1.0)
 
 
 def test_a_difference_and_its_opposite() -> None:
@@ -391,10 +381,3 @@ def test_sentences_are_drawn_beside_speakers() -> None:
     assert (result.difference, result.low, result.high) == (0.5, 0.0, 1.0)
     # In a quarter of the draws the two are alike.
     assert result.p_value == pytest.approx(0.5, abs=0.05)
-
-
-def test_draws_that_hold_nothing_are_left_out() -> None:
-    """``a`` never says ``y`` nor ``b`` ``x``, ``c`` and ``z`` keep them from being each other's."""
-    counts = grouped_confusions(["sad"] * 5, ["sad"] * 5, CLASSES, list("01234"))
-    gaps = Crossing(list("abcca"), list("xyxyz"))
-    assert bootstrap_score(counts, weighted_accuracy, crossing=gaps) == (1.0, 1.0)

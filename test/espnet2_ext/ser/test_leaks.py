@@ -66,9 +66,9 @@ def test_leave_one_session_out_says_what_was_compared(utterances):
     ]
 
 
-@pytest.mark.parametrize("name", ["lospko", "emobox", "loso_share", "random"])
-def test_other_protocols_pass(name, utterances):
-    assert check(name, utterances)[-1].startswith("unchecked: pretraining (no data")
+def test_other_protocols_pass(utterances):
+    for name in ("lospko", "emobox", "loso_share", "random"):
+        assert check(name, utterances)[-1].startswith("unchecked: pretraining (no data")
 
 
 def test_pretraining_that_is_known_in_part_is_unchecked(utterances):

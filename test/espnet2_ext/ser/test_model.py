@@ -138,10 +138,7 @@ def test_weighted_sum_by_hand():
     pooling = LayerPooling(3, 2, "weighted")
     torch.testing.assert_close(pooling(MEANS), MEANS.mean(dim=1))
     pooling.weights.data = torch.tensor([1.0, 2.0, 1.0]).log()
-    pooled = pooling(MEANS)
-    torch.testing.assert_close(pooled, torch.tensor([[1.75, 2.75], [4.0, 2.5]]))
-    pooled.sum().backward()
-    assert pooling.weights.grad.abs().min() > 0
+    torch.testing.assert_close(pooling(MEANS), torch.tensor([[1.75, 2.75], [4.0, 2.5]]))
 
 
 def test_standardise_by_the_batch_then_by_what_training_saw():
@@ -286,25 +283,15 @@ def test_kept_mels_do_what_audio_does(make_model, batch, kept):
     assert torch.equal(of_mels, both), "mels go before audio"
 
 
-def test_crop_is_for_training_only(make_model, batch, heard):
-    model = make_model("prosody", crop_frames=8)
-    inputs = heard(model)
-    model.logits(**batch)
-    model.train().logits(**batch)
-    (mels, lengths), (cropped, cropped_lengths) = inputs
-    assert (mels.size(1), lengths.tolist()) == (20, FRAMES)
-    assert (cropped.size(1), cropped_lengths.tolist()) == (8, [8, 8, 8])
-    windows = mels[0].unfold(0, 8, 1).transpose(1, 2)
-    assert any(torch.equal(cropped[0], window) for window in windows)
-
-
-def test_augmentation_is_for_training_only_and_leaves_the_data(make_model, kept, heard):
-    model = make_model("prosody", augmentation=lambda mels, lengths: (mels.fill_(7.0), lengths))
+def test_crop_and_augmentation_are_for_training_only_and_leave_the_data(make_model, kept, heard):
+    model = make_model("prosody", augmentation=lambda m, n: (m.fill_(7.0), n), crop_frames=8)
     inputs, before = heard(model), kept["feats"].clone()
     model.logits(**kept)
     model.train().logits(**kept)
-    assert torch.equal(inputs[0][0], before)
-    assert (inputs[1][0] == 7.0).all()
+    (mels, lengths), (cropped, cropped_lengths) = inputs
+    assert torch.equal(mels, before) and lengths.tolist() == FRAMES
+    assert (cropped.size(1), cropped_lengths.tolist()) == (8, [8, 8, 8])
+    assert (cropped == 7.0).all()
     assert torch.equal(kept["feats"], before)
 
 

@@ -191,12 +191,12 @@ def test_another_file_is_refused_and_left_alone(published) -> None:
 
 def test_other_data_are_refused(published, corpus) -> None:
     lists = read_superb(published)
-    lacking = {key: value for key, value in corpus.items() if key != "Ses02F-Ses02F_impro01_F000"}
-    with pytest.raises(ValueError, match="fold_1: 1 of 32 published turns are not in the data, 0 "):
-        folds_of("superb", lacking, superb=lists)
     extra = Utterance("Ses03F-x", "Ses03F", "x", emotion="sad", session="Ses03")
-    with pytest.raises(ValueError, match="1 of the data are not published, such as x; prepare IEM"):
-        folds_of("superb", {**corpus, "Ses03F-x": extra}, superb=lists)
+    changed = {**corpus, "Ses03F-x": extra}
+    del changed["Ses02F-Ses02F_impro01_F000"]
+    message = "fold_1: 1 of 32 published turns are not in the data, 1 of the data are not published"
+    with pytest.raises(ValueError, match=message):
+        folds_of("superb", changed, superb=lists)
     other = {key: Utterance(key, "s", "x", emotion="sad", session="1") for key in corpus}
     with pytest.raises(ValueError, match=r"session 1 is none of Ses01.*IEMOCAP; use .* loso_share"):
         folds_of("superb", other, superb=lists)
@@ -280,30 +280,20 @@ def test_leave_one_speaker_out(utterances):
     for fold in folds:
         (session,) = traits(fold.test + fold.valid, utterances, "session")
         assert len(traits(fold.test, utterances, "speaker")) == 1
-        assert len(traits(fold.valid, utterances, "speaker")) == 1
         assert len(traits(fold.train, utterances, "speaker")) == 8
-        assert session not in traits(fold.train, utterances, "session")
 
 
-def test_a_fifth_of_the_other_sessions(utterances):
-    folds = folds_of("loso_share", utterances)
-    for number, fold in enumerate(folds, start=1):
+def test_share_and_emobox(utterances):
+    folds, emobox = (folds_of(name, utterances) for name in ("loso_share", "emobox"))
+    for number, (fold, other) in enumerate(zip(folds, emobox, strict=True), start=1):
         assert traits(fold.test, utterances, "session") == {f"Ses0{number}"}
-        assert len(fold.train) == 51  # int(0.8 * 64)
-        assert len(fold.valid) == 13
+        assert (len(fold.train), len(fold.valid)) == (51, 13)  # int(0.8 * 64)
+        assert (len(other.train), other.valid, other.test) == (64, (), fold.test)
     # Golden: what superb and emobox drew before their lists were those of S3PRL and EmoBox.
     labels = {key: utterance.emotion for key, utterance in utterances.items()}
     assert [fold_hash(fold, labels)[:8] for fold in folds] == [
         "1ee4b0d9", "b9eba61d", "0b5b78f0", "55f89fca", "d27a7a4b",
     ]  # fmt: skip
-
-
-def test_emobox_trains_on_all_other_sessions(utterances):
-    folds = folds_of("emobox", utterances)
-    for number, fold in enumerate(folds, start=1):
-        assert traits(fold.test, utterances, "session") == {f"Ses0{number}"}
-        assert (len(fold.train), fold.valid, len(fold.test)) == (64, (), 16)
-        assert fold.description == f"test Ses0{number}; valid nothing"
 
 
 @pytest.mark.parametrize("num_folds", [3, 4, 10])
@@ -325,16 +315,13 @@ def test_groups_of_utterances_keep_emotions_in_proportion(utterances):
         assert traits(fold.test, utterances, "speaker") & traits(fold.train, utterances, "speaker")
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_max_train_limits_training_alone(name, utterances):
-    whole, limited = folds_of(name, utterances), folds_of(name, utterances, max_train=20)
+def test_max_train_limits_training_alone(utterances):
+    whole, limited = (folds_of("loso", utterances, max_train=count) for count in (80, 20))
+    assert whole == folds_of("loso", utterances)
     for fold, small in zip(whole, limited, strict=True):
         assert (small.valid, small.test) == (fold.valid, fold.test)
         assert len(small.train) == 20 and set(small.train) < set(fold.train)
         assert small.description == f"{fold.description}; train 20 drawn of {len(fold.train)}"
-    assert folds_of(name, utterances, max_train=80) == whole
-    other = folds_of(name, utterances, max_train=20, seed=1)
-    assert [fold.train for fold in other] != [fold.train for fold in limited]
 
 
 @pytest.fixture
