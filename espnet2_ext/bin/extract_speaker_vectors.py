@@ -4,7 +4,7 @@ A directory that is complete is skipped, a killed run goes on where it stopped.
 """
 
 from espnet2_ext.bin.entry import Command
-from espnet2_ext.data.formatting import SHARE_HELP, parse_share
+from espnet2_ext.data.parallel import SHARE_HELP, parse_share
 from espnet2_ext.speaker.embeddings import extract_speaker_vectors
 
 main = Command("extract_speaker_vectors", __doc__, extract_speaker_vectors)

@@ -1,7 +1,7 @@
 """Write units_<tag> and unit_durations_<tag> of a data directory."""
 
 from espnet2_ext.bin.entry import Command
-from espnet2_ext.data.formatting import SHARE_HELP, parse_share
+from espnet2_ext.data.parallel import SHARE_HELP, parse_share
 from espnet2_ext.units.extract import extract_units
 
 main = Command("extract_units", __doc__, extract_units)

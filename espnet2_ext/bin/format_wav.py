@@ -4,7 +4,8 @@ Files that cannot be used are listed in ``rejected.tsv``; a killed run goes on w
 """
 
 from espnet2_ext.bin.entry import YES_OR_NO, Command
-from espnet2_ext.data.formatting import SHARE_HELP, format_wav, parse_share
+from espnet2_ext.data.formatting import format_wav
+from espnet2_ext.data.parallel import SHARE_HELP, parse_share
 
 main = Command("format_wav", __doc__, format_wav)
 add = main.add_argument

@@ -12,7 +12,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from espnet2_ext.bin.entry import Command, start_log, user_errors
-from espnet2_ext.data.formatting import parse_share
+from espnet2_ext.data.parallel import parse_share
 from espnet2_ext.ser.experiment import SerData, System, list_runs, read_protocols, train_folds
 
 

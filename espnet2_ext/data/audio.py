@@ -11,7 +11,6 @@ import math
 import re
 import subprocess
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,10 +101,17 @@ def read_audio(
         raise
     # ValueError and MemoryError: a header that promises more than any array holds
     except (RuntimeError, ValueError, MemoryError) as error:
-        reason = " ".join(str(error).split())
-        raise AudioError(f"{path}: not readable as audio ({reason})") from error
-    _refuse_cut_short(path, header)
+        raise _unreadable(str(path), error) from error
+    # libsndfile returns the beginning of a wav that promises more without an error.
+    if match := _SHORT_DATA_CHUNK.search(header):
+        promised, present = int(match[1]), int(match[2])
+        if promised < _UNKNOWN_LENGTH_BYTES and present < 0.99 * promised:
+            raise AudioError(f"{path}: cut short, {present} of {promised} bytes of audio are there")
     return _to_mono(waveform, rate_hz, str(path), sample_rate_hz)
+
+
+def _unreadable(name: str, error: Exception, remedy: str = "") -> AudioError:
+    return AudioError(f"{name}: not readable as audio ({' '.join(str(error).split())}){remedy}")
 
 
 def read_recording(recording: Recording) -> np.ndarray:
@@ -148,8 +154,7 @@ def _read_ark(path: str, offset: int, entry: str) -> tuple[int, np.ndarray]:
     try:
         return load_ark_audio(path, offset)
     except Exception as error:  # kaldiio raises whatever its readers raise
-        reason = " ".join(str(error).split())
-        raise AudioError(f"{entry}: not readable as audio ({reason})") from error
+        raise _unreadable(entry, error) from error
 
 
 def find_part(
@@ -185,19 +190,6 @@ def _read_to_the_end(path: Path) -> np.ndarray:
         while len(blocks[-1]):
             blocks.append(stream.read(_BLOCK_FRAMES, dtype="float32", always_2d=True))
     return np.concatenate(blocks)
-
-
-def _refuse_cut_short(path: Path, header: str) -> None:
-    """Raise when a wav header promises over 1 % more audio than is there.
-
-    libsndfile returns the beginning of such a file without an error.
-    """
-    match = _SHORT_DATA_CHUNK.search(header)
-    if match is None:
-        return
-    promised, present = int(match[1]), int(match[2])
-    if promised < _UNKNOWN_LENGTH_BYTES and present < 0.99 * promised:
-        raise AudioError(f"{path}: cut short, {present} of {promised} bytes of audio are there")
 
 
 def _to_mono(
@@ -237,11 +229,6 @@ def resample(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
         torch.set_num_threads(num_threads)
 
 
-def change_speed(waveform: np.ndarray, factor: Fraction) -> np.ndarray:
-    """Return the waveform (ceil(N / factor),) at another speed; pitch and tempo change together."""
-    return resample(waveform, factor.numerator, factor.denominator)
-
-
 def to_int16(waveform: np.ndarray) -> np.ndarray:
     """Return float samples in [-1, 1] as int16, clipped at full scale."""
     return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
@@ -254,14 +241,10 @@ def write_flac(path: str | Path, samples: np.ndarray) -> None:
 
 
 def read_any_audio(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
-    """Return the waveform (N,) float32, mixed to mono and resampled.
+    """Return the waveform (N,) float32, mixed to mono and resampled; raises as `read_audio`.
 
     Wav, flac, ogg, mp3 and aiff need nothing but soundfile; mp4, m4a, aac, webm, wma and
-    the sound of films need the package ``av``, which is optional.
-
-    Raises:
-        AudioError: see `read_audio`; or ``av`` is needed and not installed. One line with the
-            file and the remedy.
+    the sound of films need the package ``av``, without which they are an AudioError.
     """
     path = Path(path)
     if path.is_file() and path.stat().st_size == 0:
@@ -308,8 +291,7 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
             blocks += [each.to_ndarray() for each in to_float.resample(None)]
             kept = _samples_to_keep(container, stream, sum(block.shape[1] for block in blocks))
     except av.FFmpegError as error:
-        reason = " ".join(str(error).split())
-        raise AudioError(f"{path}: not readable as audio ({reason}); {REMEDY}") from error
+        raise _unreadable(str(path), error, f"; {REMEDY}") from error
     channels = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0))
     return channels[:, :kept].T, rate_hz
 
@@ -317,8 +299,8 @@ def _decode(path: Path) -> tuple[np.ndarray, int]:
 def _samples_to_keep(container: Any, stream: Any, decoded: int) -> int:
     """Return how many of the decoded samples were there before an mp4 was coded.
 
-    Its table says how long the sound is; beyond that the last frame is filled up. Other containers
-    estimate their length, and a file that decodes to much more has a wrong table: both stay.
+    Beyond the length in its table the last frame is filled up. Other containers estimate their
+    length, and a file that decodes to much more has a wrong table: both stay.
     """
     if "mp4" not in container.format.name or not stream.duration:
         return decoded
@@ -333,16 +315,11 @@ def find_audio_faults(
 
     ``num_samples`` says what whole files must hold, where that is known.
     """
+    items = [(recording, num_samples.get(key)) for key, recording in recordings.items()]
     faults = parallel_map(
-        _audio_fault,
-        [(each, num_samples.get(utterance_id)) for utterance_id, each in recordings.items()],
-        description="reading audio",
-        num_workers=num_workers,
-        chunk_size=16,
-        start_method="spawn",
+        _audio_fault, items, description="reading audio", num_workers=num_workers, chunk_size=16
     )
-    pairs = zip(recordings, faults, strict=True)
-    return {utterance_id: fault for utterance_id, fault in pairs if fault is not None}
+    return {key: fault for key, fault in zip(recordings, faults, strict=True) if fault is not None}
 
 
 def _audio_fault(item: tuple[Recording, str | None]) -> str | None:

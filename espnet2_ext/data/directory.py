@@ -2,15 +2,11 @@
 
 A directory holds ``wav.scp``, ``utt2spk`` and ``spk2utt``; every further table (``text``,
 ``utt2emo``, ``units_<tag>``, ``spk_embed.scp`` ...) has exactly the keys of ``wav.scp``, less what
-``rejected.tsv`` lists. All are UTF-8 and sorted by key. Every breach of a rule is a
-`DataDirectoryError`.
+``rejected.tsv`` lists. All are UTF-8 and sorted by key. What a user brings (a *source*) may have
+``segments``, commands and archives; ``format_wav`` turns it into a directory of plain files.
 
-What a user brings (a *source*) may have ``segments``, whose utterances are then parts of the
-recordings in ``wav.scp``, and commands and archives in ``wav.scp``; ``format_wav`` turns it into a
-directory of plain files.
-
-Tables stream line by line: only ``wav.scp``, ``utt2spk`` and ``segments`` are held in memory,
-since unit tables grow with the hours of a corpus.
+Only ``wav.scp``, ``utt2spk`` and ``segments`` are held in memory, since unit tables grow with the
+hours of a corpus.
 """
 
 import filecmp
@@ -29,7 +25,6 @@ from espnet2_ext.data.parallel import temporary_path
 from espnet2_ext.data.tables import (
     iterate_table,
     read_rejected,
-    read_table,
     report_rejected,
     write_rejected,
 )
@@ -99,20 +94,6 @@ def check_table(path: Path, name: str) -> None:
         raise DataDirectoryError(f"{path / name}: missing; run the stage that writes it")
 
 
-def read_required(path: str | Path, name: str) -> dict[str, str]:
-    """Return a table that must be there, ``{utterance: value}``."""
-    path = Path(path)
-    check_table(path, name)
-    try:
-        table = read_table(path / name)
-    except ValueError as error:
-        raise DataDirectoryError(f"{error}; correct or remove the line") from error
-    if name == "utt2spk":  # few speakers, each in memory once
-        for utterance_id, speaker in table.items():
-            table[utterance_id] = sys.intern(speaker)
-    return table
-
-
 def iterate_rows(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the rows of a table; DataDirectoryError where it is missing or a line malformed."""
     check_table(path.parent, path.name)
@@ -122,20 +103,25 @@ def iterate_rows(path: Path) -> Iterator[tuple[str, str]]:
         raise DataDirectoryError(f"{error}; correct or remove the line") from error
 
 
+def read_required(path: str | Path, name: str) -> dict[str, str]:
+    """Return a table that must be there, ``{utterance: value}``."""
+    table: dict[str, str] = {}
+    for key, value in iterate_rows(Path(path) / name):
+        if key in table:
+            raise DataDirectoryError(f"{path}/{name}: {key} stands twice; remove one line")
+        # Few speakers, each in memory once.
+        table[key] = sys.intern(value) if name == "utt2spk" else value
+    return table
+
+
 def read_data_directory(
     path: str | Path, names: Iterable[str] | None = None
 ) -> dict[str, dict[str, str]]:
-    """Return ``{table: {utterance: value}}``, of all tables or the named ones.
-
-    ``wav.scp`` and ``utt2spk`` are always read. Unit tables are large: name what
-    is needed where a corpus has hundreds of hours.
-    """
-    path = Path(path)
-    tables = {name: read_required(path, name) for name in ("wav.scp", "utt2spk")}
-    for name in table_names(path) if names is None else names:
-        if name not in tables:
-            tables[name] = read_required(path, name)
-    return tables
+    """Return ``{table: {utterance: value}}`` of ``wav.scp utt2spk`` and all or the named tables."""
+    check_table(Path(path), "wav.scp")
+    further = table_names(path) if names is None else names
+    every = dict.fromkeys(("wav.scp", "utt2spk", *further))
+    return {name: read_required(path, name) for name in every}
 
 
 def invert_utt2spk(utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
@@ -201,7 +187,7 @@ def validate_data_directory(
     ``spk2utt`` is the inverse of ``utt2spk``.
 
     Args:
-        path: the data directory.
+        path: of it.
         check_audio: decode every file, and compare it with ``utt2num_samples`` if any.
         num_workers: processes that decode.
         is_source: accept ``segments``, but not a speaker for (nearly) every utterance.
@@ -245,8 +231,14 @@ def validate_data_directory(
                 f"{path}/wav.scp: {name}: a command, which is run only by format_wav with "
                 "--allow_pipes true; give that if you trust the table, or give a file"
             )
-    if is_source and not allow_utterance_speakers:
-        _refuse_lone_speakers(path, utt2spk)
+    alone = sum(count == 1 for count in Counter(utt2spk.values()).values())
+    is_suspect = len(utt2spk) > _HANDFUL and alone > _SHARE_ALONE * len(utt2spk)
+    if is_source and is_suspect and not allow_utterance_speakers:
+        raise DataDirectoryError(
+            f"{path}/utt2spk: {alone} of {len(utt2spk)} utterances are the only one of their "
+            "speaker, and the voice is taken from another utterance ([P2V] III-B); name the "
+            "speakers, or accept that with --allow_utterance_speakers true"
+        )
     if check_audio:
         lengths: dict[str, str] = {}
         if (path / "utt2num_samples").is_file():
@@ -273,17 +265,6 @@ def _check_identity(
                 f"{path}/utt2spk: {utterance_id}: does not start with its speaker "
                 f"{speaker!r}; name it '{speaker}-<original id>'"
             )
-
-
-def _refuse_lone_speakers(path: Path, utt2spk: Mapping[str, str]) -> None:
-    """Raise where (nearly) every one of many utterances has a speaker of its own."""
-    alone = sum(count == 1 for count in Counter(utt2spk.values()).values())
-    if len(utt2spk) > _HANDFUL and alone > _SHARE_ALONE * len(utt2spk):
-        raise DataDirectoryError(
-            f"{path}/utt2spk: {alone} of {len(utt2spk)} utterances are the only one of their "
-            "speaker, and the voice is taken from another utterance ([P2V] III-B); name the "
-            "speakers, or accept that with --allow_utterance_speakers true"
-        )
 
 
 def _check_rows(path: Path, keys: Iterable[str]) -> None:
@@ -353,10 +334,9 @@ def write_tables(
 ) -> None:
     """Write the tables and ``spk2utt``; files that already say the same are not touched.
 
-    ``wav.scp`` goes away before the first change and comes back last, so a directory that has it is
-    whole (whoever rewrites audio in place removes it first, for the same reason). Tables of an
-    earlier run that describe other utterances or older audio (units, speaker vectors) are removed,
-    with a log line. The rows of ``others``, further tables by name, are sorted by utterance.
+    ``wav.scp`` goes away before the first change (also of audio in place) and comes back last, so a
+    directory that has it is whole. Tables of an earlier run that describe other utterances or older
+    audio are removed, with a log line. The rows of ``others`` are sorted by utterance.
     """
     path = Path(path)
     _check_identity(path, wav_scp, utt2spk)
@@ -497,15 +477,8 @@ def filter_length(
 
     Durations come from ``utt2num_samples``, limits included. The others join the ``rejected.tsv``
     of the output; utterances that the input lists there (no units, no speaker vector) are left out.
-
-    Args:
-        data_dir: a directory by ``format_wav``.
-        out_dir: the directory to write.
-        min_duration_s: shortest that stays.
-        max_duration_s: longest that stays.
-        speaker_dir: training set, for a validation set: what is kept must have another
-            utterance of its speaker here or there, to give the voice ([P2V] III-B). A
-            speed-perturbed speaker is another one. None asks for no other utterance.
+    ``speaker_dir`` is the training set of a validation set: what is kept then has another utterance
+    of its speaker here or there, to give the voice ([P2V] III-B).
 
     Raises:
         ValueError: the limits contradict each other.

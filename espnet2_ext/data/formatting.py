@@ -3,23 +3,20 @@
 ``format_wav`` makes a dump directory of a data directory, ``perturb_speed`` one at several speeds
 of a dump directory, ``extract_audio`` takes the sound out of videos. All resume after a kill: a
 journal says of every file from what it was made (size and time of the source) and what became of
-it (size, or the reason of a rejection), and a later run redoes the files for which that no longer
-holds.
+it (size, or the reason of a rejection); what no longer holds is done again.
 """
 
 import importlib.util
 import json
 import logging
 import os
-import re
 import sys
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from heapq import merge
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -28,10 +25,10 @@ from espnet2_ext.data.audio import (
     SAMPLE_RATE_HZ,
     AudioError,
     Recording,
-    change_speed,
     find_part,
     read_any_audio,
     read_recording,
+    resample,
     to_int16,
     write_flac,
 )
@@ -48,12 +45,11 @@ from espnet2_ext.data.directory import (
     validate_data_directory,
     write_tables,
 )
-from espnet2_ext.data.parallel import atomic_open, parallel_map, remove_leftovers
+from espnet2_ext.data.parallel import Share, atomic_open, parallel_map, remove_leftovers
 from espnet2_ext.data.tables import read_rejected, report_rejected, write_rejected
 
 logger = logging.getLogger(__name__)
 
-SHARE_HELP = "do only this share of the utterances, such as 3/32; a run without it completes them"
 _JOURNAL = ".audio_journal.jsonl"
 _VIDEO_JOURNAL = ".video_journal.jsonl"
 _NUM_FOLDERS = 256
@@ -62,35 +58,75 @@ the work of one process and has its own journal, so nobody holds the records of 
 _LARGEST_TERM = 200
 """Of a speed as a fraction (two decimals, up to 2); the resampling filter grows with it."""
 
-State = tuple[int, int] | None
+State = list[int] | None
 """Bytes and modification time in ns of a file; None where there is none."""
 
 
-@dataclass(frozen=True)
-class Share:
-    """Share ``index`` of ``count``, from 1 on, as tasks of a cluster's array are numbered."""
-
-    index: int
-    count: int
-
-    def has(self, part: int) -> bool:
-        """Return whether the part, numbered from 0, belongs to this share."""
-        return part % self.count == self.index - 1
-
-    def __str__(self) -> str:
-        return f"{self.index}/{self.count}"
+def file_state(path: str) -> State:
+    """Return the state of a file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
 
 
-def parse_share(text: str) -> Share:
-    """Return the share that ``3/32`` means; ValueError for any other form."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text, re.ASCII)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ValueError(f"share {text!r}: give one such as 3/32, the first is 1/32")
-    return Share(int(match[1]), int(match[2]))
+def _has_bytes(path: str, size: int) -> bool:
+    state = file_state(path)
+    return state is not None and state[0] == size
 
 
-@dataclass(frozen=True, slots=True)
-class AudioJob:
+def _run_with_journal(
+    path: Path,
+    jobs: Sequence[dict[str, Any]],
+    key: str,
+    record_of: Callable[..., Any],
+    work: Callable[[list], Iterable],
+) -> tuple[list, int]:
+    """Return the record of every job, and how many of them had to be done.
+
+    The journal holds records, named tuples with their ``job`` and ``holds()``, as lines of JSON;
+    of two jobs with one ``key`` the later counts, a line that is no record does not. ``work``
+    yields the records of the jobs it is given; each is on disk before the next is asked for, so
+    that a kill costs what is in flight.
+    """
+    records: dict[str, Any] = {}
+    if path.is_file():
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                try:
+                    record = record_of(**json.loads(line))
+                    records[record.job[key]] = record
+                except (ValueError, TypeError, KeyError):
+                    continue
+    waiting = []
+    for job in jobs:
+        record = records.get(job[key])
+        if record is None or record.job != job or not record.holds():
+            waiting.append(job)
+    if waiting:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8", newline="\n") as stream:
+            stream.write("\n")  # ends a line that a kill cut off
+            for record in work(waiting):
+                records[record.job[key]] = record
+                stream.write(_line(record))
+                stream.flush()
+    result = [records[job[key]] for job in jobs]
+    if waiting or len(result) < len(records):
+        with atomic_open(path) as stream:
+            stream.writelines(map(_line, result))
+    return result, len(waiting)
+
+
+def _line(record: Any) -> str:
+    return json.dumps(record._asdict(), ensure_ascii=False) + "\n"
+
+
+# ---------------------------------------------------------------- data directories
+
+
+class AudioJob(NamedTuple):
     """One flac to write; where output and source are one path it is only measured.
 
     ``source`` is an entry of ``wav.scp``, from ``start_s`` to ``stop_s`` (None: its end).
@@ -110,124 +146,32 @@ class AudioJob:
         return Recording(self.source, self.start_s, self.stop_s)
 
 
-@dataclass(frozen=True, slots=True)
-class AudioRecord:
-    """What became of a job: the number of samples, or the reason of a rejection."""
+class AudioRecord(NamedTuple):
+    """What became of a job, given by its fields: the number of samples, or why it was rejected."""
 
-    job: AudioJob
+    job: dict[str, Any]
     source_state: State
     output_bytes: int
     num_samples: int
     clipped: bool = False
     reason: str | None = None
 
-    @classmethod
-    def of(cls, fields: dict) -> "AudioRecord":
-        """Return the record of a line of the journal."""
-        job, state = AudioJob(**fields.pop("job")), fields.pop("source_state")
-        return cls(job, state and (state[0], state[1]), **fields)
-
     def holds(self) -> bool:
         """Return whether source and output are unchanged; a failed command is tried again."""
-        recording = self.job.recording
-        if file_state(recording.file) != self.source_state:
+        job = AudioJob(**self.job)
+        if file_state(job.recording.file) != self.source_state:
             return False
         if self.reason is not None:
-            return not recording.is_command
-        state = file_state(self.job.output)
-        return state is not None and state[0] == self.output_bytes
+            return not job.recording.is_command
+        return _has_bytes(job.output, self.output_bytes)
 
 
-@dataclass
-class AudioOutcome:
-    """What became of the utterances of some folders.
+class AudioOutcome(NamedTuple):
+    """Samples of every utterance that has audio now, why others have none, who is clipped."""
 
-    Attributes:
-        num_samples: of every utterance that has audio now.
-        rejected: the reason of every other.
-        clipped: utterances that reached full scale.
-        already_done: how many files an earlier run had made.
-    """
-
-    num_samples: dict[str, int] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
-    clipped: list[str] = field(default_factory=list)
-    already_done: int = 0
-
-    def add(self, other: "AudioOutcome") -> None:
-        """Take in what became of further folders."""
-        # Names that came from another process are copies of those that are here.
-        self.num_samples.update((sys.intern(key), n) for key, n in other.num_samples.items())
-        self.rejected.update(other.rejected)
-        self.clipped += other.clipped
-        self.already_done += other.already_done
-
-    @property
-    def total(self) -> int:
-        """Return the number of utterances."""
-        return len(self.num_samples) + len(self.rejected)
-
-
-def run_with_journal(
-    path: Path,
-    jobs: Sequence[Any],
-    key: Callable[[Any], str],
-    decode: Callable[[dict], Any],
-    work: Callable[[list], Iterable],
-) -> tuple[list, int]:
-    """Return the record of every job, and how many of them had to be done.
-
-    A record is a dataclass with its ``job`` and ``holds()``.
-
-    Args:
-        path: the journal: records as lines of JSON. Of two with one key the later counts, a line
-            that is no record does not.
-        jobs: no two with the same key.
-        key: returns that of a job.
-        decode: returns the record of a line's fields.
-        work: yields the records of the jobs it is given; each is on disk before the next is asked
-            for, so that a kill costs what is in flight.
-    """
-    records: dict[str, Any] = {}
-    if path.is_file():
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            for line in stream:
-                try:
-                    record = decode(json.loads(line))
-                except (ValueError, TypeError, KeyError, AttributeError):
-                    continue
-                records[key(record.job)] = record
-    waiting = []
-    for job in jobs:
-        record = records.get(key(job))
-        if record is None or record.job != job or not record.holds():
-            waiting.append(job)
-    if waiting:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "a", encoding="utf-8", newline="\n") as stream:
-            stream.write("\n")  # ends a line that a kill cut off
-            for record in work(waiting):
-                records[key(record.job)] = record
-                stream.write(_line(record))
-                stream.flush()
-    result = [records[key(job)] for job in jobs]
-    if waiting or len(result) < len(records):
-        with atomic_open(path) as stream:
-            stream.writelines(map(_line, result))
-    return result, len(waiting)
-
-
-def _line(record: Any) -> str:
-    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
-
-
-def file_state(path: str) -> State:
-    """Return bytes and modification time of a file, None where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+    num_samples: dict[str, int]
+    rejected: dict[str, str]
+    clipped: list[str]
 
 
 def _folder_of(utterance_id: str) -> int:
@@ -243,86 +187,78 @@ def _audio_path(out: Path, utterance_id: str) -> str:
     return str(_folder(out, _folder_of(utterance_id)) / f"{utterance_id}.flac")
 
 
-def run_audio_jobs(
+def _run_audio_jobs(
     utterance_ids: Iterable[str],
     job_of: Callable[[str], AudioJob],
     out: Path,
-    *,
     description: str,
     num_workers: int,
-    share: Share | None = None,
+    share: Share | None,
 ) -> AudioOutcome:
-    """Do what is left to do, and return what became of the utterances.
+    """Do what is left to do of the utterances, in the folders of the share.
 
-    Args:
-        utterance_ids: unique.
-        job_of: returns the job of an utterance; called when its folder's turn has come.
-        out: the data directory that the files belong to. Its ``wav.scp`` is removed before
-            the first file is touched: the directory is not whole until it is back.
-        description: stands before the progress bar.
-        num_workers: processes.
-        share: look only at the folders of this share.
+    ``wav.scp`` of ``out`` is removed before the first file is touched: the directory is not whole
+    until it is back. ``job_of`` is called when the folder's turn has come.
     """
     remove_leftovers(out, is_deep=False)
-    members: list[list[str]] = [[] for _ in range(_NUM_FOLDERS)]
+    members: dict[int, list[str]] = {}
     for utterance_id in utterance_ids:
-        number = _folder_of(utterance_id)
-        if share is None or share.has(number):
-            members[number].append(utterance_id)
-
-    def tasks() -> Iterator[tuple[Path, int, list[AudioJob]]]:
-        for number, ids in enumerate(members):
-            if ids:
-                yield out, number, [job_of(utterance_id) for utterance_id in ids]
-
-    outcome = AudioOutcome()
-    for part in parallel_map(
+        members.setdefault(_folder_of(utterance_id), []).append(utterance_id)
+    folders = [each for each in sorted(members.items()) if share is None or share.has(each[0])]
+    total, num_done = sum(len(ids) for _, ids in folders), 0
+    parts = parallel_map(
         _run_folder,
-        tasks(),
-        total=sum(map(len, members)),
-        count=lambda part: part.total,
+        ((out, number, [job_of(utterance_id) for utterance_id in ids]) for number, ids in folders),
+        total=total,
+        count=lambda part: len(part[0]),
         description=description,
         num_workers=num_workers,
-        start_method="spawn",
-    ):
-        outcome.add(part)
-    if 0 < outcome.already_done < outcome.total:
-        logger.info("%s: %d of %d done before", description, outcome.already_done, outcome.total)
+    )
+    outcome = AudioOutcome({}, {}, [])
+    for (_, ids), (results, done) in zip(folders, parts, strict=True):
+        num_done += done
+        for utterance_id, (num_samples, is_clipped, reason) in zip(ids, results, strict=True):
+            if reason is not None:
+                outcome.rejected[utterance_id] = reason
+                continue
+            outcome.num_samples[utterance_id] = num_samples
+            if is_clipped:
+                outcome.clipped.append(utterance_id)
+    if 0 < num_done < total:
+        logger.info("%s: %d of %d done before", description, total - num_done, total)
     return outcome
 
 
-def _run_folder(task: tuple[Path, int, list[AudioJob]]) -> AudioOutcome:
-    """Do what is left of one folder's jobs."""
+def _run_folder(
+    task: tuple[Path, int, list[AudioJob]],
+) -> tuple[list[tuple[int, bool, str | None]], int]:
+    """Return samples, clipping and reason of one folder's jobs, and how many were left to do."""
     out, number, jobs = task
     folder = _folder(out, number)
     remove_leftovers(folder)
 
-    def work(waiting: list[AudioJob]) -> Iterator[AudioRecord]:
+    def work(waiting: list[dict]) -> Iterator[AudioRecord]:
         (out / "wav.scp").unlink(missing_ok=True)
         for job in waiting:
-            yield convert_audio(job)
+            yield convert_audio(AudioJob(**job))
 
-    records, num_done = run_with_journal(
-        folder / _JOURNAL, jobs, lambda job: job.utterance_id, AudioRecord.of, work
+    fields = [job._asdict() for job in jobs]
+    records, num_done = _run_with_journal(
+        folder / _JOURNAL, fields, "utterance_id", AudioRecord, work
     )
-    kept = {each.job.utterance_id: each for each in records if each.reason is None}
-    return AudioOutcome(
-        {key: each.num_samples for key, each in kept.items()},
-        {each.job.utterance_id: each.reason for each in records if each.reason is not None},
-        [key for key, each in kept.items() if each.clipped],
-        len(jobs) - num_done,
-    )
+    return [(each.num_samples, each.clipped, each.reason) for each in records], num_done
 
 
 def convert_audio(job: AudioJob) -> AudioRecord:
     """Do one job and return its record; audio that cannot be used is a reason, not an error."""
-    state = file_state(job.recording.file)
+    state, fields = file_state(job.recording.file), job._asdict()
     try:
         if job.output == job.source:
-            return AudioRecord(job, state, state[0] if state else 0, _measure(job.source))
+            return AudioRecord(fields, state, state[0] if state else 0, _measure(job.source))
         waveform = read_recording(job.recording)
         if job.speed != "1":
-            waveform = change_speed(waveform, Fraction(job.speed))
+            speed = Fraction(job.speed)
+            waveform = resample(waveform, speed.numerator, speed.denominator)
         samples = to_int16(waveform)
         duration_s = len(samples) / SAMPLE_RATE_HZ
         if duration_s < job.min_duration_s:
@@ -332,10 +268,10 @@ def convert_audio(job: AudioJob) -> AudioRecord:
     except AudioError as error:
         if job.output != job.source:
             Path(job.output).unlink(missing_ok=True)  # made when the source was still good
-        return AudioRecord(job, state, 0, 0, reason=" ".join(str(error).split()))
-    clipped = bool(abs(waveform).max() > 1.0)
+        return AudioRecord(fields, state, 0, 0, reason=" ".join(str(error).split()))
+    is_clipped = bool(abs(waveform).max() > 1.0)
     write_flac(job.output, samples)
-    return AudioRecord(job, state, os.path.getsize(job.output), len(samples), clipped)
+    return AudioRecord(fields, state, os.path.getsize(job.output), len(samples), is_clipped)
 
 
 def _measure(path: str) -> int:
@@ -364,17 +300,15 @@ def format_wav(
     """Write ``out_dir`` with 16 kHz mono flac and all tables; return how many are kept.
 
     Any format and rate libsndfile reads is mixed to mono and resampled; ``segments`` are cut.
-    Files that are missing, empty, cut short, corrupt, not finite, silent or too short go to
-    ``rejected.tsv`` with their reason. A rerun redoes only files whose source or output has
-    changed since; what a command reads is not known.
+    Files that cannot be used go to ``rejected.tsv`` with their reason. A rerun redoes only files
+    whose source or output has changed since; what a command reads is not known.
 
     Args:
         data_dir: a valid data directory; paths in ``wav.scp`` are used as given.
         out_dir: becomes ``dump/raw/<set>``; its path stands in the new ``wav.scp``.
         num_workers: processes; the bytes written do not depend on it.
         min_duration_s: shorter utterances are rejected.
-        share: write only the audio of this share and no tables; a run without it then
-            finds the audio of all shares and writes the tables.
+        share: write the audio of this share and no tables; a run without it completes them.
         allow_pipes, allow_utterance_speakers: see ``validate_data_directory``.
 
     Raises:
@@ -395,13 +329,8 @@ def format_wav(
         output = _audio_path(out, utterance_id)
         return AudioJob(utterance_id, entry, output, "1", min_duration_s, start_s, stop_s)
 
-    outcome = run_audio_jobs(
-        audio.utterance_ids,
-        job_of,
-        out,
-        description=f"formatting {source}",
-        num_workers=num_workers,
-        share=share,
+    outcome = _run_audio_jobs(
+        audio.utterance_ids, job_of, out, f"formatting {source}", num_workers, share
     )
     kept = outcome.num_samples
     if share is None:
@@ -427,16 +356,17 @@ def _write_dump(
     others: dict[str, Rows],
 ) -> None:
     """Write ``rejected.tsv`` and the tables of what was kept, with ``utt2num_samples``."""
-    rejected, kept = outcome.rejected, outcome.num_samples
+    kept, rejected, clipped = outcome
+    total = len(kept) + len(rejected)
     write_rejected(out, read_rejected(source) | rejected)
-    report_rejected(out, rejected, outcome.total)
-    if outcome.clipped:
-        number, first = len(outcome.clipped), min(outcome.clipped)
+    report_rejected(out, rejected, total)
+    if clipped:
+        number, first = len(clipped), min(clipped)
         logger.info("%s: %d files clipped at full scale, first %s", out, number, first)
     if not kept:
         utterance_id = min(rejected)
         raise DataDirectoryError(
-            f"{out}: all {outcome.total} utterances were rejected, for example {utterance_id}: "
+            f"{out}: all {total} utterances were rejected, for example {utterance_id}: "
             f"{rejected[utterance_id]}; see rejected.tsv there and check the paths in wav.scp"
         )
     lengths = ((key, kept[key]) for key in sorted(kept))
@@ -474,7 +404,12 @@ def perturb_speed(
     validate_data_directory(source)
     check_table(source, "utt2num_samples")
     wavs = read_required(source, "wav.scp")
-    _refuse_perturbed(source, wavs, speeds)
+    for new_id in (prefix + key for prefix in speeds if prefix for key in wavs):
+        if new_id in wavs:
+            raise DataDirectoryError(
+                f"{source}/wav.scp: {new_id}: is {new_id.partition('-')[2]} at that speed already; "
+                "perturb the directory that has one speed"
+            )
 
     def origin_of(new_id: str) -> tuple[str, str]:
         return next(
@@ -489,13 +424,13 @@ def perturb_speed(
         output = _audio_path(out, new_id) if prefix else wav
         return AudioJob(new_id, wav, output, str(speeds[prefix]))
 
-    outcome = run_audio_jobs(
+    outcome = _run_audio_jobs(
         (prefix + utterance_id for prefix in speeds for utterance_id in wavs),
         job_of,
         out,
-        description=f"perturbing speed of {source}",
-        num_workers=num_workers,
-        share=share,
+        f"perturbing speed of {source}",
+        num_workers,
+        share,
     )
     kept = outcome.num_samples
     if share is None:
@@ -510,17 +445,6 @@ def perturb_speed(
             {name: _prefixed(source / name, speeds, kept) for name in _labels(source)},
         )
     return len(kept)
-
-
-def _refuse_perturbed(source: Path, wavs: Container[str], prefixes: Iterable[str]) -> None:
-    """Raise a DataDirectoryError where a new id would be that of an utterance that is there."""
-    for prefix in filter(None, prefixes):
-        for utterance_id, _ in iterate_rows(source / "wav.scp"):
-            if prefix + utterance_id in wavs:
-                raise DataDirectoryError(
-                    f"{source}/wav.scp: {prefix}{utterance_id}: is {utterance_id} at that speed "
-                    "already; perturb the directory that has one speed"
-                )
 
 
 def parse_factors(factors: Sequence[float | str]) -> dict[str, Fraction]:
@@ -569,8 +493,10 @@ def _prefixed(
     return merge(*map(under, prefixes))
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+# ---------------------------------------------------------------- videos
+
+
+class Cut(NamedTuple):
     """A part of a video's sound: where it goes, and from when to when; None is the end."""
 
     output: str
@@ -578,43 +504,29 @@ class Cut:
     stop_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VideoJob:
+class VideoJob(NamedTuple):
     """A video, decoded once, and the parts wanted of it."""
 
     source: str
     cuts: tuple[Cut, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VideoRecord:
-    """What became of a job: bytes written or the reason why not, for each cut."""
+class VideoRecord(NamedTuple):
+    """What became of a job, given by its fields: bytes or the reason why not, for each cut."""
 
-    job: VideoJob
+    job: dict[str, Any]
     source_state: State
-    output_bytes: tuple[int, ...]
-    reasons: tuple[str | None, ...]
-
-    @classmethod
-    def of(cls, fields: dict) -> "VideoRecord":
-        """Return the record of a line of the journal."""
-        job, state = fields["job"], fields["source_state"]
-        return cls(
-            VideoJob(job["source"], tuple(Cut(**cut) for cut in job["cuts"])),
-            state and (state[0], state[1]),
-            tuple(fields["output_bytes"]),
-            tuple(fields["reasons"]),
-        )
+    output_bytes: list[int]
+    reasons: list[str | None]
 
     def holds(self) -> bool:
         """Return whether source and outputs are still what they were."""
-        if file_state(self.job.source) != self.source_state:
-            return False
-        for cut, size, reason in zip(self.job.cuts, self.output_bytes, self.reasons, strict=True):
-            state = file_state(cut.output)
-            if reason is None and (state is None or state[0] != size):
-                return False
-        return True
+        return file_state(self.job["source"]) == self.source_state and all(
+            reason is not None or _has_bytes(cut["output"], size)
+            for cut, size, reason in zip(
+                self.job["cuts"], self.output_bytes, self.reasons, strict=True
+            )
+        )
 
 
 def extract_audio(
@@ -639,50 +551,42 @@ def extract_audio(
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
 
-    def work(waiting: list[VideoJob]) -> Iterator[VideoRecord]:
+    def work(waiting: list[dict]) -> Iterator[VideoRecord]:
         if len(waiting) < len(jobs):
             done = len(jobs) - len(waiting)
             logger.info("%s: %d of %d done before", description, done, len(jobs))
         return parallel_map(
-            extract_cuts,
-            waiting,
-            description=description,
-            num_workers=num_workers,
-            chunk_size=8,
-            start_method="spawn",
+            _extract_cuts, waiting, description=description, num_workers=num_workers, chunk_size=8
         )
 
-    records, _ = run_with_journal(
-        out / _VIDEO_JOURNAL, jobs, lambda job: job.source, VideoRecord.of, work
-    )
+    fields = [{"source": job.source, "cuts": [cut._asdict() for cut in job.cuts]} for job in jobs]
+    records, _ = _run_with_journal(out / _VIDEO_JOURNAL, fields, "source", VideoRecord, work)
     return {
-        cut.output: reason
+        cut["output"]: reason
         for record in records
-        for cut, reason in zip(record.job.cuts, record.reasons, strict=True)
+        for cut, reason in zip(record.job["cuts"], record.reasons, strict=True)
     }
 
 
-def extract_cuts(job: VideoJob) -> VideoRecord:
+def _extract_cuts(job: dict[str, Any]) -> VideoRecord:
     """Do one job and return its record; sound that is not there is a reason, not an error."""
-    state = file_state(job.source)
-    sizes: list[int] = []
-    reasons: list[str | None] = []
-    waveform, fault = np.zeros(0, dtype=np.float32), ""
+    record = VideoRecord(job, file_state(job["source"]), [], [])
+    waveform: np.ndarray | AudioError
     try:
-        waveform = read_any_audio(job.source)
+        waveform = read_any_audio(job["source"])
     except AudioError as error:
-        fault = str(error)
-    for cut in job.cuts:
+        waveform = error
+    for cut in (Cut(**fields) for fields in job["cuts"]):
         try:
-            if fault:
-                raise AudioError(fault)
-            part = find_part(len(waveform), SAMPLE_RATE_HZ, job.source, cut.start_s, cut.stop_s)
+            if isinstance(waveform, AudioError):
+                raise waveform
+            part = find_part(len(waveform), SAMPLE_RATE_HZ, job["source"], cut.start_s, cut.stop_s)
+            write_flac(cut.output, to_int16(waveform[part]))
         except AudioError as error:
             Path(cut.output).unlink(missing_ok=True)  # made when the source was still good
-            sizes.append(0)
-            reasons.append(" ".join(str(error).split()))
+            record.output_bytes.append(0)
+            record.reasons.append(" ".join(str(error).split()))
         else:
-            write_flac(cut.output, to_int16(waveform[part]))
-            sizes.append(os.path.getsize(cut.output))
-            reasons.append(None)
-    return VideoRecord(job, state, tuple(sizes), tuple(reasons))
+            record.output_bytes.append(os.path.getsize(cut.output))
+            record.reasons.append(None)
+    return record

@@ -70,33 +70,29 @@ def read_pairs(path: str | Path) -> list[Pair]:
     """Return the pairs of a table ``pair_id source prosody [speaker]``, sorted by id.
 
     Without a third utterance the source speaks for its own voice, which an utterance never does in
-    training ([P2V] III-B). A table ``prosody_mix`` beside it is read too.
-
-    Raises:
-        ValueError: a line has fewer than two or more than three utterances, or the mixes
-            are not those of the same pairs, or one is not utterances and weights in turn.
+    training ([P2V] III-B). A table ``prosody_mix`` beside it is read too. ValueError where a line
+    is malformed, or the mixes are not those of the same pairs.
     """
     path = Path(path)
     table = read_table(path)
     mix_path = path.with_name(PROSODY_MIX)
-    mixes = read_mixes(mix_path) if mix_path.is_file() else None
+    mixes = _read_mixes(mix_path) if mix_path.is_file() else None
     if mixes is not None and mixes.keys() != table.keys():
         odd = min(mixes.keys() ^ table.keys())
         raise ValueError(f"{mix_path}: its pairs are not those of {path}, see {odd}; write both")
     pairs = []
     for pair_id, value in sorted(table.items()):
-        utterances = value.split()
-        if not 2 <= len(utterances) <= 3:
+        names = value.split()
+        if not 2 <= len(names) <= 3:
             raise ValueError(
                 f"{path}: {pair_id}: expected 'source prosody [speaker]', got {value!r}"
             )
-        source, prosody = utterances[:2]
-        speaker = utterances[2] if len(utterances) == 3 else source
+        source, prosody, speaker = (*names, names[0])[:3]
         pairs.append(Pair(pair_id, source, prosody, speaker, mixes[pair_id] if mixes else ()))
     return pairs
 
 
-def read_mixes(path: str | Path) -> dict[str, tuple[tuple[str, float], ...]]:
+def _read_mixes(path: str | Path) -> dict[str, tuple[tuple[str, float], ...]]:
     """Return utterances and weights of every pair in a table ``prosody_mix``."""
     mixes = {}
     for pair_id, value in read_table(path).items():
@@ -112,7 +108,7 @@ def read_mixes(path: str | Path) -> dict[str, tuple[tuple[str, float], ...]]:
 
 
 def mix_text(mix: tuple[tuple[str, float], ...]) -> str:
-    """Return the line of a table ``prosody_mix`` that ``read_mixes`` reads back."""
+    """Return the line of a table ``prosody_mix`` that ``read_pairs`` reads back."""
     return " ".join(f"{utterance} {weight!r}" for utterance, weight in mix)
 
 
@@ -125,26 +121,17 @@ def write_pairs(directory: str | Path, tables: PairTables, rule: str | None = No
             stream.write(f"{rule}\n")
 
 
-def average_tables(
+def _average_tables(
     base: Sequence[Pair],
     targets: Mapping[str, str],
     data: Mapping[str, Mapping[str, str]],
-    *,
     num_references: int,
     seed: int,
 ) -> PairTables:
     """Return the pairs with the average of several utterances as prosody.
 
-    Args:
-        base: pairs.
-        targets: of them.
-        data: tables ``utt2spk utt2emo`` and, where known, ``text``; an utterance with the
-            words of the source or of the target is no reference.
-        num_references: how many are averaged, or all that there are.
-        seed: of the choice, which depends on it and the pair alone.
-
-    Raises:
-        ValueError: a pair has no reference.
+    ``data`` holds ``utt2spk utt2emo`` and, where known, ``text``; an utterance with the words of
+    the source or of the target is no reference. Choices depend on the seed and the pair alone.
     """
     if num_references < 1:
         raise ValueError(f"num_references is {num_references}: give 1 or more")
@@ -168,24 +155,16 @@ def average_tables(
     return tables
 
 
-def intensity_tables(
+def _intensity_tables(
     base: Sequence[Pair],
     conditions: Mapping[str, str],
-    *,
     intensities: Sequence[float],
     pairs_per_condition: int | None,
     seed: int,
 ) -> PairTables:
     """Return pairs whose prosody is source + a x (reference - source), for every a.
 
-    Args:
-        base: pairs; a pair's reference is its prosody utterance, or its mix.
-        conditions: of them.
-        intensities: the values of a; 0 is the source's own prosody, 1 the reference's.
-        pairs_per_condition: drawn with ``seed`` from each condition; None for all.
-
-    Raises:
-        ValueError: fewer than two intensities, or one twice.
+    A pair's reference is its prosody utterance, or its mix.
     """
     if len(set(intensities)) < max(2, len(intensities)):
         raise ValueError(f"intensities {list(intensities)}: give two or more different ones")
@@ -220,8 +199,18 @@ def derive_pairs(
 ) -> None:
     """Write ``parallel``, ``average`` and ``intensity`` beside a list of ``same_voice``.
 
-    The list itself, ``data/<set>/pairs/same_voice``, gets its ``rule``. For the options and the
-    errors see ``average_tables`` and ``intensity_tables``.
+    The list itself, ``data/<set>/pairs/same_voice``, gets its ``rule``.
+
+    Args:
+        pairs_dir: the list.
+        data_dir: ``data/<set>``, with ``utt2spk`` and ``utt2emo``.
+        num_references: how many utterances are averaged, or all that there are.
+        intensities: 0 is the source's own prosody, 1 the reference's.
+        pairs_per_condition: of the scale, drawn from each condition; None for all.
+        seed: of what is drawn.
+
+    Raises:
+        ValueError: a pair has no reference, fewer than two intensities, or one twice.
     """
     pairs_dir, data_dir = Path(pairs_dir), Path(data_dir)
     base = read_pairs(pairs_dir / PAIRS)
@@ -229,14 +218,8 @@ def derive_pairs(
     targets, conditions = (read_table(pairs_dir / name) for name in KEPT[:2])
     names = ["utt2spk", "utt2emo", *(["text"] if (data_dir / "text").is_file() else [])]
     data = {name: read_table(data_dir / name) for name in names}
-    average = average_tables(base, targets, data, num_references=num_references, seed=seed)
-    scale = intensity_tables(
-        base,
-        conditions,
-        intensities=intensities,
-        pairs_per_condition=pairs_per_condition,
-        seed=seed,
-    )
+    average = _average_tables(base, targets, data, num_references, seed)
+    scale = _intensity_tables(base, conditions, intensities, pairs_per_condition, seed)
     for pair, value in scale[SCALE].items():
         parent = value.split()[0]
         scale.setdefault("targets", {})[pair] = targets[parent]

@@ -1,22 +1,30 @@
-"""A process pool with a progress bar, one CPU thread for exact sums, and files written at once."""
+"""Work in processes, parts and shares, with a progress bar, and files written at once."""
 
+import hashlib
+import json
+import logging
 import multiprocessing
 import os
 import re
+import shutil
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from tqdm import tqdm
 
+logger = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+SHARE_HELP = "do only this share of the utterances, such as 3/32; a run without it completes them"
 _CHUNKS_AHEAD = 8
 """Chunks in flight per process: enough to keep all busy, and memory bounded."""
 _LEFTOVER = re.compile(r"\..+\.\d+\.part(\.\w+)?")
@@ -33,26 +41,23 @@ def parallel_map(
     count: Callable[[Result], int] | None = None,
     initializer: Callable[..., None] | None = None,
     initializer_arguments: tuple = (),
-    start_method: str | None = None,
+    start_method: str = "spawn",
 ) -> Iterator[Result]:
     """Yield ``function(item)`` in the order of the items, with a bar of rate and time left.
 
     With one worker everything runs in this process. An exception in the function stops the
-    map and is raised here. Only a few chunks are in flight at a time: neither items nor
-    results are in memory together.
+    map and is raised here. Neither items nor results are in memory together.
 
     Args:
-        function: picklable (a module's top level) when ``num_workers`` is above 1.
+        function: picklable when ``num_workers`` is above 1.
         items: taken when it is their turn.
         description: stands before the bar.
         num_workers: processes; results do not depend on it.
         chunk_size: items sent to a process at a time.
         total: length of the bar; None for the number of items, if that is known.
         count: how far a result moves the bar; None for one.
-        initializer: run once in every process (also with one worker), for models.
-        initializer_arguments: its arguments.
-        start_method: ``spawn`` for libraries that do not survive a fork (torch with
-            threads); None for the platform's own.
+        initializer, initializer_arguments: run once in every process, also with one worker.
+        start_method: of processes; torch's threads survive no other than ``spawn``.
     """
     size = len(items) if isinstance(items, Sized) else None
     total = size if total is None else total
@@ -68,31 +73,26 @@ def parallel_map(
             executor = ProcessPoolExecutor(
                 num_workers, context, _start_worker, (initializer, initializer_arguments)
             )
-            chunks = _chunks(items, chunk_size)
-            results = _pool_map(executor, function, chunks, num_workers * _CHUNKS_AHEAD)
+            ahead = num_workers * _CHUNKS_AHEAD
+            results = _pool_map(executor, function, items, chunk_size, ahead)
         for result in results:
             bar.update(1 if count is None else count(result))
             yield result
 
 
-def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of so many."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
-
-
 def _pool_map(
     executor: ProcessPoolExecutor,
     function: Callable[[Item], Result],
-    chunks: Iterable[Sequence[Item]],
+    items: Iterable[Item],
+    chunk_size: int,
     ahead: int,
 ) -> Iterator[Result]:
     """Yield the results in order, at most so many chunks ahead of the consumer."""
     pending: deque[Future[list[Result]]] = deque()
+    iterator = iter(items)
     with executor:
         try:
-            for chunk in chunks:
+            while chunk := list(islice(iterator, chunk_size)):
                 pending.append(executor.submit(_apply, function, chunk))
                 if len(pending) >= ahead:
                     yield from pending.popleft().result()
@@ -119,7 +119,7 @@ def _exit_with_parent() -> None:
 
 
 def _apply(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Result]:
-    """Return the results of one chunk (runs in a worker)."""
+    """Return the results of one chunk."""
     return [function(item) for item in chunk]
 
 
@@ -131,11 +131,7 @@ def spawn_map(
     num_workers: int,
     chunk_size: int = 1,
 ) -> list[Result]:
-    """Return ``parallel_map`` by spawned processes of one CPU thread each.
-
-    For torch and other libraries whose threads do not survive a fork. With one worker everything
-    runs in this process, whose threads are left as they are.
-    """
+    """Return ``parallel_map`` by processes of one CPU thread each; one worker keeps its threads."""
     return list(
         parallel_map(
             function,
@@ -143,13 +139,13 @@ def spawn_map(
             description=description,
             num_workers=num_workers,
             chunk_size=chunk_size,
-            initializer=_use_one_thread if num_workers > 1 else None,
-            start_method="spawn",
+            initializer=use_one_thread if num_workers > 1 else None,
         )
     )
 
 
-def _use_one_thread() -> None:
+def use_one_thread() -> None:
+    """Give numpy, scikit-learn and torch one CPU thread from now on (an initializer)."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -175,12 +171,85 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+@dataclass(frozen=True)
+class Share:
+    """Share ``index`` of ``count``, from 1 on, as tasks of a cluster's array are numbered."""
+
+    index: int
+    count: int
+
+    def has(self, part: int) -> bool:
+        """Return whether the part, numbered from 0, belongs to this share."""
+        return part % self.count == self.index - 1
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+def parse_share(text: str) -> Share:
+    """Return the share that ``3/32`` means; ValueError for any other form."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text, re.ASCII)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(f"share {text!r}: give one such as 3/32, the first is 1/32")
+    return Share(int(match[1]), int(match[2]))
+
+
+def run_parts(
+    prefix: Path,
+    facts: Mapping[str, object],
+    function: Callable[[tuple[Path, Sequence[Item]]], object],
+    items: Sequence[Item],
+    size: int,
+    *,
+    suffix: str,
+    share: Share | None,
+    num_workers: int,
+) -> dict[Path, Sequence[Item]]:
+    """Return the file of every part of the items, in order, with its items; a killed run resumes.
+
+    The files are those that ``function``, with one CPU thread, has written whole; a part whose file
+    is there is not done again. They lie in a hidden folder whose name holds a hash of the
+    ``facts`` that they depend on; folders of other facts are removed.
+
+    Args:
+        prefix: of the folder; its name begins with a dot.
+        facts: may not depend on ``num_workers`` or ``share``.
+        function: writes ``(file, items)``; picklable.
+        items: all of them.
+        size: number of items of a part.
+        suffix: of the files.
+        share: do only the parts of this share.
+        num_workers: processes.
+    """
+    text = json.dumps({**facts, "part_utterances": size}, sort_keys=True)
+    folder = Path(f"{prefix}{hashlib.sha256(text.encode()).hexdigest()[:16]}")
+    for other in prefix.parent.glob(f"{prefix.name}*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)  # another share may be at it
+    folder.mkdir(exist_ok=True)
+    parts = {
+        folder / f"{number:06d}{suffix}": items[first : first + size]
+        for number, first in enumerate(range(0, len(items), size))
+    }
+    own = [each for n, each in enumerate(parts.items()) if share is None or share.has(n)]
+    waiting = [(path, chunk) for path, chunk in own if not path.is_file()]
+    if len(waiting) < len(own):
+        logger.info("%s: %d of %d parts are there", folder, len(own) - len(waiting), len(own))
+    with one_thread():
+        for _ in parallel_map(
+            function,
+            waiting,
+            description=f"{prefix.name.strip('._')} (x{size})",
+            num_workers=num_workers,
+            initializer=use_one_thread if waiting else None,
+        ):
+            pass
+    return parts
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path that becomes ``path`` when the block succeeds.
-
-    It keeps the suffix, by which writers of audio and numpy choose their format.
-    """
+    """Yield a temporary path, of the same suffix, that becomes ``path`` when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)

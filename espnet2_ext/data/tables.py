@@ -130,6 +130,14 @@ def write_rejected(path: str | Path, rejected: Mapping[str, str]) -> None:
             stream.write(f"{utterance_id}\t{reason}\n")
 
 
+def replace_rejected(path: str | Path, stage: str, rejected: Mapping[str, str], total: int) -> None:
+    """List what a stage rejected, as ``stage: reason``, in place of its earlier lines; log it."""
+    own = {utterance_id: f"{stage}: {reason}" for utterance_id, reason in rejected.items()}
+    others = read_rejected(path).items()
+    write_rejected(path, {k: v for k, v in others if not v.startswith(f"{stage}: ")} | own)
+    report_rejected(path, own, total)
+
+
 def report_rejected(path: str | Path, rejected: Mapping[str, str], total: int) -> None:
     """Log one line: how many of ``total`` were left out just now, and an example."""
     if not rejected:
@@ -152,14 +160,9 @@ def read_csv(
 ) -> list[tuple[int, dict[str, str]]]:
     """Return ``(line, {column: value})`` of every row of a table whose first line names columns.
 
-    Columns stand in any order; values are stripped. Blank lines and a byte order mark, which
-    spreadsheets write, are skipped. Between tabs quotes have no meaning.
-
-    Args:
-        path: a file in UTF-8.
-        required, optional: names of the columns.
-        is_tabs: tabs, not commas, separate columns.
-        has_gaps: optional columns may be empty in some rows.
+    Columns stand in any order, none besides the named ones; values are stripped. Blank lines and a
+    byte order mark, which spreadsheets write, are skipped. ``is_tabs``: tabs separate columns and
+    quotes have no meaning. ``has_gaps``: optional columns may be empty in some rows.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -28,14 +28,9 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of weights")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle, zip, runtime and end-of-file errors
-        # ESPnet's checkpoint.pth holds NumPy values beside tensors, which are refused as well.
-        remedy = _BESIDE_CHECKPOINT if path.name == "checkpoint.pth" else "copy it again, or train"
-        raise ValueError(
-            f"{path}: damaged, or more than tensors, which is not loaded; {remedy}"
-        ) from error
+    # ESPnet's checkpoint.pth holds NumPy values beside tensors, which are refused as well.
+    remedy = _BESIDE_CHECKPOINT if path.name == "checkpoint.pth" else "copy it again, or train"
+    content = load_without_code(path, remedy)
     if isinstance(content, Mapping) and {"model", "optimizers"} <= set(content):
         raise ValueError(f"{path}: a training's checkpoint, not weights; {_BESIDE_CHECKPOINT}")
     if not isinstance(content, Mapping) or not all(
@@ -45,6 +40,16 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     if not content:
         raise ValueError(f"{path}: holds no weights at all; copy it again, or train")
     return dict(content)
+
+
+def load_without_code(path: Path, remedy: str = "copy it again") -> Any:
+    """Return what a file of torch holds, on the CPU; ValueError where that would run code."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle, zip, runtime and end-of-file errors
+        raise ValueError(
+            f"{path}: damaged, or more than tensors, which is not loaded; {remedy}"
+        ) from error
 
 
 def load_weights(

@@ -4,33 +4,23 @@
 reads them on demand; `SpeakerVectorSampler` picks a different utterance of the same voice.
 """
 
-import hashlib
 import json
 import logging
 import shutil
 import zlib
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from heapq import merge
-from itertools import compress, pairwise, tee
 from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from espnet2_ext._compat import load_ark_array, write_ark_scp_rows
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.formatting import Share
-from espnet2_ext.data.parallel import atomic_open, atomic_path, one_thread, parallel_map
-from espnet2_ext.data.tables import (
-    iterate_sorted_table,
-    read_rejected,
-    read_table,
-    report_rejected,
-    write_rejected,
-)
+from espnet2_ext.data.parallel import Share, atomic_open, atomic_path, run_parts
+from espnet2_ext.data.tables import iterate_sorted_table, read_table, replace_rejected
 from espnet2_ext.speaker.encoder import (
     SpeakerEncoder,
     find_model_directory,
@@ -42,11 +32,6 @@ logger = logging.getLogger(__name__)
 
 CHUNK_UTTERANCES = 100
 """Utterances a part file holds: what is lost when a run is killed."""
-
-_REASON_PREFIX = "spk_embed.scp: "
-
-_encoder: SpeakerEncoder | None = None
-"""The encoder of this process, loaded once by `_load_encoder`."""
 
 
 # ---------------------------------------------------------------- extraction
@@ -70,13 +55,19 @@ def extract_speaker_vectors(
     utterances are embedded and no tables written; a later run without it does the rest.
 
     Raises:
-        ValueError: there is no ``wav.scp``, the encoder cannot be loaded (see
-            `SpeakerModelError`), or no utterance at all could be embedded.
+        ValueError: there is no ``wav.scp``, the encoder cannot be loaded, or no utterance at all
+            could be embedded.
     """
     data_dir = Path(data_dir)
     if not (data_dir / "wav.scp").is_file():
         raise ValueError(f"{data_dir}: has no wav.scp; prepare the data directory first")
-    origin = _origin(data_dir, source)
+    is_local = Path(source).is_dir()
+    origin = {  # of a hub name, which stands for its content, without a network
+        "source": str(source),
+        "model": model_fingerprint(find_model_directory(source)) if is_local else str(source),
+        "inputs": inputs_digest(data_dir, "wav.scp", "utt2num_samples"),
+        "scale": "length sqrt(dim)",
+    }
     scp, record = data_dir / "spk_embed.scp", data_dir / "spk_embed.json"
     if scp.is_file() and scp.with_suffix(".ark").is_file() and record.is_file():
         done = json.loads(record.read_text(encoding="utf-8"))
@@ -85,32 +76,24 @@ def extract_speaker_vectors(
             return done["vectors"]
     record.unlink(missing_ok=True)  # from here to the end the scp is not to be trusted
     scp.unlink(missing_ok=True)
-    directory = _parts_directory(data_dir, origin)
     wavs = sorted(read_table(data_dir / "wav.scp").items())
-    parts = {
-        directory / f"{index:06d}.npz": wavs[first : first + CHUNK_UTTERANCES]
-        for index, first in enumerate(range(0, len(wavs), CHUNK_UTTERANCES))
-    }
-    own = {p: c for i, (p, c) in enumerate(parts.items()) if share is None or share.has(i)}
-    waiting = [(path, chunk) for path, chunk in own.items() if not path.is_file()]
-    if waiting:
-        with one_thread():
-            for _ in parallel_map(
-                _embed_chunk,
-                waiting,
-                description=f"speaker vectors of {data_dir.name} (x{CHUNK_UTTERANCES})",
-                num_workers=num_workers,
-                initializer=_load_encoder,
-                initializer_arguments=(find_model_directory(source), source, device),
-                start_method="spawn",  # torch's threads do not survive a fork
-            ):
-                pass
+    parts = run_parts(
+        data_dir / ".spk_embed_parts_",
+        origin,
+        partial(_embed_part, find_model_directory(source), source, device, origin["model"]),
+        wavs,
+        CHUNK_UTTERANCES,
+        suffix=".npz",
+        share=share,
+        num_workers=num_workers,
+    )
     if share is not None:
-        return sum(map(len, own.values()))
+        return sum(len(chunk) for n, chunk in enumerate(parts.values()) if share.has(n))
     rejected = {utterance: reason for utterance, _, reason in _results(parts) if reason}
-    _list_rejected(data_dir, rejected, len(wavs))
+    replace_rejected(data_dir, "spk_embed.scp", rejected, len(wavs))
     if len(rejected) == len(wavs):
-        shutil.rmtree(directory, ignore_errors=True)  # a rerun reads the audio again
+        for path in list(parts)[:1]:
+            shutil.rmtree(path.parent)  # a rerun reads the audio again
         reason = next(iter(rejected.values()), "wav.scp is empty")
         raise ValueError(f"{data_dir}: no utterance could be embedded ({reason})")
     write_ark_scp_rows(
@@ -119,51 +102,31 @@ def extract_speaker_vectors(
     with np.load(next(iter(parts))) as part, atomic_open(record) as stream:
         number, dim = len(wavs) - len(rejected), part["vectors"].shape[1]
         json.dump({**origin, "vectors": number, "dim": dim}, stream, indent=2)
-    shutil.rmtree(directory)
+    shutil.rmtree(next(iter(parts)).parent)
     return number
-
-
-def _origin(data_dir: Path, source: str) -> dict[str, str]:
-    """Return what the vectors depend on; a hub name stands for its content, read offline."""
-    is_local = Path(source).is_dir()
-    return {
-        "source": str(source),
-        "model": model_fingerprint(find_model_directory(source)) if is_local else str(source),
-        "inputs": inputs_digest(data_dir, "wav.scp", "utt2num_samples"),
-        "scale": "length sqrt(dim)",
-    }
-
-
-def _parts_directory(data_dir: Path, origin: dict[str, str]) -> Path:
-    """Return where the parts of this encoder and audio lie; remove those of any other."""
-    digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
-    parts = data_dir / f".spk_embed_parts_{digest}"
-    for other in data_dir.glob(".spk_embed_parts_*"):
-        if other != parts:
-            shutil.rmtree(other, ignore_errors=True)  # another share may be at it
-    return parts
 
 
 _Chunk = Sequence[tuple[str, str]]
 """``(utterance, wav)`` of the utterances of a part."""
 
 
-def _load_encoder(directory: Path, name: str, device: str) -> None:
-    """Load the encoder of this process, which computes with one thread."""
-    global _encoder
-    torch.set_num_threads(1)
-    _encoder = SpeakerEncoder(directory, name, device)
+@lru_cache(maxsize=1)
+def _encoder(directory: Path, name: str, device: str, model: str) -> SpeakerEncoder:
+    """Return the encoder of this process; another ``model`` is another content of the files."""
+    return SpeakerEncoder(directory, name, device)
 
 
-def _embed_chunk(job: tuple[Path, _Chunk]) -> None:
+def _embed_part(
+    directory: Path, name: str, device: str, model: str, part: tuple[Path, _Chunk]
+) -> None:
     """Write one part: vectors (n, dim), and per utterance the reason it has none, or ""."""
-    path, chunk = job
-    assert _encoder is not None
-    vectors = np.zeros((len(chunk), _encoder.dim), dtype=np.float32)
+    path, chunk = part
+    encoder = _encoder(directory, name, device, model)
+    vectors = np.zeros((len(chunk), encoder.dim), dtype=np.float32)
     reasons = [""] * len(chunk)
     for row, (_, wav) in enumerate(chunk):
         try:
-            vectors[row] = _encoder(read_audio(wav))
+            vectors[row] = encoder(read_audio(wav))
         except ValueError as error:  # AudioError among them
             reasons[row] = str(error)
     with atomic_path(path) as temporary:
@@ -180,116 +143,58 @@ def _results(parts: Mapping[Path, _Chunk]) -> Iterator[tuple[str, np.ndarray, st
                 yield key, vector, str(reason)
 
 
-def _list_rejected(data_dir: Path, rejected: dict[str, str], total: int) -> None:
-    """Replace this stage's lines of ``rejected.tsv``, keep those of other stages, log both."""
-    own = {utterance: _REASON_PREFIX + reason for utterance, reason in rejected.items()}
-    others = {
-        utterance: reason
-        for utterance, reason in read_rejected(data_dir).items()
-        if not reason.startswith(_REASON_PREFIX)
-    }
-    write_rejected(data_dir, others | own)
-    report_rejected(data_dir, own, total)
-
-
 # ---------------------------------------------------------------- tables on disk
 
 
-class SortedNames(Sequence[str]):
-    """Sorted names, found by bisection; 8 bytes each besides their own.
+def _array_of(names: Iterable[str]) -> np.ndarray:
+    """Return names as bytes, which loader processes share; strings would take 100 bytes more."""
+    return np.array([name.encode() for name in names], dtype=np.bytes_)
 
-    A dictionary takes some 200 each, and more in every forked process, since reference counts
-    write to its pages; these arrays are shared by loader processes. ``source`` names the names in
-    the ValueError for a name that is not greater than the one before it.
-    """
 
-    def __init__(self, names: Iterable[str], source: str = "names") -> None:
-        text, ends = bytearray(), array("q", [0])
-        previous = b""
-        for name in names:
-            encoded = name.encode()
-            if encoded <= previous:
-                raise ValueError(
-                    f"{source}: {name} stands after {previous.decode()}; sort it by key, as "
-                    "LC_ALL=C sort does, and leave out what stands twice"
-                )
-            text += encoded
-            ends.append(len(text))
-            previous = encoded
-        self._text = bytes(text)
-        self._ends = ends
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def __getitem__(self, number):
-        """Return the name at a place, which counts from 0."""
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        return self._encoded(number).decode()
-
-    def __iter__(self) -> Iterator[str]:
-        for start, end in pairwise(self._ends):
-            yield self._text[start:end].decode()
-
-    def find(self, name: str) -> int | None:
-        """Return the place of a name; None if it is not there."""
-        encoded = name.encode()
-        number = bisect_left(range(len(self)), encoded, key=self._encoded)
-        return number if number < len(self) and self._encoded(number) == encoded else None
-
-    def _encoded(self, number: int) -> bytes:
-        return self._text[self._ends[number] : self._ends[number + 1]]
+def _find(names: np.ndarray, name: str) -> int:
+    """Return the place of a name in a sorted array of `_array_of`, -1 where it is not there."""
+    encoded = name.encode()
+    if len(encoded) > names.itemsize:  # which would copy the array
+        return -1
+    place = int(np.searchsorted(names, np.bytes_(encoded)))
+    return place if place < len(names) and names[place] == encoded else -1
 
 
 class VectorTable(Mapping[str, np.ndarray]):
     """``{utterance: (dim,)}`` over tables ``spk_embed.scp``; iterates in sorted order.
 
-    Keeps 20 bytes and the name per utterance, see `SortedNames`, and reads vectors on demand.
-
-    Tables have sorted lines ``utterance ark:offset``, as `write_ark_scp` writes them, else
-    ValueError; the first table that has an utterance counts. ``among`` are the utterances to
-    keep, sorted.
+    Keeps 12 bytes and the name per utterance and reads vectors on demand. Tables have sorted
+    lines ``utterance ark:offset``, as `write_ark_scp` writes them, else ValueError; the first
+    table that has an utterance counts. ``among`` holds the utterances to keep.
     """
 
-    def __init__(self, *paths: str | Path, among: Iterable[str] | None = None) -> None:
-        self._arks: list[str] = []
-        self._ark_numbers = array("i")
-        self._offsets = array("q")
-        self._names = SortedNames(self._read(paths, among))
-
-    def _read(self, paths: Iterable[str | Path], among: Iterable[str] | None) -> Iterator[str]:
-        """Yield the utterances and note where their vectors are."""
-        numbers: dict[str, int] = {}
-        rows: Iterator[tuple[str, str, int]] = merge(*map(_places, paths), key=itemgetter(0))
-        if among is not None:
-            rows, again = tee(rows)
-            rows = compress(rows, _are_among(map(itemgetter(0), again), among))
-        previous = ""
-        for utterance, ark, offset in rows:
-            if utterance == previous:
-                continue
-            self._ark_numbers.append(numbers.setdefault(ark, len(numbers)))
-            self._offsets.append(offset)
-            yield utterance
-            previous = utterance
-        self._arks = list(numbers)
+    def __init__(self, *paths: str | Path, among: Container[str] | None = None) -> None:
+        arks: dict[str, int] = {}
+        names: list[str] = []
+        self._ark_numbers, self._offsets = array("i"), array("q")
+        for utterance, ark, offset in merge(*map(_places, paths), key=itemgetter(0)):
+            is_new = not names or utterance != names[-1]
+            if is_new and (among is None or utterance in among):
+                self._ark_numbers.append(arks.setdefault(ark, len(arks)))
+                self._offsets.append(offset)
+                names.append(utterance)
+        self._arks, self._names = list(arks), _array_of(names)
 
     def __len__(self) -> int:
         return len(self._names)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return (name.decode() for name in self._names)
 
     def __contains__(self, utterance: object) -> bool:
-        return isinstance(utterance, str) and self._names.find(utterance) is not None
+        return isinstance(utterance, str) and _find(self._names, utterance) >= 0
 
     def __getitem__(self, utterance: str) -> np.ndarray:
         """Read one vector from its ark."""
-        number = self._names.find(utterance)
-        if number is None:
+        place = _find(self._names, utterance)
+        if place < 0:
             raise KeyError(utterance)
-        return load_ark_array(self._arks[self._ark_numbers[number]], self._offsets[number])
+        return load_ark_array(self._arks[self._ark_numbers[place]], self._offsets[place])
 
 
 def _places(path: str | Path) -> Iterator[tuple[str, str, int]]:
@@ -299,16 +204,6 @@ def _places(path: str | Path) -> Iterator[tuple[str, str, int]]:
         if not ark or not offset.isdecimal():
             raise ValueError(f"{path}: {utterance}: expected 'ark:offset', got {place!r:.80}")
         yield utterance, ark, int(offset)
-
-
-def _are_among(names: Iterable[str], others: Iterable[str]) -> Iterator[bool]:
-    """Yield for each name whether it is among the others; both are sorted."""
-    rest = iter(others)
-    other = next(rest, None)
-    for name in names:
-        while other is not None and other < name:
-            other = next(rest, None)
-        yield other == name
 
 
 # ---------------------------------------------------------------- sampling
@@ -323,8 +218,8 @@ class SpeakerVectorSampler:
     `single_utterance_speakers` and logged once.
 
     Args:
-        utt2spk: (utterance, speaker) of all that may be asked for, sorted, else ValueError.
-        vectors: ``{utterance: (dim,)}``, which iterates in sorted order, as `VectorTable`.
+        utt2spk: (utterance, speaker) of all that may be asked for, sorted.
+        vectors: ``{utterance: (dim,)}``, as `VectorTable`.
         deterministic: for validation: the other utterance depends on the utterance's name alone,
             by a checksum. (The next one in sorted order is in many corpora, as in ESD, of the
             same emotion, which an utterance drawn in training is not.)
@@ -343,16 +238,20 @@ class SpeakerVectorSampler:
     ) -> None:
         self.vectors = vectors
         self.deterministic = deterministic
-        self._speakers: list[str] = []
-        self._speaker_numbers = array("i")
-        self._names = SortedNames(self._read(utt2spk), "utt2spk")
+        numbers: dict[str, int] = {}
+        names, has_vector, speaker_numbers = [], array("b"), array("i")
+        for utterance, speaker in utt2spk:
+            names.append(utterance)
+            has_vector.append(utterance in vectors)
+            speaker_numbers.append(numbers.setdefault(speaker, len(numbers)))
+        self._names, self._speakers = _array_of(names), list(numbers)
+        self._speaker_numbers = np.array(speaker_numbers)
         # Utterances with a vector, speaker by speaker: those of speaker s stand from
         # _first[s] to _first[s + 1]; _own says where among them an utterance is.
-        speakers = np.array(self._speaker_numbers, dtype=np.int32)
-        has_vector = np.fromiter(_are_among(self._names, vectors), bool, len(self._names))
         members = np.flatnonzero(has_vector)
-        self._members = members[np.argsort(speakers[members], kind="stable")].astype(np.int32)
-        speakers = speakers[self._members]
+        order = np.argsort(self._speaker_numbers[members], kind="stable")
+        self._members = members[order].astype(np.int32)
+        speakers = self._speaker_numbers[self._members]
         self._first = np.searchsorted(speakers, np.arange(len(self._speakers) + 1))
         self._own = np.full(len(self._names), -1, dtype=np.int32)
         self._own[self._members] = np.arange(len(members)) - self._first[speakers]
@@ -375,41 +274,31 @@ class SpeakerVectorSampler:
         """Return the sampler of a set whose vectors are drawn from it and from another set.
 
         Few of 500 validation utterances share their speaker with another one of them; their
-        speakers' other utterances are in the training set, ``other``. Both have sorted
-        ``utt2spk`` and ``spk_embed.scp``. Of ``other`` only the speakers of the first set are
-        kept, and an utterance of both counts once.
+        speakers' other utterances are in the training set, ``other``, of which only those speakers
+        are kept. An utterance of both counts once.
 
         Raises:
             FileNotFoundError: a table is missing.
             ValueError: a table is malformed or not sorted, or the sets disagree on a speaker.
         """
-        first, second = Path(directory), None if other is None else Path(other)
-        if second is None:
+        first = Path(directory)
+        if other is None:
             vectors = VectorTable(first / "spk_embed.scp")
         else:
-            names = (utterance for utterance, _ in _utt2spk(first, second))
-            vectors = VectorTable(first / "spk_embed.scp", second / "spk_embed.scp", among=names)
-        return cls(_utt2spk(first, second), vectors, deterministic=deterministic)
-
-    def _read(self, utt2spk: Iterable[tuple[str, str]]) -> Iterator[str]:
-        """Yield the utterances and note their speakers."""
-        numbers: dict[str, int] = {}
-        for utterance, speaker in utt2spk:
-            self._speaker_numbers.append(numbers.setdefault(speaker, len(numbers)))
-            yield utterance
-        self._speakers = list(numbers)
+            names = {utterance for utterance, _ in _utt2spk(first, Path(other))}
+            paths = first / "spk_embed.scp", Path(other) / "spk_embed.scp"
+            vectors = VectorTable(*paths, among=names)
+        rows = _utt2spk(first, None if other is None else Path(other))
+        return cls(rows, vectors, deterministic=deterministic)
 
     def choose(self, utterance_id: str, rng: np.random.Generator | None = None) -> str:
         """Return the id of the utterance whose vector stands for this one's speaker.
 
-        The utterance need not have a vector itself; ``rng`` is not used when deterministic.
-
-        Raises:
-            ValueError: the utterance is unknown, its speaker has no vector at all, or a random
-                draw is asked for without ``rng``.
+        It need not have a vector itself; ``rng`` is not used when deterministic. ValueError where
+        the utterance is unknown or its speaker has no vector at all.
         """
-        number = self._names.find(utterance_id)
-        if number is None:
+        number = _find(self._names, utterance_id)
+        if number < 0:
             raise ValueError(f"{utterance_id}: not in utt2spk; rebuild the data directory")
         speaker, own = self._speaker_numbers[number], int(self._own[number])
         first, end = map(int, self._first[speaker : speaker + 2])
@@ -423,13 +312,12 @@ class SpeakerVectorSampler:
         others = end - first - (own >= 0)
         if self.deterministic:
             drawn = zlib.crc32(utterance_id.encode()) % others
-        elif rng is not None:
-            drawn = int(rng.integers(others))
         else:
-            raise ValueError("a random draw needs rng, a numpy.random.Generator")
+            assert rng is not None
+            drawn = int(rng.integers(others))
         # A step of 1..n-1 from its own place reaches every other one equally often.
         place = (own + 1 + drawn) % (end - first)
-        return self._names[int(self._members[first + place])]
+        return self._names[self._members[first + place]].decode()
 
     def draw(self, utterance_id: str, rng: np.random.Generator | None = None) -> np.ndarray:
         """Return the vector (dim,) float32 of the utterance that `choose` gives."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
+from espnet2_ext.data.weights import load_without_code
 
 MODEL_FILES = (
     "hyperparams.yaml",
@@ -37,25 +38,21 @@ _PLAIN_TAGS = {
 } | {"!ref", "!copy", "!tuple"}
 
 
-class SpeakerModelError(ValueError):
-    """A speaker encoder that cannot be used; one line with the remedy."""
-
-
 def find_model_directory(source: str) -> Path:
     """Return the local directory that holds the encoder's files.
 
     ``source`` is a directory, or a name on the Hugging Face hub such as
     ``speechbrain/spkrec-ecapa-voxceleb`` (``name@revision`` pins one), which is taken from the
-    local cache or downloaded there. SpeakerModelError if a file is missing or the hub unreachable.
+    local cache or downloaded there. ValueError if a file is missing or the hub unreachable.
     """
     directory = Path(source)
     if not directory.is_dir():
         if source.startswith((".", "/", "~")) or source.count("/") != 1:
-            raise SpeakerModelError(f"{source}: no such speaker encoder directory")
+            raise ValueError(f"{source}: no such speaker encoder directory")
         directory = _download(source)
     missing = [name for name in MODEL_FILES if not (directory / name).is_file()]
     if missing:
-        raise SpeakerModelError(
+        raise ValueError(
             f"{directory}: not a complete SpeechBrain speaker encoder, lacks {' '.join(missing)}; "
             "copy every file of the model there, or train one with "
             "espnet2_ext.bin.train_speaker_encoder"
@@ -68,15 +65,15 @@ def _download(source: str) -> Path:
     import huggingface_hub
 
     name, _, revision = source.partition("@")
-    files = list(MODEL_FILES)
     try:
-        snapshot = huggingface_hub.snapshot_download(
-            name, revision=revision or None, allow_patterns=files
+        return Path(
+            huggingface_hub.snapshot_download(
+                name, revision=revision or None, allow_patterns=list(MODEL_FILES)
+            )
         )
-        return Path(snapshot)
     except Exception as error:  # the hub client raises errors of three unrelated families
         reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
-        raise SpeakerModelError(
+        raise ValueError(
             f"{source}: neither a directory here nor to be had from the Hugging Face hub "
             f"({reason}); run once with network, or give the directory of a copy "
             f"({' '.join(MODEL_FILES)})"
@@ -103,7 +100,7 @@ def check_hyperparams(path: str | Path) -> set[str]:
     """Return the top-level keys of a ``hyperparams.yaml`` that builds neural networks only.
 
     SpeechBrain's yaml can name any Python callable and so run code on loading. The tags are read
-    here without being acted on; others raise SpeakerModelError.
+    here without being acted on; others raise ValueError.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -113,14 +110,14 @@ def check_hyperparams(path: str | Path) -> set[str]:
             root = YAML(typ="safe", pure=True).compose(stream)
     except (YAMLError, UnicodeDecodeError) as error:
         reason = str(error).replace("\n", " ")[:120]
-        raise SpeakerModelError(f"{path}: not readable as yaml ({reason})") from error
+        raise ValueError(f"{path}: not readable as yaml ({reason})") from error
     if root is None or root.id != "mapping":
-        raise SpeakerModelError(f"{path}: expected SpeechBrain's hyperparameters, a yaml mapping")
+        raise ValueError(f"{path}: expected SpeechBrain's hyperparameters, a yaml mapping")
     for tag in _tags(root):
         _, _, name = tag.partition(":")
         constructs = tag.startswith(("!new:", "!name:")) and name.startswith(_ALLOWED_OBJECTS)
         if tag not in _PLAIN_TAGS and not constructs:
-            raise SpeakerModelError(
+            raise ValueError(
                 f"{path}: names {tag!r}, which a speaker encoder does not need; only networks of "
                 "speechbrain and torch.nn are built from a model's yaml"
             )
@@ -149,7 +146,7 @@ class SpeakerEncoder:
     Utterances go through one at a time: its convolutions do not mask padding, so a batch would
     make a vector depend on its neighbours. ``directory`` is of `find_model_directory`, ``name`` for
     messages, ``device`` ``cpu``, ``cuda`` or ``cuda:<index>``. Files that are damaged, or would run
-    code on loading, raise SpeakerModelError.
+    code on loading, raise ValueError.
 
     Source: [P2V] III-B, the 192-d output of the last layer of a pretrained ECAPA-TDNN.
     Deviation: the paper does not say whose. SpeechBrain's published one was trained on
@@ -167,8 +164,7 @@ class SpeakerEncoder:
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Return the speaker vector (dim,) float32 of a 16 kHz waveform (N,).
 
-        A waveform that is not one-dimensional, is shorter than 0.05 s, or has no finite vector
-        raises ValueError.
+        One that is shorter than 0.05 s or has no finite vector raises ValueError.
         """
         if waveform.ndim != 1 or len(waveform) < MIN_SAMPLES:
             raise ValueError(
@@ -199,9 +195,9 @@ def _load_classifier(directory: Path, device: str):
     from speechbrain.utils.fetching import FetchConfig
 
     keys = check_hyperparams(directory / "hyperparams.yaml")
-    weights = _read_weights(directory / "embedding_model.ckpt")
+    weights = load_without_code(directory / "embedding_model.ckpt")
     for name in ("classifier.ckpt", "mean_var_norm_emb.ckpt"):
-        _read_weights(directory / name)
+        load_without_code(directory / name)
     # The published yaml names the hub in `pretrained_path`: a local copy would go online.
     overrides = {"pretrained_path": str(directory)} if "pretrained_path" in keys else {}
     try:
@@ -214,22 +210,11 @@ def _load_classifier(directory: Path, device: str):
         )
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).replace("\n", " ")[:200]
-        raise SpeakerModelError(f"{directory}: SpeechBrain cannot load it ({reason})") from error
+        raise ValueError(f"{directory}: SpeechBrain cannot load it ({reason})") from error
     # SpeechBrain only warns of weights that do not fit, and keeps random ones.
     if set(weights) != set(classifier.mods["embedding_model"].state_dict()):
-        raise SpeakerModelError(
+        raise ValueError(
             f"{directory}: embedding_model.ckpt does not fit the network of hyperparams.yaml; "
             "take both from the same model"
         )
     return classifier.eval()
-
-
-def _read_weights(path: Path) -> dict:
-    """Return the content of a weights file, read without running any code of it."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle, zip, runtime and end-of-file errors
-        reason = str(error).strip().split("\n")[0][:120]
-        raise SpeakerModelError(
-            f"{path}: damaged, or more than tensors, which is not loaded ({reason}); copy it again"
-        ) from error

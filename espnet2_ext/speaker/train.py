@@ -19,7 +19,7 @@ import yaml
 from tqdm import tqdm
 
 from espnet2_ext.data.audio import AudioError, read_audio
-from espnet2_ext.data.parallel import atomic_open, one_thread, parallel_map
+from espnet2_ext.data.parallel import atomic_open, one_thread
 from espnet2_ext.data.tables import read_table, report_rejected
 from espnet2_ext.speaker.encoder import MIN_SAMPLES, MODEL_FILES, inputs_digest
 
@@ -41,17 +41,14 @@ class SpeakerEncoderSettings:
 
     Attributes:
         channels: width of the ECAPA-TDNN, a multiple of 8 (the paper's frozen one has 1024).
-        steps: optimizer steps.
-        batch_size: crops a step, of different speakers as far as there are enough.
+        steps, batch_size: crops a step are of different speakers as far as there are enough.
         crop_s: shorter utterances are repeated. Short crops give vectors that depend less on
             emotion: 2 s to 1 s took the mean cosine of a voice across emotions from 0.83 to
             0.87 on mini_emo, and halved the time.
-        learning_rate: peak, after a warm-up of a tenth of the steps; then cosine decay to 0.
-        weight_decay: of AdamW.
-        margin: of the additive angular margin, in radians.
-        scale: of the cosines before the softmax.
-        frequency_mask_bands: widest band set to the mean in a crop.
-        time_mask_s: longest segment set to the mean in a crop.
+        learning_rate, weight_decay: of AdamW; the peak after a warm-up of a tenth of the steps,
+            then cosine decay to 0.
+        margin, scale: of the additive angular margin, in radians, and of the cosines.
+        frequency_mask_bands, time_mask_s: widest band and segment set to the mean in a crop.
         seed: of weights, crops and masks.
     """
 
@@ -90,9 +87,8 @@ class SpeakerEncoderSettings:
             raise ValueError(f"{path}: expected 'setting: number' lines")
         for name, value in values.items():
             if name not in defaults:
-                raise ValueError(
-                    f"{path}: unknown setting {name!r}; there are {' '.join(defaults)}"
-                )
+                known = " ".join(defaults)
+                raise ValueError(f"{path}: unknown setting {name!r}; there are {known}")
             kind = type(defaults[name])
             if isinstance(value, bool) or not isinstance(value, (int, kind)):
                 raise ValueError(
@@ -154,8 +150,7 @@ def save_mini_speaker_model(
 ) -> None:
     """Write the directory; ``hyperparams.yaml``, without which no loader takes it, comes last.
 
-    Mean and deviation of the vectors (n, 192) of training utterances are part of the format (used
-    by SpeechBrain's ``normalize=True`` only).
+    The format holds mean and deviation of vectors (n, 192), which our loader does not use.
     """
     from speechbrain.dataio.encoder import CategoricalEncoder
 
@@ -195,23 +190,22 @@ def read_features(
     data_dir: str | Path, compute_features: torch.nn.Module
 ) -> dict[str, torch.Tensor]:
     """Return ``{utterance: (F, 80)}`` of every usable utterance; log those that are not."""
+    features, rejected = {}, {}
     wavs = sorted(read_table(Path(data_dir) / "wav.scp").items())
-
-    def compute(item: tuple[str, str]) -> torch.Tensor | str:
+    for utterance, wav in tqdm(wavs, desc="log-mel features", dynamic_ncols=True, mininterval=1.0):
         try:
-            waveform = read_audio(item[1])
+            waveform = torch.from_numpy(read_audio(wav)).unsqueeze(0)
         except AudioError as error:
-            return str(error)
-        if len(waveform) < MIN_SAMPLES:
-            return f"{item[1]}: {len(waveform)} samples, a speaker encoder needs {MIN_SAMPLES}"
-        return compute_features(torch.from_numpy(waveform).unsqueeze(0)).squeeze(0)
-
-    with torch.no_grad():
-        results = list(parallel_map(compute, wavs, description="log-mel features"))
-    of_utterance = {key: result for (key, _), result in zip(wavs, results, strict=True)}
-    rejected = {key: result for key, result in of_utterance.items() if isinstance(result, str)}
+            rejected[utterance] = str(error)
+            continue
+        if (length := waveform.shape[1]) < MIN_SAMPLES:
+            needed = f"a speaker encoder needs {MIN_SAMPLES}"
+            rejected[utterance] = f"{wav}: {length} samples, {needed}"
+            continue
+        with torch.no_grad():
+            features[utterance] = compute_features(waveform).squeeze(0)
     report_rejected(data_dir, rejected, len(wavs))
-    return {key: r for key, r in of_utterance.items() if isinstance(r, torch.Tensor)}
+    return features
 
 
 class CropSampler:
@@ -273,11 +267,10 @@ def train_speaker_encoder(
 ) -> Path:
     """Train a speaker encoder on a data directory and return its directory.
 
-    It classifies the speaker of random crops; emotion labels are not used. Same data and
-    settings, same encoder, whatever the number of cores; a rerun with both unchanged does
-    nothing, an interrupted one starts over (half a minute of one core for mini_emo). ``data_dir``
-    needs ``wav.scp`` and ``utt2spk``; ``out_dir`` gets a SpeechBrain ``EncoderClassifier``
-    directory and ``training.json``.
+    It classifies the speaker of random crops. Same data and settings, same encoder, whatever the
+    number of cores; a rerun with both unchanged does nothing, an interrupted one starts over (half
+    a minute of one core for mini_emo). ``data_dir`` needs ``wav.scp`` and ``utt2spk``; ``out_dir``
+    gets a SpeechBrain ``EncoderClassifier`` directory and ``training.json``.
 
     Raises:
         ValueError: a table is missing, or fewer than two speakers have usable audio.

@@ -14,6 +14,17 @@ from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.units.features import FrameFeatures, S3prlFeatures, build_frame_features
 
 FORMAT = "espnet2_ext centroids 1"
+_FACTS: dict[str, type] = {
+    "features": str,
+    "path_or_url": str,
+    "settings": str,
+    "training": str,
+    "stride_samples": int,
+    "offset_samples": int,
+    "inertia": float,
+    "switch_penalty": float,
+}
+"""What a file holds beside the centres, in its order; no checkpoint is an empty text."""
 
 
 def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndarray:
@@ -21,18 +32,10 @@ def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndar
 
     Nearest centres alone flicker: MFCC units change 34 times a second at 50 frames, more often
     than a decoder steps. Solved exactly by dynamic programming; of equal paths the one that stays
-    is taken.
+    is taken. ``distances`` (F, k) are squared, up to a number that depends on the frame alone.
 
     Source: the duration-penalised segmentation of Kamper and van Niekerk (2021).
     Deviation: not in paper; 0 there, which is the nearest centre.
-
-    Args:
-        distances: (F, k) squared distance of each frame to each centre, up to a number that
-            depends on the frame alone.
-        penalty: price of a change, in units of squared distance.
-
-    Raises:
-        ValueError: the penalty is negative.
     """
     if penalty < 0:
         raise ValueError(f"switch penalty must not be negative: {penalty}")
@@ -101,14 +104,8 @@ class Centroids:
     def fingerprint(self) -> str:
         """Return a hash of all that units depend on: the centres and the features' settings."""
         digest = hashlib.sha256(np.ascontiguousarray(self.centers).tobytes())
-        facts = (
-            self.features,
-            self.path_or_url,
-            self.settings,
-            self.stride_samples,
-            self.switch_penalty,
-        )
-        digest.update(repr(facts).encode())
+        facts = (self.features, self.path_or_url, self.settings, self.stride_samples)
+        digest.update(repr((*facts, self.switch_penalty)).encode())
         return digest.hexdigest()
 
     @cached_property
@@ -120,13 +117,7 @@ class Centroids:
 
         Of |x|^2 - 2 x.c + |c|^2 the first term is the same for all centres, so one matrix product
         decides; of equally near ones the first is taken. A switch penalty weighs against changes.
-        ValueError where the features have another width than the centres.
         """
-        if features.ndim != 2 or features.shape[1] != self.centers.shape[1]:
-            raise ValueError(
-                f"centroids {self.tag} expect frames of {self.centers.shape[1]} values, "
-                f"got an array of shape {features.shape}"
-            )
         halved_distances = self._halved_squares - features @ self.centers.T
         return assign_with_switch_penalty(halved_distances, 0.5 * self.switch_penalty)
 
@@ -152,22 +143,9 @@ class Centroids:
 
     def save(self, path: str | Path) -> None:
         """Write an .npz that ``load`` reads; the same centroids give the same bytes."""
-        texts = {
-            "format": FORMAT,
-            "features": self.features,
-            "path_or_url": self.path_or_url or "",
-            "settings": self.settings,
-            "training": self.training,
-        }
-        numbers = {
-            "stride_samples": self.stride_samples,
-            "offset_samples": self.offset_samples,
-            "inertia": float(self.inertia),
-            "switch_penalty": float(self.switch_penalty),
-        }
+        facts = {name: kind(getattr(self, name) or kind()) for name, kind in _FACTS.items()}
         with atomic_open(path, "wb") as stream:
-            # The checker takes any further name for savez's own option.
-            np.savez(stream, centers=self.centers, **texts, **numbers)  # type: ignore[arg-type]
+            np.savez(stream, centers=self.centers, format=FORMAT, **facts)
 
     @classmethod
     def load(cls, path: str | Path) -> Centroids:
@@ -182,17 +160,9 @@ class Centroids:
             with np.load(path, allow_pickle=False) as arrays:
                 if str(arrays["format"]) != FORMAT:
                     raise ValueError(f"format {arrays['format']}")
-                return cls(
-                    centers=arrays["centers"],
-                    features=str(arrays["features"]),
-                    stride_samples=int(arrays["stride_samples"]),
-                    offset_samples=int(arrays["offset_samples"]),
-                    inertia=float(arrays["inertia"]),
-                    path_or_url=str(arrays["path_or_url"]) or None,
-                    settings=str(arrays["settings"]),
-                    training=str(arrays["training"]),
-                    switch_penalty=float(arrays["switch_penalty"]),
-                )
+                facts = {name: kind(arrays[name]) for name, kind in _FACTS.items()}
+                facts["path_or_url"] = facts["path_or_url"] or None
+                return cls(centers=arrays["centers"], **facts)
         except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError) as error:
             raise ValueError(
                 f"{path}: not centroids of this package ({error}); published k-means files "
@@ -237,8 +207,6 @@ def deduplicate(assignments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (array([7, 2, 7]), array([3, 1, 1]))
     """
     assignments = np.asarray(assignments, dtype=np.int64)
-    if assignments.ndim != 1:
-        raise ValueError(f"assignments must be (F,), got shape {assignments.shape}")
     if len(assignments) == 0:
         return assignments, assignments.copy()
     starts = np.flatnonzero(np.r_[True, assignments[1:] != assignments[:-1]])
@@ -251,7 +219,7 @@ def expand(units: np.ndarray, run_lengths: np.ndarray) -> np.ndarray:
     ValueError: other numbers of units and durations, or one below 1.
     """
     units, run_lengths = np.asarray(units, np.int64), np.asarray(run_lengths, np.int64)
-    if units.shape != run_lengths.shape or units.ndim != 1:
+    if units.shape != run_lengths.shape:
         raise ValueError(f"{units.shape} units but {run_lengths.shape} durations")
     if (run_lengths < 1).any():
         raise ValueError(f"durations must be at least 1, got {run_lengths.min()}")
@@ -262,14 +230,8 @@ class UnitEncoderPipeline:
     """Waveform to units: frame features, nearest centre, repeats removed.
 
     Features of an upstream on a GPU stay there: only the number of the nearest centre leaves it
-    (with a switch penalty, the distance of every centre).
-
-    Raises:
-        ValueError: the features are not those of the centroids.
-
-    Example:
-        >>> pipeline = UnitEncoderPipeline.from_file("centroids.npz")  # doctest: +SKIP
-        >>> units, run_lengths = pipeline.encode(waveform)  # doctest: +SKIP
+    (with a switch penalty, the distance of every centre). ValueError where the features are not
+    those of the centroids.
     """
 
     def __init__(self, centroids: Centroids, frame_features: FrameFeatures) -> None:

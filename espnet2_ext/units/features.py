@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 STRIDE_SAMPLES = 320
 """Samples from one frame to the next: 20 ms at 16 kHz, HuBERT's rate of 50 frames a second."""
+MFCC_WINDOW_SAMPLES = 1024
 PROBE_SAMPLES = (8000, 8320)
 """24 and 25 frames: fairseq's wav2vec 2.0 pads odd counts, so one of each is tried."""
 CONV_OFFSET_SAMPLES = 200
@@ -69,8 +69,7 @@ def build_frame_features(
     Args:
         spec: ``mfcc``, or ``<S3PRL upstream>/<layer>`` such as ``hubert_base/6``, which counts
             hidden states: 0 is the input of the first transformer block, 6 the sixth's output.
-        path_or_url: checkpoint of the upstreams that want one; a local directory for
-            ``hf_hubert_custom`` and ``hf_wav2vec2_custom``.
+        path_or_url: checkpoint or local directory of the upstreams that want one.
         device: torch device of an upstream; ``mfcc`` always runs on the CPU.
 
     Raises:
@@ -97,19 +96,16 @@ def truncate_upstream(upstream: Any, layer: int) -> int:
     HuBERT, wav2vec 2.0, WavLM and data2vec have their blocks in ``model.encoder.layers``, and
     the first ``layer`` of them give state ``layer`` (of state 0 one stays, whose input S3PRL
     hooks). Large models normalise after the last block, which would change an earlier state, so
-    there the norm becomes the identity. Output decides: unless the state of two probes stays the
-    same in every bit, the upstream stays whole. States above ``layer`` are gone.
-
-    Args:
-        upstream: an ``S3PRLUpstream`` in eval mode, before it moves to a device.
-        layer: hidden state, counted as ``S3PRLUpstream`` does.
+    there the norm becomes the identity. Unless the state of two probes stays the same in every
+    bit, the upstream, an ``S3PRLUpstream`` in eval mode on the CPU, stays whole.
     """
-    encoder = _encoder(upstream)
-    if encoder is None or len(encoder.layers) + 1 != upstream.num_layers:
+    encoder: Any = getattr(getattr(upstream.upstream, "model", None), "encoder", None)
+    blocks = getattr(encoder, "layers", None)
+    if not isinstance(blocks, torch.nn.ModuleList) or len(blocks) + 1 != upstream.num_layers:
         logger.info("upstream of unknown shape: all its layers are computed")
         return 0
-    whole, kept = encoder.layers, max(1, layer)
-    if kept == len(whole):
+    kept = max(1, layer)
+    if kept == len(blocks):
         return 0
     expected = _states(upstream, layer)
     shapes = (upstream._num_layers, upstream._hidden_sizes, upstream._downsample_rates)
@@ -117,39 +113,23 @@ def truncate_upstream(upstream: Any, layer: int) -> int:
     upstream._hidden_sizes, upstream._downsample_rates = (
         list(each[: kept + 1]) for each in shapes[1:]
     )
-    for _ in _truncations(encoder, kept):
-        if _is_same(upstream, layer, expected):
-            logger.info("%d of %d transformer blocks left out", len(whole) - kept, len(whole))
-            return len(whole) - kept
+    encoder.layers = blocks[:kept].eval()  # a new list is in train mode
+    norm = getattr(encoder, "layer_norm", None)
+    for replacement in (norm, torch.nn.Identity().eval()):
+        if replacement is not norm and not isinstance(norm, torch.nn.LayerNorm):
+            break
+        encoder.layer_norm = replacement
+        try:
+            is_same = all(map(torch.equal, _states(upstream, layer), expected))
+        except Exception:  # whatever an encoder raises that needs all of its blocks
+            is_same = False
+        if is_same:
+            logger.info("%d of %d transformer blocks left out", len(blocks) - kept, len(blocks))
+            return len(blocks) - kept
+    encoder.layers, encoder.layer_norm = blocks, norm
     upstream._num_layers, upstream._hidden_sizes, upstream._downsample_rates = shapes
     logger.info("upstream changes when its last blocks are left out: all are computed")
     return 0
-
-
-def _encoder(upstream: Any) -> Any:
-    """Return the module that holds the blocks as ``layers``, or None."""
-    encoder = getattr(getattr(upstream.upstream, "model", None), "encoder", None)
-    return encoder if isinstance(getattr(encoder, "layers", None), torch.nn.ModuleList) else None
-
-
-def _truncations(encoder: Any, kept: int) -> Iterator[None]:
-    """Shorten the encoder, then also take its norm out; whole again when exhausted."""
-    whole, norm = encoder.layers, getattr(encoder, "layer_norm", None)
-    encoder.layers = whole[:kept].eval()  # a new list is in train mode
-    yield
-    if isinstance(norm, torch.nn.LayerNorm):
-        encoder.layer_norm = torch.nn.Identity().eval()
-        yield
-        encoder.layer_norm = norm
-    encoder.layers = whole
-
-
-def _is_same(upstream: Any, layer: int, expected: list[torch.Tensor]) -> bool:
-    try:
-        states = _states(upstream, layer)
-    except Exception:  # whatever an encoder raises that needs all of its blocks
-        return False
-    return all(map(torch.equal, states, expected))
 
 
 def _states(upstream: Any, layer: int) -> list[torch.Tensor]:
@@ -172,9 +152,6 @@ class S3prlFeatures:
     fewer, but stops at 961 to 1039 samples (4 frames due, 2 there): those are padded with zeros to
     1040, as S3PRL itself pads below 800. Waveforms over a minute are cut into pieces that overlap
     by 5 s on either side, on multiples of the stride: memory stays bounded.
-
-    Raises:
-        ValueError: no such upstream or layer, or the checkpoint cannot be loaded.
     """
 
     settings = ""
@@ -264,89 +241,58 @@ class MfccFeatures:
     """MFCC without c0, their deltas and double deltas, mean 0 and variance 1 per utterance.
 
     Without c0 and normalised, units keep little of loudness, voice and channel; deltas tell sounds
-    by their movement. The defaults were chosen so that units (k = 100) survive a change of emotion
-    and a vocoder. Unit error rates on 82 sentences of mini_emo, each spoken in four emotions,
-    against the neutral one; in brackets those of common settings (25 ms, 80 dB, power, no
-    smoothing, equal weights): the same mel through Griffin-Lim 0.08 (0.32), angry, happy or sad
-    0.35 (0.45), a mismatched text 0.96 (0.96). Not in paper.
+    by their movement. Frames of a Hann window of 64 ms are centred every 20 ms; 40 triangular
+    filters from 0 to 8000 Hz over magnitudes, levels lifted to the loudest one less 50 dB;
+    coefficients are averaged over 3 frames and liftered.
 
-    Args:
-        window_ms: length of the Hann window; a frame is centred every 20 ms.
-        num_mels: triangular filters from 0 to 8000 Hz, over magnitudes.
-        num_coefficients: counted with c0, which is dropped.
-        range_db: lower levels are lifted to the loudest one less this.
-        smoothing_frames: odd number of frames averaged before the deltas; 1 for none.
-        lifter_exponent: coefficient n is weighted n to the minus this.
-        delta_weight, double_delta_weight: factors on the normalised deltas.
-
-    Raises:
-        ValueError: an even number of frames, or more coefficients than filters.
+    The values were chosen so that units (k = 100) survive a change of emotion and a vocoder. Unit
+    error rates on 82 sentences of mini_emo, each spoken in four emotions, against the neutral one;
+    in brackets those of common settings (25 ms, 80 dB, power, no smoothing, equal weights): the
+    same mel through Griffin-Lim 0.08 (0.32), angry, happy or sad 0.35 (0.45), a mismatched text
+    0.96 (0.96). Not in paper.
     """
 
     name = "mfcc"
+    dim = 36
     stride_samples = STRIDE_SAMPLES
     offset_samples = 0
+    settings = (
+        "window_ms=64.0 num_mels=40 num_coefficients=13 range_db=50.0 smoothing_frames=3 "
+        "lifter_exponent=0.25 delta_weight=1.0 double_delta_weight=0.5"
+    )
 
-    def __init__(
-        self,
-        window_ms: float = 64.0,
-        num_mels: int = 40,
-        num_coefficients: int = 13,
-        range_db: float = 50.0,
-        smoothing_frames: int = 3,
-        lifter_exponent: float = 0.25,
-        delta_weight: float = 1.0,
-        double_delta_weight: float = 0.5,
-    ) -> None:
-        if smoothing_frames % 2 == 0:
-            raise ValueError(f"smoothing_frames must be odd, got {smoothing_frames}")
-        if not 2 <= num_coefficients <= num_mels:
-            raise ValueError(f"num_coefficients must be 2 to {num_mels}, got {num_coefficients}")
-        self.settings = " ".join(
-            f"{key}={value}" for key, value in locals().items() if key != "self"
-        )
-        self.dim = 3 * (num_coefficients - 1)
-        self.smoothing_frames = smoothing_frames
-        lifter = torch.arange(1.0, num_coefficients) ** -lifter_exponent
+    def __init__(self) -> None:
+        lifter = torch.arange(1.0, 13) ** -0.25
         lifter = (lifter / lifter.square().mean().sqrt())[:, None]
-        self.weights = [lifter, delta_weight * lifter, double_delta_weight * lifter]
-        self.window_samples = round(window_ms * SAMPLE_RATE_HZ / 1000)
+        self.weights = [lifter, lifter, 0.5 * lifter]
         self.melspectrogram = MelSpectrogram(
             SAMPLE_RATE_HZ,
-            n_fft=max(512, self.window_samples),
-            win_length=self.window_samples,
+            n_fft=MFCC_WINDOW_SAMPLES,
             hop_length=STRIDE_SAMPLES,
-            n_mels=num_mels,
+            n_mels=40,
             power=1.0,
             center=True,
         )
-        self.decibels = AmplitudeToDB("magnitude", top_db=range_db)
-        self.dct = create_dct(num_coefficients, num_mels, norm="ortho")[:, 1:]
+        self.decibels = AmplitudeToDB("magnitude", top_db=50.0)
+        self.dct = create_dct(13, 40, norm="ortho")[:, 1:]
 
     @torch.no_grad()
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Return features (F, dim) float32; F = N // 320 + 1, N at least a window."""
-        # Reflection at the edges would also fail below half an n_fft.
-        shortest = max(self.window_samples, self.melspectrogram.n_fft // 2 + 1)
-        if len(waveform) < shortest:
-            raise ValueError(f"{len(waveform)} samples are too short for mfcc (needs {shortest})")
+        if len(waveform) < MFCC_WINDOW_SAMPLES:
+            raise ValueError(
+                f"{len(waveform)} samples are too short for mfcc (needs {MFCC_WINDOW_SAMPLES})"
+            )
         samples = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
         log_mels = self.decibels(self.melspectrogram(samples))  # (num_mels, F)
-        coefficients = self._smooth(self.dct.T @ log_mels)
+        padded = torch.nn.functional.pad((self.dct.T @ log_mels)[None], (1, 1), mode="replicate")
+        coefficients = torch.nn.functional.avg_pool1d(padded, 3, stride=1)[0]
         deltas = compute_deltas(coefficients)
         parts = (coefficients, deltas, compute_deltas(deltas))
         weighted = [
             weight * _normalise(part) for weight, part in zip(self.weights, parts, strict=True)
         ]
         return torch.cat(weighted).T.contiguous().numpy()
-
-    def _smooth(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """Return (C, F) averaged over neighbouring frames; edges are repeated."""
-        if self.smoothing_frames == 1:
-            return coefficients
-        reach = self.smoothing_frames // 2
-        padded = torch.nn.functional.pad(coefficients[None], (reach, reach), mode="replicate")
-        return torch.nn.functional.avg_pool1d(padded, self.smoothing_frames, stride=1)[0]
 
 
 def _normalise(part: torch.Tensor) -> torch.Tensor:

@@ -11,27 +11,22 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from espnet2_ext.data.parallel import one_thread, parallel_map
+from espnet2_ext.data.audio import read_audio
+from espnet2_ext.data.parallel import one_thread, parallel_map, use_one_thread
 from espnet2_ext.units.centroids import Centroids
-from espnet2_ext.units.extract import (
-    built_features,
-    data_signature,
-    read_and_compute,
-    read_wavs,
-    start_worker,
-)
+from espnet2_ext.units.extract import FeaturesArguments, built_features, data_signature, read_wavs
 from espnet2_ext.units.features import FrameFeatures
 
 logger = logging.getLogger(__name__)
 
 BATCH_FRAMES = 10_000
-MAX_PASSES = 100
 NUM_INITIALISATIONS = 20
 SLACK = 1.05
 """Rows held over rows kept: pruning now and then is cheaper than at every utterance."""
@@ -91,13 +86,11 @@ class Reservoir:
     def _reserve(self, count: int, dim: int) -> None:
         """Make room for ``count`` more rows."""
         needed = self._num_held + count
-        if needed <= len(self._keys):
-            return
-        grown = min(int(GROWTH * len(self._keys)), int(self.max_frames * SLACK) + 1)
-        capacity = max(needed, grown)
-        # In place: where memory is remapped, no second copy exists even for a moment.
-        self._keys.resize(capacity, refcheck=False)
-        self._frames.resize((capacity, dim), refcheck=False)
+        if needed > len(self._keys):
+            grown = min(int(GROWTH * len(self._keys)), int(self.max_frames * SLACK) + 1)
+            # In place: where memory is remapped, no second copy exists even for a moment.
+            self._keys.resize(max(needed, grown), refcheck=False)
+            self._frames.resize((max(needed, grown), dim), refcheck=False)
 
     def _prune(self) -> None:
         """Keep the smallest keys, moving kept rows of the tail into the holes before it."""
@@ -117,13 +110,10 @@ def utterance_generator(seed: int, utterance_id: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
-def choose_utterances(
+def _choose_utterances(
     utterance_ids: list[str], portion: float, max_utterances: int | None, seed: int
 ) -> list[str]:
-    """Return a random share of the utterances, sorted: ``portion``, at most ``max_utterances``.
-
-    ValueError where portion or limit leave nothing.
-    """
+    """Return a random share of the utterances, sorted; ValueError where nothing is left."""
     if not 0 < portion <= 1:
         raise ValueError(f"portion must be above 0 and at most 1, got {portion}")
     count = max(1, round(portion * len(utterance_ids)))
@@ -140,15 +130,11 @@ def refine(centroids: Centroids, frames: np.ndarray, num_passes: int) -> Centroi
 
     Mini-batches stop 1.1 to 1.5 % above the inertia of scikit-learn's full-batch k-means (MFCC of
     mini_emo, k = 50 and 100), twenty passes later it is 0.3 to 0.4 %, at a tenth of the time. A
-    centre without frames stays where it is; when none moves, it ends.
-
-    Raises:
-        ValueError: the number of passes is negative, or there is a switch penalty.
+    centre without frames stays where it is; when none moves, it ends. ``centroids`` have no switch
+    penalty.
     """
     if num_passes < 0:
         raise ValueError(f"refinement passes must not be negative: {num_passes}")
-    if centroids.switch_penalty:
-        raise ValueError("centroids with a switch penalty cannot be refined: add it afterwards")
     for _ in range(num_passes):
         sums = np.zeros(centroids.centers.shape)
         counts = np.zeros(centroids.num_clusters)
@@ -208,7 +194,7 @@ def learn_kmeans(
         features_spec, path_or_url, device: of ``build_frame_features``.
         num_clusters: k.
         max_frames: size of the sample; a million frames of HuBERT base take 3.3 GB.
-        portion, max_utterances: see ``choose_utterances``; not in paper, saves hours at full scale.
+        portion, max_utterances: to look at a random share of the utterances; not in paper.
         num_initialisations: k-means++ starts of which the best is taken.
         refinement_passes: see ``refine``.
         switch_penalty: kept for extraction, see ``Centroids``.
@@ -220,7 +206,8 @@ def learn_kmeans(
             fewer frames than clusters.
     """
     wavs = read_wavs(data_dir)
-    features = built_features(features_spec, path_or_url, device)
+    arguments = (features_spec, path_or_url, device)
+    features = built_features(*arguments)
     settings: dict[str, Any] = {
         "data": data_signature(data_dir),
         "features": features_spec,
@@ -238,15 +225,22 @@ def learn_kmeans(
         settings["refinement_passes"] = refinement_passes
     if Path(out_path).is_file():
         return _existing(Path(out_path), settings)
-    chosen = choose_utterances(list(wavs), portion, max_utterances, seed)
+    chosen = _choose_utterances(list(wavs), portion, max_utterances, seed)
+    reservoir = Reservoir(max_frames, seed)
     with one_thread():
-        frames = _sample(
-            {each: wavs[each] for each in chosen},
-            Reservoir(max_frames, seed),
-            (features_spec, path_or_url, device),
-            num_workers,
+        frames = _sample({each: wavs[each] for each in chosen}, reservoir, arguments, num_workers)
+        centroids = fit_kmeans(
+            frames,
+            features,
+            num_clusters,
+            seed=seed,
+            num_initialisations=num_initialisations,
+            path_or_url=path_or_url,
+            training=json.dumps(settings, sort_keys=True),
         )
-        centroids = _fit_and_refine(frames, features, settings)
+        if refinement_passes:
+            centroids = refine(centroids, frames, refinement_passes)
+    centroids = replace(centroids, switch_penalty=switch_penalty)
     centroids.save(out_path)
     logger.info("%s: %d clusters, inertia %.4f a frame", out_path, num_clusters, centroids.inertia)
     return centroids
@@ -266,9 +260,6 @@ def fit_kmeans(
 
     Source: ESPnet's learn_kmeans.py: k-means++, batches of 10,000 frames, at most 100
     passes, stop after 100 batches without gain, 20 starts, no reassignment.
-
-    Raises:
-        ValueError: fewer frames than clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
 
@@ -281,7 +272,7 @@ def fit_kmeans(
         num_clusters,
         init="k-means++",
         batch_size=BATCH_FRAMES,
-        max_iter=MAX_PASSES,
+        max_iter=100,
         tol=0.0,
         max_no_improvement=100,
         n_init=num_initialisations,
@@ -300,24 +291,6 @@ def fit_kmeans(
         settings=features.settings,
         training=training,
     )
-
-
-def _fit_and_refine(
-    frames: np.ndarray, features: FrameFeatures, settings: dict[str, Any]
-) -> Centroids:
-    """Return centroids that know the settings they were learnt with."""
-    centroids = fit_kmeans(
-        frames,
-        features,
-        settings["num_clusters"],
-        seed=settings["seed"],
-        num_initialisations=settings["num_initialisations"],
-        path_or_url=settings["path_or_url"],
-        training=json.dumps(settings, sort_keys=True),
-    )
-    if "refinement_passes" in settings:
-        centroids = refine(centroids, frames, settings["refinement_passes"])
-    return replace(centroids, switch_penalty=settings["switch_penalty"])
 
 
 def _existing(path: Path, settings: dict[str, Any]) -> Centroids:
@@ -339,21 +312,16 @@ def _existing(path: Path, settings: dict[str, Any]) -> Centroids:
 
 
 def _sample(
-    wavs: dict[str, str],
-    reservoir: Reservoir,
-    features_arguments: tuple[str, str | None, str],
-    num_workers: int,
+    wavs: dict[str, str], reservoir: Reservoir, arguments: FeaturesArguments, num_workers: int
 ) -> np.ndarray:
     """Return frames (at most ``max_frames``, dim); ValueError where no utterance is usable."""
     results = parallel_map(
-        _features_or_reason,
+        partial(_features_or_reason, arguments),
         list(wavs.values()),
         description="k-means frames",
         num_workers=num_workers,
         chunk_size=8,
-        initializer=start_worker,
-        initializer_arguments=features_arguments,
-        start_method="spawn",
+        initializer=use_one_thread,
     )
     reasons = []
     for utterance_id, result in zip(wavs, results, strict=True):
@@ -370,9 +338,9 @@ def _sample(
     return frames
 
 
-def _features_or_reason(wav: str) -> np.ndarray | str:
+def _features_or_reason(arguments: FeaturesArguments, wav: str) -> np.ndarray | str:
     try:
-        return read_and_compute(wav)
+        return built_features(*arguments)(read_audio(wav))
     except ValueError as error:
         return str(error)
 
@@ -391,15 +359,8 @@ def import_kmeans(
 
     fairseq and textless publish such files (``km.bin``), ESPnet's perform_kmeans.sh writes them
     (``km_<k>.mdl``). joblib unpickles, which runs whatever code the file's maker put into it;
-    nothing else in this package does so.
-
-    Args:
-        kmeans_path: the joblib file.
-        out_path: ``centroids.npz``.
-        features_spec: S3PRL upstream and layer, which the file does not say: ``hubert_base/6``.
-        i_trust_this_file: must be true.
-        path_or_url: checkpoint of the upstream.
-        stride_samples, offset_samples: see ``FrameFeatures``.
+    nothing else in this package does so. The features of an S3PRL upstream, its layer, checkpoint,
+    stride and offset (see ``FrameFeatures``) are not in the file.
 
     Raises:
         FileNotFoundError: no such file.
@@ -417,22 +378,6 @@ def import_kmeans(
         )
     if not Path(kmeans_path).is_file():
         raise FileNotFoundError(f"{kmeans_path}: no such file")
-    centroids = Centroids(
-        centers=_centers(kmeans_path),
-        features=features_spec,
-        stride_samples=stride_samples,
-        offset_samples=offset_samples,
-        inertia=float("nan"),
-        path_or_url=path_or_url,
-        training=f'{{"imported_from": "{Path(kmeans_path).name}"}}',
-    )
-    centroids.save(out_path)
-    logger.info("%s: %d clusters of %s", out_path, centroids.num_clusters, features_spec)
-    return centroids
-
-
-def _centers(kmeans_path: str | Path) -> np.ndarray:
-    """Return ``cluster_centers_`` (k, dim) float32 of the unpickled object."""
     import joblib
 
     try:
@@ -445,4 +390,15 @@ def _centers(kmeans_path: str | Path) -> np.ndarray:
     centers = getattr(model, "cluster_centers_", None)
     if centers is None:
         raise ValueError(f"{kmeans_path}: holds a {type(model).__name__}, not a fitted k-means")
-    return np.ascontiguousarray(centers, dtype=np.float32)
+    centroids = Centroids(
+        centers=np.ascontiguousarray(centers, dtype=np.float32),
+        features=features_spec,
+        stride_samples=stride_samples,
+        offset_samples=offset_samples,
+        inertia=float("nan"),
+        path_or_url=path_or_url,
+        training=f'{{"imported_from": "{Path(kmeans_path).name}"}}',
+    )
+    centroids.save(out_path)
+    logger.info("%s: %d clusters of %s", out_path, centroids.num_clusters, features_spec)
+    return centroids

@@ -14,7 +14,6 @@ import torch
 from espnet2_ext.data import audio as any_audio
 from espnet2_ext.data.audio import (
     AudioError,
-    change_speed,
     read_any_audio,
     read_audio,
     resample,
@@ -66,17 +65,12 @@ def test_what_is_no_audio(tmp_path, make_wav):
             read_audio(tmp_path / name)
 
 
-def test_wav_written_to_a_pipe_promises_more_and_is_fine(make_wav):
-    wav = make_wav("pipe.wav")
-    content = bytearray(wav.read_bytes())
+def test_what_is_written_to_a_pipe_does_not_say_how_long_it_is(make_wav):
+    wav, flac = make_wav("pipe.wav"), make_wav("pipe.flac")
+    expected, content = read_audio(flac), bytearray(wav.read_bytes())
     content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
     wav.write_bytes(content)
     assert read_audio(wav).shape == (4800,)
-
-
-def test_flac_written_to_a_pipe_does_not_say_how_long_it_is(make_wav):
-    flac = make_wav("pipe.flac")
-    expected = read_audio(flac)
     content = bytearray(flac.read_bytes())
     content[21] &= 0xF0  # 36 bits of STREAMINFO: total samples, 0 where unknown
     content[22:26] = bytes(4)
@@ -85,7 +79,7 @@ def test_flac_written_to_a_pipe_does_not_say_how_long_it_is(make_wav):
     np.testing.assert_array_equal(read_audio(flac), expected)
 
 
-@pytest.mark.parametrize("rate_hz", [44101, 22049, 15999])
+@pytest.mark.parametrize("rate_hz", [44101, 15999])
 def test_rates_without_a_common_divisor_need_no_kernel_for_every_phase(rate_hz, monkeypatch):
     monkeypatch.setattr("torchaudio.functional.resample", None)
     resampled = resample(tone(440, rate_hz), rate_hz, 16000)
@@ -93,20 +87,12 @@ def test_rates_without_a_common_divisor_need_no_kernel_for_every_phase(rate_hz, 
     assert np.abs(resampled - tone(440, 16000))[100:-100].max() < 2e-3
 
 
-def test_resample_keeps_the_threads_of_the_caller():
+def test_resampling_changes_length_and_pitch_but_no_threads_of_the_caller():
     before = torch.get_num_threads()
-    assert resample(np.ones(441, np.float32), 44100, 16000).shape == (160,)
-    assert torch.get_num_threads() == before
-
-
-@pytest.mark.parametrize(
-    ("factor", "length", "pitch_hz"), [("0.9", 17778, 360), ("1.1", 14546, 440)]
-)
-def test_speed_changes_length_and_pitch(factor, length, pitch_hz):
-    changed = change_speed(tone(400, 16000, 1.0).astype(np.float32), Fraction(factor))
-    assert changed.shape == (length,)
+    changed = resample(tone(400, 16000, 1.0), 9, 10)
+    assert changed.shape == (17778,) and torch.get_num_threads() == before
     spectrum = np.abs(np.fft.rfft(changed[:14400]))
-    assert spectrum.argmax() * 16000 / 14400 == pytest.approx(pitch_hz, abs=1.2)
+    assert spectrum.argmax() * 16000 / 14400 == pytest.approx(360, abs=1.2)
 
 
 def test_flac_keeps_every_sample(tmp_path):
@@ -146,14 +132,6 @@ def test_a_low_rate_mp3_is_resampled_and_said_to_lack_its_highs(
     assert "nothing above 4000 Hz" in caplog.text
 
 
-def test_says_what_is_missing_or_empty(tmp_path: Path) -> None:
-    (tmp_path / "empty.wav").touch()
-    with pytest.raises(AudioError, match=r"empty\.wav: the file is empty; .* give a wav"):
-        read_any_audio(tmp_path / "empty.wav")
-    with pytest.raises(AudioError, match=r"no\.wav: no such file"):
-        read_any_audio(tmp_path / "no.wav")
-
-
 @pytest.mark.parametrize("name", ["text.wav", "text.mp3", "text.raw"])
 def test_a_text_is_no_audio_and_the_line_names_file_and_remedy(
     name: str, tmp_path: Path, no_av: None
@@ -164,6 +142,11 @@ def test_a_text_is_no_audio_and_the_line_names_file_and_remedy(
     message = str(error_info.value)
     assert message.startswith(f"{tmp_path / name}: not readable as audio")
     assert "pip install av" in message and "\n" not in message
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(AudioError, match=r"text\..*: the file is empty; .* give a wav"):
+        read_any_audio(tmp_path / name)
+    with pytest.raises(AudioError, match=r"no\.wav: no such file"):
+        read_any_audio(tmp_path / "no.wav")
 
 
 def test_pyav_decodes_what_soundfile_does_not(tmp_path: Path) -> None:

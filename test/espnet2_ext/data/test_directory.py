@@ -29,7 +29,7 @@ def files(path):
     return {entry.name: entry.read_text() for entry in sorted(path.iterdir())}
 
 
-def test_write_gives_sorted_tables_and_only_those_that_are_known(data):
+def test_what_is_written_is_sorted_and_read_back(data):
     assert files(data) == {
         "spk2utt": "a a-1 a-2\nb b-1\n",
         "text": "a-1 ün\na-2 one\nb-1 two words\n",
@@ -37,9 +37,6 @@ def test_write_gives_sorted_tables_and_only_those_that_are_known(data):
         "utt2spk": "a-1 a\na-2 a\nb-1 b\n",
         "wav.scp": "a-1 a1.wav\na-2 a2.wav\nb-1 b 1.wav\n",
     }
-
-
-def test_read_returns_what_was_written(data):
     tables = read_data_directory(data)
     assert set(tables) == {"wav.scp", "utt2spk", "text", "utt2emo"}
     assert list(tables["wav.scp"]) == ["a-1", "a-2", "b-1"] and tables["utt2emo"]["b-1"] == "sad"
@@ -63,9 +60,7 @@ def test_read_errors(data, tmp_path):
         (UTTERANCES + UTTERANCES[:1], "b-1: given twice"),
         ([Utterance("x-1", "b", "w")], "utt2spk: x-1: does not start with its speaker 'b'"),
         ([*UTTERANCES, Utterance("c-1", "c", "w", emotion="sad")], "text: c-1: no line"),
-        ([Utterance("b-1 2", "b", "w")], "'b-1 2': an id has no white space"),
         ([Utterance("b-1/2", "b", "w")], "'b-1/2': an id has no white space and no slash"),
-        ([Utterance("b-1", "b", "w", text=" ")], "text: b-1: the value must be one line"),
         ([Utterance("b-1", "b", "w", text="a\nb")], "text: b-1: the value must be one line"),
     ],
 )
@@ -81,13 +76,10 @@ def with_units(data):
     return data
 
 
-def test_writing_the_same_again_touches_nothing(with_units):
+def test_new_labels_keep_units_and_new_audio_drops_them(with_units):
     before = {entry.name: entry.stat().st_mtime_ns for entry in with_units.iterdir()}
     write_data_directory(with_units, reversed(UTTERANCES))
     assert {entry.name: entry.stat().st_mtime_ns for entry in with_units.iterdir()} == before
-
-
-def test_new_labels_keep_units_and_new_audio_drops_them(with_units):
     relabelled = [Utterance(u.utterance_id, u.speaker, u.wav, emotion="sad") for u in UTTERANCES]
     write_data_directory(with_units, relabelled)
     assert read_table(with_units / "utt2emo")["a-1"] == "sad"
@@ -97,19 +89,15 @@ def test_new_labels_keep_units_and_new_audio_drops_them(with_units):
     assert set(files(with_units)) == {"wav.scp", "utt2spk", "spk2utt"}
 
 
-def test_tables_of_other_utterances_are_dropped(with_units):
-    write_data_directory(with_units, UTTERANCES[:2])
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_tables_of_other_utterances_or_of_before_a_kill_are_dropped(with_units, is_killed):
+    if is_killed:
+        (with_units / "wav.scp").unlink()
+        with pytest.raises(DataDirectoryError, match="wav.scp: missing"):
+            validate_data_directory(with_units)
+    write_data_directory(with_units, UTTERANCES if is_killed else UTTERANCES[:2])
     assert "units_x" not in files(with_units)
-    assert validate_data_directory(with_units) == 2
-
-
-def test_a_kill_between_tables_is_seen_and_repaired(with_units):
-    (with_units / "wav.scp").unlink()
-    with pytest.raises(DataDirectoryError, match="wav.scp: missing"):
-        validate_data_directory(with_units)
-    write_data_directory(with_units, UTTERANCES)
-    assert validate_data_directory(with_units) == 3
-    assert "units_x" not in files(with_units)
+    assert validate_data_directory(with_units) == (3 if is_killed else 2)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +108,11 @@ def test_a_kill_between_tables_is_seen_and_repaired(with_units):
         ("wav.scp", "a-1 x\na-1 x\n", "wav.scp: a-1 stands twice"),
         ("wav.scp", "a-1 x\na-2 sox y |\nb-1 x\n", "wav.scp: a-2: a command, .*allow_pipes"),
         ("utt2spk", "a-1 a\na-2 b\nb-1 b\n", "utt2spk: a-2: does not start with its speaker 'b'"),
-        ("utt2spk", "a-1 a\na-2 a\n", "utt2spk: b-1: no line"),
         ("utt2emo", "a-1 x\nb-1 x\n", "utt2emo: a-2: no line at"),
         ("utt2emo", "a-1 x\na-15 x\na-2 x\nb-1 x\n", "utt2emo: a-15: not in wav.scp"),
-        ("utt2emo", "a-1 x\na-2 x\nb-1 x\nb-2 x\n", "utt2emo: b-2: not in wav.scp"),
         ("utt2emo", "a-1 x\na-1 x\na-2 x\nb-1 x\n", "utt2emo: a-1: stands twice"),
         ("utt2emo", "a-1 x\na-2 x\na-15 x\nb-1 x\n", "utt2emo: a-15: stands after a-2; sort"),
         ("utt2emo", "a-1 x\na-2\nb-1 x\n", "utt2emo:2: expected 'key value'"),
-        ("units_x", "a-1 3 4\n", "units_x: a-2: no line"),
         ("spk_embed.scp", "a-1 x.ark:3\n", "spk_embed.scp: a-2: no line"),
         ("spk2utt", "a a-1 a-2\n", "spk2utt: is not the inverse of utt2spk"),
     ],
@@ -200,20 +185,15 @@ def test_subset(with_units, tmp_path):
     assert (out / "spk2utt").read_text() == "a a-1\nb b-1\n"
 
 
-@pytest.mark.parametrize(
-    ("ids", "message"),
-    [
+def test_subset_refuses(data, tmp_path):
+    write_rejected(data, {"a-0": "silent"})
+    for ids, message in (
         (["a-0"], r"a-0: rejected \(silent\)"),
         (["a-9"], "a-9: not there"),
         ([], "holds no utterances"),
-    ],
-)
-def test_subset_refuses(data, tmp_path, ids, message):
-    write_rejected(data, {"a-0": "silent"})
-    with pytest.raises(DataDirectoryError, match=message):
-        subset_data_directory(data, tmp_path / "out", ids)
-    with pytest.raises(DataDirectoryError, match="is an input too"):
-        subset_data_directory(data, data, ids)
+    ):
+        with pytest.raises(DataDirectoryError, match=message):
+            subset_data_directory(data, tmp_path / "out", ids)
 
 
 LIMITS = {"min_duration_s": 0.5, "max_duration_s": 2}
@@ -270,16 +250,6 @@ def test_whose_speaker_has_no_other_utterance_is_left_out(dump, train, tmp_path,
     assert "b-1" not in read_rejected(out)
 
 
-def test_the_first_ten_such_speakers_are_named(tmp_path, train, caplog):
-    ids = [f"c{number:02d}-1" for number in range(12)] + ["a-1"]
-    write_data_directory(tmp_path / "many", [Utterance(key, key[:-2], "x.flac") for key in ids])
-    write_table(tmp_path / "many" / "utt2num_samples", dict.fromkeys(ids, 16000))
-    assert filter_length(tmp_path / "many", tmp_path / "out", **LIMITS, speaker_dir=train) == 1
-    [line] = [message for message in caplog.messages if "are left out" in message]
-    assert line.endswith("left out: " + " ".join(f"c{number:02d}" for number in range(10)))
-    assert "12 of 13 speakers" in line
-
-
 def test_utterances_of_both_sets_are_counted_and_are_no_other_one(dump, tmp_path, caplog):
     ids, both = ["a-2", "b-1", "b-3"], tmp_path / "train"
     write_data_directory(both, [Utterance(key, key[0], "x.flac") for key in ids])
@@ -299,28 +269,19 @@ def test_a_set_of_strangers_is_an_error(dump, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("shortest", "longest", "message"),
-    [
+def test_limits_and_lengths_that_are_wrong(dump, tmp_path):
+    for shortest, longest, message in (
         (-1, 2, "leave nothing; give 0 <= min <= max"),
         (3, 2, "leave nothing; give 0 <= min <= max"),
         (float("nan"), 2, "leave nothing; give 0 <= min <= max"),
         (5, 6, "no utterance lasts 5 to 6 s"),
-    ],
-)
-def test_limits_that_leave_nothing(dump, tmp_path, shortest, longest, message):
-    with pytest.raises(ValueError, match=message):
-        filter_length(dump, tmp_path / "out", min_duration_s=shortest, max_duration_s=longest)
-
-
-def test_lengths_that_are_wrong(dump, tmp_path):
+    ):
+        with pytest.raises(ValueError, match=message):
+            filter_length(dump, tmp_path / "out", min_duration_s=shortest, max_duration_s=longest)
     with pytest.raises(DataDirectoryError, match="is an input too"):
         filter_length(dump, dump, **LIMITS)
     write_table(dump / "utt2num_samples", LENGTHS | {"a-1": "long"})
     with pytest.raises(DataDirectoryError, match="utt2num_samples: a-1: 'long' is not a number"):
-        filter_length(dump, tmp_path / "out", **LIMITS)
-    (dump / "utt2num_samples").unlink()
-    with pytest.raises(DataDirectoryError, match="utt2num_samples: missing"):
         filter_length(dump, tmp_path / "out", **LIMITS)
 
 

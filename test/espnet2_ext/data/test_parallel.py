@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from espnet2_ext.data.parallel import (
+    Share,
     atomic_open,
     atomic_path,
     one_thread,
     parallel_map,
+    parse_share,
     remove_leftovers,
+    run_parts,
     temporary_path,
 )
 
@@ -45,24 +48,16 @@ def test_order_and_initializer(num_workers):
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_an_exception_reaches_the_caller(num_workers):
-    results = parallel_map(
-        _shifted, [1, 13], description="test", num_workers=num_workers, start_method="fork"
-    )
-    with pytest.raises(RuntimeError, match="thirteen"):
-        list(results)
-
-
-@pytest.mark.parametrize("num_workers", [1, 2])
-def test_items_are_taken_when_it_is_their_turn(num_workers):
+def test_items_are_taken_in_turn_and_an_exception_reaches_the_caller(num_workers):
     _set_offset(0)
-    items = iter(range(100, 200))
+    items = iter([*range(100, 200), 13])
     results = parallel_map(
         _shifted, items, description="test", num_workers=num_workers, start_method="fork"
     )
     assert next(results) == 100
     assert next(items) <= 116, "more chunks in flight than needed"
-    assert len(list(results)) == 98
+    with pytest.raises(RuntimeError, match="thirteen"):
+        list(results)
 
 
 def test_a_result_may_count_for_more(capsys):
@@ -101,30 +96,17 @@ def test_workers_end_when_their_parent_is_killed():
     parent.wait()
 
 
-def test_the_file_appears_when_the_block_ends(tmp_path):
+def test_the_file_appears_when_the_block_ends_and_an_error_leaves_the_old_one(tmp_path):
     target = tmp_path / "new" / "table"
     with atomic_open(target) as stream:
         stream.write("a b\n")
         assert not target.exists()
     assert target.read_bytes() == b"a b\n"
+    with pytest.raises(RuntimeError, match="stop"), atomic_open(target, "wb") as stream:
+        stream.write(b"half")
+        raise RuntimeError("stop")
+    assert target.read_text() == "a b\n"
     assert [entry.name for entry in target.parent.iterdir()] == ["table"]
-
-
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
-    target = tmp_path / "table"
-    target.write_text("old")
-    with pytest.raises(RuntimeError, match="stop"):
-        with atomic_open(target) as stream:
-            stream.write("half")
-            raise RuntimeError("stop")
-    assert target.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["table"]
-
-
-def test_binary_mode_and_suffix(tmp_path):
-    with atomic_open(tmp_path / "x.npy", "wb") as stream:
-        stream.write(b"\r\n")
-    assert (tmp_path / "x.npy").read_bytes() == b"\r\n"
     with atomic_path(tmp_path / "y.flac") as temporary:
         assert temporary.suffix == ".flac"
         temporary.touch()
@@ -153,3 +135,32 @@ def test_one_thread_inside_and_the_former_number_behind():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(former)
+
+
+def test_shares_cover_all_parts_once():
+    shares = [parse_share(f"{index}/3") for index in (1, 2, 3)]
+    owners = [[str(share) for share in shares if share.has(part)] for part in range(5)]
+    assert owners == [["1/3"], ["2/3"], ["3/3"], ["1/3"], ["2/3"]]
+    for text in ("", "3", "0/4", "5/4", "-1/4", "a/b", "1/2/3", "1/ 2", "²/3"):
+        with pytest.raises(ValueError, match=r"give one such as 3/32"):
+            parse_share(text)
+
+
+def _write_part(part):
+    path, items = part
+    path.write_text("".join(items))
+
+
+def test_parts_of_all_shares_and_those_made_otherwise(tmp_path):
+    def run(facts, share=None):
+        options = {"suffix": ".txt", "share": share, "num_workers": 1}
+        parts = run_parts(tmp_path / ".x_parts_", facts, _write_part, "abcdefg", 3, **options)
+        return [path.read_text() for path in parts if path.is_file()]
+
+    assert run({"seed": 0}, Share(2, 2)) == ["def"]
+    assert run({"seed": 0}) == ["abc", "def", "g"]
+    [folder] = tmp_path.iterdir()
+    (folder / "000001.txt").write_text("kept")
+    assert run({"seed": 0}) == ["abc", "kept", "g"]
+    assert run({"seed": 1}) == ["abc", "def", "g"]
+    assert len(list(tmp_path.iterdir())) == 1 and not folder.exists()

@@ -8,12 +8,11 @@ from espnet2_ext.data.tables import (
     read_int_table,
     read_rejected,
     read_table,
+    replace_rejected,
     report_rejected,
     write_rejected,
     write_table,
 )
-
-BAD_LINES = ("a-1", "a-1 ", " a-1 x", "")
 
 
 def test_write_sorts_by_bytes_and_read_returns_the_same(tmp_path):
@@ -27,10 +26,11 @@ def test_write_sorts_by_bytes_and_read_returns_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        *((f"a-0 x\n{line}\n".encode(), "text:2: expected 'key value'") for line in BAD_LINES),
+        (b"a-0 x\na-1\n", "text:2: expected 'key value'"),
+        (b"a-0 x\n a-1 x\n", "text:2: expected 'key value'"),
+        (b"a-0 x\n\n", "text:2: expected 'key value'"),
         (b"a-0 x\na-0 y\n", "text: a-0 stands twice"),
         ("s-a 一\n".encode() + "s-b 你好\n".encode("gbk"), "text:2: not UTF-8 text; convert"),
-        ("s-a x\ns-b y\n".encode("utf-16"), "text:1: not UTF-8 text; convert"),
         ("s-a x\n".encode("utf-16-le"), "text:1: not UTF-8 text; convert"),
     ],
 )
@@ -65,14 +65,11 @@ def read(tmp_path):
     return read
 
 
-def test_rows_with_their_lines(read):
+def test_rows_with_their_lines_and_what_spreadsheets_write(read):
     assert read("emotion, file\n sad ,a b.wav\n\nhappy,c.wav\n") == [
         (2, {"emotion": "sad", "file": "a b.wav"}),
         (4, {"emotion": "happy", "file": "c.wav"}),
     ]
-
-
-def test_what_spreadsheets_write(read):
     assert read(
         b'\xef\xbb\xbffile,emotion,text\r\na.wav,sad,"one, ""two""\r\nthree"\r\nb.wav,x,y\r\n'
     ) == [
@@ -85,17 +82,13 @@ def test_what_spreadsheets_write(read):
     ("content", "message"),
     [
         ("", "table.csv: holds no rows; give a line file,emotion and rows"),
-        ("file,emotion\n", "table.csv: holds no rows"),
         ("\nfile;emotion\n", "table.csv:2: unknown column 'file;emotion'; known: file"),
-        ("file,emotion,\na,b,c\n", "table.csv:1: unknown column ''"),
         ("file,emotion,age\na,b,c\n", "table.csv:1: unknown column 'age'"),
         ("file,emotion,file\na,b,c\n", "table.csv:1: column 'file' stands twice"),
         ("file\na\n", "table.csv:1: column 'emotion' is missing"),
         ("file,emotion\na,b\nc\n", "table.csv:3: 1 fields, the first line names 2 columns; check"),
-        ("file,emotion\na,b,c\n", "table.csv:2: 3 fields"),
         ("file,emotion\na, \n", "table.csv:2: emotion is empty; fill it in"),
         ("file,emotion,text\na,b,\n", "table.csv:2: text is empty"),
-        (",\n", "table.csv:1: unknown column ''"),
         ('file,emotion\na,"b"c\n', "table.csv:2: not a csv .*; check the quotes"),
         (b"file,emotion\n\xe4,b\n", "table.csv: is not UTF-8 text; save it in UTF-8"),
     ],
@@ -106,18 +99,18 @@ def test_one_line_for_every_fault(read, content, message):
     assert "\n" not in str(caught.value)
 
 
-def test_no_such_file(tmp_path):
+def test_rejected(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.csv: no such file; give the path"):
         read_csv(tmp_path / "none.csv", ["file"])
-
-
-def test_rejected(tmp_path):
     assert read_rejected(tmp_path) == {}
     write_rejected(tmp_path, {})
     assert (tmp_path / "rejected.tsv").read_text() == "" and read_rejected(tmp_path) == {}
     write_rejected(tmp_path, {"b-1": "too\nlong\tindeed", "a-1": "silent"})
     assert (tmp_path / "rejected.tsv").read_text() == "a-1\tsilent\nb-1\ttoo long indeed\n"
-    assert read_rejected(tmp_path) == {"a-1": "silent", "b-1": "too long indeed"}
+    replace_rejected(tmp_path, "units_x", {"a-2": "short", "c-1": "short"}, 9)
+    replace_rejected(tmp_path, "units_x", {"a-2": "too short"}, 9)
+    expected = {"a-1": "silent", "a-2": "units_x: too short", "b-1": "too long indeed"}
+    assert read_rejected(tmp_path) == expected
     (tmp_path / "rejected.tsv").write_text("a-1 silent\n")
     with pytest.raises(ValueError, match="rejected.tsv:1: expected 'utterance<TAB>reason'"):
         read_rejected(tmp_path)

@@ -11,7 +11,7 @@ import soundfile
 pytest.importorskip("av")
 from reference.film import clicks, write_film, write_silent_film
 
-from espnet2_ext.data import formatting as video_audio
+from espnet2_ext.data import formatting
 from espnet2_ext.data.audio import AudioError, read_any_audio
 from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 
@@ -33,7 +33,7 @@ def count_decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         decoded.append(Path(path).name)
         return read_any_audio(path)
 
-    monkeypatch.setattr(video_audio, "read_any_audio", read)
+    monkeypatch.setattr(formatting, "read_any_audio", read)
     return decoded
 
 
@@ -104,43 +104,36 @@ def test_what_has_no_sound_is_a_reason_and_no_error(tmp_path: Path):
         assert not (out / f"{stem}.flac").exists()
 
 
-def test_a_rerun_decodes_only_what_changed(tmp_path: Path, count_decoded: list[str]):
-    films = [write_film(tmp_path / f"{name}.mp4", clicks(0.3, [0.1])) for name in "abcde"]
-    films.append(write_silent_film(tmp_path / "f.mp4"))
+def test_a_rerun_decodes_only_what_changed_or_a_kill_cut_off(
+    tmp_path: Path, count_decoded: list[str]
+):
+    films = [write_film(tmp_path / f"{name}.mp4", clicks(0.3, [0.1])) for name in "abcdef"]
+    films.append(write_silent_film(tmp_path / "g.mp4"))
     out = tmp_path / "out"
     jobs = [VideoJob(str(film), (Cut(f"{out}/{film.stem}.flac"),)) for film in films]
     first = extract(jobs, out)
-    assert count_decoded == ["a.mp4", "b.mp4", "c.mp4", "d.mp4", "e.mp4", "f.mp4"]
+    assert count_decoded == [film.name for film in films]
     count_decoded.clear()
     assert extract(jobs, out) == first and not count_decoded
+    journal = out / ".video_journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    assert json.loads(lines[3])["job"] == {
+        "source": f"{tmp_path}/d.mp4",
+        "cuts": [{"output": f"{out}/d.flac", "start_s": 0.0, "stop_s": None}],
+    }
+    journal.write_text("".join([*lines[:5], lines[6], lines[5][:30]]))
+    (out / ".f.4711.part.flac").write_bytes(b"half")
     (out / "a.flac").unlink()  # lost
     (out / "b.flac").write_bytes(b"half")  # damaged
     write_film(films[2], clicks(0.4, [0.1]))  # another video
     jobs[3] = VideoJob(str(films[3]), (Cut(f"{out}/d.flac", 0.1),))  # another part
     write_silent_film(films[4])  # the sound is gone
     second = extract(jobs, out)
-    assert count_decoded == ["a.mp4", "b.mp4", "c.mp4", "d.mp4", "e.mp4"]
-    assert {Path(path).stem for path, reason in second.items() if reason} == {"e", "f"}
-    assert not (out / "e.flac").exists()
+    assert count_decoded == [film.name for film in films[:6]]
+    assert {Path(path).stem for path, reason in second.items() if reason} == {"e", "g"}
+    assert sorted(path.name for path in out.glob("*.flac")) == [f"{n}.flac" for n in "abcdf"]
     assert soundfile.info(out / "c.flac").frames == 6400
     assert soundfile.info(out / "d.flac").frames == 3200
-
-
-def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, count_decoded: list[str]):
-    out = tmp_path / "out"
-    films = [write_film(tmp_path / f"{name}.mp4", clicks(0.3, [0.1])) for name in "ab"]
-    jobs = [VideoJob(str(film), (Cut(f"{out}/{film.stem}.flac"),)) for film in films]
-    extract(jobs, out)
-    journal = out / ".video_journal.jsonl"
-    lines = journal.read_text().splitlines()
-    assert [json.loads(line)["job"]["source"] for line in lines] == [str(film) for film in films]
-    journal.write_text(lines[0] + "\n" + lines[1][:30])  # the second line is cut off
-    (out / "b.flac").unlink()
-    (out / ".b.4711.part.flac").write_bytes(b"half")
-    count_decoded.clear()
-    assert set(extract(jobs, out).values()) == {None}
-    assert count_decoded == ["b.mp4"]
-    assert sorted(path.name for path in out.iterdir()) == [journal.name, "a.flac", "b.flac"]
 
 
 def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path: Path):

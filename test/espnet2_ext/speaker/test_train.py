@@ -46,9 +46,8 @@ def test_every_speaker_comes_equally_often_however_many_utterances_it_has() -> N
     assert counts == {0: 10, 1: 10, 2: 10}
 
 
-@pytest.mark.parametrize("frames", [1, 4, 9, 10])
-def test_short_utterances_are_repeated(frames: int) -> None:
-    crops, _ = make_sampler({"a1": frames, "b1": frames}).draw(2)
+def test_short_utterances_are_repeated() -> None:
+    crops, _ = make_sampler({"a1": 1, "b1": 4}).draw(2)
     assert crops.shape == (2, 10, 6) and torch.isfinite(crops).all()
 
 
@@ -62,12 +61,6 @@ def test_masks_are_zero_and_leave_the_features_alone() -> None:
     assert all(torch.equal(before[key], value) for key, value in sampler.features.items())
     wide = make_sampler({"a1": 15, "b1": 15}, frequency_mask_bands=50, time_mask_s=0.5)
     assert wide.draw(16)[0].shape == (16, 10, 6)
-
-
-def test_the_seed_decides_the_crops() -> None:
-    draws = [make_sampler({"a1": 90, "b1": 90}, time_mask_s=0.05, seed=s) for s in (0, 0, 1)]
-    first, same, other = (sampler.draw(8)[0] for sampler in draws)
-    assert torch.equal(first, same) and not torch.equal(first, other)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -95,12 +88,6 @@ def test_same_seed_same_files_and_another_seed_others(make_data: MakeData, tmp_p
     assert third["embedding_model.ckpt"] != first["embedding_model.ckpt"]
 
 
-def test_training_names_the_speakers_of_its_crops(make_data: MakeData, tmp_path: Path) -> None:
-    settings = replace(TINY, steps=30, batch_size=8)
-    out_dir = train_speaker_encoder(make_data(), tmp_path / "encoder", settings)
-    assert json.loads((out_dir / "training.json").read_text())["accuracy"] > 0.9
-
-
 def test_a_rerun_does_nothing_and_a_half_directory_is_made_again(
     make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,13 +108,14 @@ def test_a_rerun_does_nothing_and_a_half_directory_is_made_again(
     assert contents(out_dir) == before
 
 
-def test_unusable_audio_is_left_out(
+def test_training_names_the_speakers_of_its_crops_without_unusable_audio(
     make_data: MakeData, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    data_dir = make_data()
+    data_dir, settings = make_data(), replace(TINY, steps=30, batch_size=8)
     Path(read_table(data_dir / "wav.scp")["s0-0"]).write_bytes(b"")
-    out_dir = train_speaker_encoder(data_dir, tmp_path / "encoder", TINY)
-    assert json.loads((out_dir / "training.json").read_text())["utterances"] == 5
+    out_dir = train_speaker_encoder(data_dir, tmp_path / "encoder", settings)
+    record = json.loads((out_dir / "training.json").read_text())
+    assert record["accuracy"] > 0.9 and record["utterances"] == 5
     assert "1 of 6 utterances" in caplog.text
 
 
@@ -140,14 +128,6 @@ def test_errors(make_data: MakeData, tmp_path: Path) -> None:
     write_table(data_dir / "utt2spk", {"s0-0": "s0"})
     with pytest.raises(ValueError, match="utt2spk: lacks s0-1"):
         train_speaker_encoder(data_dir, tmp_path / "out", TINY)
-
-
-def test_settings_from_yaml(tmp_path: Path) -> None:
-    path = tmp_path / "settings.yaml"
-    path.write_text("steps: 7\nlearning_rate: 1\n")
-    assert SpeakerEncoderSettings.load(path) == SpeakerEncoderSettings(steps=7, learning_rate=1)
-    path.write_text("")
-    assert SpeakerEncoderSettings.load(path) == SpeakerEncoderSettings.load(None)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +144,8 @@ def test_settings_from_yaml(tmp_path: Path) -> None:
 )
 def test_settings_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "settings.yaml"
+    path.write_text("steps: 7\nlearning_rate: 1\n")
+    assert SpeakerEncoderSettings.load(path) == SpeakerEncoderSettings(steps=7, learning_rate=1)
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         SpeakerEncoderSettings.load(path)

@@ -1,7 +1,5 @@
 """Unit tables: right, resumable, and honest about what was left out."""
 
-import logging
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ from espnet2_ext.data.tables import (
 )
 from espnet2_ext.units import extract
 from espnet2_ext.units.centroids import Centroids, UnitEncoderPipeline
-from espnet2_ext.units.extract import DEFINITIONS, RealTimeLog, UnitStatistics, extract_units
+from espnet2_ext.units.extract import DEFINITIONS, extract_units, unit_statistics
 from espnet2_ext.units.features import MfccFeatures
 
 TABLES = ("units_mfcc_6", "unit_durations_mfcc_6", "units_mfcc_6.json")
@@ -38,6 +36,7 @@ def contents(data_dir):
 
 
 def test_tables_hold_what_the_pipeline_encodes(data_dir, centroids_path):
+    write_rejected(data_dir, {"s-00x": "format: empty", "s-01": "units_mfcc_6: cured since"})
     result = extract_units(data_dir, centroids_path)
     units = read_int_table(data_dir / "units_mfcc_6")
     durations = read_int_table(data_dir / "unit_durations_mfcc_6")
@@ -53,14 +52,8 @@ def test_tables_hold_what_the_pipeline_encodes(data_dir, centroids_path):
     assert result["statistics"]["rejected"] == 2
     assert result["statistics"]["frames"] == sum(map(sum, durations.values()))
     assert not list(data_dir.glob(".units*"))
-
-
-def test_rejections_are_listed_beside_earlier_ones(data_dir, centroids_path):
-    write_rejected(data_dir, {"s-00x": "format: empty", "s-01": "units_mfcc_6: cured since"})
-    result = extract_units(data_dir, centroids_path)
-    assert set(result["rejected"]) == {"s-05", "s-99"}
     listed = read_rejected(data_dir)
-    assert set(listed) == {"s-00x", "s-05", "s-99"}
+    assert set(listed) == {"s-00x", "s-05", "s-99"} and set(result["rejected"]) == {"s-05", "s-99"}
     assert listed["s-05"] == "units_mfcc_6: 320 samples are too short for mfcc (needs 1024)"
 
 
@@ -74,33 +67,32 @@ def extracted(data_dir, centroids_path):
     return before
 
 
-def test_same_files_whatever_the_workers(data_dir, centroids_path, extracted):
-    extract_units(data_dir, centroids_path, num_workers=2)
-    assert contents(data_dir) == extracted
-
-
 def test_killed_run_goes_on(data_dir, centroids_path, extracted, monkeypatch):
     encode, encoded = extract._encode, []
 
-    def killed_after_seven(utterance_id, wav):
+    def killed_after_seven(pipeline, wav):
         if len(encoded) == 7:
             raise KeyboardInterrupt
-        encoded.append(utterance_id)
-        return encode(utterance_id, wav)
+        encoded.append(wav)
+        return encode(pipeline, wav)
 
     monkeypatch.setattr(extract, "_encode", killed_after_seven)
     with pytest.raises(KeyboardInterrupt):
         extract_units(data_dir, centroids_path)
     assert not (data_dir / "units_mfcc_6").exists()
-    monkeypatch.setattr(extract, "_encode", lambda u, w: encoded.append(u) or encode(u, w))
+    monkeypatch.setattr(extract, "_encode", lambda *args: encoded.append(args[1]) or encode(*args))
     extract_units(data_dir, centroids_path)
     assert len(encoded) == 14 and len(set(encoded)) == 14  # nothing twice
     assert contents(data_dir) == extracted
 
 
-def test_shares_and_then_a_run_that_puts_them_together(
+def test_same_files_whatever_the_workers_and_shares(
     data_dir, centroids_path, extracted, monkeypatch
 ):
+    extract_units(data_dir, centroids_path, num_workers=2)
+    assert contents(data_dir) == extracted
+    (data_dir / "units_mfcc_6.json").unlink()
+    (data_dir / "units_mfcc_6").unlink()
     options = ["--data_dir", str(data_dir), "--centroids_path", str(centroids_path)]
     for index in (2, 1, 3):
         command.main([*options, "--share", f"{index}/3"])
@@ -110,23 +102,6 @@ def test_shares_and_then_a_run_that_puts_them_together(
     assert contents(data_dir) == extracted
     command.main([*options, "--share", "1/3"])  # of a task that is repeated later
     assert contents(data_dir) == extracted and not list(data_dir.glob(".units*"))
-
-
-def test_parts_of_other_centroids_are_thrown_away(
-    data_dir, centroids_path, extracted, tmp_path, monkeypatch
-):
-    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(extract, "_write_tables", lambda *arguments: 1 / 0)
-        extract_units(data_dir, save_centroids(tmp_path / "other.npz", seed=1))
-    assert list(data_dir.glob(".units*/part*"))
-    extract_units(data_dir, centroids_path)
-    assert contents(data_dir) == extracted
-
-
-def test_complete_tables_are_left_alone(data_dir, centroids_path, monkeypatch):
-    first = extract_units(data_dir, centroids_path)
-    monkeypatch.setattr(extract, "_encode_parts", None)  # would fail if called
-    assert extract_units(data_dir, centroids_path) == first
 
 
 @pytest.mark.parametrize("damage", ["table", "missing", "centroids", "data"])
@@ -146,49 +121,40 @@ def test_anything_else_is_made_again(data_dir, centroids_path, damage):
     assert (contents(data_dir) == right) == (damage in ("table", "missing"))
 
 
-def test_moved_directory_is_still_complete(data_dir, centroids_path, tmp_path, monkeypatch):
+def test_complete_tables_are_left_alone_also_in_a_moved_directory(
+    data_dir, centroids_path, tmp_path, monkeypatch
+):
     lengths = dict.fromkeys(read_table(data_dir / "wav.scp"), 3200)
     write_table(data_dir / "utt2num_samples", lengths)
-    extract_units(data_dir, centroids_path)
+    first = extract_units(data_dir, centroids_path)
     moved = data_dir.rename(tmp_path / "moved")
     wavs = read_table(moved / "wav.scp")
     write_table(moved / "wav.scp", {k: v.replace("data", "moved") for k, v in wavs.items()})
-    monkeypatch.setattr(extract, "_encode_parts", None)  # would fail if called
-    assert extract_units(moved, centroids_path) is not None
+    monkeypatch.setattr(extract, "run_parts", None)  # would fail if called
+    assert extract_units(moved, centroids_path) == first
 
 
-def test_no_usable_utterance(data_dir, centroids_path):
-    write_table(data_dir / "wav.scp", {"s-99": "missing.wav"})
-    with pytest.raises(ValueError, match="no utterance is usable, e.g. s-99: .*missing.wav"):
-        extract_units(data_dir, centroids_path)
-    assert not (data_dir / "units_mfcc_6").exists()
-
-
-def test_centroids_of_other_features(data_dir, tmp_path):
-    Centroids(np.zeros((2, 36), np.float32), "mfcc", 320, 0, 1.0, settings="old").save(
-        tmp_path / "c.npz"
-    )
-    with pytest.raises(ValueError, match="learnt on features of settings 'old'.*again"):
-        extract_units(data_dir, tmp_path / "c.npz")
-
-
-def test_missing_inputs(data_dir, centroids_path, tmp_path):
+def test_what_extraction_refuses(data_dir, centroids_path, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such centroids"):
         extract_units(data_dir, tmp_path / "none.npz")
     with pytest.raises(FileNotFoundError, match="wav.scp"):
         extract_units(tmp_path, centroids_path)
+    old, centers = tmp_path / "c.npz", np.zeros((2, 36), np.float32)
+    Centroids(centers, "mfcc", 320, 0, 1.0, settings="old").save(old)
+    with pytest.raises(ValueError, match="learnt on features of settings 'old'.*again"):
+        extract_units(data_dir, old)
+    write_table(data_dir / "wav.scp", {"s-99": "missing.wav"})
+    with pytest.raises(ValueError, match="no utterance is usable, e.g. s-99: .*missing.wav"):
+        extract_units(data_dir, centroids_path)
+    assert not (data_dir / "units_mfcc_6").exists()
     (data_dir / "wav.scp").write_text("")
     with pytest.raises(ValueError, match="holds no utterances"):
         extract_units(data_dir, centroids_path)
 
 
 def test_statistics():
-    statistics = UnitStatistics(4)
-    with pytest.raises(ValueError, match="no frames"):
-        statistics.summary()
-    statistics.add([0, 1, 0], [1, 2, 1], squared_distance=3.0, num_samples=16000)
-    statistics.add([2], [4], squared_distance=5.0, num_samples=48000)
     # frames: unit 0 two, unit 1 two, unit 2 four, unit 3 none: 2 * 1/4 * 2 bits + 1/2 * 1 bit
+    totals = {"utterances": 2, "units": 4, "num_samples": 64000, "squared_distance": 8.0}
     derived = {
         "units_per_second": 1.0,
         "usage_entropy_bits": 1.5,
@@ -197,36 +163,7 @@ def test_statistics():
         "inertia": 1.0,
     }
     counts = {"utterances": 2, "audio_s": 4.0, "frames": 8, "units": 4}
-    assert statistics.summary() == counts | derived
+    assert unit_statistics(np.array([2, 2, 4, 0]), totals) == counts | derived
     assert DEFINITIONS.keys() == derived.keys()
-
-
-def test_one_code_has_no_entropy():
-    statistics = UnitStatistics(2)
-    statistics.add([1], [5], 0.0, 10)
-    summary = statistics.summary()
-    assert summary["usage_entropy_bits"] == 0 and summary["perplexity"] == 1
-
-
-class Clock:
-    now_s = 100.0
-
-    def __call__(self):
-        return self.now_s
-
-
-def test_ratio_of_all_speech_to_all_time(caplog):
-    clock = Clock()
-    log = RealTimeLog("units", clock)
-    assert str(log) == "0.0 x real time"
-    with caplog.at_level(logging.INFO):
-        for _ in range(40):
-            clock.now_s += 1
-            log.add(5)
-    assert str(log) == "5.0 x real time"
-    assert caplog.messages == [
-        "units: 75 s of speech, 5.0 x real time",
-        "units: 150 s of speech, 5.0 x real time",
-    ]
-    log.add(3800)
-    assert str(log) == "100 x real time"
+    one_code = unit_statistics(np.array([0, 5]), totals)
+    assert (one_code["usage_entropy_bits"], one_code["perplexity"]) == (0, 1)

@@ -6,8 +6,10 @@ import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import librosa
 import numpy as np
 import pytest
+import scipy
 import torch
 import transformers
 
@@ -17,7 +19,6 @@ from espnet2_ext.units.features import (
     MfccFeatures,
     S3prlFeatures,
     build_frame_features,
-    load_upstream,
     truncate_upstream,
 )
 from espnet2_ext.units.tiny_upstream import make_tiny_hubert
@@ -25,15 +26,14 @@ from espnet2_ext.units.tiny_upstream import make_tiny_hubert
 FLOAT32_TOLERANCE = 2e-3  # of values with variance about 1, after a logarithm
 
 
-@pytest.mark.parametrize("spec", ["", "mfc", "hubert_base", "hubert_base/", "/6", "hubert/last"])
-def test_neither_form(spec):
-    with pytest.raises(ValueError, match="expected 'mfcc' or '<S3PRL upstream>/<layer>'"):
-        build_frame_features(spec)
-
-
-def test_mfcc_takes_no_checkpoint():
+def test_features_that_cannot_be():
+    for spec in ("", "mfc", "hubert_base", "/6", "hubert/last"):
+        with pytest.raises(ValueError, match="expected 'mfcc' or '<S3PRL upstream>/<layer>'"):
+            build_frame_features(spec)
     with pytest.raises(ValueError, match="take no checkpoint, got 'x'"):
         build_frame_features("mfcc", path_or_url="x")
+    with pytest.raises(ValueError, match=r"1023 samples are too short for mfcc \(needs 1024\)"):
+        MfccFeatures()(noise(1023))
 
 
 def noise(num_samples, seed=0):
@@ -45,7 +45,7 @@ def noise(num_samples, seed=0):
     return (loudness * (white[1:] + colour * white[:-1])).astype(np.float32)
 
 
-@pytest.mark.parametrize("num_samples", [1024, 1279, 1280, 16000, 16001])
+@pytest.mark.parametrize("num_samples", [1024, 1279, 1280, 16001])
 def test_mfcc(num_samples):
     mfcc, waveform = build_frame_features("mfcc"), noise(num_samples)
     assert (mfcc.name, mfcc.dim) == ("mfcc", 36)
@@ -53,20 +53,29 @@ def test_mfcc(num_samples):
     before = waveform.copy()
     found = mfcc(waveform)
     assert found.shape == (num_samples // 320 + 1, 36) and found.dtype == np.float32
-    assert np.isfinite(found).all()
     assert np.array_equal(found, MfccFeatures()(waveform)) and np.array_equal(waveform, before)
 
 
-def test_normalised_per_utterance():
-    features = MfccFeatures(lifter_exponent=0.0, delta_weight=2.0)(noise(32000))
-    assert np.allclose(features.mean(axis=0), 0, atol=1e-4)
-    assert np.allclose(features.std(axis=0), np.repeat([1.0, 2.0, 0.5], 12), atol=1e-3)
-
-
-def test_lifter_weights():
-    spread = MfccFeatures(lifter_exponent=1.0)(noise(32000)).std(axis=0)
-    weights = 1.0 / np.arange(1, 13)
-    assert np.allclose(spread[:12], weights / np.sqrt((weights**2).mean()), atol=1e-3)
+def test_mfcc_are_those_of_librosa():
+    """Against another library's mel filters and transform, with numpy for the rest."""
+    waveform = noise(32000)
+    mel = librosa.feature.melspectrogram(
+        y=waveform, sr=16000, n_fft=1024, hop_length=320, n_mels=40, power=1.0,
+        htk=True, norm=None, pad_mode="reflect",
+    )  # fmt: skip
+    levels = 20 * np.log10(np.maximum(mel, 1e-10))
+    levels = np.maximum(levels, levels.max() - 50)
+    coefficients = scipy.fft.dct(levels, axis=0, norm="ortho")[1:13]
+    smooth = scipy.ndimage.uniform_filter1d(coefficients, 3, axis=1, mode="nearest")
+    slope = np.arange(2, -3, -1) / 10
+    deltas = scipy.ndimage.convolve1d(smooth, slope, axis=1, mode="nearest")
+    parts = (smooth, deltas, scipy.ndimage.convolve1d(deltas, slope, axis=1, mode="nearest"))
+    lifter = np.arange(1, 13) ** -0.25
+    lifter /= np.sqrt((lifter**2).mean())
+    normed = [(p - p.mean(1, keepdims=True)) / p.std(1, keepdims=True) for p in parts]
+    weighted = [w * lifter[:, None] * p for w, p in zip((1, 1, 0.5), normed, strict=True)]
+    expected = np.concatenate(weighted).T
+    np.testing.assert_allclose(MfccFeatures()(waveform), expected, atol=5 * FLOAT32_TOLERANCE)
 
 
 def test_loudness_is_ignored_and_a_fixed_filter_by_and_large():
@@ -75,42 +84,7 @@ def test_loudness_is_ignored_and_a_fixed_filter_by_and_large():
     assert np.abs(expected - features(0.1 * waveform)).max() < FLOAT32_TOLERANCE
     filtered = np.convolve(waveform, [1.0, -0.5], mode="same").astype(np.float32)
     assert np.corrcoef(expected.ravel(), features(filtered).ravel())[0, 1] > 0.95
-
-
-def test_frames_are_centred_every_20_ms():
-    waveform = np.full(16000, 1e-4, np.float32) * noise(16000)
-    waveform[320 * 20 - 160 : 320 * 20 + 160] += noise(320, seed=1)
-    loudest = MfccFeatures(smoothing_frames=1)(waveform)[:, :12]
-    assert np.abs(loudest).sum(axis=1).argmax() in (19, 20, 21)
-
-
-def test_smoothing_is_a_mean_of_neighbours():
-    coefficients = torch.tensor([[0.0, 3.0, 6.0, 0.0]])
-    smooth = MfccFeatures(smoothing_frames=3)._smooth(coefficients)
-    assert smooth.tolist() == [[1.0, 3.0, 3.0, 2.0]]
-
-
-def test_silence_is_finite():
-    assert np.abs(MfccFeatures()(np.zeros(8000, np.float32))).max() < 1.0
-
-
-def test_settings_name_every_argument():
-    assert MfccFeatures().settings == (
-        "window_ms=64.0 num_mels=40 num_coefficients=13 range_db=50.0 smoothing_frames=3 "
-        "lifter_exponent=0.25 delta_weight=1.0 double_delta_weight=0.5"
-    )
-    assert "num_mels=23" in MfccFeatures(num_mels=23).settings
-
-
-def test_what_mfcc_refuse():
-    with pytest.raises(ValueError, match=r"1023 samples are too short for mfcc \(needs 1024\)"):
-        MfccFeatures()(noise(1023))
-    with pytest.raises(ValueError, match="needs 257"):
-        MfccFeatures(window_ms=10.0)(noise(256))
-    with pytest.raises(ValueError, match="odd"):
-        MfccFeatures(smoothing_frames=2)
-    with pytest.raises(ValueError, match="2 to 40, got 41"):
-        MfccFeatures(num_coefficients=41)
+    assert np.abs(features(np.zeros(8000, np.float32))).max() < 1.0
 
 
 def white_noise(num_samples):
@@ -130,13 +104,6 @@ def features(hubert):
     return build_frame_features("hf_hubert_custom/1", path_or_url=hubert)
 
 
-def test_attributes(features):
-    assert features.name == "hf_hubert_custom/1"
-    assert (features.dim, features.stride_samples, features.offset_samples) == (32, 320, 200)
-    assert not any(module.training for module in features.upstream.modules())
-    assert not any(parameter.requires_grad for parameter in features.upstream.parameters())
-
-
 def test_layer_counts_hidden_states(features, hubert):
     model = transformers.HubertModel.from_pretrained(hubert).eval()
     waveform = white_noise(8000)
@@ -147,11 +114,13 @@ def test_layer_counts_hidden_states(features, hubert):
     assert ours.shape == (25, 32) and ours.dtype == np.float32
     assert np.allclose(ours[:24], states[1][0].numpy(), atol=1e-4)
     assert np.array_equal(ours[24], ours[23])  # S3PRL repeats the last frame
-    features(white_noise(7000))
-    assert np.array_equal(features(waveform), ours), "depends on what came before"
+    assert (features.name, features.dim) == ("hf_hubert_custom/1", 32)
+    assert (features.stride_samples, features.offset_samples) == (320, 200)
+    assert not any(module.training for module in features.upstream.modules())
+    assert not any(parameter.requires_grad for parameter in features.upstream.parameters())
 
 
-@pytest.mark.parametrize("num_samples", [400, 799, 800, 960, 961, 1000, 1039, 1040, 1041, 5000])
+@pytest.mark.parametrize("num_samples", [400, 800, 960, 961, 1039, 1040, 5000])
 def test_every_length_gives_what_s3prl_promises(features, num_samples):
     waveform = torch.from_numpy(white_noise(num_samples))[None]
     found = features(waveform[0].numpy())
@@ -177,7 +146,7 @@ def test_long_waveforms_go_in_pieces(features, monkeypatch):
     similarity = [np.corrcoef(a, b)[0, 1] for a, b in zip(whole, pieces, strict=True)]
     shifted = [np.corrcoef(a, b)[0, 1] for a, b in zip(whole[1:], pieces, strict=False)]
     assert np.mean(similarity) > np.mean(shifted) + 0.05
-    for num_samples in (16001, 25600, 35201, 39999):
+    for num_samples in (16001, 25600, 35201):
         assert len(features(waveform[:num_samples])) == -(-num_samples // 320)
 
 
@@ -196,7 +165,7 @@ def test_what_an_upstream_refuses(features, hubert, tmp_path):
     assert "\n" not in str(error.value)
 
 
-LENGTHS = (400, 3200, 3555, 8000, 8321)
+LENGTHS = (400, 3555, 8321)
 NUM_BLOCKS = 3
 DIM = 32
 FAIRSEQ = {
@@ -208,7 +177,7 @@ FAIRSEQ = {
     "conv_pos": 16,
     "conv_pos_groups": 4,
 }
-UPSTREAMS = "hf_hubert_custom hf_wav2vec2_custom hubert_local wav2vec2_local wavlm_local".split()
+UPSTREAMS = ("hf_hubert_custom", "hf_wav2vec2_custom", "hubert_local")
 
 
 def save_huggingface(kind, path, is_large):
@@ -230,30 +199,22 @@ def save_huggingface(kind, path, is_large):
     transformers.Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(path)
 
 
-def s3prl_checkpoint(name, is_large):
-    """Return the content of a checkpoint of S3PRL's ``hubert``, ``wav2vec2`` or ``wavlm``."""
+def s3prl_hubert(is_large):
+    """Return the content of a checkpoint of S3PRL's ``hubert``."""
     from s3prl.upstream.hubert import hubert_model
-    from s3prl.upstream.wav2vec2 import wav2vec2_model
-    from s3prl.upstream.wavlm.WavLM import WavLM, WavLMConfig
 
     mode = "layer_norm" if is_large else "default"
     settings = {**FAIRSEQ, "layer_norm_first": is_large, "extractor_mode": mode}
-    if name == "wavlm":
-        settings |= {"normalize": is_large, "relative_position_embedding": True}
-        settings["gru_rel_pos"] = True
-        return {"cfg": settings, "model": disturbed(WavLM(WavLMConfig(settings))).state_dict()}
-    symbols = {}
-    if name == "hubert":
-        model_cfg = hubert_model.HubertConfig(label_rate=50.0, final_dim=8, **settings)
-        task_cfg = hubert_model.HubertPretrainingConfig(normalize=is_large)
-        symbols = {"dictionaries_symbols": [["a", "b", "c"]]}
-        model = hubert_model.HubertModel(model_cfg, task_cfg, *symbols.values())
-    else:
-        model_cfg = wav2vec2_model.Wav2Vec2Config(final_dim=8, **settings)
-        task_cfg = wav2vec2_model.AudioPretrainingConfig(normalize=is_large)
-        model = wav2vec2_model.Wav2Vec2Model(model_cfg)
-    configs = {"task_cfg": dataclasses.asdict(task_cfg), "model_cfg": dataclasses.asdict(model_cfg)}
-    return {**configs, "model_weight": disturbed(model).state_dict(), **symbols}
+    model_cfg = hubert_model.HubertConfig(label_rate=50.0, final_dim=8, **settings)
+    task_cfg = hubert_model.HubertPretrainingConfig(normalize=is_large)
+    symbols = [["a", "b", "c"]]
+    model = disturbed(hubert_model.HubertModel(model_cfg, task_cfg, symbols))
+    return {
+        "task_cfg": dataclasses.asdict(task_cfg),
+        "model_cfg": dataclasses.asdict(model_cfg),
+        "model_weight": model.state_dict(),
+        "dictionaries_symbols": symbols,
+    }
 
 
 def disturbed(model):
@@ -282,8 +243,7 @@ def load(tmp_path_factory):
                 kind = "Hubert" if "hubert" in name else "Wav2Vec2"
                 save_huggingface(kind, paths[name, is_large], is_large)
             else:
-                content = s3prl_checkpoint(name.removesuffix("_local"), is_large)
-                torch.save(content, paths[name, is_large])
+                torch.save(s3prl_hubert(is_large), paths[name, is_large])
         return S3PRLUpstream(name, path_or_url=paths[name, is_large]).eval()
 
     return loaded
@@ -304,28 +264,13 @@ def test_states_are_those_of_the_whole_upstream(load, name, is_large):
         removed = truncate_upstream(truncated, layer)
         blocks = max(1, layer)
         assert removed == NUM_BLOCKS - blocks
-        assert len(truncated.upstream.model.encoder.layers) == blocks
+        encoder = truncated.upstream.model.encoder
+        assert len(encoder.layers) == blocks
+        assert blocks < NUM_BLOCKS or isinstance(encoder.layer_norm, torch.nn.LayerNorm)
         assert truncated.num_layers == len(truncated.hidden_sizes) == blocks + 1
         for num_samples in LENGTHS:
             expected = hidden_states(whole, num_samples)[layer]
             assert torch.equal(hidden_states(truncated, num_samples)[layer], expected)
-
-
-def test_blocks_behind_the_layer_do_not_run(load):
-    upstream = load("hubert_local", False)
-    blocks, calls = list(upstream.upstream.model.encoder.layers), []
-    for number, block in enumerate(blocks):
-        block.register_forward_hook(lambda *_, number=number: calls.append(number))
-    truncate_upstream(upstream, 2)
-    calls.clear()
-    hidden_states(upstream, 3200)
-    assert calls == [0, 1]
-
-
-def test_the_last_layer_keeps_its_norm(load):
-    upstream = load("hf_hubert_custom", True)
-    assert truncate_upstream(upstream, NUM_BLOCKS) == 0
-    assert isinstance(upstream.upstream.model.encoder.layer_norm, torch.nn.LayerNorm)
 
 
 class Upstream(torch.nn.Module):
@@ -387,14 +332,6 @@ def test_an_upstream_of_unknown_shape_stays_whole(layers, caplog):
     assert "unknown shape: all its layers are computed" in caplog.text
 
 
-def test_s3prl_loads_a_tiny_hubert(tmp_path):
-    make_tiny_hubert(tmp_path / "a", width=16, layers=1)
-    upstream = load_upstream("hf_hubert_custom", str(tmp_path / "a"))
-    assert upstream.num_layers == 2
-    assert set(upstream.hidden_sizes) == {16} and set(upstream.downsample_rates) == {320}
-    assert sum(p.numel() for p in upstream.parameters()) < 40000
-
-
 def test_a_seed_means_weights_and_nothing_else(tmp_path):
     torch.manual_seed(3)
     expected = torch.rand(2)
@@ -412,7 +349,6 @@ def test_a_seed_means_weights_and_nothing_else(tmp_path):
 def test_a_complete_folder_is_left_alone_and_a_half_one_is_not(tmp_path):
     entry.main(["--directory", str(tmp_path)])
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert {"config.json", "model.safetensors", "preprocessor_config.json"} <= before.keys()
     entry.main(["--directory", str(tmp_path)])
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
     (tmp_path / "preprocessor_config.json").unlink()
