@@ -86,9 +86,8 @@ def _run_with_journal(
     """Return the record of every job, and how many of them had to be done.
 
     The journal holds records, named tuples with their ``job`` and ``holds()``, as lines of JSON;
-    of two jobs with one ``key`` the later counts, a line that is no record does not. ``work``
-    yields the records of the jobs it is given; each is on disk before the next is asked for, so
-    that a kill costs what is in flight.
+    of two with one ``key`` the later counts, a line that is no record does not. ``work`` yields
+    records of jobs; each is on disk before the next is asked for.
     """
     records: dict[str, Any] = {}
     if path.is_file():
@@ -386,12 +385,8 @@ def perturb_speed(
     A factor changes pitch and tempo together by resampling, as ``sox speed`` in Kaldi's
     ``perturb_data_dir_speed.sh``: 0.9 makes the audio 1/0.9 times as long, its speakers and
     utterances are called ``sp0.9-<id>``; 1.0 keeps ids and audio files. Labels are copied; units
-    and speaker vectors are not, because they describe other audio.
-
-    Args:
-        data_dir: a directory written by ``format_wav``.
-        factors: for example (0.9, 1.0, 1.1).
-        out_dir, num_workers, share: as in ``format_wav``.
+    and speaker vectors are not, because they describe other audio. ``data_dir`` is written by
+    ``format_wav``, whose other arguments these are.
 
     Raises:
         ValueError: see ``parse_factors``.
@@ -458,10 +453,9 @@ def parse_factors(factors: Sequence[float | str]) -> dict[str, Fraction]:
             speed = Fraction(str(factor))
         except (ValueError, ZeroDivisionError) as error:
             raise ValueError(f"speed factor {factor!r}: not a number; give e.g. 0.9") from error
-        if not Fraction(1, 2) <= speed <= 2:
-            raise ValueError(f"speed factor {factor}: give a factor from 0.5 to 2")
-        if max(speed.numerator, speed.denominator) > _LARGEST_TERM:
-            raise ValueError(f"speed factor {factor}: give at most two decimals")
+        is_short = max(speed.numerator, speed.denominator) <= _LARGEST_TERM
+        if not (Fraction(1, 2) <= speed <= 2 and is_short):
+            raise ValueError(f"speed factor {factor}: give one from 0.5 to 2, with two decimals")
         prefix = "" if speed == 1 else f"sp{float(speed):g}-"
         if prefix in speeds:
             raise ValueError(f"speed factor {factor}: stands twice; give every factor once")
@@ -534,16 +528,9 @@ def extract_audio(
 ) -> dict[str, str | None]:
     """Return ``{output: why it could not be written}``, None for what is there now.
 
-    It is done once, before the data directory is written: neither ESPnet nor libsndfile reads mp4.
-
-    Args:
-        jobs: no source and no output twice.
-        out: folder of the journal and of the outputs, which nothing else writes to.
-        description: stands before the progress bar.
-        num_workers: processes; the bytes written do not depend on it.
-
-    Raises:
-        AudioError: PyAV, which reads mp4, is not installed.
+    Neither ESPnet nor libsndfile reads mp4; PyAV does, without which there is an AudioError.
+    ``jobs`` name no source and no output twice; ``out`` is the folder of the journal and of the
+    outputs, which nothing else writes to. The bytes do not depend on ``num_workers``.
     """
     if importlib.util.find_spec("av") is None:
         raise AudioError(f"{out}: the sound of videos is read by PyAV; pip install av")

@@ -1,11 +1,9 @@
 """Which utterance is converted with whose prosody and whose voice.
 
-A pairs directory holds the table ``pairs`` and, where the prosody is not that of one
-utterance, ``prosody_mix``: ``pair_id utterance weight utterance weight ...``, whose prosody vector
-is the weighted sum of theirs. Beside them stand ``targets`` (what is scored against),
-``conditions``, ``wrong_sentence`` and ``rule``, one sentence that every result repeats.
-
-The rules that choose the utterance that gives the prosody:
+A pairs directory holds the table ``pairs`` and, where the prosody vector is a weighted sum,
+``prosody_mix``: ``pair_id utterance weight utterance weight ...``. Beside them stand ``targets``
+(what is scored against), ``conditions``, ``wrong_sentence`` and ``rule``, one sentence that every
+result repeats. The rules that choose the utterance that gives the prosody:
 
 * ``same_voice``: another sentence by the source's speaker in the target emotion, drawn with the
   seed. The model cannot copy the timing of the words from it.

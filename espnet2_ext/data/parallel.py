@@ -54,8 +54,7 @@ def parallel_map(
         description: stands before the bar.
         num_workers: processes; results do not depend on it.
         chunk_size: items sent to a process at a time.
-        total: length of the bar; None for the number of items, if that is known.
-        count: how far a result moves the bar; None for one.
+        total, count: length of the bar, and how far a result moves it; by default items.
         initializer, initializer_arguments: run once in every process, also with one worker.
         start_method: of processes; torch's threads survive no other than ``spawn``.
     """
@@ -124,23 +123,12 @@ def _apply(function: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Re
 
 
 def spawn_map(
-    function: Callable[[Item], Result],
-    items: Sequence[Item],
-    *,
-    description: str,
-    num_workers: int,
-    chunk_size: int = 1,
+    function: Callable[[Item], Result], items: Sequence[Item], *, num_workers: int, **options: Any
 ) -> list[Result]:
     """Return ``parallel_map`` by processes of one CPU thread each; one worker keeps its threads."""
+    start = use_one_thread if num_workers > 1 else None
     return list(
-        parallel_map(
-            function,
-            items,
-            description=description,
-            num_workers=num_workers,
-            chunk_size=chunk_size,
-            initializer=use_one_thread if num_workers > 1 else None,
-        )
+        parallel_map(function, items, num_workers=num_workers, initializer=start, **options)
     )
 
 
@@ -207,19 +195,9 @@ def run_parts(
 ) -> dict[Path, Sequence[Item]]:
     """Return the file of every part of the items, in order, with its items; a killed run resumes.
 
-    The files are those that ``function``, with one CPU thread, has written whole; a part whose file
-    is there is not done again. They lie in a hidden folder whose name holds a hash of the
-    ``facts`` that they depend on; folders of other facts are removed.
-
-    Args:
-        prefix: of the folder; its name begins with a dot.
-        facts: may not depend on ``num_workers`` or ``share``.
-        function: writes ``(file, items)``; picklable.
-        items: all of them.
-        size: number of items of a part.
-        suffix: of the files.
-        share: do only the parts of this share.
-        num_workers: processes.
+    ``function``, with one CPU thread, writes the ``(file, items)`` of every part of the share whose
+    file is not there, whole. Files lie in the hidden folder ``prefix`` and a hash of the ``facts``
+    that they depend on (not ``num_workers`` or ``share``); folders of other facts are removed.
     """
     text = json.dumps({**facts, "part_utterances": size}, sort_keys=True)
     folder = Path(f"{prefix}{hashlib.sha256(text.encode()).hexdigest()[:16]}")

@@ -49,10 +49,8 @@ def extract_speaker_vectors(
 
     ``spk_embed.json`` records encoder and audio; a rerun with the same two does nothing, an
     interrupted one is resumed. Utterances that cannot be embedded are listed in
-    ``rejected.tsv``. The vectors do not depend on ``num_workers``.
-
-    ``source`` and ``device`` are those of `build_speaker_encoder`. With a ``share``, only its
-    utterances are embedded and no tables written; a later run without it does the rest.
+    ``rejected.tsv``. ``source`` and ``device`` are those of `build_speaker_encoder`. With a
+    ``share``, only its utterances are embedded and no tables written; a run without it does that.
 
     Raises:
         ValueError: there is no ``wav.scp``, the encoder cannot be loaded, or no utterance at all

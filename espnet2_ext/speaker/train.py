@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -97,8 +98,7 @@ class SpeakerEncoderSettings:
         return cls(**values)
 
 
-@dataclass
-class MiniSpeakerModel:
+class MiniSpeakerModel(NamedTuple):
     """Parts of a speaker classifier during training.
 
     ``mean_var_norm`` subtracts each utterance's mean (and loudness), ``embedding_model`` maps
@@ -109,7 +109,7 @@ class MiniSpeakerModel:
     mean_var_norm: torch.nn.Module
     embedding_model: torch.nn.Module
     classifier: torch.nn.Module
-    channels: int
+    architecture: dict[str, Any]
     speakers: list[str]
 
 
@@ -123,18 +123,7 @@ def build_mini_speaker_model(
     from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN, Classifier
     from speechbrain.processing.features import InputNormalization
 
-    return MiniSpeakerModel(
-        mean_var_norm=InputNormalization(norm_type="sentence", std_norm=False),
-        embedding_model=ECAPA_TDNN(FBANK_BANDS, **_architecture(channels)).to(device),
-        classifier=Classifier(VECTOR_DIM, out_neurons=len(speakers)).to(device),
-        channels=channels,
-        speakers=speakers,
-    )
-
-
-def _architecture(channels: int) -> dict:
-    """Return ECAPA-TDNN's arguments: SpeechBrain's published layout at another width."""
-    return {
+    architecture = {  # SpeechBrain's published one at another width
         "lin_neurons": VECTOR_DIM,
         "channels": [channels] * 4 + [3 * channels],
         "kernel_sizes": [5, 3, 3, 3, 1],
@@ -143,6 +132,13 @@ def _architecture(channels: int) -> dict:
         "se_channels": max(channels // 2, 8),
         "res2net_scale": 8,
     }
+    return MiniSpeakerModel(
+        InputNormalization(norm_type="sentence", std_norm=False),
+        ECAPA_TDNN(FBANK_BANDS, **architecture).to(device),
+        Classifier(VECTOR_DIM, out_neurons=len(speakers)).to(device),
+        architecture,
+        speakers,
+    )
 
 
 def save_mini_speaker_model(
@@ -174,7 +170,7 @@ def save_mini_speaker_model(
     for path in sorted(temporary.iterdir()):
         os.replace(path, out_dir / path.name)
     temporary.rmdir()
-    architecture = _architecture(model.channels).items()
+    architecture = model.architecture.items()
     with atomic_open(out_dir / "hyperparams.yaml") as stream:
         stream.write(
             _HYPERPARAMS.read_text(encoding="utf-8").format(
@@ -186,12 +182,10 @@ def save_mini_speaker_model(
         )
 
 
-def read_features(
-    data_dir: str | Path, compute_features: torch.nn.Module
-) -> dict[str, torch.Tensor]:
+def _read_features(data_dir: Path, compute_features: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Return ``{utterance: (F, 80)}`` of every usable utterance; log those that are not."""
     features, rejected = {}, {}
-    wavs = sorted(read_table(Path(data_dir) / "wav.scp").items())
+    wavs = sorted(read_table(data_dir / "wav.scp").items())
     for utterance, wav in tqdm(wavs, desc="log-mel features", dynamic_ncols=True, mininterval=1.0):
         try:
             waveform = torch.from_numpy(read_audio(wav)).unsqueeze(0)
@@ -296,7 +290,7 @@ def train_speaker_encoder(
     utt2spk = read_table(data_dir / "utt2spk")
     torch.manual_seed(settings.seed)
     with one_thread():
-        features = read_features(data_dir, Fbank(n_mels=FBANK_BANDS))
+        features = _read_features(data_dir, Fbank(n_mels=FBANK_BANDS))
         for utterance in features:
             if utterance not in utt2spk:
                 raise ValueError(f"{data_dir}/utt2spk: lacks {utterance}, which wav.scp has")

@@ -1,8 +1,4 @@
-"""Learn cluster centres on a sample of a corpus's frames, or import published ones.
-
-``Reservoir`` keeps a uniform sample of all frames in bounded memory, ``fit_kmeans`` clusters it by
-mini-batches, ``refine`` adds passes of full-batch k-means in the memory of one batch.
-"""
+"""Learn cluster centres on a sample of a corpus's frames, or import published ones."""
 
 from __future__ import annotations
 
@@ -149,8 +145,8 @@ def refine(centroids: Centroids, frames: np.ndarray, num_passes: int) -> Centroi
             break
         centroids = replace(centroids, centers=centers)
     squared_distance = sum(
-        float(centroids.squared_distances(batch, assignments).sum(dtype=float))
-        for batch, assignments in _assigned(centroids, frames)
+        float(centroids.squared_distances(*each).sum(dtype=float))
+        for each in _assigned(centroids, frames)
     )
     return replace(centroids, inertia=squared_distance / len(frames))
 
@@ -196,8 +192,7 @@ def learn_kmeans(
         max_frames: size of the sample; a million frames of HuBERT base take 3.3 GB.
         portion, max_utterances: to look at a random share of the utterances; not in paper.
         num_initialisations: k-means++ starts of which the best is taken.
-        refinement_passes: see ``refine``.
-        switch_penalty: kept for extraction, see ``Centroids``.
+        refinement_passes, switch_penalty: see ``refine`` and ``Centroids``.
         seed: of the utterances, the frames and k-means.
         num_workers: processes that compute features, one CPU thread each.
 

@@ -318,8 +318,8 @@ def test_refuses(dump, tmp_path):
         ([], "none given"),
         (["fast"], "'fast': not a number"),
         (["1/0"], "'1/0': not a number"),
-        ([0.1], "0.1: give a factor from 0.5 to 2"),
-        ([0.9001], "0.9001: give at most two decimals"),
+        ([0.1], "0.1: give one from 0.5 to 2"),
+        ([0.9001], "0.9001: give one from 0.5 to 2, with two decimals"),
         ([0.9, "0.90"], "0.90: stands twice"),
     ],
 )
