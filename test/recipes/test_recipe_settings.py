@@ -1,13 +1,9 @@
-"""Whose settings a recipe has: what [P2V] gives has its value, what is ours is off or says so.
-
-Options are those that a recipe resolves to (``run.sh --print_config``), and configurations
-those that its task resolves them to, defaults included.
-"""
+"""Whose settings a recipe has: what [P2V] gives has its value, what is ours is off or says so."""
 
 import argparse
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -34,13 +30,12 @@ MODEL_OURS = {
     "frozen_batch_norm": False,
 }
 """Of model_conf, with the value that leaves each out."""
-SETTINGS = {"# Settings: the paper's": "paper", "# Settings: ours": "ours"}
 
 
-def settings_of(script: Path) -> str:
-    """Return whose settings a recipe says it has: paper or ours."""
-    [who] = re.findall(r"^# Settings: (?:the paper's|ours)\b", script.read_text(), re.M)
-    return SETTINGS[who]
+def settings_of(text: str) -> str:
+    """Return whose settings a script or a README says it has: "ours" or "the paper's"."""
+    [who] = re.findall(r"^(?:# |\*\*)Settings: (ours|the paper's)", text, re.M)
+    return who
 
 
 @cache
@@ -71,16 +66,6 @@ def name_of(script: Path) -> str:
     return str(script.relative_to(EGS2))
 
 
-def of_scripts(who: str | None, *tasks: str) -> pytest.MarkDecorator:
-    """Return the parametrisation over scripts with such settings, of some tasks or of all."""
-    found = [
-        each
-        for each in SCRIPTS
-        if who in (None, settings_of(each)) and (not tasks or each.parent.name in tasks)
-    ]
-    return pytest.mark.parametrize("script", found, ids=name_of)
-
-
 def test_options_are_those_of_the_recipe_and_of_the_command_line() -> None:
     script = EGS2 / "lrs3/p2v1/run.sh"
     options = options_of(script)
@@ -88,29 +73,26 @@ def test_options_are_those_of_the_recipe_and_of_the_command_line() -> None:
     assert options["speed_perturb_factors"] == "0.9 1.0 1.1"
     assert options["num_splits"] == "1", "a default of the template"
     assert options_of(script, "--kmeans_portion", "1")["kmeans_portion"] == "1"
+    former = shell(OLD_NAME.parent, OLD_NAME, "--print_config")
+    assert "run_judge.sh is now run_evaluation_model.sh" in former.stderr
+    assert "\nexpdir=exp/judge\n" in former.stdout
 
 
-def test_the_papers_experiments_are_among_those_with_its_settings() -> None:
-    names = {name_of(each.parent) for each in SCRIPTS if settings_of(each) == "paper"}
-    assert {"lrs3_msp_omg/p2v1", "esd/evc1", "iemocap/ser1", "emodb/style1"} <= names
-    assert not any(name.startswith(("mini_emo", "open_emo")) for name in names)
-
-
-@of_scripts("paper", "p2v1", "evc1", "style1")
+@pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
 def test_nothing_of_ours_is_on_where_settings_are_the_papers(script: Path) -> None:
+    who = settings_of(script.read_text())
+    assert settings_of((script.parent / "README.md").read_text()) == who, "beside the results"
+    if who == "ours":
+        return
     options = options_of(script)
-    assert options["variance_compensation"] == "false"
+    assert options.get("variance_compensation", "false") == "false"
     assert float(options.get("kmeans_switch_penalty", 0)) == 0
     if script.parent.name in TASKS:
         args = training_of(script)
         assert {name: args.model_conf[name] for name in MODEL_OURS} == MODEL_OURS
         assert args.model_conf["stop_weight"] > 0, "generation needs a stop token"
         assert args.prosody_encoder_conf["input_normalization"] == "none"
-
-
-@of_scripts("paper", "ser1")
-def test_recognition_has_nothing_of_ours_where_settings_are_the_papers(script: Path) -> None:
-    for config in options_of(script)["ser_configs"].split():
+    for config in options.get("ser_configs", "").split():
         path = script.parent / config.partition(":")[0]
         args = EmotionTask.get_parser().parse_args(["--config", str(path)])
         assert args.input_normalization in (None, "none"), config
@@ -118,95 +100,66 @@ def test_recognition_has_nothing_of_ours_where_settings_are_the_papers(script: P
         assert model_conf["crop_frames"] is None, config
 
 
-@of_scripts(None)
-def test_whose_the_settings_are_is_said_beside_the_results(script: Path) -> None:
-    readme = (script.parent / "README.md").read_text()
-    [who] = re.findall(r"^\*\*Settings: (ours|the paper's)\*\*", readme, re.M)
-    assert SETTINGS[f"# Settings: {who}"] == settings_of(script)
-
-
-def test_what_is_ours_is_on_where_settings_are_ours() -> None:
-    """So the tests above would notice it."""
+def test_the_papers_experiments_are_among_those_and_ours_are_noticed() -> None:
+    names = {name_of(s.parent) for s in SCRIPTS if settings_of(s.read_text()) == "the paper's"}
+    assert {"lrs3_msp_omg/p2v1", "esd/evc1", "iemocap/ser1", "emodb/style1"} <= names
+    assert not any(name.startswith(("mini_emo", "open_emo")) for name in names)
+    evc = [each for each in SCRIPTS if each.parent.name == "evc1"]
+    shown = [name_of(each) for each in evc if options_of(each)["published"] == "true"]
+    assert shown == ["esd/evc1/run.sh"], "the paper's Table 7 stands beside its own corpus only"
     pretraining, fine_tuning = EGS2 / "mini_emo/p2v1/run.sh", EGS2 / "mini_emo/evc1/run.sh"
     for script in (pretraining, fine_tuning, EGS2 / "mini_emo/style1/run.sh"):
         assert options_of(script)["variance_compensation"] == "true"
     assert float(options_of(pretraining)["kmeans_switch_penalty"]) > 0
-    on = training_of(pretraining).model_conf | {
-        name: training_of(fine_tuning).model_conf[name] for name in ("frozen_batch_norm",)
-    }
+    on = training_of(pretraining).model_conf
+    on["frozen_batch_norm"] = training_of(fine_tuning).model_conf["frozen_batch_norm"]
     assert [name for name, off in MODEL_OURS.items() if on[name] == off] == []
 
 
-def test_the_former_name_of_a_script_is_taken_with_a_warning() -> None:
-    done = shell(OLD_NAME.parent, OLD_NAME, "--print_config")
-    assert "run_judge.sh is now run_evaluation_model.sh" in done.stderr
-    assert "\nexpdir=exp/judge\n" in done.stdout
-
-
-def test_figures_of_the_papers_table_7_stand_beside_results_of_its_corpus_only() -> None:
-    evc = [each for each in SCRIPTS if each.parent.name == "evc1"]
-    shown = [name_of(each) for each in evc if options_of(each)["published"] == "true"]
-    assert shown == ["esd/evc1/run.sh"]
-
-
-@of_scripts(None, "ser1")
-def test_pretraining_overlaps_are_declared_only_where_they_are_explained(script: Path) -> None:
-    """A declared overlap stops no run: README names every recipe that declares one.
-
-    No recipe names directories of pretraining: ser.sh then takes those that the model's
-    files name, see test_shell_ser.py, and where there are none the row says so.
-    """
-    options = options_of(script)
-    declared = set(options["allow"].split())
-    expected = {
-        "iemocap/ser1/run.sh": {"pretraining/test:sentence", "pretraining/valid:sentence"},
-        "mini_emo/ser1/run_evaluation_model.sh": {
-            f"pretraining/{part}:{name}"
-            for part in ("test", "valid")
-            for name in ("utterance", "speaker", "sentence")
-        },
+def test_pretraining_overlaps_are_declared_only_where_they_are_explained() -> None:
+    """A declared overlap stops no run; directories of pretraining are those of the model."""
+    declared = {}
+    for script in (each for each in SCRIPTS if each.parent.name == "ser1"):
+        options = options_of(script)
+        assert options["pretraining_data"] == ""
+        if options["allow"]:
+            declared[name_of(script)] = sorted(options["allow"].split())
+            assert "declare" in (script.parent / "README.md").read_text()
+    parts = ("pretraining/test", "pretraining/valid")
+    assert declared == {
+        "iemocap/ser1/run.sh": [f"{part}:sentence" for part in parts],
+        "mini_emo/ser1/run_evaluation_model.sh": [
+            f"{part}:{name}" for part in parts for name in ("sentence", "speaker", "utterance")
+        ],
     }
-    assert declared == expected.get(name_of(script), set())
-    assert options["pretraining_data"] == ""
-    assert not declared or "declare" in (script.parent / "README.md").read_text()
 
 
 # ---------------------------------------------------------------- configurations
 CONF = EGS2 / "TEMPLATE/p2v1/conf"
 GIVEN = {
-    "features_conf.sample_rate_hz": 16000,  # IV-B: 1024 samples are 64 ms
-    "features_conf.n_fft": 1024,  # IV-B
-    "features_conf.hop_length": 256,  # IV-B: 16 ms
-    "features_conf.mel_dim": 80,  # IV-B, Table II
-    "specaug_conf.apply_freq_mask": True,  # IV-B
-    "specaug_conf.num_freq_mask": 2,  # IV-B
+    # IV-B: 1024 samples are 64 ms, 256 are 16 ms
+    "features_conf": {"sample_rate_hz": 16000, "n_fft": 1024, "hop_length": 256, "mel_dim": 80},
+    "specaug_conf": {"apply_freq_mask": True, "num_freq_mask": 2},  # IV-B
     "unit_encoder": "units2vec",  # III-A
-    "unit_encoder_conf.channels": 512,  # Table II
-    "unit_encoder_conf.kernel_size": 5,  # Table II
-    "unit_encoder_conf.num_convolutions": 3,  # III-A, Table II
-    "unit_encoder_conf.lstm_units": 256,  # Table II
+    "unit_encoder_conf": {"channels": 512, "kernel_size": 5}  # Table II
+    | {"num_convolutions": 3, "lstm_units": 256},  # III-A, Table II
     "speaker_dim": 192,  # III-B
-    "prosody_encoder": "ecapa",  # III-B
-    "prosody_encoder_conf.channels": 1024,  # III-B
-    "prosody_encoder_conf.kernel_size": 3,  # III-B
-    "prosody_encoder_conf.dilations": [2, 3, 4],  # III-B
-    "prosody_encoder_conf.output_dim": 192,  # III-B: the same as the speaker encoder
+    "prosody_encoder": "ecapa",  # III-B; the width of its vector is the speaker encoder's
+    "prosody_encoder_conf": {"channels": 1024, "kernel_size": 3, "dilations": [2, 3, 4]}
+    | {"output_dim": 192},
     "decoder": "attention_lstm",  # III-C
-    "decoder_conf.prenet_dim": 256,  # Table II
-    "decoder_conf.attention_lstm_units": 1408,  # Table II
-    "decoder_conf.attention_dim": 128,  # Table II
-    "decoder_conf.location_channels": 32,  # Table II
-    "decoder_conf.location_kernel_size": 31,  # Table II
-    "decoder_conf.decoder_lstm_units": 1024,  # Table II
-    "decoder_conf.reduction_factor": 1,  # Table II: a projection to 80
-    "optim": "adam",  # IV-B
-    "optim_conf.lr": 1.0e-3,  # IV-B
-    "scheduler": "warmupcosine",  # IV-B
-    "scheduler_conf.warmup_steps": 3000,  # IV-B
-    "grad_clip": 1.0,  # IV-B
-    "batch_size": 30,  # IV-B
+    "decoder_conf": {"prenet_dim": 256, "attention_lstm_units": 1408, "attention_dim": 128}
+    | {"location_channels": 32, "location_kernel_size": 31, "decoder_lstm_units": 1024}
+    | {"reduction_factor": 1},  # Table II, a projection to 80
+    "optim": "adam",  # IV-B, as all that follows
+    "optim_conf": {"lr": 1.0e-3},
+    "scheduler": "warmupcosine",
+    "scheduler_conf": {"warmup_steps": 3000},
+    "grad_clip": 1.0,
+    "batch_size": 30,
 }
 """What the paper gives for pretraining, and where."""
+GIVEN_FOR_TUNING = {"optim_conf": {"lr": 1.0e-5}, "scheduler": None}  # IV-D
 # Its width is given; the key counts in a way that has its own test.
 GIVEN_OTHERWISE = {"specaug_conf.freq_mask_width_range"}
 # Of the computation, not of what is computed.
@@ -214,7 +167,7 @@ TECHNICAL = {"decoder_conf.implementation", "num_att_plot", "num_workers"}
 NOT_GIVEN = re.compile(r"not (in|named in the) paper|in the paper without a")
 
 
-def leaves(config: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+def leaves(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Return dotted keys and values of everything that is no mapping itself."""
     for key, value in config.items():
         if isinstance(value, dict):
@@ -226,29 +179,23 @@ def leaves(config: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
 def comments(text: str) -> dict[str, str]:
     """Return the comment of each dotted key, and of the mapping that it stands in."""
     found, parents = {}, [("", "")]
-    for line in text.splitlines():
-        match = re.match(r"( *)(\w+):([^#]*)(?:# (.*))?$", line)
-        if not match:
-            continue
-        depth = len(match[1]) // 4
-        parents = parents[: depth + 1]
-        name, comment = parents[-1][0] + match[2], match[4] or ""
+    for depth, key, value, comment in re.findall(r"^( *)(\w+):([^#\n]*)(?:# (.*))?$", text, re.M):
+        parents = parents[: len(depth) // 4 + 1]
+        name = parents[-1][0] + key
         found[name] = f"{comment} {parents[-1][1]}"
-        if not match[3].strip():
+        if not value.strip():
             parents.append((f"{name}.", comment))
     return found
 
 
-GIVEN_FOR_TUNING = {"optim_conf.lr": 1.0e-5, "scheduler": None}  # IV-D
-CONFIGURATIONS = [
-    (path, given)
-    for task, given in (("p2v1", GIVEN), ("evc1", GIVEN_FOR_TUNING))
-    for path in sorted(EGS2.glob(f"TEMPLATE/{task}/conf/tuning/*.yaml"))
-]
-
-
 @pytest.mark.parametrize(
-    ("path", "given"), CONFIGURATIONS, ids=lambda value: getattr(value, "name", "")
+    ("path", "given"),
+    [
+        (path, dict(leaves(given)))
+        for task, given in (("p2v1", GIVEN), ("evc1", GIVEN_FOR_TUNING))
+        for path in sorted(EGS2.glob(f"TEMPLATE/{task}/conf/tuning/*.yaml"))
+    ],
+    ids=lambda value: getattr(value, "name", ""),
 )
 def test_what_the_paper_gives_and_what_it_does_not(path: Path, given: dict) -> None:
     text = path.read_text()
@@ -265,19 +212,16 @@ def test_the_number_of_updates_is_what_its_comment_says() -> None:
     [(epochs, utterances)] = re.findall(r"ours, (\d+) epochs of ([\d,]+) utterances", text)
     table_3 = 151_000 + 62_000 + 8_000 + 7_400
     assert int(utterances.replace(",", "")) == table_3
-    assert yaml.safe_load(text)["scheduler_conf"]["total_steps"] / (3 * table_3 / 30) == (
-        pytest.approx(int(epochs), abs=0.5)
-    )
+    config = yaml.safe_load(text)
+    found = config["scheduler_conf"]["total_steps"] / (3 * table_3 / 30)
+    assert found == pytest.approx(int(epochs), abs=0.5)
+    # The wide aggregation is the only difference.
+    wide = yaml.safe_load((CONF / "tuning/train_p2v_aggregation3072.yaml").read_text())
+    config["prosody_encoder_conf"]["aggregation_channels"] = 3072
+    assert wide == config
 
 
-def test_the_wide_aggregation_is_the_only_difference() -> None:
-    paper = dict(leaves(yaml.safe_load((CONF / "train_p2v.yaml").read_text())))
-    path = CONF / "tuning/train_p2v_aggregation3072.yaml"
-    wide = dict(leaves(yaml.safe_load(path.read_text())))
-    assert wide == paper | {"prosody_encoder_conf.aggregation_channels": 3072}
-
-
-def test_options_say_what_is_not_in_the_paper() -> None:
+def test_options_and_spectral_augmentation_say_what_is_not_in_the_paper() -> None:
     ours = "min_wav_duration max_wav_duration kmeans_feature kmeans_portion kmeans_max_frames"
     for script, options in (
         ("p2v1/p2v.sh", f"{ours} kmeans_switch_penalty"),
@@ -286,9 +230,6 @@ def test_options_say_what_is_not_in_the_paper() -> None:
         text = (EGS2 / "TEMPLATE" / script).read_text()
         for option in options.split():
             assert re.search(rf"^{option}=.*# .*not in paper", text, flags=re.MULTILINE), option
-
-
-@pytest.mark.parametrize("path", sorted(EGS2.glob("*/*/conf/*.yaml")), ids=lambda p: str(p)[-60:])
-def test_spectral_augmentation_says_what_is_not_in_the_paper(path: Path) -> None:
-    for line in path.read_text().splitlines():
-        assert not line.startswith("specaug:") or "not in paper" in line, line
+    for path in EGS2.glob("*/*/conf/*.yaml"):
+        for line in path.read_text().splitlines():
+            assert not line.startswith("specaug:") or "not in paper" in line, path

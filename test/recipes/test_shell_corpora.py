@@ -1,11 +1,7 @@
-"""local/data.sh: one way to name a copy, and downloads only when asked for and needed.
-
-The interpreter is a stand-in, see ``reference.fake_recipe``.
-"""
+"""local/data.sh: one way to name a copy, and downloads only when asked for and needed."""
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,90 +18,68 @@ OTHERS = "esd/evc1 iemocap/ser1 lrs3/p2v1 msp_improv/p2v1 msp_podcast/p2v1 omg/p
 
 
 def copy_recipe(root: Path, name: str) -> Path:
-    """Return a recipe directory with the local/data.sh of a recipe."""
-    directory = write_recipe(root, "ser1", ["ser1/ser.sh"])
+    """Return a recipe directory with the local/data.sh of a recipe, and with copies a and b."""
+    directory = write_recipe(root, "ser1", {})
     shutil.copy(EGS2 / name / "local/data.sh", directory / "local/data.sh")
-    (directory / "recipe").write_text(name)
+    for copy in ("a", "b"):
+        (directory / copy).mkdir()
     return directory
 
 
-@pytest.fixture(params=DOWNLOADED)
-def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return the recipe of each corpus that can be downloaded in turn."""
-    return copy_recipe(tmp_path, request.param)
-
-
-def run(
-    recipe: Path, *options: str, **corpora: str
-) -> tuple[subprocess.CompletedProcess, str, str]:
-    """Run local/data.sh and return its result and the names of the corpus and the command."""
+def run(recipe: Path, *options: str, code: int = 0, **corpora: str) -> tuple[str, list[str]]:
+    """Run local/data.sh; return its errors and what it called."""
     (recipe / "calls").unlink(missing_ok=True)
     done = shell(recipe, "local/data.sh", *options, python="fake/python", **corpora)
-    corpus, task = (recipe / "recipe").read_text().split("/")
-    return done, corpus, f"{corpus}_style" if task == "style1" else corpus
+    assert done.returncode == code, done.stderr
+    return done.stderr, calls(recipe)
 
 
-def test_copy_that_is_there_is_never_downloaded(recipe: Path):
-    (recipe / "copy").mkdir()
+@pytest.mark.parametrize("name", DOWNLOADED)
+def test_download_is_asked_for_and_never_of_a_copy_that_is_there(tmp_path: Path, name: str):
+    recipe = copy_recipe(tmp_path, name)
+    corpus, task = name.split("/")
+    prepare = f"prepare_{corpus}{'_style' if task == 'style1' else ''}"
     for options in ([], ["--download", "true"], ["--download", "false"]):
-        done, _, command = run(recipe, "--db", "copy", *options, "--classes", "6")
-        assert done.returncode == 0, done.stderr
-        assert calls(recipe) == [f"prepare_{command} --db copy --data data --classes 6"]
-
-
-def test_download_is_asked_for(recipe: Path):
-    done, corpus, _ = run(recipe)
-    assert done.returncode == 2 and calls(recipe) == []
-    [line] = done.stderr.splitlines()
+        _, called = run(recipe, "--db", "a", *options, "--classes", "6")
+        assert called == [f"{prepare} --db a --data data --classes 6"]
+    error, called = run(recipe, code=2)
+    assert called == []
+    [line] = error.splitlines()
     assert f"downloads/{corpus}: is not there; name a copy in db.sh ({corpus.upper()})" in line
     way = '--download true (of run.sh: --local_data_opts "--download true") to download '
-    assert f"{way}{DOWNLOADED[(recipe / 'recipe').read_text()]}" in line
-
-
-def test_download(recipe: Path):
-    for options, folder in (([], None), (["--db", "x/y"], "x/y")):
-        done, corpus, command = run(recipe, "--download", "true", *options, "--allow_incomplete")
-        folder = folder or f"downloads/{corpus}"
-        assert done.returncode == 0, done.stderr
-        assert calls(recipe) == [
+    assert f"{way}{DOWNLOADED[name]}" in line
+    for options, folder in (([], f"downloads/{corpus}"), (["--db", "x/y"], "x/y")):
+        _, called = run(recipe, "--download", "true", *options, "--allow_incomplete")
+        assert called == [
             f"prepare_download --corpus {corpus} --out_dir {folder} --num_workers 8",
-            f"prepare_{command} --db {folder} --data data --allow_incomplete",
+            f"{prepare} --db {folder} --data data --allow_incomplete",
         ]
-
-
-def test_help_needs_no_copy_and_a_failed_download_ends_the_run(recipe: Path):
-    done, corpus, command = run(recipe, "--help")
-    assert done.returncode == 0
-    assert calls(recipe) == [f"prepare_{command} --db downloads/{corpus} --data data --help"]
+    _, called = run(recipe, "--help")
+    assert called == [f"{prepare} --db downloads/{corpus} --data data --help"]
     (recipe / "fail").write_text("prepare_download")
-    done, _, _ = run(recipe, "--download", "true")
-    assert done.returncode == 9 and len(calls(recipe)) == 1
+    _, called = run(recipe, "--download", "true", code=9)
+    assert len(called) == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--download", "yes"], "--download takes true or false, not 'yes'"),
-        (["--download"], "--download needs true or false"),
-        (["--db"], "--db needs a folder"),
-    ],
-)
-def test_wrong_options(tmp_path: Path, options: list[str], message: str):
+def test_wrong_options(tmp_path: Path):
     recipe = copy_recipe(tmp_path, "crema_d/ser1")
-    done, _, _ = run(recipe, *options)
-    assert done.returncode != 0 and message in done.stderr and calls(recipe) == []
+    for options, code, message in (
+        (["--download", "yes"], 2, "--download takes true or false, not 'yes'"),
+        (["--download"], 1, "--download needs true or false"),
+        (["--db"], 1, "--db needs a folder"),
+    ):
+        error, called = run(recipe, *options, code=code)
+        assert message in error and called == []
 
 
 @pytest.mark.parametrize("name", [*DOWNLOADED, *OTHERS])
 def test_copy_is_named_by_db_sh_and_an_option_wins(tmp_path: Path, name: str):
     recipe = copy_recipe(tmp_path, name)
-    for folder in ("a", "b"):
-        (recipe / folder).mkdir()
     corpus = name.split("/")[0].upper()
     if name in OTHERS:
-        done, _, _ = run(recipe)
-        assert done.returncode == 2 and calls(recipe) == []
-        assert f"db.sh has no folder for {corpus}; give it there or by --db" in done.stderr
+        error, called = run(recipe, code=2)
+        assert called == []
+        assert f"db.sh has no folder for {corpus}; give it there or by --db" in error
     (recipe / "db.sh").unlink()
     text = (EGS2 / "TEMPLATE/common/db.sh").read_text()
     assert f"{corpus}=${{{corpus}-}} " in text
@@ -115,24 +89,21 @@ def test_copy_is_named_by_db_sh_and_an_option_wins(tmp_path: Path, name: str):
         ([], {corpus: "b"}, "b"),
         (["--db", "b"], {corpus: "a"}, "b"),
     ):
-        done, _, _ = run(recipe, *options, **environment)
-        assert done.returncode == 0, done.stderr
-        [call] = calls(recipe)
+        _, [call] = run(recipe, *options, **environment)
         assert f" --db {folder} --data data" in call
 
 
 def test_db_sh_lists_what_the_recipes_name():
     listed = set(re.findall(r"^([A-Z0-9_]+)=", (EGS2 / "TEMPLATE/common/db.sh").read_text(), re.M))
-    scripts = [path.read_text() for path in EGS2.glob("*/*/local/*.sh")]
-    named = {name for text in scripts for name in re.findall(r"\$\{([A-Z][A-Z0-9_]+)\b", text)}
-    named |= {name for text in scripts for name in re.findall(r"prepare_corpus \w+ (\w+)", text)}
-    assert listed == named - {"SECONDS"}
+    scripts = "".join(path.read_text() for path in EGS2.glob("*/*/local/*.sh"))
+    named = set(re.findall(r"\$\{([A-Z][A-Z0-9_]+)\b|prepare_corpus \w+ (\w+)", scripts))
+    assert listed == {name for names in named for name in names} - {"SECONDS", ""}
 
 
 def test_options_of_a_csv(tmp_path: Path):
     recipe = copy_recipe(tmp_path, "emotion_csv/ser1")
     for options, environment in ((["--db", "my.csv"], {}), ([], {"EMOTION_CSV": "my.csv"})):
-        run(recipe, *options, **environment)
-        assert calls(recipe) == ["prepare_emotion_csv --csv_path my.csv --out_dir data/emotion_csv"]
-    done, _, _ = run(recipe)
-    assert done.returncode == 2 and "file,emotion[,speaker,session]" in done.stderr
+        _, called = run(recipe, *options, **environment)
+        assert called == ["prepare_emotion_csv --csv_path my.csv --out_dir data/emotion_csv"]
+    error, _ = run(recipe, code=2)
+    assert "file,emotion[,speaker,session]" in error

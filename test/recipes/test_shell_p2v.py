@@ -1,67 +1,71 @@
-"""p2v.sh orders its stages, goes on after a kill, and trusts nothing half done.
-
-The interpreter is a stand-in, see ``reference.fake_templates``.
-"""
+"""p2v.sh goes on after a kill, trusts nothing half done, and gives training what it needs."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
-from reference import fake_recipe
-from reference.fake_recipe import options_of, value_of
-from reference.fake_templates import P2V_EXP, run_fake, run_ok, write_fake
+from reference.fake_recipe import (
+    P2V_EXP,
+    calls,
+    lines,
+    modules,
+    options_of,
+    run,
+    value_of,
+    write_recipe,
+)
 
-PREPARATION = """data.sh format_wav:tr format_wav:va format_wav:te learn_kmeans:tr
-    extract_units:tr extract_units:va extract_units:te extract_speaker_vectors:tr
-    extract_speaker_vectors:va extract_speaker_vectors:te filter_length:tr filter_length:va
-    combine_data"""
+DATA = "data.sh format_wav:tr format_wav:va format_wav:te"
+UNITS = "learn_kmeans:tr extract_units:tr extract_units:va extract_units:te"
+VOICES = "extract_speaker_vectors:tr extract_speaker_vectors:va extract_speaker_vectors:te"
+LENGTHS = "filter_length:tr filter_length:va combine_data"
 TRAINING = "p2v_train aggregate_stats_dirs launch"
 EVALUATION = """p2v_inference:te score_conversion:te report_conversion:te
     score_speaker_vectors probe report_render"""
+VOICES_ALONE = {"stage": "5", "stop_stage": "5"}
+STATISTICS = {"stage": "7", "stop_stage": "7"}
+TRAINED = {"stage": "7", "stop_stage": "8"}
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
-    return write_fake(tmp_path, "p2v1")
+    return write_recipe(tmp_path, "p2v1")
 
 
-def calls(recipe: Path) -> list[str]:
-    """Return the module of each call and, where it has one, the data set."""
-    found = []
-    for line in fake_recipe.calls(recipe):
-        data_set = re.search(r".*--data_dir \S*/([^ /]*)", line)
-        found.append(line.split()[0] + (f":{data_set[1]}" if data_set else ""))
-    return found
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, f"{DATA} {UNITS} {VOICES} {LENGTHS} {TRAINING} {EVALUATION}"),
+        ({"skip_data_prep": "true", "skip_train": "true"}, EVALUATION),
+        ({"skip_eval": "true", "skip_data_prep": "true"}, TRAINING),
+        ({"stage": "2", "stop_stage": "4", "skip_stages": "2 3"}, UNITS),
+        ({"stop_stage": "1"}, "data.sh"),
+        ({"test_sets": "", "stage": "6"}, f"{LENGTHS.rpartition(' ')[0]} {TRAINING}"),
+        ({"speaker_encoder": "train", **VOICES_ALONE}, f"train_speaker_encoder:tr {VOICES}"),
+    ],
+)
+def test_stages_can_be_chosen(recipe, settings, expected):
+    (recipe / P2V_EXP).mkdir(parents=True)
+    run(recipe, **settings)
+    found = [re.sub(r"^(\S+).* --data_dir \S*?(\w+) .*", r"\1:\2", line) for line in calls(recipe)]
+    assert list(dict.fromkeys(each.split()[0] for each in found)) == expected.split()
 
 
-def arguments_of(recipe: Path) -> str:
-    return (recipe / "calls").read_text()
-
-
-def unique(names: list[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
-def test_all_stages_run_in_order(recipe):
-    result = run_ok(recipe)
-    assert unique(calls(recipe)) == f"{PREPARATION} {TRAINING} {EVALUATION}".split()
-    assert calls(recipe).count("p2v_train") == 2, "statistics are collected in nj jobs"
-    assert re.search(r"Stage 8: training in exp/p2v_train_tiny_hubert_base_6_100\n", result.stdout)
-    assert re.search(r"Finished in \d+ s\n$", result.stdout)
-    [training] = options_of(recipe, "launch")
-    assert "multiple_iterator" not in training
-    shapes = value_of(training, "train_shape_file")
-    assert shapes == "exp/p2v_stats_16k/train/speech_shape", "not split"
-    [conversion] = options_of(recipe, "p2v_inference")
-    assert value_of(conversion, "compensation_data_dir") == ""
-    [scores] = options_of(recipe, "score_conversion")
-    assert "variance compensation: false" in value_of(scores, "protocol")
+def test_files_that_are_named_are_taken(recipe):
+    given = {"kmeans_centroids": "my/centroids.npz", "speaker_encoder": "train"}
+    run(recipe, stage="4", stop_stage="5", **given)
+    assert "learn_kmeans" not in modules(recipe)
+    for options in options_of(recipe, "extract_units"):
+        assert value_of(options, "centroids_path") == "my/centroids.npz"
+    for options in options_of(recipe, "extract_speaker_vectors"):
+        assert value_of(options, "source") == "exp/speaker_encoder"
 
 
 @pytest.mark.parametrize("accepted", ["true", "false"])
 def test_only_the_training_set_needs_speakers_of_several_utterances(recipe, accepted):
     settings = {"allow_pipes": "true", "allow_utterance_speakers": accepted}
-    run_ok(recipe, stage="2", stop_stage="2", **settings)
+    run(recipe, stage="2", stop_stage="2", **settings)
     given = [
         tuple(value_of(each, name) for name in settings)
         for each in options_of(recipe, "format_wav")
@@ -70,111 +74,73 @@ def test_only_the_training_set_needs_speakers_of_several_utterances(recipe, acce
 
 
 def test_statistics_are_split_without_loss_or_repetition(recipe):
-    run_ok(recipe, stage="7", stop_stage="7", nj="3")
+    run(recipe, nj="3", **STATISTICS)
     logdir = recipe / "exp/p2v_stats_16k/logdir"
     parts = [(logdir / f"train.{job}.scp").read_text() for job in (1, 2, 3)]
     assert "".join(parts) == (recipe / "dump/raw/tr/wav.scp").read_text()
     assert all(parts)
-    run_fake(recipe, stage="7", stop_stage="7", nj="32", p2v_stats_dir="exp/b")
-    assert calls(recipe).count("p2v_train") == 5, "no more jobs than utterances"
-
-
-def test_a_rerun_repeats_neither_statistics_nor_training_nor_scores(recipe, monkeypatch):
-    run_fake(recipe)
-    result = run_ok(recipe)
-    evaluation = "p2v_inference:te score_speaker_vectors probe report_render"
-    assert unique(calls(recipe)) == f"{PREPARATION} {evaluation}".split()
-    assert result.stdout.count(": complete") == 3
-    monkeypatch.setenv("conversion", "2")
-    run_fake(recipe)
-    assert "score_conversion:te" in calls(recipe), "other conversions"
+    run(recipe, nj="32", p2v_stats_dir="exp/b", **STATISTICS)
+    assert len(options_of(recipe, "p2v_train")) == 5, "no more jobs than utterances"
 
 
 def test_interrupted_statistics_are_not_taken_for_an_earlier_complete_set(recipe):
     """First run complete; data change and a kill; data change back: nothing may be trusted."""
     table = recipe / "dump/raw/tr/wav.scp"
     before = table.read_text()
-    run_fake(recipe, stage="7", stop_stage="7")
+    run(recipe, **STATISTICS)
     table.write_text(before + "tr-9 y.wav\n")
     (recipe / "fail").write_text("aggregate_stats_dirs")
-    assert run_fake(recipe, stage="7", stop_stage="7").returncode != 0
+    run(recipe, fails=True, **STATISTICS)
     (recipe / "fail").unlink()
     table.write_text(before)
-    run_fake(recipe, stage="7", stop_stage="7")
-    assert "aggregate_stats_dirs" in calls(recipe)
+    run(recipe, **STATISTICS)
+    assert "aggregate_stats_dirs" in modules(recipe)
 
 
 def test_what_a_changed_configuration_does_again(recipe):
-    run_fake(recipe, stage="7", stop_stage="8")
+    run(recipe, **TRAINED)
     (recipe / "conf/train_tiny.yaml").write_text("max_epoch: 2\n")
-    result = run_fake(recipe, stage="7", stop_stage="8")
+    result = run(recipe, **TRAINED)
     assert "WARNING: data, configuration or options changed" in result.stdout
-    assert "launch" in calls(recipe)
-    assert "aggregate_stats_dirs" not in calls(recipe), "statistics do not depend on max_epoch"
-    assert "WARNING" not in run_fake(recipe, stage="7", stop_stage="8").stdout
+    assert modules(recipe) == ["launch"], "statistics do not depend on max_epoch"
+    assert "WARNING" not in run(recipe, **TRAINED).stdout
     text = "features_conf:\n    n_fft: 512\nmax_epoch: 2\n"
     (recipe / "conf/train_tiny.yaml").write_text(text)
-    run_fake(recipe, stage="7", stop_stage="7")
-    assert "aggregate_stats_dirs" in calls(recipe), "they depend on the features"
+    run(recipe, **STATISTICS)
+    assert "aggregate_stats_dirs" in modules(recipe), "they depend on the features"
 
 
 def test_training_reads_kept_mels_where_asked(recipe):
-    run_fake(recipe, stage="7", stop_stage="8")
-    arguments = arguments_of(recipe)
+    run(recipe, **TRAINED)
+    arguments = (recipe / "calls").read_text()
     assert "collect_feats/feats.scp" not in arguments
     assert "--write_collected_feats false" in arguments
-    run_fake(recipe, stage="7", stop_stage="7", precomputed_features="true")
-    assert "aggregate_stats_dirs" in calls(recipe), "statistics were there, their mels not"
+    run(recipe, precomputed_features="true", **STATISTICS)
+    assert "aggregate_stats_dirs" in modules(recipe), "statistics were there, their mels not"
     (recipe / P2V_EXP / ".done").unlink()
-    run_fake(recipe, stage="7", stop_stage="8", precomputed_features="true")
-    assert unique(calls(recipe)) == ["launch"]
-    arguments = arguments_of(recipe)
+    run(recipe, precomputed_features="true", **TRAINED)
+    [arguments] = calls(recipe)
+    assert arguments.startswith("launch") and "speech,sound" not in arguments
     for part in ("train", "valid"):
         name = f"--{part}_data_path_and_name_and_type"
         assert f"{name} exp/p2v_stats_16k/{part}/collect_feats/feats.scp,feats,npy" in arguments
-    assert "speech,sound" not in arguments
-    result = run_fake(recipe, stage="7", stop_stage="8")  # the same model, whatever is read
+    result = run(recipe, **TRAINED)  # the same model, whatever is read
     assert calls(recipe) == [] and result.stdout.count(": complete") == 2
 
 
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"skip_data_prep": "true", "skip_train": "true"}, EVALUATION),
-        ({"skip_eval": "true", "skip_data_prep": "true"}, TRAINING),
-        ({"stage": "2", "stop_stage": "4", "skip_stages": "2 3"}, PREPARATION.split()[4:8]),
-        ({"stage": "1", "stop_stage": "1"}, "data.sh"),
-    ],
-)
-def test_stages_can_be_chosen(recipe, settings, expected):
-    (recipe / P2V_EXP).mkdir(parents=True)
-    run_ok(recipe, **settings)
-    names = expected.split() if isinstance(expected, str) else expected
-    assert unique(calls(recipe)) == names
-
-
-def test_without_test_sets_there_is_nothing_to_evaluate(recipe):
-    run_ok(recipe, test_sets="")
-    expected = [name for name in PREPARATION.split() if not name.endswith(":te")]
-    expected.remove("combine_data")
-    assert unique(calls(recipe)) == [*expected, *TRAINING.split()]
-
-
-def test_speeds_make_a_training_set_of_their_own(recipe):
-    (recipe / "dump/raw/tr").rename(recipe / "dump/raw/tr_sp")
-    run_ok(recipe, speed_perturb_factors="0.9 1.0 1.1", stop_stage="7")
-    arguments = arguments_of(recipe)
-    assert "--out_dir dump/org/tr_sp --factors 0.9 1.0 1.1 --num_workers 2" in arguments
-    assert "extract_units:tr_sp" in calls(recipe)
-    assert "learn_kmeans:tr" in calls(recipe), "clusters are learnt at the original speed"
-    assert "--train_speaker_dir dump/raw/tr_sp" in arguments
-
-
 @pytest.mark.parametrize(("speeds", "train"), [("", "tr"), ("0.9 1.0 1.1", "tr_sp")])
-def test_voices_of_validation_are_looked_for_in_the_training_set(recipe, speeds, train):
+def test_speeds_make_a_training_set_of_their_own_which_gives_validation_its_voices(
+    recipe, speeds, train
+):
     (recipe / "dump/raw/tr").rename(recipe / "dump/raw" / train)
-    settings = {"p2v_exp": P2V_EXP, "variance_compensation": "true"}
-    run_ok(recipe, speed_perturb_factors=speeds, **settings)
+    compensation = "true" if speeds else "false"
+    settings = {"p2v_exp": P2V_EXP, "variance_compensation": compensation}
+    run(recipe, speed_perturb_factors=speeds, **settings)
+    made = f"--out_dir dump/org/{train} --factors {speeds} --num_workers 2"
+    assert [made in each for each in options_of(recipe, "perturb_speed")] == [True] * bool(speeds)
+    [clusters] = options_of(recipe, "learn_kmeans")
+    assert value_of(clusters, "data_dir") == "dump/org/tr", "learnt at the original speed"
+    assert value_of(options_of(recipe, "extract_units")[0], "data_dir") == f"dump/org/{train}"
     trained, validated = options_of(recipe, "filter_length")
     assert f"--out_dir dump/raw/{train} " in trained
     assert "--speaker_dir" not in trained, "in training a voice may be an utterance's own"
@@ -183,20 +149,116 @@ def test_voices_of_validation_are_looked_for_in_the_training_set(recipe, speeds,
     [training] = options_of(recipe, "launch")
     assert value_of(training, "train_speaker_dir") == f"dump/raw/{train}"
     assert value_of(training, "valid_speaker_dir") == "dump/raw/va"
+    assert "multiple_iterator" not in training, "not split"
+    statistics = f"exp/p2v_stats_16k{train.removeprefix('tr')}"
+    assert value_of(training, "train_shape_file") == f"{statistics}/train/speech_shape"
     [conversion] = options_of(recipe, "p2v_inference")
-    assert value_of(conversion, "compensation_data_dir") == "dump/raw/va"
+    assert value_of(conversion, "compensation_data_dir") == ("dump/raw/va" if speeds else "")
     assert value_of(conversion, "compensation_speaker_dir") == f"dump/raw/{train}"
     [scores] = options_of(recipe, "score_conversion")
-    assert "variance compensation: true" in value_of(scores, "protocol")
+    assert f"variance compensation: {compensation}" in value_of(scores, "protocol")
 
 
-def test_a_speaker_encoder_is_trained_where_asked(recipe):
-    run_fake(recipe, speaker_encoder="train", stage="5", stop_stage="5")
-    assert calls(recipe)[:2] == ["train_speaker_encoder:tr", "extract_speaker_vectors:tr"]
-    assert "--source exp/speaker_encoder" in arguments_of(recipe)
+# ---------------------------------------------------------------- --num_splits
+SETTINGS = {"kmeans_feature": "mfcc", "nclusters": "9", "stage": "7", "stop_stage": "8", "nj": "1"}
+TWO = SETTINGS | {"num_splits": "2"}
+TABLES = ("units_mfcc_9", "unit_durations_mfcc_9")
+STATS, EXP = Path("exp/p2v_stats_16k"), Path("exp/p2v_train_tiny_mfcc_9")
+BEHAVIOUR = f"""
+case "${{module}}" in
+    aggregate_stats_dirs)
+        mkdir -p {STATS}/train/collect_feats {STATS}/valid/collect_feats
+        cut -d ' ' -f 1 dump/raw/tr/wav.scp | sed 's/$/ 7/' > {STATS}/train/speech_shape
+        # As two loader processes deliver.
+        cut -d ' ' -f 1 dump/raw/tr/wav.scp | sed 's/$/ x.npy/' | sort -r \\
+            | tee {STATS}/valid/collect_feats/feats.scp > {STATS}/train/collect_feats/feats.scp ;;
+    split_scps) {sys.executable} "$@" 2> /dev/null ;;
+esac
+"""
 
 
-def test_given_centroids_are_not_learnt(recipe):
-    run_fake(recipe, kmeans_centroids="my/centroids.npz", stage="4", stop_stage="4")
-    assert calls(recipe)[0] == "extract_units:tr"
-    assert "--centroids_path my/centroids.npz" in arguments_of(recipe)
+@pytest.fixture
+def ready(tmp_path: Path) -> Path:
+    """Return a recipe directory whose training set is ready for stage 7."""
+    directory = write_recipe(tmp_path, "p2v1", behaviour=BEHAVIOUR)
+    for name in TABLES:
+        (directory / "dump/raw/tr" / name).write_text(lines("tr-", " 1 2"))
+    return directory
+
+
+def check_parts(folder: Path, *tables: str) -> None:
+    """Check that each table is in two parts, every other utterance in each."""
+    for table in tables:
+        parts = [(folder / table / f"split.{number}").read_text() for number in (0, 1)]
+        keys = [[line.split()[0] for line in part.splitlines()] for part in parts]
+        assert keys == [["tr-0", "tr-2", "tr-4"], ["tr-1", "tr-3"]], table
+        assert (folder / table / "num_splits").read_text() == "2"
+
+
+def test_training_is_given_parts_and_validation_whole_tables(ready):
+    run(ready, **TWO)
+    [options] = options_of(ready, "launch")
+    splits = STATS / "splits2_mfcc_9"
+    kinds = ("units,text_int", "unit_durations,text_int")
+    for part, folder in (("train", splits), ("valid", Path("dump/raw/va"))):
+        name = f"--{part}_data_path_and_name_and_type"
+        for table, kind in zip(("wav.scp", *TABLES), ("speech,sound", *kinds), strict=True):
+            assert f"{name} {folder / table},{kind}" in options
+    assert value_of(options, "train_shape_file") == str(splits / "speech_shape")
+    assert value_of(options, "valid_shape_file") == str(STATS / "valid/speech_shape")
+    assert value_of(options, "train_speaker_dir") == "dump/raw/tr"
+    assert value_of(options, "multiple_iterator") == "true"
+    check_parts(ready / splits, "wav.scp", "speech_shape", *TABLES)
+
+    # Kept mels are brought in order and have a place of their own.
+    (ready / EXP / ".done").unlink()
+    run(ready, precomputed_features="true", **TWO)
+    mels = STATS / "splits2_mfcc_9_mels"
+    [options] = options_of(ready, "launch")
+    assert f"{mels}/feats.scp,feats,npy" in options
+    assert f"{STATS}/valid/collect_feats/feats.scp,feats,npy" in options
+    assert "speech,sound" not in options
+    check_parts(ready / mels, "feats.scp", "speech_shape", *TABLES)
+    assert not (ready / mels / "sorted").exists()
+    assert (ready / splits / ".done").exists()
+
+
+def test_parts_are_made_again_only_where_a_table_or_their_number_changed(ready):
+    run(ready, **TWO)
+    result = run(ready, **SETTINGS, num_splits="3")
+    assert modules(ready) == [] and f"{EXP}: complete" in result.stdout, "what is trained stays"
+    (ready / EXP / ".done").unlink()
+    assert "splits2_mfcc_9: complete" in run(ready, **TWO).stdout
+    assert modules(ready) == ["launch"]
+    (ready / EXP / ".done").unlink()
+    result = run(ready, **SETTINGS, num_splits="3")
+    assert "WARNING" not in result.stdout, "training goes on, in another order"
+    assert modules(ready) == ["split_scps", "launch"]
+    (ready / "dump/raw/tr" / TABLES[0]).write_text(lines("tr-", " 1 3"))
+    run(ready, **TWO)
+    assert modules(ready) == ["split_scps", "launch"]
+    assert "tr-1 1 3" in (ready / STATS / f"splits2_mfcc_9/{TABLES[0]}/split.1").read_text()
+
+
+def test_half_made_parts_are_not_trusted(ready):
+    """Complete; the table changes and a kill; the table changes back."""
+    table = ready / "dump/raw/tr" / TABLES[0]
+    before = table.read_text()
+    run(ready, **TWO)
+    table.write_text(lines("tr-", " 4"))
+    (ready / "fail").write_text("split_scps")
+    run(ready, fails=True, **TWO)
+    assert "launch" not in modules(ready)
+    (ready / "fail").unlink()
+    table.write_text(before)
+    run(ready, **TWO)
+    assert modules(ready) == ["split_scps", "launch"]
+
+
+def test_tables_of_different_utterances_end_the_run(ready):
+    table = ready / "dump/raw/tr" / TABLES[1]
+    table.write_text(table.read_text().replace("tr-3", "tr-33"))
+    result = run(ready, fails=True, **TWO)
+    assert "not split into 2 parts: dump/raw/tr/units_mfcc_9 dump/raw/tr/unit_dur" in result.stderr
+    assert "they need the same utterances" in result.stderr
+    assert "launch" not in modules(ready)

@@ -5,12 +5,15 @@ So the order of stages and their options are tested without the minutes that sta
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 EGS2 = Path(__file__).resolve().parents[2] / "egs2"
+P2V_EXP = "exp/p2v_train_tiny_hubert_base_6_100"
 
-FAKE_PYTHON = """#!/usr/bin/env bash
+_PYTHON = """#!/usr/bin/env bash
+printf '%q ' "$@" >> quoted; echo >> quoted
 # Write down the module and its options; fail where the file `fail` names the module. A module with
 # commands counts with its command, such as prepare_esd.
 module=${2##*.}
@@ -19,46 +22,149 @@ echo "${module} ${*:3}" >> calls
 if [ "$(cat fail 2> /dev/null)" = "${module}" ]; then exit 9; fi
 out=$(sed -n 's/.*--out\\(put\\)*_dir \\([^ ]*\\).*/\\2/p' <<< "$*")
 """
-PREPARE = """#!/bin/sh
+_PREPARE = """#!/bin/sh
 echo "data.sh $*" >> calls
 echo "data.sh: ${python} ${nj}" >> given
 """
+_CONVERSION = """
+    p2v_inference) mkdir -p "${out}"; echo "${conversion:-1}" > "${out}/settings.json" ;;
+    score_conversion) echo '{}' > exp/results.jsonl ;;
+esac
+"""
+
+
+def lines(before: str, after: str) -> str:
+    """Return a table of five lines that differ in a number."""
+    return "".join(f"{before}{number}{after}\n" for number in range(5))
+
+
+class Template(NamedTuple):
+    """What a recipe of a template needs to run.
+
+    Attributes:
+        scripts: of the templates, the one to run first.
+        settings: options without which it does not run.
+        files: path to text of what the stages look for.
+        behaviour: see ``write_recipe``.
+    """
+
+    scripts: str
+    settings: dict[str, str]
+    files: dict[str, str]
+    behaviour: str
+
+
+_COMMON = {"python": "fake/python", "ngpu": "0", "nj": "2"}
+_SETS = {"train_set": "tr", "valid_set": "va", "test_sets": "te"}
+_FORMATTED = {f"dump/raw/{name}/wav.scp": lines(f"{name}-", " x.wav") for name in _SETS.values()}
+TEMPLATES = {
+    "p2v1": Template(
+        "p2v1/p2v.sh",
+        _COMMON | _SETS | {"p2v_config": "conf/train_tiny.yaml"},
+        _FORMATTED
+        | {"data/te/pairs/same/pairs": "p s r v\n", "data/te/pairs/.hidden/x": ""}
+        | {"conf/train_tiny.yaml": "max_epoch: 1\n"},
+        f"""
+case "${{module}}" in
+    aggregate_stats_dirs) if grep -q 'write_collected_feats true' calls; then
+        mkdir -p exp/p2v_stats_16k/{{train,valid}}/collect_feats
+        tee exp/p2v_stats_16k/{{train,valid}}/collect_feats/feats.scp <<< "a a.npy" > /dev/null
+        fi ;;
+    launch) echo weights > {P2V_EXP}/valid.loss.best.pth ;;{_CONVERSION}""",
+    ),
+    "evc1": Template(
+        "evc1/evc.sh p2v1/p2v.sh",
+        _COMMON | _SETS | {"p2v_model": "pretrained.pth", "evc_config": "conf/train_evc.yaml"},
+        _FORMATTED | {"conf/train_evc.yaml": "max_epoch: 1\n", "pretrained.pth": "weights"},
+        """
+case "${module}" in
+    derive_pairs) for rule in same_voice parallel average intensity; do
+            mkdir -p "data/te/pairs/${rule}"
+            echo "p s r v" > "data/te/pairs/${rule}/pairs"
+            echo "rule of ${rule}" > "data/te/pairs/${rule}/rule"
+        done ;;
+    prepare_fine_tuning)
+        mkdir -p "${out}"
+        cp conf/train_evc.yaml "${out}/train.yaml"
+        printf '%s\\n' kmeans_feature=hub/6 nclusters=7 kmeans_centroids=their/centroids.npz \\
+            speaker_encoder=their/encoder "p2v_config=${out}/train.yaml" \\
+            "pretrained_model=${out}/model.pth" \\
+            "p2v_args='--normalize_conf stats_file=their/stats.npz'" > "${out}/p2v_options.sh" ;;"""
+        + _CONVERSION,
+    ),
+    "ser1": Template(
+        "ser1/ser.sh",
+        _COMMON | {"train_set": "tiny", "ser_configs": "conf/a.yaml conf/b.yaml"},
+        {
+            f"dump/raw/tiny/{name}": lines("u-", f" {name}")
+            for name in ("wav.scp", "utt2num_samples", "utt2emo")
+        },
+        """
+if [ "${module}" = export_prosody_encoder ]; then
+    mkdir -p "${out}"
+    printf 'sha256: a\\nfeatures_conf:\\n  n_fft: %s\\nother: 1\\n' "${n_fft:-1024}" \\
+        > "${out}/config.yaml"
+fi
+""",
+    ),
+    "style1": Template(
+        "style1/style.sh",
+        {"python": "fake/python", "inference_nj": "2", "test_sets": "ta tb"}
+        | {"p2v_model": "exp/p2v_x/best.pth"},
+        dict.fromkeys(("exp/p2v_x/best.pth", "data/ta/list.tsv", "data/tb/list.tsv"), "x"),
+        """
+case "${module}" in
+    convert_list) mkdir -p "${out}"; echo "${conversion:-1}" > "${out}/conversions.tsv" ;;
+    score_style) echo '{}' > exp/results.jsonl ;;
+esac
+""",
+    ),
+    "voc1": Template(
+        "voc1/voc.sh",
+        _COMMON | {"train_set": "tr", "valid_set": "va"},
+        {"conf/train_vocoder.yaml": "max_epoch: 1\n"},
+        """
+case "${module}" in
+    filter_length)
+        mkdir -p "${out}"
+        for table in wav.scp utt2num_samples; do echo "${out}" > "${out}/${table}"; done ;;
+    launch) echo "${conversion:-1}" > "${out}/valid.mel_loss.best.pth" ;;
+    score_vocoder) mkdir -p "${out}"; echo '{}' > exp/results.jsonl ;;
+esac
+""",
+    ),
+}
 
 
 def write_recipe(
-    root: Path, task: str, scripts: Sequence[str], sets: Sequence[str] = (), behaviour: str = ""
+    root: Path, task: str, files: Mapping[str, str] | None = None, behaviour: str | None = None
 ) -> Path:
     """Return a recipe directory as egs2/<corpus>/<task>, with stand-ins for tools and data.
 
     Args:
         root: takes the place of the checkout.
         task: such as ``p2v1``.
-        scripts: of templates, such as ``p2v1/p2v.sh``.
-        sets: directories below ``dump/raw``; each gets a ``wav.scp`` of five utterances.
-        behaviour: of the interpreter beyond writing down: shell that finds ``module`` and
-            ``out``, the output directory it was given.
+        files: in place of the template's, see ``TEMPLATES``.
+        behaviour: of the interpreter beyond writing down, in place of the template's: shell that
+            finds ``module`` and ``out``, the output directory it was given.
     """
+    template = TEMPLATES[task]
+    files = template.files if files is None else files
+    python = _PYTHON + (template.behaviour if behaviour is None else behaviour)
+    recipe = root / "egs2/tiny" / task
+    programs = {"local/data.sh": _PREPARE, "fake/python": python}
     (root / "tools").mkdir()
     (root / "tools/activate_python.sh").write_text("true\n")
     (root / "tools/cpu_settings.sh").symlink_to(EGS2.parent / "tools/cpu_settings.sh")
-    recipe = root / "egs2/tiny" / task
-    for name in ("conf", "local", "fake"):
-        (recipe / name).mkdir(parents=True)
+    (recipe / "conf").mkdir(parents=True)
     (recipe / "common").symlink_to(EGS2 / "TEMPLATE/common")
-    for script in (*scripts, *(f"common/{name}.sh" for name in ("path", "cmd", "db"))):
-        (recipe / Path(script).name).symlink_to(EGS2 / "TEMPLATE" / script)
-    for path, text in (("local/data.sh", PREPARE), ("fake/python", FAKE_PYTHON + behaviour)):
+    for path, text in {**programs, **files}.items():
+        (recipe / path).parent.mkdir(parents=True, exist_ok=True)
         (recipe / path).write_text(text)
         (recipe / path).chmod(0o755)
-    for name in sets:
-        (recipe / "dump/raw" / name).mkdir(parents=True)
-        write_lines(recipe / "dump/raw" / name / "wav.scp", f"{name}-", " x.wav")
+    for script in (*template.scripts.split(), "common/path.sh", "common/cmd.sh", "common/db.sh"):
+        (recipe / Path(script).name).symlink_to(EGS2 / "TEMPLATE" / script)
     return recipe
-
-
-def write_lines(path: Path, before: str, after: str) -> None:
-    """Write a table of five lines that differ in a number."""
-    path.write_text("".join(f"{before}{number}{after}\n" for number in range(5)))
 
 
 def shell(
@@ -75,14 +181,19 @@ def shell(
     )
 
 
-def run_script(
-    recipe: Path, script: str, settings: Mapping[str, str], *arguments: str
-) -> subprocess.CompletedProcess:
-    """Run a script of the recipe; afterwards ``calls`` tells what this run called."""
-    for name in ("calls", "given"):
+def run(
+    recipe: Path, *arguments: str, fails: bool = False, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the template's script, which must succeed or fail; ``calls`` tells what it called."""
+    for name in ("calls", "given", "quoted"):
         (recipe / name).unlink(missing_ok=True)
-    options = (word for name, value in settings.items() for word in (f"--{name}", value))
-    return shell(recipe, f"./{script}", *arguments, *options)
+    template = TEMPLATES[recipe.name]
+    options = {**template.settings, **settings}.items()
+    script = Path(template.scripts.split()[0]).name
+    words = (word for name, value in options for word in (f"--{name}", value))
+    done = shell(recipe, f"./{script}", *arguments, *words)
+    assert (done.returncode != 0) == fails, done.stderr
+    return done
 
 
 def calls(recipe: Path) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 def write_film(
     path: Path,
-    waveform: np.ndarray,
+    waveform: np.ndarray | None,
     rate_hz: int = 16000,
     *,
     channels: int = 1,
@@ -21,44 +21,31 @@ def write_film(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     layout = {1: "mono", 2: "stereo"}[channels]
-    samples = np.tile(waveform.astype(np.float32), (channels, 1))
     with av.open(str(path), "w") as container:
         # All streams are there before the first packet, which writes the header.
-        film = _add_picture_stream(container) if picture else None
-        stream = container.add_stream("aac", rate=rate_hz)
-        stream.layout = layout
-        stream.bit_rate = 128000
-        if film is not None:
-            _write_picture(container, film)
-        for start in range(0, len(waveform), 1024):
-            block = np.ascontiguousarray(samples[:, start : start + 1024])
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
-            frame.sample_rate, frame.pts = rate_hz, start
-            frame.time_base = Fraction(1, rate_hz)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        if picture:
+            film = container.add_stream("mpeg4", rate=25, width=16, height=16, pix_fmt="yuv420p")
+        if waveform is not None:
+            sound = container.add_stream("aac", rate=rate_hz, layout=layout, bit_rate=128000)
+        if picture:
+            black = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
+            for image in (black, None):
+                container.mux(film.encode(image))
+        if waveform is not None:
+            samples = np.tile(waveform.astype(np.float32), (channels, 1))
+            for start in range(0, len(waveform), 1024):
+                block = np.ascontiguousarray(samples[:, start : start + 1024])
+                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+                frame.sample_rate, frame.pts = rate_hz, start
+                frame.time_base = Fraction(1, rate_hz)
+                container.mux(sound.encode(frame))
+            container.mux(sound.encode(None))
     return path
 
 
 def write_silent_film(path: Path) -> Path:
     """Write an mp4 that has a picture and no sound at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        _write_picture(container, _add_picture_stream(container))
-    return path
-
-
-def _add_picture_stream(container: av.container.OutputContainer) -> av.VideoStream:
-    stream = container.add_stream("mpeg4", rate=25)
-    stream.width = stream.height = 16
-    stream.pix_fmt = "yuv420p"
-    return stream
-
-
-def _write_picture(container: av.container.OutputContainer, stream: av.VideoStream) -> None:
-    frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
-    container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+    return write_film(path, None, picture=True)
 
 
 def clicks(duration_s: float, times_s: list[float], rate_hz: int = 16000) -> np.ndarray:

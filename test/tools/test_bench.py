@@ -4,50 +4,35 @@ import sys
 import types
 from pathlib import Path
 
-import pytest
-
 from tools.bench import __main__ as bench
 from tools.bench.measure import Options, Row
 from tools.bench.run import MODULES, one_line, run_all
 
-FOLDER = Path(bench.__file__).parent
 
-
-@pytest.fixture
-def package(monkeypatch):
-    """Return the name of a synthetic package with a benchmark that works and one that breaks."""
-
+def test_one_broken_benchmark_does_not_hide_the_others(monkeypatch):
     def broken(options: Options) -> list[Row]:
         raise ValueError("first line\nsecond line")
 
-    def good(options: Options) -> list[Row]:
-        return [Row("Group", "what", "setting", 1.0, "x")]
-
-    for name, function in {"good": good, "broken": broken}.items():
-        module = types.ModuleType(f"made_up.{name}")
+    good = Row("Group", "what", "setting", 1.0, "x")
+    for name, function in {"": None, ".good": lambda options: [good], ".broken": broken}.items():
+        module = types.ModuleType(f"made_up{name}")
         module.measure = function
-        monkeypatch.setitem(sys.modules, f"made_up.{name}", module)
-    monkeypatch.setitem(sys.modules, "made_up", types.ModuleType("made_up"))
-    return "made_up"
-
-
-def test_one_broken_benchmark_does_not_hide_the_others(package):
-    rows, failures = run_all(["broken", "good", "missing"], Options(), package)
-    assert [row.what for row in rows] == ["what"]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    rows, failures = run_all(["broken", "good", "missing"], Options(), "made_up")
+    assert rows == [good]
     assert failures["broken"] == "ValueError: first line"
     assert failures["missing"].startswith("ModuleNotFoundError")
     assert one_line(KeyError()) == "KeyError"
 
 
 def test_every_module_that_measures_is_run():
-    found = {path.stem for path in FOLDER.glob("*.py") if "\ndef measure(" in path.read_text()}
-    assert found <= set(MODULES)
+    files = Path(bench.__file__).parent.glob("*.py")
+    assert {path.stem for path in files if "\ndef measure(" in path.read_text()} <= set(MODULES)
 
 
 def test_quick_run_fills_every_group(tmp_path):
     out = tmp_path / "RESULTS.md"
-    words = ["--quick", "--repeats", "1", "--out", str(out)]
-    assert bench.main(words) == 0
+    assert bench.main(["--quick", "--repeats", "1", "--out", str(out)]) == 0
     page = out.read_text()
     assert "Failed: none." in page
     groups = "Decoder, training pass|Operations|Memory of a training pass|Scheduled sampling"

@@ -12,17 +12,16 @@ from tools.bench.gpu_checks import Scale
 from tools.bench.measure import Row
 
 TINY = Scale(TINY_SIZES, Case(2, 6, 4))
-ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(
-    "check", ["free_pass_as_on_cpu", "forced_pass_as_on_cpu", "amp_as_float32",
-              "generation_as_on_cpu"],
-)  # fmt: skip
-def test_check_holds_on_the_cpu_itself(check):
-    row = getattr(gpu_checks, check)("cpu", TINY)
-    assert row.is_met, row
-    assert check != "amp_as_float32" or row.value > 0.0, "amp is not float32"
+def test_checks_hold_on_the_cpu_itself():
+    for name in "free_pass_as_on_cpu forced_pass_as_on_cpu generation_as_on_cpu".split():
+        row = getattr(gpu_checks, name)("cpu", TINY)
+        assert row.is_met, row
+    row = gpu_checks.amp_as_float32("cpu", TINY)
+    assert row.is_met and row.value > 0.0, "amp is not float32"
+    row = gpu_checks.training_resumes("cpu")
+    assert row.is_met and "after 4 updates" in row.detail, row
 
 
 @pytest.mark.gpu
@@ -43,35 +42,26 @@ def test_a_wrong_pass_is_found(monkeypatch):
     assert gpu_checks.free_pass_as_on_cpu("cpu", TINY).is_met is False
 
 
-def test_training_resumes():
-    row = gpu_checks.training_resumes("cpu")
-    assert row.is_met, row.detail
-    assert "after 4 updates" in row.detail
-
-
-def test_a_broken_check_does_not_hide_the_others():
+def test_page_exit_code_and_a_broken_check_that_does_not_hide_the_others(monkeypatch, tmp_path):
     def broken(device):
         raise RuntimeError("no kernel image\nis available")
 
-    row = Row("Checks", "good", "", 0.0, "relative", "<= 1", True)
-    rows, failures = gpu_check.run_checks({"broken": broken, "good": lambda device: row}, "cpu")
-    assert rows == [row]
-    assert failures == {"check broken": "RuntimeError: no kernel image"}
-
-
-def test_page_and_exit_code(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(gpu_check.page, "environment", lambda options: {"device": options.device})
     out = tmp_path / "GPU_RESULTS.md"
-    for is_met, code in ((True, 0), (False, 1)):
+    for is_met, more, code in ((True, {}, 0), (True, {"bad": broken}, 1), (False, {}, 1)):
         row = Row("Checks", "pass", "B1", 0.5, "relative", "<= 1", is_met)
-        monkeypatch.setattr(gpu_checks, "CHECKS", {"one": lambda device, row=row: row})
+        checks = {**more, "one": lambda device, row=row: row}
+        monkeypatch.setattr(gpu_checks, "CHECKS", checks)
         assert gpu_check.main(["--out", str(out), "--skip_bench"]) == code
-    assert "| pass | B1 | 0.500 | relative | <= 1 | **no** |  |" in out.read_text()
+        met = "yes" if is_met else "**no**"
+        assert f"| pass | B1 | 0.500 | relative | <= 1 | {met} |  |" in out.read_text()
+        assert ("check bad | RuntimeError: no kernel image |" in out.read_text()) == bool(more)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_device_there_is_one_line_and_exit_code_2():
-    done = subprocess.run([ROOT / "tools/gpu_check.sh"], capture_output=True, text=True)
+    script = Path(gpu_check.__file__).parents[1] / "gpu_check.sh"
+    done = subprocess.run([script], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("gpu_check: no CUDA device here")
