@@ -48,11 +48,6 @@ def write_mixture(root: Path, corpus: str) -> Path:
     return directory
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    return write_mixture(tmp_path, PAPER)
-
-
 def run(recipe: Path, *command: str, code: int = 0, **corpora: str) -> subprocess.CompletedProcess:
     """Run a script with folders of corpora in the environment; ``calls`` tells of this run."""
     (recipe / "calls").unlink(missing_ok=True)
@@ -107,7 +102,8 @@ def test_four_corpora_or_one_or_none(tmp_path: Path, corpus: str):
     assert "Speaker vectors (mine)" in options_of(recipe, "score_speaker_vectors")[0]
 
 
-def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
+def test_what_is_there_is_used_and_what_is_not_is_said(tmp_path: Path):
+    recipe = write_mixture(tmp_path, PAPER)
     options = ["--num_valid", "7", "--seed", "3", "--allow_incomplete", "true"]
     done = run(recipe, "local/data.sh", *options, OMG="/o", OMG_MEDIA="/videos")
     assert "lrs3: not in db.sh, left out" in done.stdout
@@ -118,7 +114,8 @@ def test_what_is_there_is_used_and_what_is_not_is_said(recipe: Path):
     assert (value_of(split, "num_valid"), value_of(split, "seed")) == ("7", "3")
 
 
-def test_a_corpus_or_a_note_that_fails_ends_the_stage(recipe: Path):
+def test_a_corpus_or_a_note_that_fails_ends_the_stage(tmp_path: Path):
+    recipe = write_mixture(tmp_path, PAPER)
     (recipe / "fail").write_text("prepare_msp_improv")
     run(recipe, "local/data.sh", MSP_IMPROV="/i", OMG="/o", code=9)
     assert modules(recipe) == ["estimate_cost", "prepare_msp_improv"]
@@ -128,7 +125,8 @@ def test_a_corpus_or_a_note_that_fails_ends_the_stage(recipe: Path):
     assert done.stderr == "WHY\n" and calls(recipe) == []
 
 
-def test_cost_is_estimated_and_a_dry_run_stops_there(recipe: Path):
+def test_cost_is_estimated_and_a_dry_run_stops_there(tmp_path: Path):
+    recipe = write_mixture(tmp_path, PAPER)
     dry = ["--dry_run", "true"]
     options = ["--precomputed_features", "true", "--local_data_opts", "--mel_frames_per_s 900"]
     run(recipe, *RUN, *dry, *options, "--stage", "8", LRS3="/l", OMG="/o")

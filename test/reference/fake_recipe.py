@@ -39,18 +39,11 @@ def lines(before: str, after: str) -> str:
 
 
 class Template(NamedTuple):
-    """What a recipe of a template needs to run.
+    """What a recipe of a template needs to run; ``behaviour`` is that of ``write_recipe``."""
 
-    Attributes:
-        scripts: of the templates, the one to run first.
-        settings: options without which it does not run.
-        files: path to text of what the stages look for.
-        behaviour: see ``write_recipe``.
-    """
-
-    scripts: str
-    settings: dict[str, str]
-    files: dict[str, str]
+    scripts: str  # of the templates, the one to run first
+    settings: dict[str, str]  # options without which it does not run
+    files: dict[str, str]  # path to text of what the stages look for
     behaviour: str
 
 
@@ -141,12 +134,9 @@ def write_recipe(
 ) -> Path:
     """Return a recipe directory as egs2/<corpus>/<task>, with stand-ins for tools and data.
 
-    Args:
-        root: takes the place of the checkout.
-        task: such as ``p2v1``.
-        files: in place of the template's, see ``TEMPLATES``.
-        behaviour: of the interpreter beyond writing down, in place of the template's: shell that
-            finds ``module`` and ``out``, the output directory it was given.
+    ``root`` takes the place of the checkout; ``files`` and ``behaviour`` stand in place of the
+    template's. What the interpreter does beyond writing down is shell that finds ``module`` and
+    ``out``, the output directory it was given.
     """
     template = TEMPLATES[task]
     files = template.files if files is None else files
