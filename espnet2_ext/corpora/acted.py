@@ -6,15 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet2_ext.corpora.copies import (
-    Faults,
-    Listing,
-    Survey,
-    find_release_folder,
-    self_check,
-    survey_wavs,
-    visible,
-)
+from espnet2_ext.corpora.copies import Listing, Survey, find_release_folder, survey_wavs, visible
 from espnet2_ext.data.directory import Utterance, write_data_directory
 from espnet2_ext.data.pairs import PairTables, Reading, make_pairs
 from espnet2_ext.data.tables import write_rejected, write_table
@@ -48,39 +40,28 @@ class Copy(NamedTuple):
     def find(
         cls, root: str | Path, corpus: str, parse: Callable[[str], Recording | None], expected: str
     ) -> "Copy":
-        """Return a copy of all wavs, of 16 kHz, in one folder; errors are `find_release_folder`'s.
+        """Return a copy of all wavs, of 16 kHz, in one folder; see `find_release_folder`.
 
         ``parse`` returns the recording of a file's name without ending, None for other names.
         """
-        folder = find_release_folder(
-            root,
-            corpus,
-            lambda place: any(parse(Path(name).stem) for name in wavs_in(place)),
-            expected,
-        )
+
+        def has_wavs(place: Path) -> bool:
+            return any(parse(Path(name).stem) for name in wavs_in(place))
+
+        folder = find_release_folder(root, corpus, has_wavs, expected)
         listing: Listing[Recording] = Listing(folder)
         for name in wavs_in(folder):
             listing.add_wav(name, parse(Path(name).stem))
         return cls(listing, survey_wavs(folder, listing.wavs, 16000))
 
-    def check(
-        self,
-        corpus: str,
-        expected: Mapping[str, int],
-        found: Mapping[str, int],
-        faults: Faults,
-        *,
-        allow_incomplete: bool,
-    ) -> None:
-        """Compare the copy with the whole corpus, see `self_check`."""
-        faults = {
-            **faults,
+    @property
+    def faults(self) -> dict[str, Mapping[str, str]]:
+        """Return what `self_check` is told beside the counts."""
+        return {
             "wavs unreadable": self.survey.unreadable,
             "wavs too many": self.listing.extra,
             "wavs whose folder contradicts their name": self.listing.misplaced,
         }
-        root = self.listing.root
-        self_check(root, corpus, expected, found, faults, allow_incomplete=allow_incomplete)
 
     def keep(
         self,
@@ -120,27 +101,24 @@ class Copy(NamedTuple):
         *,
         classes: Sequence[str],
         left_out: Mapping[Recording, str],
-        rejected: Mapping[str, str],
-        whole_hours: float,
+        passed_over: Mapping[str, str],
     ) -> list[Utterance]:
         """Write the data directory of an English corpus and return what is kept (`keep`).
 
-        The name of the folder gets ``_<number of classes>`` unless there are four. ``rejected``
-        has reasons for files that are no wanted recording, ``whole_hours`` goes to the log.
-
-        Raises:
-            ValueError: no utterance is left.
+        The name of the folder gets ``_<number of classes>`` unless there are four; ``passed_over``
+        has reasons for files that are no wanted recording. ValueError where no utterance is left.
         """
-        utterances, left = self.keep(wanted, words, "eng", classes=classes, left_out=left_out)
+        listing = self.listing
+        utterances, rejected = self.keep(wanted, words, "eng", classes=classes, left_out=left_out)
         if not utterances:
-            root = self.listing.root
-            raise ValueError(f"{root}: no wav of {', '.join(classes)}; get it again")
+            raise ValueError(f"{listing.root}: no wav of {', '.join(classes)}; get it again")
         if len(classes) != 4:
             folder = folder.with_name(f"{folder.name}_{len(classes)}")
-        write_corpus(folder, utterances, genders, {**left, **rejected})
+        rejected |= {**listing.extra, **listing.misplaced, **passed_over}
+        write_corpus(folder, utterances, genders, rejected)
         logger.info(
-            f"{folder}: {len(utterances)} of {len(self.listing.wavs)} utterances; the copy has "
-            f"{self.survey.hours:.2f} h (whole: {whole_hours} h); see rejected.tsv for the others"
+            f"{folder}: {len(utterances)} of {len(listing.wavs)} utterances; the copy has "
+            f"{self.survey.hours:.2f} h; see rejected.tsv for the others"
         )
         return utterances
 

@@ -37,11 +37,7 @@ CORPORA: dict[str, Corpus] = {
 
 
 def corpus_of(module: str) -> str:
-    """Return the corpus that a parser reads: ``emodb_style`` is another list of ``emodb``.
-
-    Raises:
-        ValueError: the catalogue has no such corpus.
-    """
+    """Return the corpus that a parser reads: ``emodb_style`` is another list of ``emodb``."""
     names = [name for name in CORPORA if module == name or module.startswith(f"{name}_")]
     if not names:
         raise ValueError(f"{module}: not in espnet2_ext/corpora/catalogue.yaml; add an entry")
@@ -51,20 +47,15 @@ def corpus_of(module: str) -> str:
 # ---------------------------------------------------------------- cost
 
 SAMPLE_RATE_HZ = 16000
-MEL_FRAMES_PER_S = 62.5
-"""A hop of 256 samples."""
-FLAC_BYTES_PER_S = 16000
-"""Half of 16-bit samples; the generated corpus takes 17,800."""
-MEL_BYTES_PER_S = 20000
-"""80 bands of 4 bytes, 62.5 times a second."""
+MEL_FRAMES_PER_S = 62.5  # a hop of 256 samples
+FLAC_BYTES_PER_S = 16000  # half of 16-bit samples; the generated corpus takes 17,800
+MEL_BYTES_PER_S = 20000  # 80 bands of 4 bytes, 62.5 times a second
+# Units and their durations as text, in dump/org and dump/raw; the generated corpus takes 106 in
+# each.
 UNIT_BYTES_PER_S = 210
-"""Units and their durations as text, in dump/org and dump/raw; the generated corpus takes 106
-in each."""
-VECTOR_BYTES = 950
-"""Of an utterance: 192 numbers of 4 bytes, and its lines in the tables."""
+VECTOR_BYTES = 950  # of an utterance: 192 numbers of 4 bytes, and its lines in the tables
+# Mel frames a second on one H200: decoder steps without CUDA graph, 12 us a launch.
 CALCULATED_SPEED = 48000.0
-"""Mel frames a second on one H200: decoder steps without CUDA graph, 12 us a launch. Calculated,
-not measured."""
 CALCULATED_SPEED_NOTE = (
     "calculated for one H200, not measured; give --mel_frames_per_s, which training logs"
 )
@@ -91,11 +82,7 @@ class Cost(NamedTuple):
 
 
 def speech_of_catalogue(corpora: Sequence[str]) -> Speech:
-    """Return what the catalogue says of the corpora together.
-
-    Raises:
-        ValueError: the catalogue does not have a corpus, or not its size.
-    """
+    """Return what the catalogue says of the corpora; ValueError where it lacks one or its size."""
     speech, sizes = Speech(0.0, 0, ""), []
     for name in corpora:
         corpus = CORPORA.get(name)
@@ -119,11 +106,7 @@ def speech_of_catalogue(corpora: Sequence[str]) -> Speech:
 
 
 def speech_of_directories(directories: Sequence[str | Path], video_hours: float) -> Speech | None:
-    """Return what ``utt2num_samples`` of 16 kHz audio says; None where a directory has no table.
-
-    Raises:
-        ValueError: a line is not an utterance and a number.
-    """
+    """Return what ``utt2num_samples`` of 16 kHz audio says; None where a directory has no table."""
     paths = [Path(directory) / "utt2num_samples" for directory in directories]
     if not paths or not all(path.is_file() for path in paths):
         return None
@@ -143,9 +126,6 @@ def estimate(
     """Return the cost of pretraining, with validation and test counted as training data.
 
     Audio at other speeds than 1 is written besides the original; mels are kept for all speeds.
-
-    Raises:
-        ValueError: a speed is not positive, or that of training.
     """
     if not speeds or min(speeds) <= 0:
         raise ValueError(f"speeds {list(speeds)}: give positive numbers, such as 0.9 1.0 1.1")

@@ -1,8 +1,7 @@
 """A copy of a corpus on a user's disk: find its folder, list its files, check that it is complete.
 
-A copy that lacks a folder trains and scores as well as a complete one, but its numbers compare
-with nobody's. So every difference from the published counts is an error, unless the user
-allows it.
+The numbers of a copy that lacks a folder compare with nobody's: every difference from the
+published counts is an error, unless the user allows it.
 """
 
 import codecs
@@ -22,9 +21,7 @@ logger = logging.getLogger(__name__)
 LEVELS_BELOW = 3
 EXAMPLES = 3
 
-Key = TypeVar("Key", bound=Hashable)
-"""What identifies an utterance of a corpus."""
-
+Key = TypeVar("Key", bound=Hashable)  # what identifies an utterance of a corpus
 Faults = Mapping[str, Sequence[str] | Mapping[str, str]]
 """By kind, such as ``wavs unreadable``: the files, or reasons by file; may be empty."""
 
@@ -34,10 +31,8 @@ def find_release_folder(
 ) -> Path:
     """Return the absolute path of the highest folder that is a copy, at root or up to three below.
 
-    ``corpus`` and ``expected`` (what a copy looks like) are for messages.
-
-    Raises:
-        ValueError: nothing at ``root``, no copy in it, or two side by side.
+    ``corpus`` and ``expected`` (what a copy looks like) are for messages. ValueError where there is
+    nothing at ``root``, no copy in it, or two side by side.
     """
     root = Path(root)
     if not root.is_dir():
@@ -54,10 +49,8 @@ def find_release_folder(
             f"{root}: no {corpus} here or up to {LEVELS_BELOW} folders below; expected {expected}"
         )
     if len(found) > 1:
-        raise ValueError(
-            f"{root}: holds {len(found)} copies of {corpus}, such as {found[0]} and {found[1]}; "
-            "give the one to use"
-        )
+        some = f"{len(found)} copies of {corpus}, such as {found[0]} and {found[1]}"
+        raise ValueError(f"{root}: holds {some}; give the one to use")
     return found[0]
 
 
@@ -87,10 +80,8 @@ def child(folder: Path, *names: str) -> Path | None:
 def read_any_text(path: Path, otherwise: str = "latin-1", errors: str = "replace") -> str:
     """Return a text file's content, without its byte-order mark.
 
-    The encoding is UTF-16 where the mark says so, else UTF-8, else ``otherwise``.
-
-    Raises:
-        ValueError: with ``errors="strict"``, for a file that is no text in these.
+    The encoding is UTF-16 where the mark says so, else UTF-8, else ``otherwise``; with
+    ``errors="strict"`` ValueError for a file that is no text in these.
     """
     content = path.read_bytes()
     has_mark = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -234,7 +225,6 @@ def self_check(
     logger.warning("%s; going on with what is there", message)
 
 
-_LFS_LIMIT_BYTES = 1024
 _LFS_POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n"
     rb"(?:ext-.*\n)*oid sha256:(?P<sha256>[0-9a-f]{64})\nsize (?P<size>\d+)\n?"
@@ -243,7 +233,7 @@ _LFS_POINTER = re.compile(
 
 def parse_pointer(path: Path) -> tuple[str, int] | None:
     """Return sha256 and size of the file that a Git LFS pointer stands for, None for no pointer."""
-    if path.stat().st_size >= _LFS_LIMIT_BYTES:
+    if path.stat().st_size >= 1024:
         return None
     match = _LFS_POINTER.fullmatch(path.read_bytes())
     return (match["sha256"].decode(), int(match["size"])) if match else None
@@ -253,7 +243,5 @@ def refuse_pointers(root: Path, paths: Iterable[str], remedy: str) -> None:
     """Raise a ValueError where files, by paths below ``root``, are Git LFS pointers."""
     notes = [path for path in sorted(paths) if parse_pointer(root / path)]
     if notes:
-        raise ValueError(
-            f"{root}: {len(notes)} files are notes of Git LFS in place of audio, first {notes[0]}; "
-            f"{remedy}"
-        )
+        fault = f"{len(notes)} files are notes of Git LFS in place of audio, first {notes[0]}"
+        raise ValueError(f"{root}: {fault}; {remedy}")

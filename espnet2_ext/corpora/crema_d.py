@@ -1,18 +1,15 @@
 """CREMA-D: 91 actors say twelve sentences in six emotions (Cao et al. 2014).
 
-48 men and 43 women, 82 clips each (1002 and 1076 have 81; 1008, 1009 and 1019 have 76): 7,442
-clips, 5.26 h, 16 kHz mono. The emotion is the one that the actor was asked for; what listeners
-perceived is not used.
-
-To get it: ``prepare download --corpus crema_d``, or clone the repository or its mirror
-gitlab.com/cs-cooper-lab/crema-d-mirror with Git LFS (7.6 GB with videos). Its authors ask users to
-fill in the form of the README. Licence: Open Database License 1.0, Database Contents License 1.0.
+7,442 clips, 5.26 h, 16 kHz: 82 of each actor, but for 20 of five actors that were never released.
+The emotion is the one that the actor was asked for, not what listeners perceived. To get it:
+``prepare download --corpus crema_d``, or clone the repository with Git LFS (7.6 GB with videos).
+Licence: Open Database License 1.0, Database Contents License 1.0.
 
 * Without Git LFS every wav is a pointer of 130 bytes: refused, even with ``--allow_incomplete``.
 * 1076_MTI_SAD_XX.wav has no sound and is left out, so 7,441 utterances are written, or 4,899 of
   four classes.
 * A name is ``<actor>_<sentence>_<emotion>_<level>``, such as 1001_IEO_ANG_HI; level is XX but
-  for the emotions of the first sentence, IEO. Twenty clips of five actors were never released.
+  for the emotions of the first sentence, IEO.
 
 Source: https://github.com/CheyneyComputerScience/CREMA-D (README, revision 1658cd3).
 """
@@ -26,7 +23,7 @@ from itertools import product
 from pathlib import Path
 
 from espnet2_ext.corpora.acted import Copy, Recording
-from espnet2_ext.corpora.copies import Faults, refuse_pointers
+from espnet2_ext.corpora.copies import Faults, refuse_pointers, self_check
 from espnet2_ext.data.directory import Utterance
 
 logger = logging.getLogger(__name__)
@@ -51,26 +48,20 @@ SENTENCES = {
 WITHOUT_SOUND = "1076_MTI_SAD_XX"
 DEMOGRAPHICS = "VideoDemographics.csv"
 
+_SEXES = ("Male", "Female")
 _LEVELS = {"XX": "no level", "LO": "low level", "MD": "medium level", "HI": "high level"}
 _ACTORS = tuple(str(number) for number in range(1001, 1092))
 _NEVER_RELEASED = re.compile(r"1002_TIE_NEU|1008_WSI|1009_MTI|1019_ITH|1076_ITS_NEU")
 _OF_SENTENCE = dict(IEO=1456, ITH=540, MTI=540, WSI=540, ITS=545, TIE=545)
 EXPECTED: dict[str, int] = {
     "utterances": 7442,
-    "actors": len(_ACTORS),
     **{emotion: 1087 if emotion == "neutral" else 1271 for emotion in EMOTIONS.values()},
     **{"no level": 6077, "low level": 455, "medium level": 455, "high level": 455},
     **{f"sentence {code}": _OF_SENTENCE.get(code, 546) for code in SENTENCES},
 }
 
-_EXPECTED_FILES = (
-    "AudioWAV with clips such as 1001_DFA_ANG_XX.wav, as github.com/CheyneyComputerScience/CREMA-D "
-    "has it"
-)
-_GET_AUDIO = (
-    "run 'git lfs pull' in the clone, or 'python -m espnet2_ext.bin.prepare download --corpus "
-    "crema_d --out_dir DIR'"
-)
+_EXPECTED_FILES = "AudioWAV of the repository, with clips such as 1001_DFA_ANG_XX.wav"
+_GET_AUDIO = "run 'git lfs pull' in the clone, or espnet2_ext.bin.prepare download --corpus crema_d"
 
 
 def expected_clips() -> dict[str, Recording]:
@@ -88,12 +79,10 @@ def expected_clips() -> dict[str, Recording]:
 def tally(clips: Iterable[Recording]) -> Counter[str]:
     """Return the counts that ``EXPECTED`` has."""
     counts: Counter[str] = Counter()
-    actors = set()
     for clip in clips:
         level, sentence = _LEVELS[clip.stem[-2:]], f"sentence {clip.sentence}"
         counts.update(("utterances", clip.emotion, level, sentence))
-        actors.add(clip.speaker)
-    return counts + Counter(actors=len(actors))
+    return counts
 
 
 def prepare(
@@ -106,10 +95,6 @@ def prepare(
         data: gets the directory ``crema_d``, or ``crema_d_6`` for six classes.
         classes: 4 for neutral, angry, happy and sad; 6 for disgusted and fearful too.
         allow_incomplete: warn of what is missing or wrong and go on.
-
-    Raises:
-        ValueError: no copy at ``db``, pointers of Git LFS in place of audio, or a copy that
-            is not whole; nothing is written then.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")
@@ -122,14 +107,15 @@ def prepare(
     faults: Faults = {
         "wavs missing": [name for name, clip in clips.items() if clip not in listing.wavs],
         f"actors not in {DEMOGRAPHICS}": sorted(unknown),
+        **copy.faults,
     }
-    copy.check("CREMA-D", EXPECTED, tally(readable), faults, allow_incomplete=allow_incomplete)
+    counts = EXPECTED, tally(readable)
+    self_check(listing.root, "CREMA-D", *counts, faults, allow_incomplete=allow_incomplete)
     return copy.write_classes(
         *(Path(data) / "crema_d", clips.values(), SENTENCES, genders),
         classes=CLASSES[classes],
         left_out={clips[WITHOUT_SOUND]: "the recording has no sound, a known defect"},
-        rejected=listing.extra,
-        whole_hours=5.26,
+        passed_over={},
     )
 
 
@@ -140,14 +126,11 @@ def read_genders(folder: Path) -> dict[str, str]:
     if path is None:
         logger.warning("%s: no %s beside it; spk2gender is left out", folder, DEMOGRAPHICS)
         return {}
-    genders = {}
     with open(path, encoding="utf-8-sig", newline="") as stream:
-        for row in csv.DictReader(stream):
-            actor, sex = (row.get("ActorID") or "").strip(), (row.get("Sex") or "").strip()
-            if not actor or sex not in ("Male", "Female"):
-                raise ValueError(
-                    f"{path}: ActorID {actor!r}, Sex {sex!r}; expected columns ActorID and Sex "
-                    "with Male or Female; get the file again"
-                )
-            genders[actor] = sex[0].lower()
+        sexes = {row.get("ActorID"): row.get("Sex") for row in csv.DictReader(stream)}
+    genders = {actor: sex[0].lower() for actor, sex in sexes.items() if actor and sex in _SEXES}
+    if len(genders) < len(sexes):
+        raise ValueError(
+            f"{path}: expected columns ActorID and Sex with Male or Female; get the file again"
+        )
     return genders

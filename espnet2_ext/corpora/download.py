@@ -1,8 +1,7 @@
 """Download the open corpora, each into a folder that its parser reads.
 
 Files and folders are called ``<name>.part`` until they are complete; a rerun continues there and
-asks the server for the rest of a file, which pooch and torch.hub do not. Unusable archives are
-removed.
+asks the server for the rest of a file, which pooch and torch.hub do not.
 """
 
 import gzip
@@ -17,12 +16,12 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -41,28 +40,21 @@ class DownloadError(OSError):
     """A file that could not be downloaded; the message is one line naming URL and remedy."""
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file of the network; ``checksum`` is ``md5:<hex>`` or ``sha256:<hex>``.
-
-    ``remedy`` says in messages what else can be done, such as where to get the file by hand.
-    """
+class RemoteFile(NamedTuple):
+    """A file of the network."""
 
     url: str
     size_bytes: int | None = None
-    checksum: str | None = None
-    remedy: str = "fetch it by hand from there"
+    checksum: str | None = None  # md5:<hex> or sha256:<hex>
+    remedy: str = "fetch it by hand from there"  # said in messages
 
 
 def download(remote: RemoteFile, path: str | Path, *, show: bool = True) -> Path:
-    """Return ``path`` after downloading the file to it, unless it is there already.
-
-    ``show`` draws a progress bar.
+    """Return ``path`` after downloading the file to it, with a bar, unless it is there already.
 
     Raises:
         DownloadError: the server cannot be reached or refuses, the connection breaks every
-            time, or size or checksum is wrong. What has arrived is kept for the next run,
-            unless it is wrong.
+            time, or size or checksum is wrong. What has arrived is kept unless it is wrong.
     """
     path = Path(path)
     if path.is_file() and remote.size_bytes in (None, path.stat().st_size):
@@ -79,15 +71,13 @@ def download(remote: RemoteFile, path: str | Path, *, show: bool = True) -> Path
             )
         logger.warning("%s: %s; trying again in %g s", remote.url, fault, pause_s)
         time.sleep(pause_s)
-    size_bytes = part.stat().st_size
-    if remote.size_bytes not in (None, size_bytes):
-        fault = f"{size_bytes} bytes arrived, {remote.size_bytes} are expected"
+    if remote.size_bytes not in (None, part.stat().st_size):
+        fault = f"{part.stat().st_size} bytes arrived, {remote.size_bytes} are expected"
     elif remote.checksum is not None:
         method, _, expected = remote.checksum.partition(":")
         with open(part, "rb") as stream:
             found = hashlib.file_digest(stream, method).hexdigest()
-        if found != expected:
-            fault = f"its {method} is {found}, {expected} is expected"
+        fault = "" if found == expected else f"its {method} is {found}, {expected} is expected"
     if fault:
         part.unlink()
         raise DownloadError(
@@ -100,11 +90,10 @@ def download(remote: RemoteFile, path: str | Path, *, show: bool = True) -> Path
 def _fetch_rest(remote: RemoteFile, part: Path, show: bool) -> str:
     """Append to ``part`` what it lacks; return what went wrong if that may pass, else ``""``."""
     start = part.stat().st_size if part.is_file() else 0
-    if remote.size_bytes is None and remote.checksum is None:
-        start = 0  # a mixture of two files would go unnoticed
-    elif remote.size_bytes is not None and start >= remote.size_bytes:
-        if start == remote.size_bytes:
-            return ""
+    if start == remote.size_bytes:
+        return ""
+    is_mixed = remote.size_bytes is None and remote.checksum is None  # that would go unnoticed
+    if is_mixed or start > (remote.size_bytes or start):
         start = 0
     headers = {"User-Agent": "espnet2_ext"} | ({"Range": f"bytes={start}-"} if start else {})
     request = urllib.request.Request(remote.url, headers=headers)
@@ -149,11 +138,8 @@ def unusable(archive: Path, fault: str, remedy: str) -> ValueError:
 def unpacked(archive: Path, wanted: str, remedy: str) -> Iterator[dict[str, Path]]:
     """Yield the wanted files of a ``.zip`` or ``.tar.gz`` by name, in a folder for the block.
 
-    ``wanted`` matches a path in the archive; its group is the file's name. Hidden files and links
-    are left out.
-
-    Raises:
-        ValueError: it is damaged or cut short, leads out of its folder, or has no wanted wav.
+    ``wanted`` matches a path in the archive, its group is the name; hidden files and links are
+    left out. ValueError where it is damaged, leads out of its folder, or has no wanted wav.
     """
     folder = archive.with_name(f"{archive.name}.unpacked")
     shutil.rmtree(folder, ignore_errors=True)
@@ -186,21 +172,15 @@ def unpacked(archive: Path, wanted: str, remedy: str) -> Iterator[dict[str, Path
 def unpack(archive: Path, wanted: str, folder: Path, remedy: str) -> None:
     """Move the wanted files of an archive into a folder; see `unpacked`."""
     with unpacked(archive, wanted, remedy) as files:
-        move(files, folder)
-
-
-def move(files: Mapping[str, Path], folder: Path) -> None:
-    """Move files to their names in a folder."""
-    for name, path in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        path.replace(folder / name)
+        for name, path in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            path.replace(folder / name)
 
 
 # ---------------------------------------------------------------- corpora
 
 ARCHIVES = {
-    # Size and checksum are not published; the parser compares names and counts.
-    "emodb": (
+    "emodb": (  # size and checksum are not published
         RemoteFile(
             "http://emodb.bilderbar.info/download/download.zip",
             remedy="get the archive of version 1 from http://emodb.bilderbar.info, unpack it and "
@@ -208,7 +188,6 @@ ARCHIVES = {
         ),
         r"(?:.*/)?(wav/\w+\.wav|erk\w+\.txt)",
     ),
-    # Those of the page of the archive.
     "ravdess": (
         RemoteFile(
             "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
@@ -250,43 +229,30 @@ def _fetch_crema_d(folder: Path, num_workers: int) -> None:
     wanted = r"[^/]+/(AudioWAV/\w+\.wav|VideoDemographics\.csv|README\.md|LICENSE\.txt)"
     clips: dict[str, RemoteFile] = {}
     with unpacked(archive, wanted, remedy) as files:
-        for name in [name for name in files if name.endswith(".wav")]:
-            pointer = parse_pointer(files.pop(name))
-            if pointer is None:
+        for name, path in files.items():
+            if not name.endswith(".wav"):
+                path.replace(folder / name)
+            elif pointer := parse_pointer(path):
+                sha256, size_bytes = pointer
+                url = f"{CREMA_D_CLIPS}/{name}"
+                clips[name] = RemoteFile(url, size_bytes, f"sha256:{sha256}", remedy)
+            else:
                 raise unusable(archive, f"{name} is no pointer of Git LFS", remedy)
-            sha256, size_bytes = pointer
-            url = f"{CREMA_D_CLIPS}/{name}"
-            clips[name] = RemoteFile(url, size_bytes, f"sha256:{sha256}", remedy)
-        move(files, folder)
-    _download_all(clips, folder, num_workers)
-    archive.unlink()
-
-
-def _download_all(files: dict[str, RemoteFile], folder: Path, num_workers: int) -> None:
-    """Download many small files with one bar; the first failure ends it."""
-    total = sum(remote.size_bytes or 0 for remote in files.values())
     with (
-        tqdm(total=total, unit="B", unit_scale=True, dynamic_ncols=True, desc="clips") as bar,
+        tqdm(total=len(clips), dynamic_ncols=True, desc="clips") as bar,
         ThreadPoolExecutor(max(1, num_workers)) as executor,
     ):
-        jobs = {
-            executor.submit(download, remote, folder / name, show=False): remote
-            for name, remote in files.items()
-        }
-        try:
-            for job in as_completed(jobs):
-                job.result()
-                bar.update(jobs[job].size_bytes or 0)
-        except (DownloadError, KeyboardInterrupt):
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+        paths = [folder / name for name in clips]
+        # The first failure cancels those that wait.
+        for _ in executor.map(partial(download, show=False), clips.values(), paths):
+            bar.update()
+    archive.unlink()
 
 
 def _fetch_emov_db(folder: Path, num_workers: int) -> None:
     """Download the prompts and, one after the other as the server is shared, the archives.
 
-    Each archive becomes a folder of its name, whether or not it holds such a folder itself.
-    Sizes and checksums are not published. Source: github.com/numediart/EmoV-DB (addresses).
+    Each archive becomes a folder of its name. Source: github.com/numediart/EmoV-DB (addresses).
     """
     remedy = f"get {PROMPTS} of CMU ARCTIC, put it into {folder} and run it again"
     path = download(RemoteFile(EMOV_DB_PROMPTS, remedy=remedy), folder / PROMPTS)
@@ -295,19 +261,17 @@ def _fetch_emov_db(folder: Path, num_workers: int) -> None:
     except ValueError as error:
         raise unusable(path, "does not have all sentences of set A", remedy) from error
     for number, kind in enumerate(KINDS, 1):
-        name = f"{kind}.tar.gz"
+        archive, part = folder / f"{kind}.tar.gz", folder / f"{kind}.part"
         if not (folder / kind).is_dir():
             logger.info("%s: archive %d of %d", kind, number, len(KINDS))
             remedy = (
-                f"get {name} from https://www.openslr.org/115 by hand and put it into {folder}, "
-                "then run it again"
+                f"get {archive.name} from https://www.openslr.org/115 by hand and put it into "
+                f"{folder}, then run it again"
             )
-            remote = RemoteFile(f"{EMOV_DB_ARCHIVES}/{name}", remedy=remedy)
-            archive = download(remote, folder / name)
-            part = folder / f"{kind}.part"
+            download(RemoteFile(f"{EMOV_DB_ARCHIVES}/{archive.name}", remedy=remedy), archive)
             unpack(archive, rf"(?:{kind}/)?(.+\.(?i:wav))", part, remedy)
             part.rename(folder / kind)
-        (folder / name).unlink(missing_ok=True)
+        archive.unlink(missing_ok=True)
 
 
 OPEN_CORPORA: dict[str, Callable[[Path, int], None]] = {
@@ -326,10 +290,6 @@ def download_corpus(corpus: str, out_dir: str | Path, num_workers: int = 4) -> P
         corpus: crema_d, emodb, emov_db or ravdess.
         out_dir: its folder, such as ``downloads/ravdess``; made when all is there.
         num_workers: connections at a time, where a corpus comes in many small files.
-
-    Raises:
-        ValueError: no such corpus, or an archive that cannot be used.
-        DownloadError: see `download`. A rerun goes on.
     """
     if corpus not in OPEN_CORPORA:
         raise ValueError(f"corpus {corpus!r}: not known; give one of {', '.join(OPEN_CORPORA)}")

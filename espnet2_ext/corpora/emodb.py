@@ -2,10 +2,8 @@
 
 Five women and five men say ten everyday sentences in seven emotions. Of all recordings the 535
 that listeners recognised and found natural were released: 0.41 h, 16 kHz. The most frequent
-emotion alone gives an accuracy of 23.7 %.
-
-To get it: ``prepare download --corpus emodb``, or version 1 from emodb.bilderbar.info.
-Licence: free; read the terms that come with the data.
+emotion alone gives an accuracy of 23.7 %. To get it: ``prepare download --corpus emodb``, or
+version 1 from emodb.bilderbar.info. Licence: free; read the terms that come with the data.
 
 * A name such as 03a01Wa is speaker 03, sentence a01, emotion W, version a.
 * Version 2.0 in audformat (zenodo.org/records/17651657, ``emodb_2.0.zip``) may hold more
@@ -20,10 +18,11 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from espnet2_ext.corpora.acted import Copy, Recording, write_corpus
-from espnet2_ext.corpora.copies import Faults
+from espnet2_ext.corpora.copies import Faults, self_check
 from espnet2_ext.corpora.esd import (
     choose_speakers,
     expected_ids,
@@ -82,9 +81,6 @@ def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False)
         db: the folder of ``wav``, that folder itself, or up to two above it.
         data: gets the directory ``emodb``.
         allow_incomplete: warn of what is missing or wrong and go on.
-
-    Raises:
-        ValueError: no copy at ``db``, or one that is not whole; nothing is written then.
     """
     utterances, rejected, hours = read_copy(db, allow_incomplete=allow_incomplete)
     folder = Path(data) / "emodb"
@@ -108,7 +104,8 @@ def read_copy(
     faults: Faults = {}
     if found != EXPECTED:
         faults = {"signs of version 2.0": {str(each): remedy for each in signs if each.is_file()}}
-    copy.check("EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    faults = {**faults, **copy.faults}
+    self_check(folder, "EmoDB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
     utterances, rejected = copy.keep(
         sorted(copy.listing.wavs), SENTENCES, "deu", classes=EMOTIONS.values(), left_out={}
     )
@@ -146,10 +143,6 @@ def prepare_style(
         num_sources: so many sources, speaker by speaker in turn.
         seed: of the choice of sources and references.
         allow_incomplete: warn of what EmoDB lacks and go on.
-
-    Raises:
-        ValueError: a corpus is not there, EmoDB is not whole or lacks an emotion, or there
-            are fewer sources than asked for.
     """
     if num_sources < 1:
         raise ValueError(f"{num_sources} sources are asked for; ask for at least 1")
@@ -163,12 +156,11 @@ def prepare_style(
         random.Random(f"{seed} {emotion}").shuffle(wavs)
     chosen = _choose(read_sources(sources), num_sources, seed, sources)
     conversions: list[ListedConversion] = []
-    for place, (source, files) in enumerate(chosen):
+    for place, (source, (wav, voice)) in enumerate(chosen):
         utterance_id = re.sub(r"[^A-Za-z0-9._-]", "_", source.utterance_id)
         text = " ".join((source.text or "").split())
         for emotion, wavs in references.items():
             name = f"{CONDITION}-{len(conversions):03d}-{utterance_id}-to-german_{emotion}"
-            wav, voice = files
             prosody = wavs[place % len(wavs)]
             conversions.append(ListedConversion(name, CONDITION, wav, prosody, voice, text))
     list_file = Path(data) / "emodb_style/list.tsv"
@@ -183,9 +175,6 @@ def read_sources(folder: str | Path) -> list[Utterance]:
     Of ESD these are the neutral test sentences (21 to 50) of the English speakers, which models
     fine-tuned on ESD have not been trained on; of a data directory those that are ``neutral`` by
     ``utt2emo`` and ``eng`` by ``utt2lang``, or all where there is no such table.
-
-    Raises:
-        ValueError: neither is there, or none is neutral and English.
     """
     folder = Path(folder)
     is_directory = (folder / "wav.scp").is_file()
@@ -238,21 +227,18 @@ def _choose(
     if len(found) < number:
         raise ValueError(f"{folder}: {len(found)} sources are there, {number} asked for; lower it")
     by_speaker: dict[str, list[Utterance]] = {}
+    voices: dict[str, str] = {}
     for source in found:
         by_speaker.setdefault(source.speaker, []).append(source)
     for speaker, own in by_speaker.items():
         random.Random(f"{seed} {speaker}").shuffle(own)
-    turns = [
-        (place, own)
-        for place in range(max(map(len, by_speaker.values())))
-        for own in by_speaker.values()
-        if place < len(own)
+        if len(own) > 1:
+            voices |= {own[place].utterance_id: own[place - 1].wav for place in range(len(own))}
+    turns = [each for turn in zip_longest(*by_speaker.values()) for each in turn if each]
+    return [
+        (each, [_file(each, wav, folder) for wav in (each.wav, voices.get(each.utterance_id, ""))])
+        for each in turns[:number]
     ]
-    chosen = []
-    for place, own in turns[:number]:
-        wavs = (own[place].wav, own[place - 1].wav if len(own) > 1 else "")
-        chosen.append((own[place], [_file(own[place], wav, folder) for wav in wavs]))
-    return chosen
 
 
 def _file(source: Utterance, wav: str, folder: str | Path) -> str:

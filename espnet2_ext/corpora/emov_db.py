@@ -3,21 +3,18 @@
 6,893 files, 9.48 h, of two women (bea at 44.1 kHz, jenie) and two men (josh, sam; all at 16 kHz).
 There is no happy and no sad; josh is neither angry nor disgusted. The corpus has no split; ours
 is by the number of the sentence, the same in all emotions: emov_db_test takes 10, 20, 30 ...,
-emov_db_valid 5, 25, 45 ..., emov_db_train the rest. Pairs go from neutral to the other emotions,
-where the speaker said the sentence in both.
+emov_db_valid 5, 25, 45 ..., emov_db_train the rest. Pairs go from neutral to the other emotions.
 
-To get it: openslr.org/115, an archive for each speaker and emotion, such as
-``bea_Amused.tar.gz``; ``prepare download --corpus emov_db`` fetches all, and ``cmuarctic.data``
-(festvox.org/cmu_arctic) with the words. Licence: LICENSE.md of github.com/numediart/EmoV-DB,
-non-commercial purposes.
+To get it: ``prepare download --corpus emov_db``, or the archives of openslr.org/115, such as
+``bea_Amused.tar.gz``, and the words, ``cmuarctic.data``, of festvox.org/cmu_arctic. Licence:
+LICENSE.md of github.com/numediart/EmoV-DB, non-commercial purposes.
 
 * A name such as ``amused_1-15_0001.wav`` is emotion, range of the session and number of the
   prompt in set A of CMU ARCTIC. Six sentences were said twice by a speaker in an emotion, in
   other sessions, so the range belongs to the id.
 * Only folders say who speaks, ``bea_Amused`` as in the archives or ``bea/Amused`` as in sorted
   copies; there may be more folders below.
-* Amused and sleepy speech begins with laughs and yawns, which no text has: word error rates
-  and durations count them.
+* Amused and sleepy speech begins with laughs and yawns, which no text has.
 
 Source: openslr.org/115; the counts are those of two published lists of files, which agree. The
 README of the corpus lists 7,000 files. [P2V] does not use this corpus.
@@ -27,7 +24,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from espnet2_ext.corpora.acted import Copy, Recording, pairs_of_set, write_corpus
@@ -37,6 +34,7 @@ from espnet2_ext.corpora.copies import (
     find_release_folder,
     is_seen,
     read_any_text,
+    self_check,
     survey_wavs,
     visible,
 )
@@ -75,11 +73,9 @@ EXPECTED = {
         for emotion, number in numbers.items()
     },
 }
-LAST_SENTENCE = 593
-"""Of set A of CMU ARCTIC; the first is 1."""
+LAST_SENTENCE = 593  # of set A of CMU ARCTIC; the first is 1
 PROMPTS = "cmuarctic.data"
-SETS = ("emov_db_train", "emov_db_valid", "emov_db_test")
-"""All but the first have pairs."""
+SETS = ("emov_db_train", "emov_db_valid", "emov_db_test")  # all but the first have pairs
 DEFAULT_TARGETS = tuple(emotion for emotion in FILES if emotion != "neutral")
 
 _NAME = re.compile(rf"({'|'.join(EMOTIONS)})_\d+[-_]\d+_(\d{{4}})", re.ASCII | re.IGNORECASE)
@@ -106,10 +102,8 @@ def parse_folder(name: str) -> tuple[str, str] | None:
 
 def set_of(sentence: str) -> str:
     """Return the name of the set that a sentence belongs to."""
-    number = int(sentence)
-    if number % 10 == 0:
-        return "emov_db_test"
-    return "emov_db_valid" if number % 20 == 5 else "emov_db_train"
+    place = int(sentence) % 20
+    return SETS[2] if place % 10 == 0 else SETS[1] if place == 5 else SETS[0]
 
 
 def prepare(
@@ -133,15 +127,18 @@ def prepare(
         prompts: ``cmuarctic.data``; none for the one in the folder, or no words.
         seed: of the pairs.
         allow_incomplete: warn of what is missing or wrong and go on.
-
-    Raises:
-        ValueError: an emotion that there is none of, no copy at ``db``, prompts that are
-            none, or a copy that is not whole; nothing is written then.
     """
     check_targets(targets, FILES)
     copy = read_copy(db, allow_incomplete=allow_incomplete)
     listing, readable = copy.listing, sorted(copy.survey.readable)
-    words = read_prompts(_find_prompts(listing.root, prompts), {each.sentence for each in readable})
+    path = Path(prompts or listing.root / PROMPTS)
+    words: dict[str, str] = {}
+    if path.is_file():
+        words = read_prompts(path, {each.sentence for each in readable})
+    elif prompts:
+        raise ValueError(f"{path}: no such file; get {PROMPTS} of CMU ARCTIC")
+    else:
+        logger.warning("no %s: the table text is left out; say --prompts FILE", PROMPTS)
     first: dict[tuple[str, ...], Recording] = {}
     repeated = {}
     for each in readable:
@@ -192,8 +189,8 @@ def read_copy(root: str | Path, *, allow_incomplete: bool) -> Copy:
         found.update(("utterances", each.emotion))
     different = {(each.speaker, each.emotion, each.sentence) for each in copy.survey.readable}
     found.update(f"sentences of {speaker} {emotion}" for speaker, emotion, _ in different)
-    faults: Faults = {"folders not there": absent}
-    copy.check("EmoV-DB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    faults: Faults = {"folders not there": absent, **copy.faults}
+    self_check(folder, "EmoV-DB", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
     return copy
 
 
@@ -210,26 +207,11 @@ def _kinds(root: Path) -> Iterator[tuple[str, str, Path]]:
                 yield (*kind, path)
 
 
-def _find_prompts(root: Path, given: str | Path | None) -> Path | None:
-    path = root / PROMPTS if given is None else Path(given)
-    if path.is_file():
-        return path
-    if given is not None:
-        raise ValueError(f"{given}: no such file; get {PROMPTS} of CMU ARCTIC")
-    logger.warning("no %s: the table text is left out; say --prompts FILE", PROMPTS)
-    return None
+def read_prompts(path: Path, sentences: Iterable[str]) -> dict[str, str]:
+    """Return words by sentence (``0001``); ValueError where the file lacks one of the sentences.
 
-
-def read_prompts(path: Path | None, sentences: Iterable[str]) -> Mapping[str, str]:
-    """Return words by sentence (``0001``) of ``cmuarctic.data``; none where there is no file.
-
-    Its lines are ``( arctic_a0001 "Words of the prompt." )``.
-
-    Raises:
-        ValueError: one of the sentences is not in the file.
+    Lines of ``cmuarctic.data`` are ``( arctic_a0001 "Words of the prompt." )``.
     """
-    if path is None:
-        return {}
     matches = map(_PROMPT.fullmatch, map(str.strip, read_any_text(path).splitlines()))
     words = {match[1]: " ".join(match[2].split()) for match in matches if match is not None}
     missing = sorted(sentence for sentence in set(sentences) if not words.get(sentence))

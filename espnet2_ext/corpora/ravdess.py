@@ -1,13 +1,12 @@
 """RAVDESS, its speech: 24 actors say two sentences in eight emotions (Livingstone, Russo 2018).
 
-1,440 recordings at 48 kHz, 1.48 h, 60 of each actor; odd actors are men. Neutral is said with
-normal intensity alone, the other emotions also with strong intensity; all twice.
-
-To get it: ``prepare download --corpus ravdess``, or ``Audio_Speech_Actors_01-24.zip`` (208 MB) of
-zenodo.org/record/1188976. Licence: CC BY-NC-SA 4.0, other licences from the authors.
+1,440 recordings at 48 kHz, five of them stereo, 1.48 h, 60 of each actor; odd actors are men.
+Neutral is said with normal intensity alone, the other emotions also with strong intensity; all
+twice. To get it: ``prepare download --corpus ravdess``, or ``Audio_Speech_Actors_01-24.zip`` (208
+MB) of zenodo.org/record/1188976. Licence: CC BY-NC-SA 4.0, other licences from the authors.
 
 * A name is seven numbers, ``modality-channel-emotion-intensity-statement-repetition-actor``:
-  audio of speech is modality 03 and channel 01 (02 is song). Five recordings are stereo.
+  audio of speech is modality 03 and channel 01 (02 is song).
 * Actor_07 has one recording under two names, 03-01-03-01-02-01-07 and 03-01-03-01-02-02-07: the
   second is left out where it has the same bytes, so 1,439 utterances are written, or 671 of four
   classes. Any other recording under two names is a fault of the copy.
@@ -30,6 +29,7 @@ from espnet2_ext.corpora.copies import (
     Listing,
     find_release_folder,
     log_left_out,
+    self_check,
     survey_wavs,
     visible,
 )
@@ -60,7 +60,7 @@ _EXPECTED_FILES = (
 
 
 def kind_of(stem: str) -> str | None:
-    """Return ``audio of speech`` or what else this is of, None where it is no name of RAVDESS."""
+    """Return what a file is of, such as ``audio of speech``, None for no name of RAVDESS."""
     match = _NAME.fullmatch(stem)
     return f"{_MODALITIES[match[1]]} of {_CHANNELS[match[2]]}" if match else None
 
@@ -86,9 +86,6 @@ def prepare(
         data: gets the directory ``ravdess``, or ``ravdess_8`` for eight classes.
         classes: 4 for neutral, angry, happy and sad; 8 for all.
         allow_incomplete: warn of what is missing or wrong and go on.
-
-    Raises:
-        ValueError: no copy at ``db``, or one that is not whole; nothing is written then.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 8 (all)")
@@ -107,14 +104,14 @@ def prepare(
             for each, first in repeated.items()
             if each.stem != KNOWN_REPEAT
         },
+        **copy.faults,
     }
-    copy.check("RAVDESS", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
+    self_check(root, "RAVDESS", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
     return copy.write_classes(
         *(Path(data) / "ravdess", recordings.values(), STATEMENTS, GENDERS),
         classes=CLASSES[classes],
         left_out={each: f"the same bytes as {first}" for each, first in repeated.items()},
-        rejected=listing.extra | listing.misplaced | passed_over,
-        whole_hours=1.48,
+        passed_over=passed_over,
     )
 
 
@@ -126,21 +123,21 @@ def list_files(
     passed_over: dict[str, str] = {}
     for folder in visible(root, listing.left_out):
         if not folder.is_dir() or not _ACTOR_FOLDER.fullmatch(folder.name):
+            kind = "files and folders beside those of the actors"
             if folder.is_dir() and _has_speech(Path(folder.path)):
-                listing.left_out[f"second copies of the corpus, {folder.name}"] += 1
-            else:
-                listing.left_out["files and folders beside those of the actors"] += 1
+                kind = f"second copies of the corpus, {folder.name}"
+            listing.left_out[kind] += 1
             continue
         for file in visible(Path(folder.path), listing.left_out):
-            path, suffix = f"{folder.name}/{file.name}", Path(file.name).suffix
-            kind, is_wav = kind_of(Path(path).stem), suffix.lower() == ".wav"
-            if kind is not None and not (kind == _SPEECH and is_wav):
-                passed_over[path] = kind if kind != _SPEECH else f"no wav but {suffix}"
-            elif is_wav:
-                recording = recordings.get(Path(path).stem)
+            path = Path(folder.name, file.name)
+            content = kind_of(path.stem)
+            if content not in (None, _SPEECH):
+                passed_over[str(path)] = str(content)
+            elif path.suffix.lower() == ".wav":
+                recording = recordings.get(path.stem)
                 speaker = recording.speaker if recording else folder.name
                 fault = f"{speaker} by its name, {folder.name} by its folder"
-                listing.add_wav(path, recording, "" if speaker == folder.name else fault)
+                listing.add_wav(str(path), recording, "" if speaker == folder.name else fault)
             else:
                 listing.left_out["files among the wavs that are no wav"] += 1
     log_left_out(root, listing.left_out + Counter(passed_over.values()))

@@ -17,8 +17,8 @@ import yaml
 _LEXICON = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 ENGLISH: Mapping[str, Sequence[str]] = _LEXICON["english"]
 GERMAN: Mapping[str, Any] = _LEXICON["german"]
+# Nominative and accusative by gender.
 GERMAN_ARTICLES = {"m": ("der", "den"), "f": ("die", "die"), "n": ("das", "das")}
-"""Nominative and accusative by gender."""
 
 
 class _Grammar:
@@ -32,11 +32,7 @@ class _Grammar:
     def draw(
         self, count: int, min_syllables: int = 0, max_syllables: float = math.inf
     ) -> list[str]:
-        """Return ``count`` different sentences of that length, all new to this grammar.
-
-        Raises:
-            ValueError: sentences of that length ran out.
-        """
+        """Return different sentences of that length, new to this grammar; ValueError for none."""
         sentences: list[str] = []
         failures = 0
         while len(sentences) < count:

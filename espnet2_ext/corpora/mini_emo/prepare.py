@@ -2,44 +2,36 @@
 
 Sentences come from a grammar of our own, speech from eSpeak NG (espeakng-loader), emotion from
 its rate, pitch, pitch range and level. Everything is drawn from a seed: the same files come out
-on every run of one version of eSpeak NG.
+on every run of one version of eSpeak NG. Every sentence is in one set only.
 
-The sets and the data of the paper that they stand for. Emotions are neutral, angry, happy and
-sad; every sentence is in one set only.
-
-====================  ======  =====  =======================================================
-set                   utts    hours  what it is
-====================  ======  =====  =======================================================
-mini_emo_train        1,560   1.32   pretraining (LRS3, MSP-PODCAST; [P2V] IV-A): 60 voices,
-                                     26 utterances each, no sentence twice
-mini_emo_valid        60      0.05   the same voices, one other sentence each
-mini_emo_test         200     0.17   parallel: 10 of these voices, 5 other sentences each, in
-                                     all four emotions
-mini_emo_iemocap      600     0.41   emotion recognition (IEMOCAP; IV-C): 10 other voices, 5
-                                     sessions of a woman and a man; 185 neutral, 120 angry,
-                                     177 happy, 118 sad, as IEMOCAP's 1708, 1103, 1636, 1084
-mini_emo_esd_train    192     0.14   conversion (ESD; IV-D): 4 other voices, the same 12
-                                     sentences by each in all four emotions
-mini_emo_esd_valid    64      0.05   4 further sentences
-mini_emo_esd_test     128     0.09   8 further sentences
-====================  ======  =====  =======================================================
+==================  =====  =====  ==========================================================
+mini_emo_ ...       utts   hours  what it is, in neutral, angry, happy and sad
+==================  =====  =====  ==========================================================
+train               1,560  1.32   pretraining ([P2V] IV-A): 60 voices, 26 utterances each
+valid               60     0.05   the same voices, one other sentence each
+test                200    0.17   10 of these voices, 5 other sentences in all emotions
+iemocap             600    0.41   emotion recognition (IV-C): 5 sessions of a woman and a man,
+                                  emotions as frequent as in IEMOCAP
+esd_train           192    0.14   conversion (ESD; IV-D): 4 other voices, the same 12
+                                  sentences by each in all emotions
+esd_valid           64     0.05   4 further sentences
+esd_test            128    0.09   8 further sentences
+==================  =====  =====  ==========================================================
 
 2,804 utterances, 2.2 h. Within a voice, means of the parallel test set against neutral:
 angry F0 x 1.19, duration x 0.83, +3.3 dB; happy 1.35, 0.89, +1.2 dB; sad 0.80, 1.35,
--3.0 dB. Neutral voices lie between 90 and 270 Hz, so that F0 alone tells the emotion of
-an unknown voice no better than 0.29 (chance 0.25), all these measures together 0.59.
-
-Pairs for conversion are ``same_voice`` of both test sets (150 and 96 pairs) and ``other_voice``
-of mini_emo_test (150), named by the voice of the prosody utterance.
+-3.0 dB. F0 alone tells the emotion of an unknown voice no better than 0.29 (chance 0.25), all
+these measures together 0.59. Pairs for conversion are ``same_voice`` of both test sets (150 and
+96 pairs) and ``other_voice`` of mini_emo_test (150), by the voice of the prosody utterance.
 
 Deviation: the voices are synthetic, clean and all of one engine. A result on this corpus shows
 that the code works and nothing about human speech.
-
 Licence: eSpeak NG (GPL-3.0-or-later) is used as an installed program, no part of it is copied.
 """
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -47,10 +39,6 @@ from pathlib import Path
 from espnet2_ext.corpora.mini_emo.grammar import SentenceGrammar
 from espnet2_ext.corpora.mini_emo.speech import (
     EMOTIONS,
-    ESD_FEMALE_VARIANTS,
-    ESD_MALE_VARIANTS,
-    IEMOCAP_FEMALE_VARIANTS,
-    IEMOCAP_MALE_VARIANTS,
     SpeechJob,
     Voice,
     deliver,
@@ -65,11 +53,10 @@ from espnet2_ext.data.parallel import atomic_open
 
 logger = logging.getLogger(__name__)
 
+# Happy with excited ([P2V] IV-C).
 IEMOCAP_COUNTS = {"neutral": 1708, "angry": 1103, "happy": 1636, "sad": 1084}
-"""Utterances of IEMOCAP's four classes, happy with excited ([P2V] IV-C)."""
 PRETRAINING_SYLLABLES = (11, 18)
-EMOTION_SYLLABLES = (8, 13)
-"""Sentences of the two labelled parts are shorter, as turns of a dialogue are."""
+EMOTION_SYLLABLES = (8, 13)  # of the two labelled parts, as turns of a dialogue are
 
 
 @dataclass(frozen=True)
@@ -94,17 +81,13 @@ class MiniEmoSize:
 
     def __post_init__(self) -> None:
         """Raise a ValueError unless all sets have utterances and test sentences have partners."""
-        fault = ""
         if not 2 <= self.test_voices <= self.num_voices:
-            fault = (
-                f"test_voices is {self.test_voices}; it must be 2 to num_voices ({self.num_voices})"
-            )
-        elif min(self.test_sentences, self.esd_sentences[2]) < 2:
-            fault = "test_sentences and the last of esd_sentences must be at least 2 to make pairs"
-        elif min(self.utterances_per_voice, self.iemocap_utterances, *self.esd_sentences) < 1:
-            fault = "utterances_per_voice, iemocap_utterances and esd_sentences must be at least 1"
-        if fault:
-            raise ValueError(f"mini_emo: {fault}")
+            most = f"2 to num_voices ({self.num_voices})"
+            raise ValueError(f"mini_emo: test_voices is {self.test_voices}; it must be {most}")
+        if min(self.test_sentences, self.esd_sentences[2]) < 2:
+            raise ValueError("mini_emo: test sentences must be at least 2 to make pairs")
+        if min(self.utterances_per_voice, self.iemocap_utterances, *self.esd_sentences) < 1:
+            raise ValueError("mini_emo: every set must have at least 1 utterance of a voice")
 
 
 @dataclass(frozen=True)
@@ -148,8 +131,11 @@ def _plan_pretraining(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) ->
     numbered = iter(enumerate(texts))
     train = []
     for voice in voices:
-        for emotion in _balanced_emotions(size.utterances_per_voice, f"{seed} {voice.speaker}"):
-            train.append(PlannedUtterance("pretraining", voice, *next(numbered), emotion))
+        generator = random.Random(f"mini_emo emotions {seed} {voice.speaker}")
+        order = generator.sample(EMOTIONS, len(EMOTIONS))
+        emotions = (order * size.utterances_per_voice)[: size.utterances_per_voice]
+        generator.shuffle(emotions)
+        train += [PlannedUtterance("pretraining", voice, *next(numbered), e) for e in emotions]
     valid = [
         PlannedUtterance("pretraining", voice, *next(numbered), EMOTIONS[index % len(EMOTIONS)])
         for index, voice in enumerate(voices)
@@ -162,16 +148,8 @@ def _plan_pretraining(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) ->
     return {"mini_emo_train": train, "mini_emo_valid": valid, "mini_emo_test": test}
 
 
-def _balanced_emotions(count: int, name: str) -> list[str]:
-    generator = random.Random(f"mini_emo emotions {name}")
-    rest = generator.sample(EMOTIONS, len(EMOTIONS))
-    emotions = [rest[index % len(rest)] for index in range(count)]
-    generator.shuffle(emotions)
-    return emotions
-
-
 def _plan_iemocap(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
-    voices = paired_voices("i", IEMOCAP_FEMALE_VARIANTS, IEMOCAP_MALE_VARIANTS, seed)
+    voices = paired_voices("i", seed)
     texts = grammar.draw(size.iemocap_utterances, *EMOTION_SYLLABLES)
     emotions = _proportional(IEMOCAP_COUNTS, size.iemocap_utterances)
     random.Random(f"mini_emo iemocap {seed}").shuffle(emotions)
@@ -190,11 +168,11 @@ def _proportional(weights: dict[str, int], count: int) -> list[str]:
     by_remainder = sorted(shares, key=lambda name: counts[name] - shares[name])
     for name in by_remainder[: count - sum(counts.values())]:
         counts[name] += 1
-    return [name for name, number in counts.items() for _ in range(number)]
+    return list(Counter(counts).elements())
 
 
 def _plan_esd(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
-    voices = paired_voices("e", ESD_FEMALE_VARIANTS, ESD_MALE_VARIANTS, seed)
+    voices = paired_voices("e", seed)
     numbered = iter(enumerate(grammar.draw(sum(size.esd_sentences), *EMOTION_SYLLABLES)))
     sets = {}
     for name, count in zip(("train", "valid", "test"), size.esd_sentences, strict=True):
@@ -208,8 +186,6 @@ def _plan_esd(size: MiniEmoSize, seed: int, grammar: SentenceGrammar) -> Sets:
     return sets
 
 
-# ---------------------------------------------------------------- pairs
-
 TARGET_EMOTIONS = tuple(emotion for emotion in EMOTIONS if emotion != "neutral")
 
 
@@ -218,7 +194,6 @@ def make_pairs(utterances: list[PlannedUtterance], *, other_voice: bool) -> Pair
 
     The prosody utterance has another sentence than the source and, with ``other_voice``, another
     voice; the speaker utterance is a neutral one by the source's voice, of another sentence too.
-    ``wrong_sentence`` is a neutral utterance of the voice with other words, by source.
     """
     by_key = {(u.voice.speaker, u.sentence, u.emotion): u.utterance_id for u in utterances}
     sentences: dict[str, list[int]] = {}
@@ -247,11 +222,6 @@ def other_item(items: list, index: int, step: int):
     return items[(index + 1 + step % (len(items) - 1)) % len(items)]
 
 
-# ---------------------------------------------------------------- data directories
-
-VOICES_TABLE = "mini_emo_voices.tsv"
-
-
 def prepare(
     root: str | Path,
     data: str | Path,
@@ -268,10 +238,6 @@ def prepare(
         num_workers: processes; the files do not depend on it.
         seed: of the sentences, the voices and their deviations.
         size: how much to generate.
-
-    Raises:
-        EspeakError: eSpeak NG is not installed or could not speak.
-        ValueError: the size asks for more voices or sentences than there are.
     """
     root, data = Path(root).resolve(), Path(data)
     sets = plan_sets(size, seed)
@@ -281,28 +247,21 @@ def prepare(
         for u in planned
     ]
     num_samples = speak_files(root, jobs, num_workers)
-    _write_voices(root / VOICES_TABLE, planned)
-    result = {}
+    _write_voices(root / "mini_emo_voices.tsv", planned)
+    result: dict[str, list[Utterance]] = {}
     for name, utterances in sets.items():
-        result[name] = [
-            Utterance(
-                *(u.utterance_id, u.voice.speaker, str(root / u.path), u.text, u.emotion),
-                session=u.session,
-                language="eng",
-            )
-            for u in utterances
-        ]
+        result[name] = []
+        for u in utterances:
+            said = (u.utterance_id, u.voice.speaker, str(root / u.path), u.text, u.emotion)
+            result[name].append(Utterance(*said, session=u.session, language="eng"))
         write_data_directory(data / name, result[name])
         hours = sum(num_samples[u.path] for u in utterances) / SAMPLE_RATE_HZ / 3600
         speakers = len({u.voice.speaker for u in utterances})
         logger.info(f"{name}: {len(utterances)} utterances, {speakers} voices, {hours:.2f} h")
-    for name, kind in (
-        ("mini_emo_test", "same_voice"),
-        ("mini_emo_test", "other_voice"),
-        ("mini_emo_esd_test", "same_voice"),
-    ):
-        tables = make_pairs(sets[name], other_voice=kind == "other_voice")
-        write_pairs(data / name / "pairs" / kind, tables)
+        if name.endswith("_test"):
+            write_pairs(data / name / "pairs/same_voice", make_pairs(utterances, other_voice=False))
+    name = "mini_emo_test"
+    write_pairs(data / name / "pairs/other_voice", make_pairs(sets[name], other_voice=True))
     return result
 
 

@@ -1,8 +1,7 @@
 """Speak utterances with eSpeak NG: its library, the voices of mini_emo, and the wav files.
 
-The library keeps state between two syntheses that no call resets (the phase of its flutter and
-noise), so every synthesis runs in a child process forked for it alone: samples depend on the
-arguments and the version only.
+The library keeps state that no call resets (the phase of its flutter and noise), so every
+synthesis runs in a child process of its own: samples depend on arguments and version only.
 """
 
 import ctypes
@@ -24,8 +23,7 @@ from espnet2_ext.data.parallel import atomic_open, atomic_path, parallel_map, re
 
 # ---------------------------------------------------------------- eSpeak NG
 
-ESPEAK_RATE_HZ = 22050
-"""The rate of every eSpeak NG voice used here."""
+ESPEAK_RATE_HZ = 22050  # of every voice used here
 RATE_WPM_LIMITS = (80, 450)
 PITCH_LIMITS = (0, 99)
 
@@ -82,8 +80,7 @@ def espeak_version() -> str:
 def synthesize(text: str, settings: EspeakSettings) -> np.ndarray:
     """Return the waveform (N,) int16 at 22050 Hz; the same for the same arguments.
 
-    Raises:
-        EspeakError: the package is missing, the voice is unknown, or nothing was spoken.
+    EspeakError where the package is missing, the voice is unknown, or nothing was spoken.
     """
     library, directory = _load_library()
     place = f"eSpeak NG: voice {settings.voice!r}, text {text!r}"
@@ -158,22 +155,20 @@ EMOTIONS = ("neutral", "angry", "happy", "sad")
 ACCENTS = ("en-us", "en", "en-us", "en-gb-x-rp", "en-us", "en-gb-scotland", "en", "en-gb-x-gbclan")
 """eSpeak NG's language files; American and British English stand more often."""
 
-# Left out of all lists, by name: robots and machines (UniRobot, anikaRobot, robosoft*,
-# announcer, RicishayMax*), whispers (whisper*, caleb), monsters and jokes (Demonic, Tweaky,
-# croak, zac, AnxiousAndy, kaukovalta, "Mr serious"), a strong echo (Marco), basses whose sad
-# voice falls below 65 Hz (david, ian, m8, paul, quincy, Storm), and twins of others (Gene2,
-# Hugo, edward2, iven, iven2, iven4, steph2, steph3, most of klatt*). Variants of the parts whose
-# voices are never seen in pretraining stand in no other list.
+# Left out of all lists: robots, whispers, monsters and jokes, a strong echo (Marco), basses whose
+# sad voice falls below 65 Hz (david, ian, m8, paul, quincy, Storm), and twins of others. Variants
+# of the parts whose voices are never seen in pretraining stand in no other list.
 FEMALE_VARIANTS = ("f1", "f3", "Annie", "anika", "shelby", "belinda", "aunty", "steph")
 MALE_VARIANTS = tuple(
     """Alex Andy Denis Gene Henrique Jacky Lee Mario Mike Nguyen Reed adam antonio boris ed
     grandpa gustave iven3 john klatt4 m1 m3 m4 m5 m6 marcelo max michel miguel mike2 norbert
     pablo pedro rob sandro travis victor""".split()
 )
-IEMOCAP_FEMALE_VARIANTS = ("f2", "Andrea", "linda", "f5", "grandma")
-IEMOCAP_MALE_VARIANTS = ("m2", "Michael", "edward", "Diogo", "robert")
-ESD_FEMALE_VARIANTS = ("f4", "Alicia")
-ESD_MALE_VARIANTS = ("m7", "benjamin")
+PAIRED_VARIANTS = {
+    "i": ("f2 Andrea linda f5 grandma".split(), "m2 Michael edward Diogo robert".split()),
+    "e": ("f4 Alicia".split(), "m7 benjamin".split()),
+}
+"""Women and men of the parts like IEMOCAP and ESD, by the first letter of their speakers."""
 
 
 class Shift(NamedTuple):
@@ -192,8 +187,7 @@ SHIFTS = {
     "sad": Shift(0.73, -0.26, 0.36, -2.8),
 }
 NEUTRAL_RATE_WPM = 165.0
-NEUTRAL_LEVEL_DB = -27.0
-"""Root mean square over an utterance of a voice of average level, dB of full scale."""
+NEUTRAL_LEVEL_DB = -27.0  # root mean square of a voice of average level, dB of full scale
 
 
 @dataclass(frozen=True)
@@ -245,16 +239,14 @@ def draw_voice(
 
 
 def pretraining_voices(count: int, seed: int) -> list[Voice]:
-    """Return the first ``count`` of the pretraining voices, two of five female.
-
-    A female variant serves up to three voices, of different size and accent.
-    """
+    """Return the first ``count`` of the pretraining voices, two of five female."""
+    # A female variant serves up to three voices, of different size and accent.
     sizes = ((0.5, 0), (0.0, 3), (1.0, 5))
     females = [("f", variant, *size) for size in sizes for variant in FEMALE_VARIANTS]
     males = [("m", variant, None, 0) for variant in MALE_VARIANTS]
-    available = len(males) + len(females)
-    if not 2 <= count <= available:
-        raise ValueError(f"mini_emo: 2 to {available} pretraining voices can be had, not {count}")
+    most = len(males) + len(females)
+    if not 2 <= count <= most:
+        raise ValueError(f"mini_emo: 2 to {most} pretraining voices can be had, not {count}")
     voices = []
     for index in range(count):
         is_female = index % 5 in (0, 3) and females
@@ -264,12 +256,10 @@ def pretraining_voices(count: int, seed: int) -> list[Voice]:
     return voices
 
 
-def paired_voices(
-    prefix: str, female: Sequence[str], male: Sequence[str], seed: int
-) -> list[Voice]:
+def paired_voices(prefix: str, seed: int) -> list[Voice]:
     """Return a female and a male voice in turn: ``<prefix>1f <prefix>1m <prefix>2f`` ..."""
     voices: list[Voice] = []
-    for index, pair in enumerate(zip(female, male, strict=True)):
+    for index, pair in enumerate(zip(*PAIRED_VARIANTS[prefix], strict=True)):
         for gender, variant in zip("fm", pair, strict=True):
             accent = ACCENTS[len(voices) % len(ACCENTS)]
             speaker = f"{prefix}{index + 1}{gender}"
@@ -285,9 +275,8 @@ def deliver(voice: Voice, emotion: str, utterance_id: str, seed: int) -> Deliver
     rate = voice.rate * shift.rate**strength * math.exp(generator.uniform(-0.06, 0.06)) / size
     octaves = voice.pitch_octaves + strength * shift.pitch_octaves
     octaves += generator.uniform(-0.06, 0.06) - math.log2(size)
-    pitch_range = (
-        voice.pitch_range * shift.pitch_range**strength * math.exp(generator.uniform(-0.12, 0.12))
-    )
+    pitch_range = voice.pitch_range * shift.pitch_range**strength
+    pitch_range *= math.exp(generator.uniform(-0.12, 0.12))
     level_db = voice.level_db + strength * shift.level_db + generator.uniform(-1.2, 1.2)
     engine = EspeakSettings(
         voice=f"{voice.accent}+{voice.variant}",
@@ -310,8 +299,7 @@ WAV_HEADER_BYTES = 44
 MIN_DURATION_S = 0.5
 MAX_PEAK = 0.98
 MANIFEST_INTERVAL = 200
-AUDIO_VERSION = 1
-"""Raised when the way from eSpeak NG's samples to the file changes."""
+AUDIO_VERSION = 1  # raised when the way from eSpeak NG's samples to the file changes
 
 
 @dataclass(frozen=True)
@@ -326,11 +314,8 @@ class SpeechJob:
 def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -> dict[str, int]:
     """Write every job's wav file (16 kHz, mono, 16 bit) and return ``{path: samples}``.
 
-    A file is kept if the manifest lists it with the job's fingerprint and its size. The manifest
-    is written every 200 files and at the end, so that an interrupted run can be resumed.
-
-    Raises:
-        EspeakError: eSpeak NG is missing or could not speak an utterance.
+    A file is kept if the manifest, which is written every 200 files and at the end, lists it with
+    the job's fingerprint and its size.
     """
     root = Path(root)
     remove_leftovers(root)
@@ -341,11 +326,10 @@ def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -
         for line in (root / MANIFEST).read_text(encoding="utf-8").splitlines():
             path, num_samples, mark = line.split("\t")
             listed[path] = (int(num_samples), mark)
-            size_bytes = WAV_HEADER_BYTES + 2 * int(num_samples)
-            wav = root / path
-            if fingerprints.get(path) == mark and wav.is_file():
-                if wav.stat().st_size == size_bytes:
-                    rows[path] = listed[path]
+            wav, size_bytes = root / path, WAV_HEADER_BYTES + 2 * int(num_samples)
+            is_whole = wav.is_file() and wav.stat().st_size == size_bytes
+            if is_whole and fingerprints.get(path) == mark:
+                rows[path] = listed[path]
     missing = [job for job in jobs if job.path not in rows]
     # The workers only speak: they fork for every utterance, which is twice as fast in a
     # process that never loaded torch. The filter's and level's arithmetic stays here.
@@ -372,11 +356,7 @@ def _speak(job: SpeechJob) -> np.ndarray:
 
 
 def finish(samples: np.ndarray, job: SpeechJob) -> np.ndarray:
-    """Return eSpeak NG's samples as the file's: (N,) int16 at 16 kHz and the job's level.
-
-    Raises:
-        EspeakError: the utterance is shorter than half a second or silent.
-    """
+    """Return the samples as the file's, (N,) int16; EspeakError where they are short or silent."""
     duration_s = len(samples) / job.delivery.engine_rate_hz
     if duration_s < MIN_DURATION_S or not samples.any():
         raise EspeakError(

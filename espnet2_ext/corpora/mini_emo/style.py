@@ -3,21 +3,19 @@
 Sources are utterances of ``mini_emo_test``, spoken anew to the same bytes. References have other
 words:
 
-===============  ======  ====================  ==============================================
-condition        figure  source                reference
-===============  ======  ====================  ==============================================
-cross_lingual    7       neutral               a German sentence, angry, happy or sad
-speaking_style   8       angry, happy or sad   the same emotion, read out or lively
-emotional_style  9       angry                 happy or sad
-singing          10      neutral               a sung melody with known notes
-===============  ======  ====================  ==============================================
+===============  ====  ====================  ==============================================
+condition        Fig.  source                reference
+===============  ====  ====================  ==============================================
+cross_lingual    7     neutral               a German sentence, angry, happy or sad
+speaking_style   8     angry, happy or sad   the same emotion, read out or lively
+emotional_style  9     angry                 happy or sad
+singing          10    neutral               a sung melody with known notes
+===============  ====  ====================  ==============================================
 
 Deviation: [P2V] V-B finds other stress positions within an emotion; eSpeak NG sets stress by
-rule, so speaking styles here differ in rate, pitch range and level. The paper's German speaker is
-another person; here by default the source's voice speaks German and sings, since a model of this
-size does not take over the pitch of another voice (mini_emo/p2v1, RESULTS.md).
-
-Voices and sentences are those of a corpus of full size.
+rule, so speaking styles differ in rate, pitch range and level. By default the source's voice
+speaks German and sings, in the paper another person does: a model of this size does not take over
+the pitch of another voice (mini_emo/p2v1, RESULTS.md).
 """
 
 import logging
@@ -29,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from espnet2_ext.corpora.mini_emo import speech
 from espnet2_ext.corpora.mini_emo.grammar import GermanGrammar
 from espnet2_ext.corpora.mini_emo.prepare import (
     TARGET_EMOTIONS,
@@ -37,24 +36,7 @@ from espnet2_ext.corpora.mini_emo.prepare import (
     other_item,
     plan_sets,
 )
-from espnet2_ext.corpora.mini_emo.speech import (
-    PITCH_LIMITS,
-    RATE_WPM_LIMITS,
-    Delivery,
-    EspeakError,
-    Shift,
-    SpeechJob,
-    Voice,
-    at_level,
-    deliver,
-    espeak_version,
-    fingerprint,
-    limited,
-    speak_files,
-    synthesize,
-    to_16_khz,
-    write_wav,
-)
+from espnet2_ext.corpora.mini_emo.speech import Delivery, Shift, SpeechJob, Voice, deliver
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
 from espnet2_ext.data.parallel import atomic_open
@@ -81,19 +63,14 @@ WORDS = """
 """.split()
 BEAT_S = 0.3
 LOWEST_BELOW_VOICE_SEMITONES = 4
-"""How far the lowest note lies below the voice's own pitch; the highest is nine above it."""
 VIBRATO_HZ = 5.5
 VIBRATO_SEMITONES = 0.2
-MAX_UNVOICED_SHARE = 0.4
-"""Of a note; beyond it consonants are shortened."""
-SILENCE_DB = 35.0
-"""Frames this far below the loudest one of a word are cut off at either end."""
-SONG_VERSION = 1
-"""Raised when the way from notes to the file changes."""
+MAX_UNVOICED_SHARE = 0.4  # of a note; beyond it consonants are shortened
+SILENCE_DB = 35.0  # frames this far below a word's loudest one are cut off at either end
+SONG_VERSION = 1  # raised when the way from notes to the file changes
 A4_MIDI, A4_HZ = 69, 440.0
 F0_LIMITS_HZ = (60.0, 500.0)
-FRAME_S = 0.005
-"""WORLD's default."""
+FRAME_S = 0.005  # WORLD's default
 
 
 class Note(NamedTuple):
@@ -127,13 +104,7 @@ def draw_words(melody: str, name: str) -> list[str]:
 
 
 def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndarray, list[Note]]:
-    """Return the song (N,) int16 at 16 kHz and its notes, in the voice's own key.
-
-    ``words`` has one a note, of one syllable.
-
-    Raises:
-        EspeakError: eSpeak NG could not speak a word, or nothing of it is voiced.
-    """
+    """Return the song (N,) int16 at 16 kHz and its notes, in the voice's own key, a word a note."""
     import pyworld
 
     spoken = {word: _analyse(word, delivery) for word in dict.fromkeys(words)}
@@ -149,18 +120,20 @@ def sing(melody: str, words: Sequence[str], delivery: Delivery) -> tuple[np.ndar
     f0_hz, *spectra = (np.concatenate(parts) for parts in sung)
     waveform = pyworld.synthesize(f0_hz, *spectra, SAMPLE_RATE_HZ)
     waveform = waveform[: round(len(f0_hz) * FRAME_S * SAMPLE_RATE_HZ)]
-    return at_level(waveform, delivery.level_db), notes
+    return speech.at_level(waveform, delivery.level_db), notes
 
 
 def _analyse(word: str, delivery: Delivery) -> _World:
     """Return WORLD's analysis of a spoken word without the silence around it."""
     import pyworld
 
-    waveform = to_16_khz(synthesize(word, delivery.engine), delivery)
+    waveform = speech.to_16_khz(speech.synthesize(word, delivery.engine), delivery)
     # Harvest finds voice in short words where DIO finds none.
     f0_hz, times_s = pyworld.harvest(waveform, SAMPLE_RATE_HZ, *F0_LIMITS_HZ)
     if not (f0_hz > 0).any():
-        raise EspeakError(f"mini_emo: {word!r} has no voiced frame in {delivery.engine.voice}")
+        raise speech.EspeakError(
+            f"mini_emo: {word!r} has no voiced frame in {delivery.engine.voice}"
+        )
     envelope = pyworld.cheaptrick(waveform, f0_hz, times_s, SAMPLE_RATE_HZ)
     aperiodicity = pyworld.d4c(waveform, f0_hz, times_s, SAMPLE_RATE_HZ)
     power_db = 10 * np.log10(envelope.mean(axis=1))
@@ -203,7 +176,7 @@ class SongJob:
 
 def sing_file(root: Path, song: SongJob) -> None:
     """Write a song and its notes, unless the notes beside it say that it is this one."""
-    mark = f"# {fingerprint(SONG_VERSION, espeak_version(), song)}"
+    mark = f"# {speech.fingerprint(SONG_VERSION, speech.espeak_version(), song)}"
     path = root / song.path
     notes_path = path.with_suffix(".tsv")
     if path.is_file() and notes_path.is_file():
@@ -211,7 +184,7 @@ def sing_file(root: Path, song: SongJob) -> None:
             return
     waveform, notes = sing(song.melody, song.words, song.delivery)
     notes_path.unlink(missing_ok=True)
-    write_wav(path, waveform)
+    speech.write_wav(path, waveform)
     with atomic_open(notes_path) as stream:
         stream.write(f"{mark}\nword\tmidi\tf0_hz\tstart_s\tduration_s\n")
         for note in notes:
@@ -223,9 +196,7 @@ def sing_file(root: Path, song: SongJob) -> None:
 
 STYLES = {"reading": Shift(0.8, -0.1, 0.3, -2.0), "lively": Shift(1.2, 0.12, 1.6, 2.0)}
 """Laid over an emotion."""
-GERMAN = "de"
-"""eSpeak NG's language."""
-SET = "mini_emo_style"
+GERMAN = "de"  # eSpeak NG's language
 
 
 def prepare_style(
@@ -246,14 +217,10 @@ def prepare_style(
         other_voice: references by another voice than the source's.
         num_workers: processes; the files do not depend on it.
         seed: of the corpus.
-
-    Raises:
-        EspeakError: eSpeak NG is not installed or could not speak.
-        ValueError: fewer than one pair is asked for.
     """
     if pairs_per_condition < 1:
         raise ValueError(f"mini_emo: {pairs_per_condition} pairs a condition; ask for at least 1")
-    name = f"{SET}_other_voice" if other_voice else SET
+    name = "mini_emo_style_other_voice" if other_voice else "mini_emo_style"
     root = Path(root).resolve() / name
     plan = _Plan(root, seed, other_voice)
     german = GermanGrammar(seed).draw(pairs_per_condition)
@@ -261,7 +228,7 @@ def prepare_style(
     conversions = [plan.cross_lingual(index, german[index]) for index in places]
     for make in (plan.speaking_style, plan.emotional_style, plan.singing):
         conversions += map(make, places)
-    speak_files(root, list(plan.speech.values()), num_workers)
+    speech.speak_files(root, list(plan.speech.values()), num_workers)
     for song in plan.songs.values():
         sing_file(root, song)
     list_file = Path(data) / name / "list.tsv"
@@ -357,8 +324,8 @@ def in_style(delivery: Delivery, style: str) -> Delivery:
     shift, engine = STYLES[style], delivery.engine
     moved = replace(
         engine,
-        rate_wpm=limited(engine.rate_wpm * shift.rate, RATE_WPM_LIMITS),
-        pitch=limited(engine.pitch + 50.0 * shift.pitch_octaves, PITCH_LIMITS),
-        pitch_range=limited(engine.pitch_range * shift.pitch_range, PITCH_LIMITS),
+        rate_wpm=speech.limited(engine.rate_wpm * shift.rate, speech.RATE_WPM_LIMITS),
+        pitch=speech.limited(engine.pitch + 50.0 * shift.pitch_octaves, speech.PITCH_LIMITS),
+        pitch_range=speech.limited(engine.pitch_range * shift.pitch_range, speech.PITCH_LIMITS),
     )
     return replace(delivery, engine=moved, level_db=delivery.level_db + shift.level_db)

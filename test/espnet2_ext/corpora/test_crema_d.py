@@ -68,8 +68,8 @@ def test_without_demographics(whole: Path, tmp_path: Path, caplog: pytest.LogCap
     ("content", "message"),
     [
         (b'"ActorID","Age","Sex"\n1001,51,"Male"\n', "90 actors not in VideoDemographics.csv, fi"),
-        (b'"ActorID","Age","Sex"\n1001,51,"M"\n', "ActorID '1001', Sex 'M'; expected columns"),
-        (b'"Actor","Sex"\n1001,"Male"\n', "ActorID '', Sex 'Male'; expected columns"),
+        (b'"ActorID","Age","Sex"\n1001,51,"M"\n', "expected columns ActorID and Sex"),
+        (b'"Actor","Sex"\n1001,"Male"\n', "expected columns ActorID and Sex"),
     ],
 )
 def test_damaged_demographics(whole: Path, tmp_path: Path, content: bytes, message: str):

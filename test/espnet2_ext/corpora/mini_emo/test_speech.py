@@ -10,14 +10,11 @@ import soundfile
 from espnet2_ext.corpora.mini_emo import speech
 from espnet2_ext.corpora.mini_emo.speech import (
     EMOTIONS,
-    ESD_FEMALE_VARIANTS,
-    ESD_MALE_VARIANTS,
     ESPEAK_RATE_HZ,
     FEMALE_VARIANTS,
-    IEMOCAP_FEMALE_VARIANTS,
-    IEMOCAP_MALE_VARIANTS,
     MALE_VARIANTS,
     MANIFEST,
+    PAIRED_VARIANTS,
     SHIFTS,
     Delivery,
     EspeakError,
@@ -110,14 +107,10 @@ def test_pretraining_voices_are_many_and_mixed():
 
 
 def test_no_variant_stands_in_two_parts_and_genders_alternate():
-    parts = (
-        *(FEMALE_VARIANTS, MALE_VARIANTS, IEMOCAP_FEMALE_VARIANTS, IEMOCAP_MALE_VARIANTS),
-        *(ESD_FEMALE_VARIANTS, ESD_MALE_VARIANTS),
-    )
+    parts = (FEMALE_VARIANTS, MALE_VARIANTS, *PAIRED_VARIANTS["i"], *PAIRED_VARIANTS["e"])
     assert len(set().union(*parts)) == sum(map(len, parts))
-    voices = paired_voices("i", ("f2", "f5"), ("m2", "robert"), seed=0)
-    assert [voice.speaker for voice in voices] == ["i1f", "i1m", "i2f", "i2m"]
-    assert [voice.variant for voice in voices] == ["f2", "m2", "f5", "robert"]
+    voices = [(voice.speaker, voice.variant) for voice in paired_voices("e", seed=0)]
+    assert voices == [("e1f", "f4"), ("e1m", "m7"), ("e2f", "Alicia"), ("e2m", "benjamin")]
 
 
 def test_base_pitch_spreads_further_between_voices_than_emotions_move_it():

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from espnet2_ext.bin.prepare import main
-from espnet2_ext.corpora.mini_emo import style
+from espnet2_ext.corpora.mini_emo import speech, style
 from espnet2_ext.corpora.mini_emo.prepare import MiniEmoSize, plan_sets
 from espnet2_ext.corpora.mini_emo.speech import EspeakError, deliver, draw_voice
 from espnet2_ext.corpora.mini_emo.style import (
@@ -79,7 +79,7 @@ def test_a_song_is_the_same_every_time_and_has_the_voices_level():
 
 def test_a_word_without_voice_is_an_error(monkeypatch: pytest.MonkeyPatch):
     noise = np.random.default_rng(0).integers(-5, 5, 11025).astype(np.int16)
-    monkeypatch.setattr(style, "synthesize", lambda text, settings: noise)
+    monkeypatch.setattr(speech, "synthesize", lambda text, settings: noise)
     monkeypatch.setattr("pyworld.harvest", lambda *_: (np.zeros(101), np.arange(101) * 0.005))
     with pytest.raises(EspeakError, match="'moon' has no voiced frame in en-us"):
         sing("fall", ["moon"] * 6, FEMALE)
@@ -114,7 +114,9 @@ CONDITIONS = ["cross_lingual", "speaking_style", "emotional_style", "singing"]
 def unspoken(monkeypatch: pytest.MonkeyPatch) -> list:
     """Speak and sing nothing; return the jobs that there were."""
     jobs: list = []
-    monkeypatch.setattr(style, "speak_files", lambda root, spoken, num_workers: jobs.extend(spoken))
+    monkeypatch.setattr(
+        speech, "speak_files", lambda root, spoken, num_workers: jobs.extend(spoken)
+    )
     monkeypatch.setattr(style, "sing_file", lambda root, song: jobs.append(song))
     return jobs
 
