@@ -3,19 +3,14 @@
 Conditions that are complete are kept.
 """
 
-from dataclasses import fields
-
 from espnet2_ext.bin.entry import Command
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
-from espnet2_ext.report.robustness import ConversionSettings, report_robustness
+from espnet2_ext.report.robustness import report_robustness
 
 
 def robustness(inference_config: str | None, **options) -> None:
     """Run the study."""
-    limits = GenerationLimits.from_file(inference_config)
-    names = [field.name for field in fields(ConversionSettings) if field.name in options]
-    settings = ConversionSettings(limits=limits, **{name: options.pop(name) for name in names})
-    report_robustness(settings, **options)
+    report_robustness(limits=GenerationLimits.from_file(inference_config), **options)
 
 
 main = Command("robustness", __doc__, robustness)

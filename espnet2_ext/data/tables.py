@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from espnet2_ext.data.parallel import atomic_open
@@ -82,6 +82,17 @@ def read_table(path: str | Path) -> dict[str, str]:
             raise ValueError(f"{path}: {key} stands twice")
         table[key] = value
     return table
+
+
+def require_keys(
+    path: str | Path,
+    table: Mapping[str, object],
+    keys: Iterable[str],
+    remedy: str = "run the stage that writes it again",
+) -> None:
+    """Raise a ValueError that names the table and a key where it lacks some."""
+    if lacking := set(keys) - table.keys():
+        raise ValueError(f"{path}: lacks {len(lacking)} keys, for example {min(lacking)}; {remedy}")
 
 
 def read_int_table(path: str | Path) -> dict[str, list[int]]:

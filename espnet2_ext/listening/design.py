@@ -13,16 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.listening.manifest import CHECK, KINDS, PRACTICE, TEST, Stimulus, answers_of
+from espnet2_ext.listening.manifest import CHECK, KINDS, PRACTICE, TEST, Stimulus
 
 KEY = "key.json"
 ALL = "all"
 ONE = "one"
-SYSTEMS_PER_ITEM = (ALL, ONE)
-"""Whether a listener hears an item by every system, or by one and other listeners by others."""
-
-Item = tuple[str, str]
-"""Target emotion and name."""
+"""How many systems a listener hears an item by; if one, other listeners hear others."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +53,6 @@ class ListeningTest:
         """Return 16 hexadecimal digits that change with any trial, recording or order."""
         text = json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def answers(self, kind: str) -> tuple[str, ...]:
-        """Return the choices of a kind of trial."""
-        return answers_of(kind, self.emotions)
 
 
 def write_key(path: str | Path, test: ListeningTest) -> None:
@@ -98,10 +90,8 @@ def listener_order(
     The kinds follow each other, every other round of listeners the other way round. Each
     begins with its practice. Then come blocks with one recording by each system, ordered by the
     listener's row of a Latin square; items are in a random order of the listener's own. Checks lie
-    scattered in between. ``systems_per_item`` is ``all`` or ``one``, else ValueError.
+    scattered in between. ``systems_per_item`` is ``all`` or ``one``.
     """
-    if systems_per_item not in SYSTEMS_PER_ITEM:
-        raise ValueError(f"systems_per_item is {systems_per_item!r}; give all or one")
     kinds = [kind for kind in KINDS if any(s.kind == kind for s in stimuli)]
     shift = listener // _square_period(stimuli) % len(kinds)
     order: list[int] = []
@@ -126,13 +116,12 @@ def balance_period(stimuli: Sequence[Stimulus]) -> int:
 
 
 def _square_period(stimuli: Sequence[Stimulus]) -> int:
-    tested = [place for place, stimulus in enumerate(stimuli) if stimulus.role == TEST]
-    groups = [
-        {stimuli[place].system for place in group}
-        for kind in KINDS
-        for group in _groups(stimuli, [i for i in tested if stimuli[i].kind == kind])
-    ]
-    return math.lcm(*(len(williams_square(len(systems))) for systems in groups))
+    sizes = []
+    for kind in KINDS:
+        tested = [i for i, s in enumerate(stimuli) if (s.kind, s.role) == (kind, TEST)]
+        for group in _groups(stimuli, tested):
+            sizes.append(len({stimuli[place].system for place in group}))
+    return math.lcm(*(len(williams_square(size)) for size in sizes))
 
 
 def _groups(stimuli: Sequence[Stimulus], places: Sequence[int]) -> list[list[int]]:
@@ -165,7 +154,8 @@ def _group_order(
         shifts = [system * step % len(items) for system in range(len(systems))]
         queues = [shuffled[shift:] + shuffled[:shift] for shift in shifts]
     else:
-        queues = _divided(items, len(systems), listener, seed, generator)
+        divided = _divided(items, len(systems), listener, seed)
+        queues = [[queue[i] for i in generator.permutation(len(queue))] for queue in divided]
     square = williams_square(len(systems))
     return [
         place_of[systems[system], queues[system][block]]
@@ -176,30 +166,24 @@ def _group_order(
 
 
 def _divided(
-    items: Sequence[Item],
-    num_systems: int,
-    listener: int,
-    seed: int,
-    generator: np.random.Generator,
-) -> list[list[Item]]:
+    items: Sequence[tuple[str, str]], num_systems: int, listener: int, seed: int
+) -> list[list[tuple[str, str]]]:
     """Return the items a listener hears by each system: r of an emotion by (r + listener) mod S."""
     # Without the listener, or the square would fall apart.
     shuffled = [items[i] for i in np.random.default_rng(seed).permutation(len(items))]
-    emotions = sorted({emotion for emotion, _ in items})
-    queues: list[list[Item]] = [[] for _ in range(num_systems)]
-    for shift, emotion in enumerate(emotions):
+    queues: list[list[tuple[str, str]]] = [[] for _ in range(num_systems)]
+    for shift, emotion in enumerate(sorted({emotion for emotion, _ in items})):
         of_emotion = [item for item in shuffled if item[0] == emotion]
         for rank, item in enumerate(of_emotion):
             queues[(rank + shift + listener) % num_systems].append(item)
-    return [[queue[i] for i in generator.permutation(len(queue))] for queue in queues]
+    return queues
 
 
 def _merge(sequences: Sequence[Sequence[int]], generator: np.random.Generator) -> list[int]:
     """Return all sequences in one, each in its own order, randomly interleaved."""
-    lengths = [len(sequence) for sequence in sequences]
-    turns = generator.permutation(np.repeat(np.arange(len(sequences)), lengths))
+    numbers = np.repeat(np.arange(len(sequences)), [len(sequence) for sequence in sequences])
     iterators = [iter(sequence) for sequence in sequences]
-    return [next(iterators[turn]) for turn in turns]
+    return [next(iterators[turn]) for turn in generator.permutation(numbers)]
 
 
 def _scatter(
@@ -222,12 +206,8 @@ def williams_square(size: int) -> list[list[int]]:
 
     Source: Williams, Australian Journal of Scientific Research 2, 1949.
     """
-    first, low, high = [0], 1, size - 1
-    while low <= high:
-        first.append(low)
-        if low < high:
-            first.append(high)
-        low, high = low + 1, high - 1
+    # 0, 1, size - 1, 2, size - 2, ...
+    first = [(place + 1) // 2 * (1 if place % 2 else -1) % size for place in range(size)]
     rows = [[(number + shift) % size for number in first] for shift in range(size)]
     # For odd sizes only the mirrored orders complete the balance of neighbours.
     return rows + [row[::-1] for row in rows] if size % 2 and size > 1 else rows

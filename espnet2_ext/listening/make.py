@@ -49,12 +49,16 @@ class SoundFolder:
         self.folder = Path(folder)
         self.rates_hz: dict[str, int] = {}
         self.clipped: list[str] = []
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {"": ""}
 
     def add(self, path: str) -> str:
         """Write a recording and return the name of its file; AudioError if it is unusable."""
         if path not in self._names:
-            waveform, rate_hz = _read(path)
+            try:
+                rate_hz = soundfile.info(path).samplerate
+            except RuntimeError:
+                rate_hz = SAMPLE_RATE_HZ  # read_audio says what is wrong.
+            waveform = read_audio(path, rate_hz)
             if np.abs(waveform).max() > 1.0:
                 self.clipped.append(path)
             buffer = io.BytesIO()
@@ -65,14 +69,6 @@ class SoundFolder:
             self.rates_hz[path] = rate_hz
             self._names[path] = name
         return self._names[path]
-
-
-def _read(path: str) -> tuple[np.ndarray, int]:
-    try:
-        rate_hz = soundfile.info(path).samplerate
-    except RuntimeError:
-        rate_hz = SAMPLE_RATE_HZ  # read_audio says what is wrong.
-    return read_audio(path, rate_hz), rate_hz
 
 
 def make_test(
@@ -111,7 +107,7 @@ def make_test(
             trial_id=name,
             **{name: getattr(stimulus, name) for name in IDENTITY},
             audio=sounds.add(stimulus.audio),
-            reference=sounds.add(stimulus.reference) if stimulus.reference else "",
+            reference=sounds.add(stimulus.reference),
             expected=tuple(stimulus.expected.split(",")) if stimulus.expected else (),
         )
         for name, stimulus in zip(names, stimuli, strict=True)
@@ -145,21 +141,17 @@ def _write_page(page_dir: Path, test: ListeningTest) -> None:
     for name in PAGE_FILES:
         with atomic_open(page_dir / name, "wb") as stream:
             stream.write((files("espnet2_ext.listening") / PAGE / name).read_bytes())
-    data = {
-        "hash": test.digest,
-        "title": test.title,
-        "emotions": test.emotions,
-        "trials": {
-            trial.trial_id: {
-                "kind": trial.kind,
-                "practice": trial.role == PRACTICE,
-                "audio": trial.audio,
-                "reference": trial.reference,
-            }
-            for trial in test.trials.values()
-        },
-        "orders": test.orders,
+    shown = {
+        name: {
+            "kind": trial.kind,
+            "practice": trial.role == PRACTICE,
+            "audio": trial.audio,
+            "reference": trial.reference,
+        }
+        for name, trial in test.trials.items()
     }
+    of_test = {"hash": test.digest, "title": test.title, "emotions": test.emotions}
+    data = {**of_test, "trials": shown, "orders": test.orders}
     with atomic_open(page_dir / "test.js") as stream:
         stream.write(f'"use strict";\nwindow.LISTENING_TEST = {json.dumps(data)};\n')
 

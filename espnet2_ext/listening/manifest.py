@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.data.tables import read_table
+from espnet2_ext.data.tables import read_csv, read_table, require_keys
 
 SIMILARITY = "similarity"
 EMOTION = "emotion"
@@ -20,6 +21,8 @@ TEST = "test"
 PRACTICE = "practice"
 CHECK = "check"
 ROLES = (TEST, PRACTICE, CHECK)
+SOURCE = "source (unconverted)"
+GROUND_TRUTH = "ground-truth target"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,6 @@ class Stimulus:
 
 
 COLUMNS = tuple(field.name for field in fields(Stimulus))
-OPTIONAL_COLUMNS = ("role", "expected")
 IDENTITY = ("kind", "role", "system", "target_emotion", "item")
 """Columns that no two lines share."""
 
@@ -54,51 +56,33 @@ IDENTITY = ("kind", "role", "system", "target_emotion", "item")
 def read_manifest(path: str | Path) -> list[Stimulus]:
     """Return the recordings of a tab-separated table with the columns of ``Stimulus``.
 
-    ``role`` and ``expected`` are optional; paths are relative to the folder of the table.
-    ValueError for a wrong column or field, a repeated line, or an item without all systems.
+    ``reference``, ``role`` and ``expected`` are optional; paths are relative to the folder of the
+    table. ValueError for a wrong column or field, a repeated line, or an item without all systems.
     """
     path = Path(path)
-    with open(path, encoding="utf-8-sig") as stream:
-        header, *lines = [line.rstrip("\r\n").split("\t") for line in stream] or [[]]
-    lacking = [name for name in COLUMNS if name not in (*header, *OPTIONAL_COLUMNS)]
-    unknown = [name for name in header if name not in COLUMNS or header.count(name) > 1]
-    if lacking or unknown:
-        raise ValueError(
-            f"{path}:1: columns missing: {lacking}, unknown or double: {unknown}; "
-            f"known, with tabs: {', '.join(COLUMNS)}"
-        )
     stimuli: dict[tuple[str, ...], Stimulus] = {}
-    for number, cells in enumerate(lines, start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        place = f"{path}:{number}"
-        if len(cells) != len(header):
-            raise ValueError(f"{place}: {len(cells)} fields, the first line names {len(header)}")
-        row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+    for number, row in read_csv(path, COLUMNS[:5], COLUMNS[5:], is_tabs=True, has_gaps=True):
         stimulus = Stimulus(**{**row, "role": row.get("role") or TEST})
-        _check_fields(place, stimulus)
         key = tuple(getattr(stimulus, name) for name in IDENTITY)
-        if key in stimuli:
-            raise ValueError(f"{place}: {' '.join(key)} stands twice; remove one")
+        if fault := "stands twice" if key in stimuli else _fault(stimulus):
+            raise ValueError(f"{path}:{number}: {' '.join(key)}: {fault}")
         reference = stimulus.reference and str(path.parent / stimulus.reference)
         audio = str(path.parent / stimulus.audio)
         stimuli[key] = replace(stimulus, audio=audio, reference=reference)
-    check_complete(path, stimuli.values())
+    _check_complete(path, stimuli.values())
     return list(stimuli.values())
 
 
-def _check_fields(place: str, stimulus: Stimulus) -> None:
+def _fault(stimulus: Stimulus) -> str | None:
+    """Return what is wrong with the fields of a line."""
     for name, known in (("kind", KINDS), ("role", ROLES)):
-        value = getattr(stimulus, name)
-        if value not in known:
-            raise ValueError(f"{place}: {name} {value!r:.40} is none of {', '.join(known)}")
-    for name in ("system", "target_emotion", "item", "audio"):
-        if not getattr(stimulus, name):
-            raise ValueError(f"{place}: {name} is empty; fill it in")
+        if getattr(stimulus, name) not in known:
+            return f"{name} is none of {', '.join(known)}"
     if bool(stimulus.reference) != (stimulus.kind == SIMILARITY):
-        raise ValueError(f"{place}: a reference goes with {SIMILARITY}, and only with it")
+        return f"a reference goes with {SIMILARITY}, and only with it"
     if bool(stimulus.expected) != (stimulus.role == CHECK):
-        raise ValueError(f"{place}: expected answers go with role {CHECK}, and only with it")
+        return f"expected answers go with role {CHECK}, and only with it"
+    return None
 
 
 def write_manifest(path: str | Path, stimuli: Iterable[Stimulus]) -> None:
@@ -109,7 +93,7 @@ def write_manifest(path: str | Path, stimuli: Iterable[Stimulus]) -> None:
             stream.write("\t".join(getattr(stimulus, name) for name in COLUMNS) + "\n")
 
 
-def check_complete(path: str | Path, stimuli: Iterable[Stimulus]) -> None:
+def _check_complete(path: Path, stimuli: Iterable[Stimulus]) -> None:
     """Raise a ValueError unless every item has all the systems of its emotion, as balance needs."""
     items: dict[tuple[str, str], dict[str, set[str]]] = {}
     for stimulus in stimuli:
@@ -119,12 +103,11 @@ def check_complete(path: str | Path, stimuli: Iterable[Stimulus]) -> None:
     if not items:
         raise ValueError(f"{path}: holds no recordings to test; give lines with role test")
     for (kind, emotion), systems_of in items.items():
-        everything = set().union(*systems_of.values())
         for item, systems in systems_of.items():
-            if systems != everything:
+            if lacking := set().union(*systems_of.values()) - systems:
                 raise ValueError(
-                    f"{path}: {kind}, {emotion}: {item} lacks {min(everything - systems)}, "
-                    "which other items have; add the line or remove the item"
+                    f"{path}: {kind}, {emotion}: {item} lacks {min(lacking)}, which other items "
+                    "have; add the line or remove the item"
                 )
 
 
@@ -137,22 +120,17 @@ def check_expected(path: str | Path, stimuli: Iterable[Stimulus], emotions: Sequ
                 f"{', '.join(emotions)}; add it to them"
             )
         choices = answers_of(stimulus.kind, emotions)
-        for answer in stimulus.expected.split(",") if stimulus.expected else ():
-            if answer not in choices:
-                raise ValueError(
-                    f"{path}: {stimulus.item}: expected answer {answer!r} is none of "
-                    f"{', '.join(choices)}"
-                )
+        expected = stimulus.expected.split(",") if stimulus.expected else ()
+        if unknown := [answer for answer in expected if answer not in choices]:
+            raise ValueError(
+                f"{path}: {stimulus.item}: expected answer {unknown[0]!r} is none of "
+                f"{', '.join(choices)}"
+            )
 
 
 def answers_of(kind: str, emotions: Sequence[str]) -> tuple[str, ...]:
     """Return the choices of a kind of trial, in order."""
     return SIMILARITY_ANSWERS if kind == SIMILARITY else tuple(emotions)
-
-
-SOURCE = "source (unconverted)"
-GROUND_TRUTH = "ground-truth target"
-REFERENCES = ("target", "prosody")
 
 
 def conversion_manifest(
@@ -166,8 +144,8 @@ def conversion_manifest(
     num_checks: int = 0,
     reference: str = "target",
     seed: int = 0,
-) -> list[Stimulus]:
-    """Write a manifest of both kinds of questions, and return its recordings.
+) -> None:
+    """Write a manifest of both kinds of questions.
 
     Beside the conversions stand the unconverted source (``source (unconverted)``, the first bar
     of Fig. 3) and the ``ground-truth target`` (the last). Each condition gets the same number of
@@ -185,32 +163,29 @@ def conversion_manifest(
     Raises:
         ValueError: too few pairs, a table lacks one, no system, or one of a reserved name.
     """
-    if reference not in REFERENCES:
-        raise ValueError(f"reference is {reference!r}; give target or prosody")
     if not inference_dirs or {SOURCE, GROUND_TRUTH} & inference_dirs.keys():
         raise ValueError(
             f"systems are {list(inference_dirs)}; give at least one, none of them called "
             f"{SOURCE} or {GROUND_TRUTH}"
         )
-    folders = {_full_name(name, Path(path)): Path(path) for name, path in inference_dirs.items()}
-    pairs = _Pairs(folders, Path(data_dir), Path(pairs_dir), Path(out_path).parent)
+    dirs = Path(data_dir), Path(pairs_dir), Path(out_path).parent
+    pairs = _Pairs(inference_dirs, *dirs, reference)
     tested, spare = pairs.choose(num_items, seed)
     if len(spare) < num_practice + num_checks:
         raise ValueError(
             f"{pairs_dir}: {len(spare)} pairs are left for {num_practice} practice items and "
             f"{num_checks} checks; give fewer items"
         )
-    stimuli = [stimulus for pair in tested for stimulus in pairs.stimuli(pair, reference)]
-    stimuli += [stimulus for pair in tested for stimulus in pairs.stimuli(pair)]
-    sources = dict.fromkeys(pairs.source(pair) for pair in tested)
+    stimuli = [s for kind in KINDS for pair in tested for s in pairs.stimuli(pair, kind)]
+    sources = dict.fromkeys(pairs.sources[pair] for pair in tested)
     stimuli += [pairs.neutral(source) for source in list(sources)[:num_items]]
     for pair in spare[:num_practice]:
         # Of the first system, which stands behind the source.
-        first = pairs.stimuli(pair, reference)[1], pairs.stimuli(pair)[1]
-        stimuli += [replace(stimulus, role=PRACTICE) for stimulus in first]
-    stimuli += [pairs.check(pair) for pair in spare[num_practice : num_practice + num_checks]]
+        stimuli += [replace(pairs.stimuli(pair, kind)[1], role=PRACTICE) for kind in KINDS]
+    for pair in spare[num_practice : num_practice + num_checks]:
+        true = pairs.stimuli(pair, SIMILARITY)[-1]
+        stimuli.append(replace(true, reference=true.audio, role=CHECK, expected="1,2"))
     write_manifest(out_path, stimuli)
-    return stimuli
 
 
 def _full_name(system: str, inference_dir: Path) -> str:
@@ -225,79 +200,71 @@ class _Pairs:
     """The tables of the pairs, and what listeners are asked about a pair."""
 
     def __init__(
-        self, inference_dirs: Mapping[str, Path], data_dir: Path, pairs_dir: Path, folder: Path
+        self,
+        inference_dirs: Mapping[str, str | Path],
+        data_dir: Path,
+        pairs_dir: Path,
+        folder: Path,
+        reference: str,
     ) -> None:
+        def read(path: Path, keys: Iterable[str]) -> dict[str, str]:
+            table = read_table(path)
+            require_keys(path, table, keys)
+            return table
+
         self.folder = folder
-        self.pairs = read_table(pairs_dir / "pairs")
-        self.targets = read_table(pairs_dir / "targets")
-        self.conditions = read_table(pairs_dir / "conditions")
-        self.speakers = read_table(data_dir / "utt2spk")
-        self.data = data_dir / "wav.scp", read_table(data_dir / "wav.scp")
+        pairs = {pair: value.split() for pair, value in read(pairs_dir / "pairs", ()).items()}
+        self.sources = {pair: names[0] for pair, names in pairs.items()}
+        self.targets = read(pairs_dir / "targets", pairs)
+        self.conditions = read(pairs_dir / "conditions", pairs)
+        self.references = {
+            pair: self.targets[pair] if reference == "target" else names[1]
+            for pair, names in pairs.items()
+        }
+        self.speakers = read(data_dir / "utt2spk", self.sources.values())
+        heard = {*self.sources.values(), *self.references.values(), *self.targets.values()}
+        self.wavs = read(data_dir / "wav.scp", heard)
         self.converted = {
-            system: (path / "wav.scp", read_table(path / "wav.scp"))
+            _full_name(system, Path(path)): read(Path(path) / "wav.scp", pairs)
             for system, path in inference_dirs.items()
         }
-        for name, table in (("targets", self.targets), ("conditions", self.conditions)):
-            if lacking := self.pairs.keys() - table.keys():
-                raise ValueError(f"{pairs_dir / name}: lacks {min(lacking)}; write the pairs again")
-
-    def source(self, pair: str) -> str:
-        return self.pairs[pair].split()[0]
 
     def choose(self, num_items: int, seed: int) -> tuple[list[str], list[str]]:
         """Return ``num_items`` pairs a condition, voices in turn, and all others shuffled."""
-        generator = np.random.default_rng(seed)
-        names = sorted(self.pairs)
-        shuffled = [names[i] for i in generator.permutation(len(names))]
-        speakers = self.speakers
-        if lacking := {self.source(pair) for pair in names} - speakers.keys():
-            raise ValueError(f"{self.data[0].with_name('utt2spk')}: lacks {min(lacking)}")
+        names = sorted(self.sources)
+        order = np.random.default_rng(seed).permutation(len(names))
+        by_condition: dict[str, dict[str, list[str]]] = {}
+        for pair in (names[i] for i in order):
+            by_voice = by_condition.setdefault(self.conditions[pair], {})
+            by_voice.setdefault(self.speakers[self.sources[pair]], []).append(pair)
         chosen: list[str] = []
-        for condition in sorted({self.conditions[pair] for pair in names}):
-            by_voice: dict[str, list[str]] = {}
-            for pair in shuffled:
-                if self.conditions[pair] == condition:
-                    by_voice.setdefault(speakers[self.source(pair)], []).append(pair)
-            turns = [(turn, pair) for own in by_voice.values() for turn, pair in enumerate(own)]
-            in_turn = [pair for _, pair in sorted(turns, key=lambda t: t[0])]
+        for condition, by_voice in sorted(by_condition.items()):
+            in_turn = [pair for turn in zip_longest(*by_voice.values()) for pair in turn if pair]
             if len(in_turn) < num_items:
                 raise ValueError(f"{condition}: {len(in_turn)} pairs, {num_items} items asked for")
             chosen += in_turn[:num_items]
-        return chosen, [pair for pair in shuffled if pair not in chosen]
+        return chosen, [names[i] for i in order if names[i] not in chosen]
 
-    def stimuli(self, pair: str, reference: str | None = None) -> list[Stimulus]:
-        """Return the questions on a pair, one a system: emotion, or similarity to a reference."""
-        emotion, compared = self.conditions[pair].split("-")[-1], ""
-        true_target = self._path(self.data, self.targets[pair])
-        if reference:
-            prosody = self.pairs[pair].split()[1]
-            compared = true_target if reference == "target" else self._path(self.data, prosody)
+    def stimuli(self, pair: str, kind: str) -> list[Stimulus]:
+        """Return the questions of a kind on a pair, one a system."""
+        emotion = self.conditions[pair].split("-")[-1]
+        reference = self._path(self.wavs[self.references[pair]]) if kind == SIMILARITY else ""
         recordings = {
-            SOURCE: self._path(self.data, self.source(pair)),
-            **{name: self._path(table, pair) for name, table in self.converted.items()},
-            GROUND_TRUTH: true_target,
+            SOURCE: self.wavs[self.sources[pair]],
+            **{name: table[pair] for name, table in self.converted.items()},
+            GROUND_TRUTH: self.wavs[self.targets[pair]],
         }
-        kind = SIMILARITY if reference else EMOTION
         return [
-            Stimulus(kind, system, emotion, pair, audio, compared)
+            Stimulus(kind, system, emotion, pair, self._path(audio), reference)
             for system, audio in recordings.items()
         ]
 
     def neutral(self, source: str) -> Stimulus:
         """Return the emotion question on a source as an original of its own emotion."""
-        pair = next(pair for pair in self.pairs if self.source(pair) == source)
+        pair = next(pair for pair in self.sources if self.sources[pair] == source)
         emotion = self.conditions[pair].split("-")[0]
-        return Stimulus(EMOTION, GROUND_TRUTH, emotion, source, self._path(self.data, source))
+        return Stimulus(EMOTION, GROUND_TRUTH, emotion, source, self._path(self.wavs[source]))
 
-    def check(self, pair: str) -> Stimulus:
-        """Return the ground-truth target against itself."""
-        emotion = self.conditions[pair].split("-")[-1]
-        audio = self._path(self.data, self.targets[pair])
-        return Stimulus(SIMILARITY, GROUND_TRUTH, emotion, pair, audio, audio, CHECK, "1,2")
-
-    def _path(self, table: tuple[Path, Mapping[str, str]], key: str) -> str:
-        """Return a path of a table as seen from the folder of the manifest."""
-        path, values = table
-        if key not in values:
-            raise ValueError(f"{path}: lacks {key}; run the stage that writes it again")
-        return os.path.relpath(values[key], self.folder)
+    def _path(self, wav: str) -> str:
+        """Return a path as seen from the folder of the manifest."""
+        return os.path.relpath(wav, self.folder)

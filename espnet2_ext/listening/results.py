@@ -2,13 +2,13 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.listening.design import ListeningTest, Trial
-from espnet2_ext.listening.manifest import CHECK
+from espnet2_ext.listening.manifest import CHECK, answers_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class ListenerResult:
 def read_result(path: str | Path, test: ListeningTest) -> ListenerResult:
     """Return the answers of a file.
 
-    ValueError, one line without the name of the file, if it cannot be read, belongs to another
-    test, is not complete, or holds what the page does not write.
+    ValueError without the name of the file if it cannot be read, belongs to another test, is not
+    complete, or holds what the page does not write.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -70,23 +70,20 @@ def read_result(path: str | Path, test: ListeningTest) -> ListenerResult:
 
 def _answer(test: ListeningTest, row: dict) -> Answer:
     trial = test.trials[row["trial"]]
-    choices = test.answers(trial.kind)
-    if row.get("answer") is None:
-        raise ValueError(f"not complete: {trial.trial_id} has no answer")
-    if row["answer"] not in choices:
-        raise ValueError(
-            f"{trial.trial_id}: answer {row['answer']!r:.40} is none of {', '.join(choices)}"
-        )
-    reference, audio, seconds = (
-        row.get(name) for name in ("plays_reference", "plays_audio", "seconds")
-    )
+    choices = answers_of(trial.kind, test.emotions)
+    answer = row.get("answer")
+    if answer not in choices:
+        fault = f"answer {answer!r:.40} is none of {', '.join(choices)}"
+        raise ValueError(f"{trial.trial_id}: {'not complete' if answer is None else fault}")
+    names = ("plays_reference", "plays_audio", "seconds")
+    reference, audio, seconds = (row.get(name) for name in names)
     if not (
         isinstance(reference, int) and isinstance(audio, int) and isinstance(seconds, (int, float))
     ):
         raise ValueError(f"{trial.trial_id}: plays or seconds are not numbers")
     if audio < 1 or (trial.reference and reference < 1):
         raise ValueError(f"{trial.trial_id}: answered without hearing it to its end")
-    return Answer(trial, row["answer"], reference, audio, float(seconds))
+    return Answer(trial, answer, reference, audio, float(seconds))
 
 
 @dataclass(frozen=True)
@@ -106,52 +103,37 @@ def collect_results(
     ``max_failed_checks`` (# not in paper), and listener numbers with different answers; of files
     with equal answers of a listener the first counts. ValueError if no file counts.
     """
-    paths = sorted(Path(result_dir).rglob("*.json"))
-    if not paths:
-        raise ValueError(f"{result_dir}: holds no .json file; put there what listeners saved")
     excluded: dict[str, str] = {}
     by_listener: dict[int, list[ListenerResult]] = {}
-    for path in paths:
+    for path in sorted(Path(result_dir).rglob("*.json")):
         try:
             result = read_result(path, test)
+            by_listener.setdefault(result.listener, []).append(result)
         except ValueError as error:
             excluded[str(path)] = str(error)
-            continue
-        by_listener.setdefault(result.listener, []).append(result)
     counted = []
-    for listener in sorted(by_listener):
-        kept = _one_of(by_listener[listener], excluded)
-        if kept is None:
+    for listener, (first, *others) in sorted(by_listener.items()):
+        if any(other.answers != first.answers for other in others):
+            names = " and ".join(Path(result.path).name for result in (first, *others))
+            reason = f"listener {listener} stands in {names} with different answers; keep one"
+            excluded |= {result.path: f"{reason} of them" for result in (first, *others)}
             continue
-        failed, checks = kept.checks
+        reason = f"the same answers of listener {listener} as {first.path}"
+        excluded |= {other.path: reason for other in others}
+        failed, checks = first.checks
         if failed > max_failed_checks:
-            excluded[kept.path] = f"failed {failed} of {checks} checks of attention"
+            excluded[first.path] = f"failed {failed} of {checks} checks of attention"
         else:
-            counted.append(kept)
+            counted.append(first)
     for name, reason in excluded.items():
         logger.warning("%s: left out: %s", name, reason)
     if not counted:
-        name, reason = next(iter(excluded.items()))
+        example = "".join(f"; {name}: {reason}" for name, reason in list(excluded.items())[:1])
         raise ValueError(
-            f"{result_dir}: none of {len(paths)} files counts; for example {name}: {reason}"
+            f"{result_dir}: none of {len(excluded)} .json files counts{example}; put there what "
+            "listeners saved"
         )
     return Collection(tuple(counted), excluded)
-
-
-def _one_of(results: Sequence[ListenerResult], excluded: dict[str, str]) -> ListenerResult | None:
-    """Return the session of a listener number, None where files contradict each other."""
-    first, *others = results
-    listener = first.listener
-    if any(other.answers != first.answers for other in others):
-        names = " and ".join(Path(result.path).name for result in results)
-        for result in results:
-            excluded[result.path] = (
-                f"listener {listener} stands in {names} with different answers; keep one of them"
-            )
-        return None
-    for other in others:
-        excluded[other.path] = f"the same answers of listener {listener} as {first.path}"
-    return first
 
 
 def write_excluded(path: str | Path, collection: Collection) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from espnet2_ext.listening.design import ListeningTest
-from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, TEST
+from espnet2_ext.listening.manifest import EMOTION, SIMILARITY, TEST, answers_of
 from espnet2_ext.listening.results import Answer, ListenerResult
-from espnet2_ext.metrics.statistics import Crossing, crossed_interval
+from espnet2_ext.metrics.statistics import Crossing
 
 ScoredAnswer = tuple[int, Answer]
 """Number of the listener, and what was answered."""
@@ -51,15 +51,12 @@ def score_kind(
     shared = set.intersection(*targets.values()) if targets else set()
     scores = []
     for system in filter(targets.get, test.systems):
-        groups = {"": shared} if shared else {}
-        groups |= {target: {target} for target in sorted(targets[system])}
+        of_system = [each for each in given if each[1].trial.system == system]
+        groups = {"": shared, **{target: {target} for target in sorted(targets[system])}}
         for name, emotions in groups.items():
-            chosen = [
-                (listener, answer)
-                for listener, answer in given
-                if answer.trial.system == system and answer.trial.target_emotion in emotions
-            ]
-            scores.append(_score(chosen, test.answers(kind), system, name))
+            chosen = [each for each in of_system if each[1].trial.target_emotion in emotions]
+            if chosen:
+                scores.append(_score(chosen, answers_of(kind, test.emotions), system, name))
     return scores
 
 
@@ -79,7 +76,7 @@ def agreement(
 
     Alpha is None where all agree, everything where nothing was judged by two listeners.
     """
-    choices = test.answers(kind)
+    choices = answers_of(kind, test.emotions)
     units: dict[str, list[int]] = {}
     for _, answer in _given(results, kind):
         units.setdefault(answer.trial.trial_id, []).append(choices.index(answer.answer))
@@ -102,20 +99,18 @@ def _given(results: Sequence[ListenerResult], kind: str) -> list[ScoredAnswer]:
 def _score(
     given: Sequence[ScoredAnswer], choices: Sequence[str], system: str, target_emotion: str
 ) -> SystemScore:
-    values = [_value(answer) for _, answer in given]
+    values = [
+        float(answer.answer == answer.trial.target_emotion)
+        if answer.trial.kind == EMOTION
+        else float(answer.answer)
+        for _, answer in given
+    ]
     listeners = [listener for listener, _ in given]
     items = [(answer.trial.target_emotion, answer.trial.item) for _, answer in given]
-    low, high = crossed_interval(values, listeners, items)
-    counts = [sum(answer.answer == choice for _, answer in given) for choice in choices]
-    drawn = Crossing(listeners, items, "listeners", "items").text()
-    mean = float(np.mean(values))
-    return SystemScore(system, target_emotion, mean, low, high, np.array(counts), drawn)
-
-
-def _value(answer: Answer) -> float:
-    if answer.trial.kind == EMOTION:
-        return float(answer.answer == answer.trial.target_emotion)
-    return float(answer.answer)
+    crossing = Crossing(listeners, items, "listeners", "items")
+    mean, (low, high) = float(np.mean(values)), crossing.interval(values)
+    counts = np.array([sum(answer.answer == choice for _, answer in given) for choice in choices])
+    return SystemScore(system, target_emotion, mean, low, high, counts, crossing.text())
 
 
 def krippendorff_alpha(

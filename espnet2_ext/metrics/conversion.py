@@ -289,6 +289,11 @@ class PairScore:
     dnsmos_background: float | None = None
     dnsmos_p808: float | None = None
 
+    @property
+    def unvoiced(self) -> float | None:
+        """Return whether nothing is voiced, 0 or 1; None without a measured waveform."""
+        return None if self.f0_error_percent is None else float(self.f0_hz is None)
+
 
 COLUMNS = [field.name for field in fields(PairScore)]
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import yaml
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.pairs import PAIRS, SCALE, read_pairs
-from espnet2_ext.data.tables import read_table
+from espnet2_ext.data.tables import read_table, require_keys
 from espnet2_ext.metrics.conversion import (
     COPY_SYNTHESIS,
     GROUND_TRUTH,
@@ -54,17 +54,9 @@ ROWS_POOLED_ONLY = (COPY_SYNTHESIS, GROUND_TRUTH, MISMATCHED_TEXT)
 TRAINING = "Training"
 
 
-def conversion_columns(f0_method: str = "dio") -> tuple[Column[PairScore], ...]:
+def conversion_columns(f0_method: str = "dio") -> tuple[Column, ...]:
     """Return the columns of a table; ``f0_method`` is that of mean and deviation of F0 alone."""
-
-    def is_unvoiced(score: PairScore) -> float | None:
-        return None if score.f0_error_percent is None else float(score.f0_hz is None)
-
-    columns = [
-        replace(column, value=is_unvoiced) if column.name == "unvoiced" else column
-        for column in columns_of("conversion", f0_method)
-    ]
-    return *columns, *columns_of("evaluation models")
+    return *columns_of("conversion", f0_method), *columns_of("evaluation models")
 
 
 def report_scores(
@@ -92,7 +84,7 @@ def report_scores(
 ) -> None:
     """Score an inference directory and add its rows to ``results.jsonl``.
 
-    For the first four arguments and errors see ``score_conversions``; see ``EvaluationModels``.
+    See ``score_conversions`` and ``EvaluationModels`` for the other arguments and errors.
 
     Args:
         protocol: what was converted with what; settings of the metrics are added.
@@ -169,7 +161,7 @@ def summarise_scores(
     return records
 
 
-def pair_rows(scores: Iterable[PairScore], protocol: str, source: str) -> list[Row[PairScore]]:
+def pair_rows(scores: Iterable[PairScore], protocol: str, source: str) -> list[Row]:
     """Return the rows of a table in order of first appearance, each with its pairs."""
     rows: dict[str, list[PairScore]] = {}
     for score in scores:
@@ -195,10 +187,9 @@ def report_conversion(
     read = cache(read_table)
 
     def look_up(folder: str | Path, name: str, key: str) -> str:
-        path = Path(folder) / name
-        if key not in read(path):
-            raise ValueError(f"{path}: lacks {key}; run the stage that writes it again")
-        return read(path)[key]
+        table = read(Path(folder) / name)
+        require_keys(Path(folder) / name, table, [key])
+        return table[key]
 
     first: dict[str, str] = {}
     for pair, condition in sorted(read(Path(pairs_dir) / "conditions").items()):
@@ -218,11 +209,10 @@ def report_conversion(
         sentence = look_up(data_dir, "text", source) if has_text else ""
         titles = {"reference": "reference (prosody only, other words)"}
         panels = {titles.get(what, what): waveform for what, waveform in waveforms.items()}
+        heading = f"{condition}: “{sentence}”" if sentence else condition
         attention = np.load(look_up(inference_dir, "attention.scp", pair), allow_pickle=False)
         figures = {
-            "mel and F0": mel_figure(
-                panels, f"{condition}: “{sentence}”" if sentence else condition
-            ),
+            "mel and F0": mel_figure(panels, heading),
             "attention": attention_figure(attention, f"attention, {condition}"),
         }
         prefix = Path(output_dir) / pair
@@ -230,20 +220,16 @@ def report_conversion(
             prefix, figures, waveforms, title, condition, sentence, results_path
         )
     if train_dir is not None:
-        records += _training_records(Path(train_dir), Path(output_dir), results_path)
+        try:
+            figure = training_figure(read_curves(train_dir))
+        except FileNotFoundError as error:
+            logger.warning("no training curves: %s", error)
+        else:
+            file, name = Path(output_dir) / "training.png", Path(train_dir).name
+            save_figure(figure, file)
+            what = "training curves"
+            records.append(file_record(TRAINING, name, what, file, "", results_path))
     append_records(results_path, records, replace_tables=[title])
-
-
-def _training_records(train_dir: Path, output_dir: Path, results_path: str | Path) -> list[Record]:
-    """Write the training curves, if the run has any."""
-    try:
-        curves = read_curves(train_dir)
-    except FileNotFoundError as error:
-        logger.warning("no training curves: %s", error)
-        return []
-    file = output_dir / "training.png"
-    save_figure(training_figure(curves), file)
-    return [file_record(TRAINING, train_dir.name, "training curves", file, "", results_path)]
 
 
 # Conversions along a scale of intensity: what is measured at each, and whether it moves from
@@ -252,31 +238,22 @@ def _training_records(train_dir: Path, output_dir: Path, results_path: str | Pat
 INTENSITY_SCORES = "intensity.tsv"
 TRENDS = "intensity_trends.tsv"
 MEASURES = ("F0 mean", "level", "duration")
+Measured = dict[str, float]
+"""`MEASURES` by name; F0 is 0 if unvoiced."""
 
 
 @dataclass(frozen=True)
 class ScaledPair:
-    """One pair along its scale: who says what, and its `MEASURES` by name; F0 is 0 if unvoiced."""
+    """One pair along its scale, who says what, and how each of `MEASURES` goes with intensity."""
 
     pair_id: str
     condition: str
-    speaker: str
-    sentence: str
-    by_intensity: dict[float, dict[str, float]]
-    source: dict[str, float]
-    target: dict[str, float]
-
-    @cached_property
-    def trends(self) -> dict[str, Trend]:
-        """Return how each of `MEASURES` goes with the intensity."""
-        return {
-            name: trend(
-                {a: measured[name] for a, measured in self.by_intensity.items()},
-                self.source[name],
-                self.target[name],
-            )
-            for name in MEASURES
-        }
+    speaker: object
+    sentence: object
+    by_intensity: dict[float, Measured]
+    source: Measured
+    target: Measured
+    trends: dict[str, Trend]
 
 
 def report_intensity(
@@ -291,10 +268,14 @@ def report_intensity(
 ) -> None:
     """Measure conversions along the scale of ``derive_pairs`` and add records.
 
-    ``inference_dir`` gets ``intensity*.tsv``, with every value of the tables. ValueError if a pair
-    was not converted, or there are none.
+    They are the means at each intensity by condition, and in a second table the trends.
+    ``inference_dir`` gets ``intensity*.tsv``, with every value. ValueError if a pair was not
+    converted, or there are none.
     """
-    scaled = measure_scale(inference_dir, data_dir, pairs_dir, num_workers)
+    scaled = measure_scale(Path(inference_dir), Path(data_dir), Path(pairs_dir), num_workers)
+    by_condition: dict[str, list[ScaledPair]] = {}
+    for pair in sorted(scaled, key=lambda pair: pair.condition):
+        by_condition.setdefault(pair.condition, []).append(pair)
     scores, trends = (Path(inference_dir) / name for name in (INTENSITY_SCORES, TRENDS))
     at_each: list[list[str | float]] = [
         [pair.pair_id, pair.condition, a, *measured.values()]
@@ -308,85 +289,62 @@ def report_intensity(
         for name, found in pair.trends.items()
     ]
     write_rows(trends, "pair_id condition measure correlation right_steps".split(), of_pairs)
-    sources = [relative_path(path, results_path) for path in (scores, trends)]
-    records = summarise_scale(scaled, table, protocol, *sources)
+    records = []
+
+    def add(title: str, name: str, pairs: list[ScaledPair], items: list[dict], file: Path) -> None:
+        shared = Crossing([pair.speaker for pair in pairs], [pair.sentence for pair in pairs])
+        row = Row(name, items, protocol, shared, relative_path(file, results_path))
+        columns = columns_of("intensity" if title == table else "intensity trends")
+        records.extend(records_of(columns, [row], table=title))
+
+    for condition, pairs in by_condition.items():
+        add(table, f"{condition}, source", pairs, [pair.source for pair in pairs], scores)
+        for a in pairs[0].by_intensity:
+            measured = [pair.by_intensity[a] for pair in pairs]
+            add(table, f"{condition}, a = {a:g}", pairs, measured, scores)
+        target = f"{condition}, ground-truth target"
+        add(table, target, pairs, [pair.target for pair in pairs], scores)
+    for name, pairs in {"all": scaled, **by_condition}.items():
+        items = [
+            {f"{measure}: correlation": each.correlation for measure, each in pair.trends.items()}
+            | {f"{measure}: right steps": each.right_steps for measure, each in pair.trends.items()}
+            for pair in pairs
+        ]
+        add(f"{table}: trends", name, pairs, items, trends)
     append_records(results_path, records, replace_tables=[table, f"{table}: trends"])
 
 
 def measure_scale(
-    inference_dir: str | Path, data_dir: str | Path, pairs_dir: str | Path, num_workers: int
+    inference_dir: Path, data_dir: Path, pairs_dir: Path, num_workers: int
 ) -> list[ScaledPair]:
     """Return the measures of all pairs; see ``report_intensity``."""
-    pairs_dir = Path(pairs_dir)
-    converted = read_table(Path(inference_dir) / "wav.scp")
-    wavs = read_table(Path(data_dir) / "wav.scp")
+    converted = read_table(inference_dir / "wav.scp")
+    wavs = read_table(data_dir / "wav.scp")
     scale = {name: value.split() for name, value in read_table(pairs_dir / SCALE).items()}
     targets, conditions = read_table(pairs_dir / "targets"), read_table(pairs_dir / "conditions")
     sources = {pair.pair_id: pair.source for pair in read_pairs(pairs_dir / PAIRS)}
     if not sources:
         raise ValueError(f"{pairs_dir / PAIRS}: holds no pairs")
-    if lacking := sorted(scale.keys() - converted.keys()):
-        raise ValueError(f"{inference_dir}/wav.scp: lacks {lacking[0]}; run inference again")
+    require_keys(inference_dir / "wav.scp", converted, scale, "run inference again")
     files = {converted[name] for name in scale}
     files |= {wavs[name] for name in (*sources.values(), *targets.values())}
     measured = {
-        file: dict(
-            zip(MEASURES, (found.f0_mean_hz or 0.0, found.level_db, found.duration_s), strict=True)
-        )
-        for file, found in zip(sorted(files), measure_prosody(sorted(files), num_workers))
+        file: dict(zip(MEASURES, (m.f0_mean_hz or 0.0, m.level_db, m.duration_s), strict=True))
+        for file, m in zip(sorted(files), measure_prosody(sorted(files), num_workers))
     }
     by_parent: dict[str, dict[float, str]] = {}
-    for name, (parent, intensity) in scale.items():
+    for name, (parent, intensity) in sorted(scale.items(), key=lambda line: float(line[1][1])):
         by_parent.setdefault(parent, {})[float(intensity)] = name
-    first = {parent: min(names.values()) for parent, names in sorted(by_parent.items())}
-    shared = read_speakers_and_sentences(data_dir, [sources[name] for name in first.values()])
-    return [
-        ScaledPair(
-            parent,
-            conditions[name],
-            str(speaker),
-            str(sentence),
-            {a: measured[converted[each]] for a, each in sorted(by_parent[parent].items())},
-            measured[wavs[sources[name]]],
-            measured[wavs[targets[name]]],
-        )
-        for (parent, name), speaker, sentence in zip(
-            first.items(), shared.rows, shared.columns, strict=True
-        )
-    ]
-
-
-def summarise_scale(
-    scaled: Sequence[ScaledPair],
-    table: str,
-    protocol: str,
-    scores_file: str = "",
-    trends_file: str = "",
-) -> list[Record]:
-    """Return the means at each intensity by condition, and a second table of the trends."""
-    by_condition: dict[str, list[ScaledPair]] = {}
-    for pair in sorted(scaled, key=lambda pair: pair.condition):
-        by_condition.setdefault(pair.condition, []).append(pair)
-    records = []
-    for condition, pairs in by_condition.items():
-        stages = {"source": [pair.source for pair in pairs]}
-        for a in pairs[0].by_intensity:
-            stages[f"a = {a:g}"] = [pair.by_intensity[a] for pair in pairs]
-        stages["ground-truth target"] = [pair.target for pair in pairs]
-        for stage, measured in stages.items():
-            name = f"{condition}, {stage}"
-            row = Row(name, measured, protocol, _crossing(pairs), scores_file)
-            records += records_of(columns_of("intensity"), [row], table=table)
-    for name, pairs in {"all": list(scaled), **by_condition}.items():
-        trends = [
-            {f"{name}: correlation": each.correlation for name, each in pair.trends.items()}
-            | {f"{name}: right steps": each.right_steps for name, each in pair.trends.items()}
-            for pair in pairs
-        ]
-        row = Row(name, trends, protocol, _crossing(pairs), trends_file)
-        records += records_of(columns_of("intensity trends"), [row], table=f"{table}: trends")
-    return records
-
-
-def _crossing(pairs: Sequence[ScaledPair]) -> Crossing:
-    return Crossing([pair.speaker for pair in pairs], [pair.sentence for pair in pairs])
+    names = [min(of_parent.values()) for _, of_parent in sorted(by_parent.items())]
+    shared = read_speakers_and_sentences(data_dir, [sources[name] for name in names])
+    scaled = []
+    for name, speaker, sentence in zip(names, shared.rows, shared.columns, strict=True):
+        parent, source, target = scale[name][0], wavs[sources[name]], wavs[targets[name]]
+        ends = measured[source], measured[target]
+        along = {a: measured[converted[each]] for a, each in by_parent[parent].items()}
+        trends = {
+            measure: trend({a: at[measure] for a, at in along.items()}, *(e[measure] for e in ends))
+            for measure in MEASURES
+        }
+        scaled.append(ScaledPair(parent, conditions[name], speaker, sentence, along, *ends, trends))
+    return scaled

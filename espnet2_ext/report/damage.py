@@ -32,13 +32,11 @@ def replace_units(
     """Return units (U,) of which a share is replaced by others drawn at random, and durations.
 
     A new unit differs from the one it replaces and from both neighbours, so that durations (U,)
-    stay. The number is rounded, halves up; a generator damages for a larger share the same and
-    more. ValueError for units that do not fit ``num_units`` (4 or more).
+    stay; this takes a codebook of 4. The number is rounded, halves up; a generator damages for a
+    larger share the same and more. ValueError for units that do not fit ``num_units``.
     """
     units, run_lengths = _checked(units, run_lengths)
-    if num_units < 4:
-        raise ValueError(f"replacing needs a codebook of at least 4 units, got {num_units}")
-    if len(units) and not 0 <= units.min() <= units.max() < num_units:
+    if not 0 <= units.min() <= units.max() < num_units:
         raise ValueError(
             f"units from {units.min()} to {units.max()} are not of a codebook of {num_units}"
         )
@@ -46,7 +44,7 @@ def replace_units(
     for position in np.sort(_positions(len(units), share, generator)):
         around = result[max(position - 1, 0) : position + 2]
         result[position] = generator.choice(np.setdiff1d(np.arange(num_units), around))
-    return result, run_lengths.copy()
+    return result, run_lengths
 
 
 def drop_units(
@@ -85,8 +83,8 @@ def active_samples(waveform: np.ndarray) -> np.ndarray:
     Frames of 20 ms every 10 ms are active within 30 dB of the strongest one's power; silence is a
     ValueError.
     """
-    if np.ndim(waveform) != 1 or not np.any(waveform):
-        raise ValueError(f"no speech in a waveform of shape {np.shape(waveform)}, all of it 0")
+    if not np.any(waveform):
+        raise ValueError("no speech, every sample is 0")
     squares = np.square(np.asarray(waveform, dtype=np.float64))
     window = min(FRAME_SAMPLES, len(squares))
     powers = np.lib.stride_tricks.sliding_window_view(squares, window)[::HOP_SAMPLES].mean(axis=1)
@@ -129,8 +127,6 @@ def room_response(rt60_s: float, generator: np.random.Generator) -> np.ndarray:
 
     It falls by 60 dB within RT60, where it is cut, and has as much energy as the direct sound.
     """
-    if not rt60_s > 1.0e-3:
-        raise ValueError(f"a reverberation time must be above 0.001 s, got {rt60_s}")
     times_s = np.arange(1, round(rt60_s * SAMPLE_RATE_HZ) + 1) / SAMPLE_RATE_HZ
     echo = generator.standard_normal(len(times_s)) * 10.0 ** (-3.0 * times_s / rt60_s)
     energy = 10.0 ** (-DIRECT_TO_REVERBERANT_DB / 10.0)

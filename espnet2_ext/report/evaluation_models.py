@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from espnet2_ext.data.tables import read_table
+from espnet2_ext.data.tables import read_table, require_keys
 from espnet2_ext.metrics.content import (
     installed_whisper,
     spoken_words,
@@ -44,9 +44,8 @@ class EvaluationModels:
 
     def predictor(self) -> Predict | None:
         """Return the function that runs the models on a waveform; None where there are none."""
-        return (
-            None if self == EvaluationModels(device=self.device) else partial(predict, models=self)
-        )
+        is_idle = self == EvaluationModels(device=self.device)
+        return None if is_idle else partial(predict, models=self)
 
     def protocol(self, data_dir: str | Path, pairs_dir: str | Path) -> list[str]:
         """Return a phrase for each model; ValueError if its package is not installed."""
@@ -73,13 +72,11 @@ class EvaluationModels:
         if self.whisper_model is None:
             return {}
         path = Path(data_dir) / "text"
-        if not path.is_file():
-            raise ValueError(f"{path}: missing; the word error rate needs what is said")
         texts = read_table(path)
         sources = [value.split()[0] for value in read_table(Path(pairs_dir) / "pairs").values()]
-        for name in (*sources, *read_table(Path(pairs_dir) / "targets").values()):
-            if not spoken_words(texts.get(name, "")):
-                raise ValueError(f"{path}: no words of {name}, which the word error rate needs")
+        names = [*sources, *read_table(Path(pairs_dir) / "targets").values()]
+        with_words = {name: text for name, text in texts.items() if spoken_words(text)}
+        require_keys(path, with_words, names, "the word error rate needs their words")
         return texts
 
 
@@ -104,9 +101,9 @@ class RecogniserPanel:
             with tempfile.TemporaryDirectory() as folder:
                 config = Path(folder) / "config.yaml"
                 config.write_text(yaml.safe_dump(each.config), encoding="utf-8")
-                self.members.append(EmotionRecogniser(each.model_file, config, device))
-        self.emotions = sorted(self.members[0].emotions)
-        for each, member in zip(recognisers, self.members, strict=True):
+                member = EmotionRecogniser(each.model_file, config, device)
+            self.members.append(member)
+            self.emotions = sorted(self.members[0].emotions)
             if sorted(member.emotions) != self.emotions:
                 raise ValueError(
                     f"{each.model_file}: knows {' '.join(sorted(member.emotions))}, the first "

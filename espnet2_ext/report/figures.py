@@ -40,16 +40,16 @@ def example_records(
     results_path: str | Path,
 ) -> list[Record]:
     """Write figures and waveforms (N,) as ``<prefix>_<what it shows>``; return their records."""
-    records = []
+    files = {}
     for what, figure in figures.items():
-        file = prefix.with_name(f"{prefix.name}_{what.split()[0]}.png")
-        save_figure(figure, file)
-        records.append(file_record(title, row, what, file, caption, results_path))
+        files[what] = prefix.with_name(f"{prefix.name}_{what.split()[0]}.png")
+        save_figure(figure, files[what])
     for what, waveform in waveforms.items():
-        file = prefix.with_name(f"{prefix.name}_{what.replace(' ', '_')}.wav")
-        write_waveform(file, waveform)
-        records.append(file_record(title, row, what, file, caption, results_path))
-    return records
+        files[what] = prefix.with_name(f"{prefix.name}_{what.replace(' ', '_')}.wav")
+        write_waveform(files[what], waveform)
+    return [
+        file_record(title, row, what, file, caption, results_path) for what, file in files.items()
+    ]
 
 
 RANGE_NEPER = 8.0
@@ -73,10 +73,10 @@ def mel_figure(panels: Mapping[str, np.ndarray], title: str = "") -> Figure:
     for axes, name, mel, contour, duration_s in zip(
         rows, panels, mels, contours, durations_s, strict=True
     ):
-        _draw_mel(axes, mel, loudest)
         mean = f"mean F0 {contour.mean_hz:.0f} Hz" if contour.mean_hz else "nothing voiced"
         axes.set_title(name, loc="left", fontsize=10, fontweight="bold")
         axes.set_title(f"{duration_s:.2f} s, {mean}", loc="right", fontsize=9, color="#444444")
+        _draw_mel(axes, mel, loudest)
         _draw_f0(axes, contour, 1.15 * highest_hz)
     rows[-1].set_xlim(0.0, max(durations_s))
     rows[-1].set_xlabel("time (s)", fontsize=9)
@@ -143,15 +143,9 @@ def conversion_figure(
     for start, stop in pitch_regions(source, converted):
         for axes, waveform in ((rows[0], source), (rows[-1], converted)):
             duration_s = len(waveform) / SAMPLE_RATE_HZ
-            box = Rectangle(
-                (start * duration_s, 0.0),
-                (stop - start) * duration_s,
-                MEL_DIM - 1.0,
-                fill=False,
-                edgecolor="#ffffff",
-                linewidth=1.4,
-                linestyle="--",
-            )
+            corner, width = (start * duration_s, 0.0), (stop - start) * duration_s
+            box = Rectangle(corner, width, MEL_DIM - 1.0, fill=False, linewidth=1.4, linestyle="--")
+            box.set_edgecolor("#ffffff")
             axes.add_patch(box)
     return figure
 
@@ -163,17 +157,14 @@ def pitch_regions(source: np.ndarray, converted: np.ndarray) -> list[tuple[float
     differs = semitones > MIN_SEMITONES  # False where a pitch is not a number
     shortest = int(np.ceil(MIN_REGION_S * SAMPLE_RATE_HZ / len(source) * GRID_POINTS))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], differs.astype(int), [0]])))
-    regions: list[tuple[int, int]] = []
-    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    regions: list[list[int]] = []
+    for start, stop in edges.reshape(-1, 2).tolist():
         if regions and start - regions[-1][1] < shortest:
-            regions[-1] = (regions[-1][0], stop)
+            regions[-1][1] = stop
         else:
-            regions.append((start, stop))
-    return [
-        (start / GRID_POINTS, stop / GRID_POINTS)
-        for start, stop in regions
-        if stop - start >= shortest
-    ]
+            regions.append([start, stop])
+    long = [(start, stop) for start, stop in regions if stop - start >= shortest]
+    return [(start / GRID_POINTS, stop / GRID_POINTS) for start, stop in long]
 
 
 def _semitones_at(waveform: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -220,15 +211,13 @@ def similarity_figure(scores: Sequence[SystemScore], title: str) -> Figure:
 
     Source: [P2V] Fig. 3. Deviation: the paper shows neither intervals nor shares of answers.
     """
-    panels: dict[str, list[SystemScore]] = {}
-    for score in scores:
-        if score.target_emotion:
-            panels.setdefault(score.target_emotion, []).append(score)
+    emotions = sorted({score.target_emotion for score in scores} - {""})
+    panels = {name: [s for s in scores if s.target_emotion == name] for name in emotions}
     most = max(map(len, panels.values()))
     size = (1.5 + len(panels) * (1.0 + 0.6 * most), 6.0)
     figure = Figure(figsize=size, dpi=100, layout="constrained")
     grid = figure.subplots(2, len(panels), sharey="row", sharex="col", squeeze=False)
-    for (emotion, of_emotion), (means, answers) in zip(sorted(panels.items()), grid.T, strict=True):
+    for (emotion, of_emotion), (means, answers) in zip(panels.items(), grid.T, strict=True):
         places = np.arange(len(of_emotion))
         means.bar(places, [score.mean for score in of_emotion], color="#4c72b0", width=0.7)
         lows, highs = zip(*((score.low, score.high) for score in of_emotion), strict=True)
@@ -303,8 +292,8 @@ def training_figure(curves: Curves) -> Figure:
         for phase, points in drawn.items():
             # Few points get markers, or a single one would be invisible.
             marker = "o" if len(points) <= 40 else None
-            style = {"color": COLORS[phase], "linewidth": 1.6, "marker": marker, "markersize": 3}
-            axes.plot(*points.T, label=phase, **style)
+            style = {"linewidth": 1.6, "marker": marker, "markersize": 3}
+            axes.plot(*points.T, label=phase, color=COLORS[phase], **style)
         axes.set_title(PANELS[name], fontsize=10)
         axes.set_xlabel("updates", fontsize=9)
         axes.tick_params(labelsize=8)
@@ -386,16 +375,14 @@ def vector_figure(
 
 def _scatter(axes: Axes, projection: Projection, labels: np.ndarray) -> None:
     names = sorted(set(labels.tolist()))
-    palette = colormaps["tab10" if len(names) <= 10 else "tab20"]
-    if len(names) <= MAX_LEGEND:
-        colours = [palette(number) for number in range(len(names))]
-    else:
-        colours = [colormaps["hsv"](number / len(names)) for number in range(len(names))]
+    few, many = colormaps["tab10" if len(names) <= 10 else "tab20"], colormaps["hsv"]
+    has_legend = len(names) <= MAX_LEGEND
+    colours = [few(k) if has_legend else many(k / len(names)) for k in range(len(names))]
     for name, colour in zip(names, colours, strict=True):
         x, y = projection.points[labels == name].T
         axes.scatter(x, y, s=14, alpha=0.75, linewidths=0, color=colour, label=name)
     axes.set_xlabel(projection.axes[0], fontsize=8)
     axes.set_ylabel(projection.axes[1], fontsize=8)
     axes.tick_params(labelsize=7)
-    if len(names) <= MAX_LEGEND:
+    if has_legend:
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

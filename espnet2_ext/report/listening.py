@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from operator import methodcaller
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from espnet2_ext.data.parallel import atomic_open
 from espnet2_ext.listening.design import ListeningTest, read_key
-from espnet2_ext.listening.manifest import EMOTION, KINDS, SIMILARITY
-from espnet2_ext.listening.results import EXCLUDED, Collection, collect_results, write_excluded
+from espnet2_ext.listening.manifest import EMOTION, KINDS, SIMILARITY, answers_of
+from espnet2_ext.listening.results import (
+    EXCLUDED,
+    ListenerResult,
+    collect_results,
+    write_excluded,
+)
 from espnet2_ext.listening.scores import SystemScore, agreement, confusion, score_kind
 from espnet2_ext.report.figures import confusion_figure, save_figure, signed, similarity_figure
 from espnet2_ext.report.records import (
@@ -51,7 +55,7 @@ def report_listening(
     collection = collect_results(result_dir, test, max_failed_checks=max_failed_checks)
     output_dir = Path(output_dir)
     write_excluded(output_dir / EXCLUDED, collection)
-    write_answers(output_dir / ANSWERS, collection)
+    write_answers(output_dir / ANSWERS, collection.results)
     scores = {kind: score_kind(collection.results, test, kind) for kind in KINDS}
     settings = (
         f"{protocol}; test {test.digest}, {len(collection.results)} listeners, "
@@ -59,12 +63,9 @@ def report_listening(
         f"{len(test.systems)} systems for a listener"
     )
     source = relative_path(output_dir / ANSWERS, results_path)
-    records = [
-        record
-        for kind in KINDS
-        for record in score_records(scores[kind], test, kind, table, settings, source)
-    ]
-    records += agreement_records(collection, test, table, settings, source)
+    of_table = table, settings, source
+    records = [r for kind in KINDS for r in score_records(scores[kind], test, kind, *of_table)]
+    records += agreement_records(collection.results, test, *of_table)
     for name, figure in listening_figures(scores, test).items():
         file = output_dir / f"{re.sub(r'[^a-z0-9]+', '_', name.lower())}.png"
         save_figure(figure, file)
@@ -79,43 +80,38 @@ def score_records(
     kind: str,
     table: str,
     protocol: str,
-    source: str = "",
+    source: str,
 ) -> list[Record]:
     """Return the mean of every score, and the share of every answer in a table of its own."""
-    columns = columns_of("listening")
-    definition = "share of listeners' answers."
     names = [
         f"heard as {answer}" if kind == EMOTION else f"similarity {signed(answer)}"
-        for answer in test.answers(kind)
+        for answer in answers_of(kind, test.emotions)
     ]
-    answers = [Column(name, methodcaller("get", name), "share", "", definition) for name in names]
+    definition = "share of listeners' answers."
+    answers = [Column(name, name, "share", "", definition) for name in names]
     records = []
     for score in scores:
         name = score.system + (f", {score.target_emotion}" if score.target_emotion else "")
         n = score.number
-        mean = Estimate(score.mean, n, score.low, score.high, drawn=score.drawn)
-        shares = {
-            answer: Estimate(float(count / n), n)
-            for answer, count in zip(names, score.counts, strict=True)
-        }
-        row = Row(name, [{NAMES[kind]: mean}], protocol, source=source)
-        records += records_of(columns, [row], table=table)
-        row = Row(name, [shares], protocol, source=source)
-        records += records_of(answers, [row], table=f"{table}, answers")
+        mean = {NAMES[kind]: Estimate(score.mean, n, score.low, score.high, drawn=score.drawn)}
+        shares = zip(names, (score.counts / n).tolist(), strict=True)
+        cells = {answer: Estimate(share, n) for answer, share in shares}
+        for columns, found, title in (
+            (columns_of("listening"), mean, table),
+            (answers, cells, f"{table}, answers"),
+        ):
+            row = Row(name, [found], protocol, source=source)
+            records += records_of(columns, [row], table=title)
     return records
 
 
 def agreement_records(
-    collection: Collection,
-    test: ListeningTest,
-    table: str,
-    protocol: str,
-    source: str = "",
+    results: Sequence[ListenerResult], test: ListeningTest, table: str, protocol: str, source: str
 ) -> list[Record]:
     """Return Krippendorff's alpha of each kind that has one; ``undefined`` where all agree."""
     rows = []
     for kind in KINDS:
-        if found := agreement(collection.results, test, kind):
+        if found := agreement(results, test, kind):
             value, number = found
             alpha = Estimate("undefined" if value is None else value, number)
             rows.append(Row(NAMES[kind], [{"alpha": alpha}], protocol, source=source))
@@ -136,13 +132,13 @@ def listening_figures(
     return figures
 
 
-def write_answers(path: str | Path, collection: Collection) -> None:
+def write_answers(path: str | Path, results: Sequence[ListenerResult]) -> None:
     """Write one line an answer, practice and checks included, for other statistics."""
     of_trial = "kind role system target_emotion item".split()
     of_answer = "answer plays_reference plays_audio seconds".split()
     with atomic_open(path) as stream:
         stream.write("\t".join(["listener", "place", "trial", *of_trial, *of_answer]) + "\n")
-        for result in collection.results:
+        for result in results:
             for place, answer in enumerate(result.answers, start=1):
                 cells = [result.listener, place, answer.trial.trial_id]
                 cells += [getattr(answer.trial, name) for name in of_trial]

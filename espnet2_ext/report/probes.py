@@ -1,12 +1,12 @@
 """What do prosody vectors say of emotion, voice, words, pitch and tempo: tables and figures.
 
 The title of [P2V] claims disentanglement; the paper does not measure it. A prosody vector
-should give emotion away, and neither the voice nor the words. Beside it stand the same
-network untrained, which already passes on much, the two other inputs of the decoder, and
-chance.
+should give emotion away, and neither voice nor words. Beside it stand the same network untrained,
+which already passes on much, the two other inputs of the decoder, and chance.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,7 @@ from espnet2_ext.conversion.converter import (
     prosody_vectors,
     untrained_encoder,
 )
-from espnet2_ext.data.directory import DataDirectoryError, Utterance
-from espnet2_ext.data.tables import read_int_table, read_rejected
+from espnet2_ext.data.tables import read_int_table, read_rejected, require_keys
 from espnet2_ext.metrics.probes import (
     INVERSE_PENALTY,
     RIDGE_PENALTY,
@@ -38,7 +37,6 @@ from espnet2_ext.prosody2vec.model import Prosody2VecModel
 from espnet2_ext.report.figures import project, save_figure, vector_figure
 from espnet2_ext.report.records import (
     Estimate,
-    Estimates,
     Record,
     Row,
     append_records,
@@ -48,6 +46,7 @@ from espnet2_ext.report.records import (
     relative_path,
 )
 from espnet2_ext.ser.attributes import attributes_of, read_utterances
+from espnet2_ext.units.centroids import expand
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +62,6 @@ F0_MEAN, F0_IN_VOICE, F0_RANGE = "F0 mean", "F0 in voice", "F0 range"
 RATE, LEVEL = "speaking rate", "level"
 EMOTION, SPEAKER, CONTENT = "emotion probe", "speaker probe", "content probe"
 PROBES = (EMOTION, SPEAKER, CONTENT)
-MAX_UTTERANCES = 2000
-"""A directory with more than this many is sampled with a seed, which is logged."""
 CAPTIONS = {
     "pca": "The two directions of largest variance of the standardised vectors.",
     "tsne": "t-SNE of the standardised vectors: neighbours count, distances and sizes do not.",
@@ -98,12 +95,9 @@ class ProbeSet:
     @property
     def shared_sentences(self) -> np.ndarray:
         """Return (n,) whether an utterance's sentence has several speakers."""
-        speakers_of: dict[str, set[str]] = {}
-        sentences = self.sentences.tolist()
-        for sentence, speaker in zip(sentences, self.speakers.tolist(), strict=True):
-            speakers_of.setdefault(sentence, set()).add(speaker)
-        several = np.array([len(speakers_of[sentence]) > 1 for sentence in sentences])
-        return self.has_words & several
+        both = set(zip(self.sentences.tolist(), self.speakers.tolist(), strict=True))
+        speakers = Counter(sentence for sentence, _ in both)
+        return self.has_words & np.array([speakers[name] > 1 for name in self.sentences.tolist()])
 
 
 def read_probe_set(
@@ -111,14 +105,14 @@ def read_probe_set(
     model: Prosody2VecModel,
     *,
     unit_tag: str,
-    max_utterances: int = MAX_UTTERANCES,
-    num_workers: int = 1,
-    seed: int = 0,
+    max_utterances: int,
+    num_workers: int,
+    seed: int,
 ) -> ProbeSet:
     """Return labels and vectors of a data directory; the model must be in eval mode.
 
     It holds ``wav.scp utt2spk spk_embed.scp units_<tag> unit_durations_<tag>`` and, where known,
-    ``utt2emo`` and ``text``. DataDirectoryError if a table is missing or lacks an utterance.
+    ``utt2emo`` and ``text``. ValueError if a table lacks an utterance.
     """
     data_dir = Path(data_dir)
     utterances = every = read_utterances(data_dir)
@@ -127,12 +121,19 @@ def read_probe_set(
         logger.info(message, data_dir, max_utterances, len(every))
         drawn = np.random.default_rng(seed).choice(sorted(every), max_utterances, replace=False)
         utterances = {key: every[key] for key in sorted(drawn.tolist())}
-    units = _rows(data_dir / f"units_{unit_tag}", read_int_table, utterances)
+
+    def rows(name: str, read: Callable[[Path], Mapping[str, Any]]) -> list[Any]:
+        table = read(data_dir / name)
+        require_keys(data_dir / name, table, utterances)
+        return [table[key] for key in utterances]
+
+    units = rows(f"units_{unit_tag}", read_int_table)
+    durations = rows(f"unit_durations_{unit_tag}", read_int_table)
+    speaker_vectors = rows("spk_embed.scp", load_ark_scp)
     wavs = [utterance.wav for utterance in utterances.values()]
-    speaker_vectors = _rows(data_dir / "spk_embed.scp", load_ark_scp, utterances)
     vectors = {
         SPEAKER_VECTOR: np.stack([np.asarray(vector) for vector in speaker_vectors]),
-        UNITS: _unit_vectors(data_dir / f"unit_durations_{unit_tag}", units, utterances),
+        UNITS: _unit_vectors(data_dir, utterances, units, durations),
     }
     measures = measure_prosody(wavs, num_workers)
     encoders = {
@@ -162,48 +163,19 @@ def read_probe_set(
     )
 
 
-def _rows(
-    path: Path, read: Callable[[Path], Mapping[str, Any]], utterances: Mapping[str, Utterance]
-) -> list[Any]:
-    if not path.is_file():
-        raise DataDirectoryError(f"{path}: missing; run the stage that writes it first")
-    table = read(path)
-    for key in utterances:
-        if key not in table:
-            raise DataDirectoryError(f"{path}: {key}: missing; run the stage that writes it again")
-    return [table[key] for key in utterances]
-
-
 def _unit_vectors(
-    path: Path, units: list[list[int]], utterances: Mapping[str, Utterance]
+    data_dir: Path, names: Iterable[str], units: list[list[int]], durations: list[list[int]]
 ) -> np.ndarray:
     """Return (n, units) shares of time, over units up to the highest one that occurs."""
     num_units = 1 + max(map(max, units))
     rows = []
-    durations = _rows(path, read_int_table, utterances)
-    for key, row, lengths in zip(utterances, units, durations, strict=True):
+    for name, row, lengths in zip(names, units, durations, strict=True):
         try:
-            rows.append(pooled_units(row, lengths, num_units))
+            frames = expand(np.array(row), np.array(lengths))
         except ValueError as error:
-            raise DataDirectoryError(f"{path}: {key}: {error}; extract the units again") from error
+            raise ValueError(f"{data_dir}: {name}: {error}; extract the units again") from error
+        rows.append(np.bincount(frames, minlength=num_units) / len(frames))
     return np.stack(rows)
-
-
-def pooled_units(
-    units: Sequence[int] | np.ndarray, durations: Sequence[int] | np.ndarray, num_units: int
-) -> np.ndarray:
-    """Return (num_units,) shares of the frames (U,) that each unit (U,) takes; they add up to 1.
-
-    ValueError if lengths differ, there are no frames, or an id is outside the vocabulary.
-    """
-    units, durations = np.asarray(units, dtype=np.int64), np.asarray(durations, dtype=np.int64)
-    if units.shape != durations.shape or units.ndim != 1:
-        raise ValueError(f"{units.shape} units and {durations.shape} durations; give one each")
-    if len(units) == 0 or (durations < 0).any() or durations.sum() == 0:
-        raise ValueError("an utterance needs units that last at least one frame")
-    if units.min() < 0 or units.max() >= num_units:
-        raise ValueError(f"units {units.min()} to {units.max()} of a vocabulary of {num_units}")
-    return np.bincount(units, weights=durations, minlength=num_units) / durations.sum()
 
 
 def _targets(
@@ -237,13 +209,21 @@ def probe_scores(
     """
     sentences = "sentences" if data.has_words.any() else "utterances"
     crossing = Crossing(data.speakers.tolist(), data.sentences.tolist(), column_name=sentences)
+    everything, shared = np.ones(len(data.speakers), dtype=bool), data.shared_sentences
+    other, both = _held_out(data)
 
     def measure(probe: str, notes: list[str]) -> dict[str, ProbeScore]:
-        chosen, labels, groups, other, held_out = _task(data, probe)
+        chosen, labels, groups, second, held_out = {
+            EMOTION: (everything, data.emotions, data.speakers, other, both),
+            SPEAKER: (everything, data.speakers, data.sentences, None, "sentences"),
+            CONTENT: (shared, data.sentences, data.speakers, None, "speakers"),
+        }[probe]
+        if labels is None or not chosen.any():
+            fault = "no utt2emo" if labels is None else "no sentence is said by two speakers"
+            raise NotMeasurable(fault)
+        read = labels[chosen], groups[chosen], second
         scores = {
-            kind: linear_probe(
-                vectors[chosen], labels, groups, other, crossing=crossing.at(chosen), seed=seed
-            )
+            kind: linear_probe(vectors[chosen], *read, crossing=crossing.at(chosen), seed=seed)
             for kind, vectors in data.vectors.items()
         }
         score = next(iter(scores.values()))
@@ -265,8 +245,7 @@ def correlation_scores(
     def measure(name: str, notes: list[str]) -> dict[str, CorrelationScore]:
         target = data.targets[name]
         has = np.isfinite(target)
-        if not has.all():
-            without = int((~has).sum())
+        if without := int((~has).sum()):
             notes.append(f"{name}: {without} utterances without a voiced frame left out")
         groups = data.speakers[has], None if other is None else other[has]
         scores = {
@@ -278,6 +257,13 @@ def correlation_scores(
         return scores
 
     return _measured(data, data.targets, measure, [f"{held_out} held out"])
+
+
+def _held_out(data: ProbeSet) -> tuple[np.ndarray | None, str]:
+    """Return sentences as the second grouping if several speakers share them, and both in words."""
+    if data.shared_sentences.any():
+        return data.sentences, "speakers and sentences"
+    return None, "speakers"
 
 
 def _measured(
@@ -297,85 +283,45 @@ def _measured(
     return found, notes
 
 
-def _task(
-    data: ProbeSet, probe: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, str]:
-    """Return from which utterances (mask) a probe reads which labels, and what is held out."""
-    everything = np.ones(len(data.speakers), dtype=bool)
-    if probe == SPEAKER:
-        return everything, data.speakers, data.sentences, None, "sentences"
-    if probe == CONTENT:
-        shared = data.shared_sentences
-        if not shared.any():
-            raise NotMeasurable("no sentence is said by two speakers")
-        return shared, data.sentences[shared], data.speakers[shared], None, "speakers"
-    if data.emotions is None:
-        raise NotMeasurable("no utt2emo")
-    return everything, data.emotions, data.speakers, *_held_out(data)
-
-
-def _held_out(data: ProbeSet) -> tuple[np.ndarray | None, str]:
-    """Return sentences as the second grouping if several speakers share them, and both in words."""
-    if data.shared_sentences.any():
-        return data.sentences, "speakers and sentences"
-    return None, "speakers"
-
-
-def probe_records(
-    sets: Sequence[ProbeSet],
-    protocols: Mapping[str, str],
-    *,
-    table: str,
-    seed: int = 0,
-    source: str = "",
-) -> list[Record]:
-    """Return the records of the table and ``<table>: correlations``.
+def probe_rows(
+    data: ProbeSet, protocol: str, *, seed: int = 0, source: str = ""
+) -> tuple[list[Row], list[Row]]:
+    """Return the rows of the table of probes, and of that of correlations.
 
     A row is called ``<data directory>: <vectors>``. Columns that the labels do not allow are left
     out, and the protocol says why.
     """
-    rows: list[Row[Estimates]] = []
-    correlation_rows: list[Row[Estimates]] = []
-    for data in sets:
-        probes, notes = probe_scores(data, seed)
-        correlations, correlation_notes = correlation_scores(data, seed)
-        how, correlated = (
-            "; ".join([protocols[data.name], *said, f"{method}, seed {seed}"])
-            for said, method in ((notes, CLASSIFIER), (correlation_notes, REGRESSION))
-        )
-        for kind in data.vectors:
-            found = {probe: scores[kind] for probe, scores in probes.items()}
-            accuracies = {
-                probe: Estimate.percent(each.accuracy, each.n, (each.low, each.high), each.drawn)
-                for probe, each in found.items()
-            }
-            coefficients = {
-                name: Estimate(of_kind[kind].pearson_r, of_kind[kind].n)
-                for name, of_kind in correlations.items()
-            }
-            name = f"{data.name}: {kind}"
-            rows.append(Row(name, [accuracies], how, source=source))
-            correlation_rows.append(Row(name, [coefficients], correlated, source=source))
-        chances = {probe: Estimate.percent(each.chance, each.n) for probe, each in found.items()}
-        rows.append(Row(f"{data.name}: {CHANCE}", [chances], how, source=source))
-    return [
-        *records_of(columns_of("probes"), rows, table=table),
-        *records_of(columns_of("correlations"), correlation_rows, table=f"{table}: correlations"),
-    ]
+    probes, notes = probe_scores(data, seed)
+    correlations, correlation_notes = correlation_scores(data, seed)
+    how = "; ".join([protocol, *notes, f"{CLASSIFIER}, seed {seed}"])
+    correlated = "; ".join([protocol, *correlation_notes, f"{REGRESSION}, seed {seed}"])
+    rows: list[Row] = []
+    correlation_rows: list[Row] = []
+    for kind in data.vectors:
+        found = {probe: scores[kind] for probe, scores in probes.items()}
+        accuracies = {
+            probe: Estimate.percent(each.accuracy, each.n, (each.low, each.high), each.drawn)
+            for probe, each in found.items()
+        }
+        coefficients = {
+            name: Estimate(of_kind[kind].pearson_r, of_kind[kind].n)
+            for name, of_kind in correlations.items()
+        }
+        name = f"{data.name}: {kind}"
+        rows.append(Row(name, [accuracies], how, source=source))
+        correlation_rows.append(Row(name, [coefficients], correlated, source=source))
+    chances = {probe: Estimate.percent(each.chance, each.n) for probe, each in found.items()}
+    rows.append(Row(f"{data.name}: {CHANCE}", [chances], how, source=source))
+    return rows, correlation_rows
 
 
-def records_text(records: Sequence[Record]) -> str:
-    """Return the records of both tables as lines of text, one for each row, for a terminal."""
-    tables: dict[str, dict[str, list[str]]] = {}
+def records_text(records: Iterable[Record]) -> str:
+    """Return a line for each row and table, for a terminal."""
+    rows: dict[tuple[str, str], list[str]] = {}
     for record in records:
         value = f"{record.value:.1f} %" if record.unit == "%" else f"{record.value:+.2f}"
-        cells = tables.setdefault(record.table, {}).setdefault(record.row, [])
-        cells.append(f"{record.metric} {value}")
-    lines = []
-    for table, rows in tables.items():
-        width = max(map(len, rows))
-        lines += [table, *(f"  {row:<{width}}  {', '.join(cells)}" for row, cells in rows.items())]
-    return "\n".join(lines)
+        rows.setdefault((record.table, record.row), []).append(f"{record.metric} {value}")
+    return "\n".join(f"{', '.join(row)}: {', '.join(cells)}" for row, cells in rows.items())
 
 
 def report_probes(
@@ -388,7 +334,7 @@ def report_probes(
     train_config: str | Path | None = None,
     figure_dir: str | Path | None = None,
     projection: str = "pca",
-    max_utterances: int = MAX_UTTERANCES,
+    max_utterances: int = 2000,
     num_workers: int = 1,
     device: str = "cpu",
     seed: int = 0,
@@ -403,14 +349,23 @@ def report_probes(
         train_config: of the model; None takes config.yaml beside the weights.
         figure_dir: gets ``<data directory>_<projection>.png`` (see ``project``); None takes
             ``report/<folder of the model>`` beside the jsonl.
-        seed: of the untrained encoder, folds and samples.
+        max_utterances: of a directory; of more, so many are drawn.
+        seed: of the untrained encoder, folds and draws.
     """
     names = [Path(data_dir).name for data_dir in data_dirs]
     if len(set(names)) < len(names):
         raise ValueError(f"{' '.join(map(str, data_dirs))}: rows need directories of other names")
     model = Prosody2VecConverter.from_file(model_file, train_config, device=device).model
-    sets = [
-        read_probe_set(
+    model_file, results_path = Path(model_file), Path(results_path)
+    config = Path(train_config or model_file.parent / "config.yaml")
+    source = relative_path(model_file, results_path)
+    folder = Path(figure_dir or results_path.parent / "report" / model_file.parent.name)
+    tables = [table, f"{table}: correlations", f"{table}: figures"]
+    rows: list[Row] = []
+    correlation_rows: list[Row] = []
+    figures = []
+    for data_dir in data_dirs:
+        data = read_probe_set(
             data_dir,
             model,
             unit_tag=unit_tag,
@@ -418,20 +373,10 @@ def report_probes(
             num_workers=num_workers,
             seed=seed,
         )
-        for data_dir in data_dirs
-    ]
-    model_file, results_path = Path(model_file), Path(results_path)
-    config = Path(train_config or model_file.parent / "config.yaml")
-    records = probe_records(
-        sets,
-        {data.name: _data_protocol(data, model_file, config, unit_tag) for data in sets},
-        table=table,
-        seed=seed,
-        source=relative_path(model_file, results_path),
-    )
-    folder = Path(figure_dir or results_path.parent / "report" / model_file.parent.name)
-    figures = []
-    for data in sets:
+        protocol = _data_protocol(data, model_file, config, unit_tag)
+        found, correlations = probe_rows(data, protocol, seed=seed, source=source)
+        rows += found
+        correlation_rows += correlations
         shown = {kind: data.vectors[kind] for kind in (PROSODY, UNTRAINED)}
         points = {kind: project(vectors, projection, seed) for kind, vectors in shown.items()}
         colours = {"speaker": data.speakers.tolist()}
@@ -440,10 +385,10 @@ def report_probes(
         file = folder / f"{data.name}_{projection}.png"
         save_figure(vector_figure(points, colours, data.name), file)
         what, caption = f"{projection} by {' and '.join(colours)}", CAPTIONS[projection]
-        title = f"{table}: figures"
-        figures.append(file_record(title, data.name, what, file, caption, results_path))
-    replaced = [table, f"{table}: correlations", f"{table}: figures"]
-    append_records(results_path, [*records, *figures], replace_tables=replaced)
+        figures.append(file_record(tables[2], data.name, what, file, caption, results_path))
+    records = records_of(columns_of("probes"), rows, table=tables[0])
+    records += records_of(columns_of("correlations"), correlation_rows, table=tables[1])
+    append_records(results_path, [*records, *figures], replace_tables=tables)
     return records
 
 

@@ -4,17 +4,18 @@ The figures stand in ``published.yaml``, each with its source; none of them was 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from itertools import groupby
+from typing import NamedTuple
 
 import yaml
 
 from espnet2_ext.report.records import Estimate, Record, Row, columns_of, records_of
 
+_FIGURES = yaml.safe_load((files("espnet2_ext.report") / "published.yaml").read_text("utf-8"))
 
-@dataclass(frozen=True)
-class PublishedScore:
+
+class PublishedScore(NamedTuple):
     """One row of a published table, in percent; None where not printed. See ``published.yaml``."""
 
     system: str
@@ -27,11 +28,9 @@ class PublishedScore:
     num_utterances: int = 5531
 
 
-_FIGURES = yaml.safe_load((files("espnet2_ext.report") / "published.yaml").read_text("utf-8"))
 PUBLISHED = tuple(
-    PublishedScore(system, source=block["source"], **common, **figures)
+    PublishedScore(system, **{k: v for k, v in block.items() if k != "rows"}, **figures)
     for block in _FIGURES["emotion_recognition"]
-    for common in [{name: block[name] for name in block.keys() - {"source", "rows"}}]
     for system, figures in block["rows"].items()
 )
 """All rows of all works, the paper's first."""
@@ -44,11 +43,12 @@ def paper_score(system: str, protocol: str) -> PublishedScore | None:
 
     ValueError if the paper knows no such system under any protocol.
     """
-    rows = [score for score in PAPER if score.system == system]
-    if not rows:
-        known = ", ".join(dict.fromkeys(score.system for score in PAPER))
-        raise ValueError(f"{system!r}: no system of [P2V] Tables IV to VI; choose one of {known}")
-    rows = [score for score in rows if score.protocol == protocol]
+    known = dict.fromkeys(score.system for score in PAPER)
+    if system not in known:
+        raise ValueError(
+            f"{system!r}: no system of [P2V] Tables IV to VI; choose one of {', '.join(known)}"
+        )
+    rows = [s for s in PAPER if (s.system, s.protocol) == (system, protocol)]
     return min(rows, key=lambda score: score.ua is None, default=None)
 
 
@@ -57,16 +57,13 @@ def published_records(protocols: Collection[str], *, table: str) -> list[Record]
     rows = []
     for score in PUBLISHED:
         if score.protocol in protocols:
+            figures = {"WA": score.wa, "UA": score.ua, "macro-F1": score.macro_f1}
             printed = {
                 f"published {name}": Estimate(value, score.num_utterances)
-                for name, value in (
-                    ("WA", score.wa),
-                    ("UA", score.ua),
-                    ("macro-F1", score.macro_f1),
-                )
+                for name, value in figures.items()
                 if value is not None
             }
-            how = f"{score.source}{': ' + score.note if score.note else ''}"
+            how = f"{score.source}: {score.note}" if score.note else score.source
             rows.append(Row(score.system, [printed], how))
     return records_of(columns_of("published recognition"), rows, table=table, commit="")
 

@@ -1,8 +1,8 @@
 """``exp/results.jsonl``: every number of every table, one record a line.
 
-A table is made by ``records_of`` from columns, which say what is measured and how
-(``columns.yaml``), and rows, which hold what was evaluated. Files to look at or listen to are
-records too (``file_record``), and so is the environment in which all of it was computed.
+A table is made by ``records_of`` from columns (``columns.yaml``), which say what is measured and
+how, and rows, which hold what was evaluated. Files to look at or listen to are records too, and so
+is the environment in which all of it was computed.
 """
 
 import datetime
@@ -12,13 +12,13 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import yaml
@@ -56,20 +56,17 @@ class Record:
 
     Attributes:
         table: title; says ``synthetic`` where the data are.
-        row: what was evaluated; ``metric`` what was measured.
-        value: the mean, or a text.
+        row: what was evaluated; ``metric`` what was measured, by its one-sentence ``definition``.
+        value: the mean, or a text; ``low`` and ``high`` are the ends of its interval, if any.
         unit: ``%``, ``dB``, ``share``, ``count``, ``text``, ``path``; "" for a plain number.
         n: utterances that the value stands for; None where a publication does not say.
-        definition: of the metric, one sentence.
         protocol: data, lists and settings of the evaluation.
         commit: of the code; "" if unknown.
-        low: lower end of the interval, if there is one; ``high`` its upper end.
         better: ``lower``, ``higher`` or "".
         drawn: what the interval resamples, such as ``10 speakers and 50 sentences``.
         source: file that the value was computed from, relative to the folder of the jsonl.
 
-    ``drawn`` and ``source`` are "" in records of older versions. ValueError for a value that is
-    not finite or an n below 1.
+    ValueError for a value that is not finite or an n below 1.
     """
 
     table: str
@@ -88,11 +85,10 @@ class Record:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.n is not None and self.n < 1:
-            raise ValueError(f"{self.table}, {self.row}, {self.metric}: n is {self.n}")
-        for number in (self.value, self.low, self.high):
-            if isinstance(number, float) and not math.isfinite(number):
-                raise ValueError(f"{self.table}, {self.row}, {self.metric}: value is {number}")
+        numbers = [each for each in (self.value, self.low, self.high) if isinstance(each, float)]
+        if self.n == 0 or not all(map(math.isfinite, numbers)):
+            found = f"value is {self.value}, interval {self.low} to {self.high}, n {self.n}"
+            raise ValueError(f"{self.table}, {self.row}, {self.metric}: {found}")
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -152,9 +148,6 @@ def append_records(
             stream.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
 
 
-Item = TypeVar("Item")
-
-
 @dataclass(frozen=True)
 class Estimate:
     """A value that is not the mean over a row's items; ``source`` where it is not the row's."""
@@ -180,52 +173,52 @@ Estimates = Mapping[str, Estimate]
 
 
 @dataclass(frozen=True)
-class Column(Generic[Item]):
+class Column:
     """What a table measures of the items of a row: their mean, unless said otherwise.
 
     Attributes:
-        value: of an item; None where the row has no such value. The ``Estimate`` of a row's
-            only item is taken as it is.
+        value: key or attribute of an item, ``a.b`` of its ``a``; None where the row has no such
+            value. The ``Estimate`` of a row's only item is taken as it is.
         is_count: the sum instead of the mean, and no interval.
-        weight: of an item in the mean; None for 1.
+        weight: the same of an item's weight in the mean; None for 1.
     """
 
     name: str
-    value: Callable[[Item], float | Estimate | None]
+    value: str
     unit: str
     better: str
     definition: str
     is_count: bool = False
-    weight: Callable[[Item], float] | None = None
+    weight: str | None = None
 
 
 @dataclass(frozen=True)
-class Row(Generic[Item]):
+class Row:
     """What was evaluated: ``items`` (conversions, utterances ..., or the one ``Estimates``).
 
     ``crossing`` says which items share a speaker and which a sentence; of means only.
     """
 
     name: str
-    items: Sequence[Item]
+    items: Sequence[Any]
     protocol: str
     crossing: Crossing | None = None
     source: str = ""
 
 
-def columns_of(table: str, f0_method: str = "dio", **phrases: str) -> tuple[Column[Any], ...]:
+def columns_of(table: str, f0_method: str = "dio", **phrases: str) -> tuple[Column, ...]:
     """Return a table's columns in ``columns.yaml``, with ``phrases`` and ``{f0}`` put in."""
     known = {"f0": describe_f0(f0_method), "dio": describe_f0("dio"), **phrases}
     known |= {name: text.format(**known) for name, text in _definitions()["phrases"].items()}
     return tuple(
         Column(
             name,
-            partial(_look_up, fields.get("value", name)),
+            fields.get("value", name),
             fields.get("unit", ""),
             fields.get("better", ""),
             fields["definition"].format(**known),
             fields.get("is_count", False),
-            partial(_weight, fields["weight"]) if "weight" in fields else None,
+            fields.get("weight"),
         )
         for name, fields in _definitions()[table].items()
     )
@@ -237,7 +230,7 @@ def _definitions() -> dict[str, dict[str, Any]]:
 
 
 def _look_up(path: str, item: Any) -> Any:
-    """Return the value of a key, or of an attribute; ``a.b`` is None where ``a`` is."""
+    """Return the value of a path of ``Column``."""
     if isinstance(item, Mapping):
         return item.get(path)
     for name in path.split("."):
@@ -245,13 +238,9 @@ def _look_up(path: str, item: Any) -> Any:
     return item
 
 
-def _weight(path: str, item: Any) -> float:
-    return _look_up(path, item) or 0.0
-
-
 def records_of(
-    columns: Iterable[Column[Item]],
-    rows: Sequence[Row[Item]],
+    columns: Iterable[Column],
+    rows: Sequence[Row],
     *,
     table: str,
     commit: str | None = None,
@@ -266,7 +255,7 @@ def records_of(
     records = []
     for column in columns:
         for row in rows:
-            values = [column.value(item) for item in row.items]
+            values = [_look_up(column.value, item) for item in row.items]
             present = [value for value in values if value is not None]
             if not present:
                 continue
@@ -302,11 +291,13 @@ def records_of(
     return records
 
 
-def _mean(column: Column[Item], values: np.ndarray, row: Row[Item]) -> Estimate:
+def _mean(column: Column, values: np.ndarray, row: Row) -> Estimate:
     """Return the mean of the values (n,) with its interval, or the sum of a count."""
     if column.is_count:
         return Estimate(float(values.sum()), len(values))
-    weights = None if column.weight is None else np.array([*map(column.weight, row.items)])
+    weights = None
+    if column.weight is not None:
+        weights = np.array([_look_up(column.weight, item) or 0.0 for item in row.items])
     mean = Estimate(float(np.average(values, weights=weights)), len(values))
     if row.crossing is None:
         return mean
@@ -333,10 +324,10 @@ def file_record(
 
 def git_commit(directory: str | Path | None = None) -> str:
     """Return the short hash of this package's code, ``+`` behind it if changed; "" outside git."""
-    place = Path(__file__).parent if directory is None else Path(directory)
+    place = str(directory or Path(__file__).parent)
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(place), *arguments]
+        command = ["git", "-C", place, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
@@ -351,6 +342,11 @@ _this_commit = cache(git_commit)
 
 def environment_records(device: str = "cpu") -> list[Record]:
     """Return the environment block of ESPnet's result pages; ``device`` is the model's."""
+    name = f"CPU ({platform.machine()})"
+    if device != "cpu":
+        import torch
+
+        name = torch.cuda.get_device_name(device)
     facts = {
         "date": datetime.date.today().isoformat(),
         "python version": platform.python_version(),
@@ -358,12 +354,12 @@ def environment_records(device: str = "cpu") -> list[Record]:
         "pytorch version": _version("torch"),
         "espnet2_ext version": __version__,
         "Git hash": git_commit() or "unknown",
-        "device": _device_name(device),
+        "device": name,
         "CPU cores": str(len(os.sched_getaffinity(0))),
     }
     return [
-        Record(ENVIRONMENT, name, "value", value, TEXT, 1, "", "", "")
-        for name, value in facts.items()
+        Record(ENVIRONMENT, fact, "value", value, TEXT, 1, "", "", "")
+        for fact, value in facts.items()
     ]
 
 
@@ -372,11 +368,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return f"CPU ({platform.machine()})"
-    import torch
-
-    return torch.cuda.get_device_name(device)

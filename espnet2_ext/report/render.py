@@ -19,22 +19,21 @@ def render_results(results_path: str | Path, out_path: str | Path) -> None:
     results_path, out_path = Path(results_path), Path(out_path)
     if not results_path.is_file():
         raise FileNotFoundError(f"{results_path}: no results yet; run the scoring stage")
-    tables: dict[str, list[Record]] = {}
-    for record in read_records(results_path):
-        tables.setdefault(record.table, []).append(record)
+    tables = _groups(read_records(results_path), lambda record: record.table)
     shift = os.path.relpath(results_path.resolve().parent, out_path.resolve().parent)
     texts, scores, figures = [], [], []
-    for title, records in tables.items():
+    for records in tables:
         # Tables hold one kind of record; the unit of the first says which.
-        if records[0].unit == TEXT:
+        title, unit = records[0].table, records[0].unit
+        if unit == TEXT:
             texts.append(_section(title, [f"- {r.row}: `{r.value}`" for r in records]))
-        elif records[0].unit == PATH:
+        elif unit == PATH:
             shown = [_figure(group, shift) for group in _groups(records, lambda r: r.row)]
             figures.append(_section(title, ["\n\n".join(shown)]))
         else:
             scores.append(_section(title, _score_table(records)))
     if scores:
-        everything = [record for records in tables.values() for record in records]
+        everything = [record for records in tables for record in records]
         scores.append(_section("Definitions", _definitions(everything)))
     with atomic_open(out_path) as stream:
         stream.write(f"# RESULTS\n\n<!-- Rendered from {results_path.name}; do not edit. -->\n\n")
@@ -82,18 +81,20 @@ def _score_table(records: list[Record]) -> list[str]:
         values = [_cell(cells[metric], most) if metric in cells else MISSING for metric in metrics]
         return _line([group[0].row + mark, MISSING if most is None else str(most), *values])
 
-    rows = map(row, _groups(records, lambda record: (record.row, record.protocol)))
-    lines = [_line(header), "|---|" + "---:|" * (len(header) - 1), *rows]
+    lines = [_line(header), "|---|" + "---:|" * (len(header) - 1)]
+    lines += map(row, _groups(records, lambda record: (record.row, record.protocol)))
     for number, protocol in enumerate(protocols, start=1):
         drawn = _drawn([record for record in records if record.protocol == protocol])
         intervals = f" 95 % intervals over {drawn}." if drawn else ""
         if protocol or intervals:
             mark = f"({number}) " if len(protocols) > 1 else ""
             lines += ["", f"{mark}Protocol: {protocol}.{intervals}"]
-    for what, name in (("Code", "commit"), ("From", "source")):
-        texts = dict.fromkeys(getattr(record, name) for record in records)
-        if found := [text for text in texts if text]:
-            lines += ["", f"{what}: {', '.join(found)}."]
+    for what, texts in (
+        ("Code", dict.fromkeys(record.commit for record in records)),
+        ("From", dict.fromkeys(record.source for record in records)),
+    ):
+        if found := ", ".join(filter(None, texts)):
+            lines += ["", f"{what}: {found}."]
     return lines
 
 
@@ -102,13 +103,12 @@ def _drawn(records: Sequence[Record]) -> str:
     drawn = list(dict.fromkeys(record.drawn for record in records if record.drawn))
     if len(drawn) < 2:
         return "".join(drawn)
-    by_metric, by_row = (
-        {text: list(dict.fromkeys(key(r) for r in records if r.drawn == text)) for text in drawn}
-        for key in (lambda record: record.metric, lambda record: record.row)
-    )
-    for names in (by_metric, by_row):
-        listed = [name for of_text in names.values() for name in of_text]
-        if len(listed) == len(set(listed)):
+    for key in (lambda record: record.metric, lambda record: record.row):
+        names = {
+            text: dict.fromkeys(key(record) for record in records if record.drawn == text)
+            for text in drawn
+        }
+        if sum(map(len, names.values())) == len(set().union(*names.values())):
             return "; ".join(f"{text} ({', '.join(names[text])})" for text in drawn)
     return "; ".join(drawn)
 

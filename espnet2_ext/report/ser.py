@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from espnet2_ext.data.tables import read_table
+from espnet2_ext.data.tables import read_table, require_keys
 from espnet2_ext.metrics.ser import (
     Prediction,
     confusion_matrix,
@@ -38,6 +38,7 @@ from espnet2_ext.metrics.statistics import (
 from espnet2_ext.report.figures import confusion_figure, save_figure
 from espnet2_ext.report.published import paper_score, published_records
 from espnet2_ext.report.records import (
+    Column,
     Estimate,
     Estimates,
     Record,
@@ -58,18 +59,19 @@ SELECTIONS = {
     LAST: "last epoch, the protocol validating on nothing",
 }
 ACCURACIES = {"WA": weighted_accuracy, "UA": unweighted_accuracy}
+POOLED = {f"pooled {name}": score for name, score in ACCURACIES.items()}
 Score = Callable[[np.ndarray], np.ndarray]
+Tables = tuple[Mapping[str, str], Mapping[str, str] | None]
+"""Speakers of utterances, and their texts where these are known."""
 
 
 @dataclass(frozen=True)
 class FoldResult:
     """The test of one fold under one seed.
 
-    Attributes:
-        predictions: of the test list by the epoch that is best on validation.
-        test_selected: by the epoch that the same measure finds best on the test list.
-        num_train: utterances trained on.
-        fold_hash: of the fold's lists.
+    ``predictions`` of the test list are by the epoch that is best on validation, ``test_selected``
+    by the one that the same measure finds best on the test list; ``num_train`` utterances were
+    trained on.
     """
 
     fold: str
@@ -81,24 +83,22 @@ class FoldResult:
 
 
 def _confusion(predictions: Sequence[Prediction], classes: Sequence[str]) -> np.ndarray:
-    emotions = [prediction.emotion for prediction in predictions]
-    return confusion_matrix(emotions, [each.predicted for each in predictions], classes)
+    return confusion_matrix(*_labels(predictions), classes)
+
+
+def _labels(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]]:
+    """Return emotions, and what is predicted."""
+    return [each.emotion for each in predictions], [each.predicted for each in predictions]
 
 
 @dataclass(frozen=True)
 class SystemScores:
     """A row of a result table: the predictions of all folds and seeds.
 
-    Attributes:
-        protocol: name as in ``ser/protocols.py``, such as ``loso``.
-        selection: how the epoch was chosen, see `SELECTIONS`.
-        train_limit: utterances that training was cut to; None for none.
-        paper_system: the same system in the paper's tables, see ``paper_score``.
-        notes: what else the protocol must say: corpus, declared overlaps.
-        pretraining: see ``pretraining_status``; "" where it was not looked up.
-        source: file of the predictions; ``test_selected_source`` of the test-selected ones.
-
-    ValueError if an utterance is tested in two folds.
+    ``protocol`` is named as in ``ser/protocols.py``, ``paper_system`` as in the paper's tables (see
+    ``paper_score``); ``selection`` is of `SELECTIONS`, ``train_limit`` the utterances that training
+    was cut to, ``pretraining`` of ``pretraining_status``, and ``source`` a file. ``notes`` are what
+    else the protocol must say. ValueError if an utterance is tested in two folds.
     """
 
     name: str
@@ -115,8 +115,7 @@ class SystemScores:
     def __post_init__(self) -> None:
         fold_of: dict[str, str] = {}
         for result in self.folds:
-            for prediction in result.predictions:
-                name = prediction.utterance
+            for name in (prediction.utterance for prediction in result.predictions):
                 if fold_of.setdefault(name, result.fold) != result.fold:
                     raise ValueError(
                         f"{self.name}: {name} is tested in {fold_of[name]} and {result.fold}; "
@@ -154,34 +153,23 @@ class SystemScores:
         return np.array([score(_confusion(each, self.classes)) for each in lists])
 
     def groups(
-        self,
-        utt2spk: Mapping[str, str],
-        texts: Mapping[str, str] | None = None,
-        classes: Sequence[str] | None = None,
+        self, tables: Tables, classes: Sequence[str] | None = None
     ) -> tuple[np.ndarray, Crossing | None, str]:
         """Return what an interval resamples: counts (G, K, K), their crossing, and both in words.
 
-        Groups are utterances under all seeds, with who says what; without ``texts`` speakers.
+        Groups are utterances under all seeds, with who says what; without texts speakers.
         ValueError if an utterance has no speaker.
         """
-        predictions = self.predictions
-        names = [prediction.utterance for prediction in predictions]
-        if lacking := sorted(set(names) - utt2spk.keys()):
-            raise ValueError(
-                f"{self.name}: {lacking[0]} and {len(lacking) - 1} more have no speaker in "
-                "utt2spk; give the table of the tested data"
-            )
+        utt2spk, texts = tables
+        names = [prediction.utterance for prediction in self.predictions]
+        require_keys(f"{self.name}: utt2spk", utt2spk, names, "give that of the tested data")
         crossing = None
-        if texts is not None:
-            crossing = speakers_and_sentences(sorted(set(names)), utt2spk, texts)
-        else:
+        if texts is None:
             names = [utt2spk[name] for name in names]
-        counts = grouped_confusions(
-            [prediction.emotion for prediction in predictions],
-            [prediction.predicted for prediction in predictions],
-            classes or self.classes,
-            names,
-        )
+        else:
+            crossing = speakers_and_sentences(sorted(set(names)), utt2spk, texts)
+        labels = _labels(self.predictions)
+        counts = grouped_confusions(*labels, classes or self.classes, names)
         return counts, crossing, crossing.text() if crossing else f"{len(counts)} speakers"
 
     def protocol_text(self) -> str:
@@ -194,41 +182,32 @@ class SystemScores:
         if self.train_limit is not None:
             limit = f"at most {self.train_limit} training utterances a fold"
         parts = [self.protocol, folds, seeds, limit, self.selection, self.notes]
-        return "; ".join(part for part in parts if part)
+        return "; ".join(filter(None, parts))
 
 
-def _drawn_text(texts: Mapping[str, str] | None) -> str:
-    return "speakers" if texts is None else "speakers and sentences"
+def _columns(table: str, tables: Tables, **phrases: str) -> tuple[Column, ...]:
+    drawn = "speakers" if tables[1] is None else "speakers and sentences"
+    return columns_of(table, drawn=drawn, **phrases)
 
 
-def ser_records(
-    systems: Sequence[SystemScores],
-    *,
-    table: str,
-    utt2spk: Mapping[str, str],
-    texts: Mapping[str, str] | None = None,
-) -> list[Record]:
+def ser_records(systems: Sequence[SystemScores], table: str, tables: Tables) -> list[Record]:
     """Return one record for each system and column that it has; accuracies in percent.
 
     Standard deviations need several folds or seeds, the paper's columns a figure there. Intervals
-    are over whole speakers, with ``texts`` over speakers and sentences, see ``crossed_interval``.
+    are over whole speakers, with texts over speakers and sentences, see ``crossed_interval``.
     ValueError for two rows of one name and protocol, or a ``paper_system`` the paper does not know.
     """
-    keys = [(system.name, system.protocol_text()) for system in systems]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise ValueError(f"{table}: {key[0]}: two systems of one name; rename one")
-    rows = [
-        Row(name, [_estimates(system, *system.groups(utt2spk, texts))], how, source=system.source)
-        for system, (name, how) in zip(systems, keys, strict=True)
-    ]
-    columns = columns_of("emotion recognition", drawn=_drawn_text(texts))
-    return records_of(columns, rows, table=table)
+    rows: dict[tuple[str, str], Row] = {}
+    for system in systems:
+        key = system.name, system.protocol_text()
+        if key in rows:
+            raise ValueError(f"{table}: {system.name}: two systems of one name; rename one")
+        rows[key] = Row(key[0], [_estimates(system, tables)], key[1], source=system.source)
+    return records_of(_columns("emotion recognition", tables), [*rows.values()], table=table)
 
 
-def _estimates(
-    system: SystemScores, groups: np.ndarray, crossing: Crossing | None, drawn: str
-) -> Estimates:
+def _estimates(system: SystemScores, tables: Tables) -> Estimates:
+    groups, crossing, drawn = system.groups(tables)
     found: dict[str, Estimate] = {}
     n = system.num_utterances
     for name, score in ACCURACIES.items():
@@ -239,60 +218,44 @@ def _estimates(
         leaked, _ = mean_and_std(system.fold_scores(score, test_selected=True))
         leak = replace(Estimate.percent(leaked, n), source=system.test_selected_source)
         found[f"test-selected (leaks) {name}"] = leak
-    pooled_scores = {f"pooled {name}": score for name, score in ACCURACIES.items()}
-    for name, score in {**pooled_scores, "macro-F1": macro_f1}.items():
+    for name, score in {**POOLED, "macro-F1": macro_f1}.items():
         interval = bootstrap_score(groups, score, crossing=crossing)
         found[name] = Estimate.percent(float(score(groups.sum(axis=0))), n, interval, drawn)
-    if system.paper_system is not None:
-        if paper := paper_score(system.paper_system, system.protocol):
-            for name, value in (("paper WA", paper.wa), ("paper UA", paper.ua)):
-                if value is not None:
-                    found[name] = Estimate(value, paper.num_utterances, source="")
+    if system.paper_system and (paper := paper_score(system.paper_system, system.protocol)):
+        for name, value in (("paper WA", paper.wa), ("paper UA", paper.ua)):
+            if value is not None:
+                found[name] = Estimate(value, paper.num_utterances, source="")
     if system.pretraining:
         found["pretraining data"] = Estimate(system.pretraining, n, source="")
     return found
 
 
 def comparison_records(
-    pairs: Sequence[tuple[SystemScores, SystemScores]],
-    *,
-    table: str,
-    utt2spk: Mapping[str, str],
-    texts: Mapping[str, str] | None = None,
+    pairs: Sequence[tuple[SystemScores, SystemScores]], table: str, tables: Tables
 ) -> list[Record]:
     """Return a row ``A against B`` for each pair, tested on the same; differences are A less B.
 
     The standard deviation and the corrected t-test need two folds or seeds, McNemar's test a
-    single seed; they are left out elsewhere. ValueError if a pair stands twice.
+    single seed; they are left out elsewhere.
     """
-    rows = {}
+    rows = []
     for a, b in pairs:
-        first, second = a.protocol_text(), b.protocol_text()
-        protocol = first if first == second else f"first: {first}; second: {second}"
-        key = a.name, b.name, protocol
-        if key in rows:
-            raise ValueError(f"{table}: two systems are compared twice; give each pair once")
-        differences = _differences(a, b, utt2spk, texts)
+        protocol, second = a.protocol_text(), b.protocol_text()
+        if second != protocol:
+            protocol = f"first: {protocol}; second: {second}"
         source = ", ".join(filter(None, (a.source, b.source)))
-        rows[key] = Row(f"{a.name} against {b.name}", [differences], protocol, source=source)
-    columns = columns_of(
-        "emotion recognition, comparisons",
-        drawn=_drawn_text(texts),
-        least_p=f"{2 / (NUM_RESAMPLES + 1):.3f}",
-    )
-    return records_of(columns, [*rows.values()], table=table)
+        differences = [_differences(a, b, tables)]
+        rows.append(Row(f"{a.name} against {b.name}", differences, protocol, source=source))
+    least_p = f"{2 / (NUM_RESAMPLES + 1):.3f}"
+    columns = _columns("emotion recognition, comparisons", tables, least_p=least_p)
+    return records_of(columns, rows, table=table)
 
 
-def _differences(
-    a: SystemScores,
-    b: SystemScores,
-    utt2spk: Mapping[str, str],
-    texts: Mapping[str, str] | None,
-) -> Estimates:
+def _differences(a: SystemScores, b: SystemScores, tables: Tables) -> Estimates:
     differences = a.fold_scores(unweighted_accuracy) - b.fold_scores(unweighted_accuracy)
     mean, std = mean_and_std(differences)
-    groups_a, crossing, drawn = a.groups(utt2spk, texts)
-    groups_b, _, _ = b.groups(utt2spk, texts, a.classes)
+    groups_a, crossing, drawn = a.groups(tables)
+    groups_b, _, _ = b.groups(tables, a.classes)
     pooled = paired_bootstrap(groups_a, groups_b, unweighted_accuracy, crossing=crossing)
     n, interval = a.num_utterances, (pooled.low, pooled.high)
     found = {
@@ -312,13 +275,12 @@ def _differences(
         found["UA difference std"] = Estimate.percent(std, n)
         found["p, corrected t"] = Estimate(p_value, n)
     if len(a.seeds) == 1:
-        found["p, McNemar"] = Estimate(mcnemar_test(_right(a), _right(b)), n)
+        right = (
+            [p.predicted == p.emotion for p in sorted(each.predictions, key=lambda p: p.utterance)]
+            for each in (a, b)
+        )
+        found["p, McNemar"] = Estimate(mcnemar_test(*right), n)
     return found
-
-
-def _right(system: SystemScores) -> list[bool]:
-    ordered = sorted(system.predictions, key=lambda prediction: prediction.utterance)
-    return [prediction.predicted == prediction.emotion for prediction in ordered]
 
 
 def report_experiment(
@@ -347,7 +309,8 @@ def report_experiment(
         units: size of the pretrained model's vocabulary, where names of rows have ``{units}``.
     """
     expdir, text = Path(expdir), Path(utt2spk).with_name("text")
-    speakers, texts = read_table(utt2spk), read_table(text) if text.is_file() else None
+    results_path = expdir / "results.jsonl"
+    tables = read_table(utt2spk), read_table(text) if text.is_file() else None
     records: list[Record] = []
     for protocol in protocols:
         scores = {
@@ -355,13 +318,9 @@ def report_experiment(
             for system in systems
         }
         table = f"{title}, {protocol.tag}"
-        records += ser_records([*scores.values()], table=table, utt2spk=speakers, texts=texts)
-        records += comparison_records(
-            [compared(scores, tags) for tags in comparisons],
-            table=f"{table}: comparisons",
-            utt2spk=speakers,
-            texts=texts,
-        )
+        records += ser_records([*scores.values()], table, tables)
+        pairs = [compared(scores, tags) for tags in comparisons]
+        records += comparison_records(pairs, f"{table}: comparisons", tables)
         if with_published:
             name = protocol.folds.protocol
             records += published_records([name], table=f"Published, {name}")
@@ -372,16 +331,15 @@ def report_experiment(
                 write_predictions(folder / _predictions_name(seed), every)
             row, predictions = of_system.name, of_system.predictions
             confusion = _confusion(predictions, emotions)
+            figure = confusion_figure(confusion, emotions, f"{row}, {protocol.tag}")
             file, caption = (
                 folder / "confusion.png",
                 "rows: reference; all folds and seeds together.",
             )
-            save_figure(confusion_figure(confusion, emotions, f"{row}, {protocol.tag}"), file, 100)
-            results, n = expdir / "results.jsonl", len(predictions)
-            records.append(
-                file_record(f"{table}: confusion", row, "confusion", file, caption, results, n)
-            )
-    append_records(expdir / "results.jsonl", [*environment_records(), *records])
+            save_figure(figure, file, 100)
+            shown = file, caption, results_path, len(predictions)
+            records.append(file_record(f"{table}: confusion", row, "confusion", *shown))
+    append_records(results_path, [*environment_records(), *records])
     return records
 
 
@@ -400,12 +358,14 @@ def collect_system(
     """Return all folds and seeds of a system; ValueError if one is incomplete or of other lists."""
     text, lists = system.config.read_text(encoding="utf-8"), protocol.folds
     settings: dict[str, Any] = yaml.safe_load(text) or {}
-    criterion = settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
-    if not any(fold.valid for fold in lists.folds):
-        criterion = LAST
+    criterion = LAST
+    if any(fold.valid for fold in lists.folds):
+        criterion = settings.get("best_model_criterion", [["valid", "acc", "max"]])[0][1]
     runs = list_runs([system], [protocol], expdir, emotions)
-    results = [_result(run) for run in runs]
-    averaged = max(result.averaged for result in results)
+    folds, averaged = zip(*map(_fold, runs), strict=True)
+    selection = SELECTIONS[criterion]
+    if max(averaged) > 1:
+        selection += f", the {max(averaged)} best averaged"
     trained_with = runs[0].directory / "config.yaml"  # with defaults and command-line options
     if trained_with.is_file():
         settings |= yaml.safe_load(trained_with.read_text(encoding="utf-8"))
@@ -415,12 +375,11 @@ def collect_system(
     return SystemScores(
         name=_comment(text, "row", units) or system.tag,
         protocol=lists.protocol,
-        folds=[_fold(run, result) for run, result in zip(runs, results, strict=True)],
-        selection=SELECTIONS[criterion]
-        + (f", the {averaged} best averaged" if averaged > 1 else ""),
+        folds=folds,
+        selection=selection,
         train_limit=lists.max_train,
         paper_system=_comment(text, "paper row", units),
-        notes="; ".join(part for part in (notes, deviation, *lists.leak_check) if part),
+        notes="; ".join(filter(None, (notes, deviation, *lists.leak_check))),
         pretraining=pretraining_status(
             settings, checked=lists.pretraining_checked, model_sha256=lists.model_sha256
         ),
@@ -437,36 +396,24 @@ def _comment(config: str, key: str, units: str) -> str | None:
     return None
 
 
-def _result(run: FoldRun) -> RunResult:
+def _fold(run: FoldRun) -> tuple[FoldResult, int]:
+    """Return the test of a fold, and the average of how many epochs was tested."""
     result = RunResult.read(run.directory)
-    if result is None:
-        raise ValueError(f"{run.directory}: not trained to the end; run the training stage again")
-    if result.fold_hash != run.fold_hash:
-        raise ValueError(f"{run.directory}: trained on other lists; run the training stage again")
-    return result
-
-
-def _fold(run: FoldRun, result: RunResult) -> FoldResult:
+    if result is None or result.fold_hash != run.fold_hash:
+        fault = "not trained to the end" if result is None else "trained on other lists"
+        raise ValueError(f"{run.directory}: {fault}; run the training stage again")
     expected = {name: run.labels[name] for name in run.fold.test}
-
-    def read(name: str) -> list[Prediction]:
-        path = run.directory / name
-        predictions = read_predictions(path)
+    names = result.predictions, f"predictions/test.{result.test_selected_epoch}ep.tsv"
+    chosen, leaked = (read_predictions(run.directory / name) for name in names)
+    for name, predictions in zip(names, (chosen, leaked), strict=True):
         classes = set(predictions[0].posteriors)
         if {p.utterance: p.emotion for p in predictions} != expected or classes != {*run.emotions}:
             raise ValueError(
-                f"{path}: of other utterances or emotions than the test list; test again"
+                f"{run.directory / name}: of other utterances or emotions than the test list; "
+                "test again"
             )
-        return predictions
-
-    return FoldResult(
-        fold=run.fold.name,
-        seed=run.seed,
-        predictions=read(result.predictions),
-        test_selected=read(f"predictions/test.{result.test_selected_epoch}ep.tsv"),
-        num_train=result.num_train,
-        fold_hash=result.fold_hash,
-    )
+    tested = run.fold.name, run.seed, chosen, leaked, result.num_train, result.fold_hash
+    return FoldResult(*tested), result.averaged
 
 
 def compared(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.conversion_list import ListedConversion, read_conversion_list
+from espnet2_ext.data.tables import require_keys
 from espnet2_ext.metrics.conversion import SCORES, measure_files
 from espnet2_ext.metrics.statistics import Crossing
 from espnet2_ext.metrics.style import (
@@ -56,7 +57,7 @@ def report_style_scores(
     be compared with.
     """
     conversions = read_conversion_list(list_file)
-    _check_converted(list_file, conversions, wavs)
+    _require(list_file, conversions, wavs)
     measures = measure_files(
         jobs_of(conversions, dict(wavs)),
         centroids_path=centroids_path,
@@ -78,23 +79,15 @@ def report_style_scores(
     append_records(results_path, [*environment_records(device), *records], replace_tables=[table])
 
 
-def _check_converted(
+def _require(
     list_file: str | Path, conversions: Sequence[ListedConversion], wavs: Mapping[str, str]
 ) -> None:
-    if lacking := [each.name for each in conversions if each.name not in wavs]:
-        raise ValueError(
-            f"{list_file}: {lacking[0]} is not converted ({len(lacking)} are not); run the "
-            "conversion stage again"
-        )
+    names = (each.name for each in conversions)
+    require_keys(f"conversions of {list_file}", wavs, names, "run the conversion stage again")
 
 
 def summarise_style(
-    scores: Sequence[StyleScore],
-    *,
-    table: str,
-    protocol: str,
-    f0_method: str = "dio",
-    source: str = "",
+    scores: Sequence[StyleScore], *, table: str, protocol: str, f0_method: str, source: str = ""
 ) -> list[Record]:
     """Return the records by condition, in the order of the scores, and rows in that of ROWS."""
     columns = columns_of("style", f0_method)
@@ -120,7 +113,7 @@ def report_style_figures(
     results_path: str | Path,
     *,
     title: str,
-    per_condition: int = 2,
+    per_condition: int,
 ) -> None:
     """Write a figure and the audio of the first conversions of each condition.
 
@@ -132,20 +125,17 @@ def report_style_figures(
     records = []
     for condition, conversions in by_condition.items():
         shown = conversions[:per_condition]
-        _check_converted(list_file, shown, wavs)
+        _require(list_file, shown, wavs)
         for each in shown:
-            paths = {
-                "source": each.source,
-                "reference": each.prosody,
-                "converted": wavs[each.name],
-            }
+            paths = {"source": each.source, "reference": each.prosody, "converted": wavs[each.name]}
             waves = {what: read_audio(path) for what, path in paths.items()}
             heading = f"{condition}: “{each.text}”" if each.text else condition
             figure = conversion_figure(
                 waves["source"], [waves["reference"]], waves["converted"], title=heading
             )
-            like = PAPER_FIGURES.get(condition)
-            row = f"{each.name} (as [P2V] {like})" if like else each.name
+            row = each.name
+            if condition in PAPER_FIGURES:
+                row += f" (as [P2V] {PAPER_FIGURES[condition]})"
             prefix = Path(output_dir) / each.name
             records += example_records(
                 prefix, {"mel and F0": figure}, waves, title, row, each.text, results_path

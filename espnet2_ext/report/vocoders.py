@@ -1,6 +1,5 @@
 """How good are the frozen parts: vocoders on the same true mels, and speaker vectors."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.directory import read_data_directory
-from espnet2_ext.data.parallel import atomic_path, parallel_map
+from espnet2_ext.data.parallel import atomic_path, spawn_map
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.metrics.conversion import write_rows
 from espnet2_ext.metrics.speaker import score_data_directory
@@ -16,7 +15,6 @@ from espnet2_ext.metrics.spectrum import score_resynthesis_files
 from espnet2_ext.metrics.statistics import read_speakers_and_sentences
 from espnet2_ext.report.records import (
     Estimate,
-    Record,
     Row,
     append_records,
     columns_of,
@@ -27,8 +25,6 @@ from espnet2_ext.report.records import (
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.mel import log_mel
 from espnet2_ext.vocoder.vocode import vocode_mels
-
-logger = logging.getLogger(__name__)
 
 SCORES = "scores.tsv"
 
@@ -78,14 +74,8 @@ def report_vocoders(
         rows = [(key, each.mcd_db, each.log_mel_error) for key, each in zip(wavs, scores)]
         write_rows(folder / SCORES, ("utterance", "mcd_db", "log_mel_error"), rows)
         source = relative_path(folder / SCORES, results_path)
-        found = records_of(
-            columns_of("vocoders"),
-            [Row(row, scores, f"{protocol}; vocoder {spec}", shared, source)],
-            table=table,
-            is_rounded=False,
-        )
-        logger.info("%s: %s", row, ", ".join(f"{r.metric} {r.value:.3f} {r.unit}" for r in found))
-        records += found
+        found = Row(row, scores, f"{protocol}; vocoder {spec}", shared, source)
+        records += records_of(columns_of("vocoders"), [found], table=table, is_rounded=False)
     append_records(results_path, records, replace_tables=[table])
 
 
@@ -97,10 +87,7 @@ def _write_mels(wavs: Mapping[str, str], output_dir: Path, num_workers: int) -> 
         for key, path in paths.items()
         if not path.is_file() or path.stat().st_mtime < Path(wavs[key]).stat().st_mtime
     ]
-    for _ in parallel_map(
-        _write_mel, missing, description="mel", num_workers=num_workers, start_method="spawn"
-    ):
-        pass
+    spawn_map(_write_mel, missing, description="mel", num_workers=num_workers)
     write_table(output_dir / "mel.scp", paths)
     return output_dir / "mel.scp"
 
@@ -127,7 +114,7 @@ def report_speaker_vectors(
     ``protocol`` says which encoder, trained on what. ValueError if a directory has no vectors, or
     too few utterances to score.
     """
-    records: list[Record] = []
+    rows = []
     for data_dir in data_dirs:
         scores = score_data_directory(data_dir)
         settings = (
@@ -140,9 +127,10 @@ def report_speaker_vectors(
             for name, value in vars(scores).items()
             if value is not None
         }
-        row = Row(Path(data_dir).name, [cells], settings, source=source)
-        found = records_of(columns_of("speaker vectors"), [row], table=table)
-        texts = (f"{r.metric} {r.value:.3g} {r.unit}".strip() for r in found)
-        logger.info("%s: %s", data_dir, ", ".join(texts))
-        records += found
+        rows.append(Row(Path(data_dir).name, [cells], settings, source=source))
+    records = [
+        record
+        for row in rows
+        for record in records_of(columns_of("speaker vectors"), [row], table=table)
+    ]
     append_records(results_path, records)

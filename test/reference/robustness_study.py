@@ -1,7 +1,6 @@
 """A data directory and pairs in miniature, whose sources can be damaged."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +15,6 @@ VOICES = {"a": 150.0, "b": 180.0, "c": 210.0}
 Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-@dataclass(frozen=True)
-class StudyFiles:
-    """Where everything lies.
-
-    Attributes:
-        data_dir: voices a, b, c with utterances 1 to 4 each, of 0.4 to 0.7 s.
-        pairs_dir: a-1 and b-1 to angry (p1, p2), a-2 to sad (p3).
-    """
-
-    data_dir: Path
-    pairs_dir: Path
-
-
 class LevelEncoder:
     """Units are how loud 20 ms are, in steps of 3 dB, modulo 6."""
 
@@ -38,15 +24,19 @@ class LevelEncoder:
         return deduplicate(np.floor(levels_db / 3.0).astype(np.int64) % 6)
 
 
-def write_study(root: Path, encode: Encode) -> StudyFiles:
-    """Write the directories with the units that an encoder makes."""
-    files = StudyFiles(root / "dump", root / "pairs")
+def write_study(root: Path, encode: Encode) -> None:
+    """Write ``root/dump`` and ``root/pairs`` with the units that an encoder makes.
+
+    Voices a, b, c say utterances 1 to 4 of 0.4 to 0.7 s; a-1 and b-1 are to become angry (p1,
+    p2), a-2 sad (p3).
+    """
+    data_dir, pairs_dir = root / "dump", root / "pairs"
     wavs, units, durations, utt2spk = {}, {}, {}, {}
     generator = np.random.default_rng(0)
     for speaker, f0_hz in VOICES.items():
         for number in range(1, 5):
             name = f"{speaker}-{number}"
-            wavs[name] = files.data_dir / "wav" / f"{name}.flac"
+            wavs[name] = data_dir / "wav" / f"{name}.flac"
             wavs[name].parent.mkdir(parents=True, exist_ok=True)
             sound = _speech(f0_hz, 0.3 + 0.1 * number, generator)
             soundfile.write(wavs[name], sound, 16000, "PCM_16")
@@ -59,17 +49,16 @@ def write_study(root: Path, encode: Encode) -> StudyFiles:
         "units_tiny": units,
         "unit_durations_tiny": durations,
     }.items():
-        write_table(files.data_dir / table, content)
+        write_table(data_dir / table, content)
     vectors = {name: generator.normal(size=192).astype(np.float32) for name in wavs}
-    write_ark_scp(files.data_dir / "spk_embed.scp", vectors)
+    write_ark_scp(data_dir / "spk_embed.scp", vectors)
     for table, content in {
         "pairs": {"p1": "a-1 a-4 a-3", "p2": "b-1 b-4 b-3", "p3": "a-2 b-4 a-3"},
         "targets": {"p1": "a-3", "p2": "b-3", "p3": "a-4"},
         "conditions": {"p1": "neutral-angry", "p2": "neutral-angry", "p3": "neutral-sad"},
         "wrong_sentence": {"a-1": "a-2", "a-2": "a-1", "b-1": "b-2"},
     }.items():
-        write_table(files.pairs_dir / table, content)
-    return files
+        write_table(pairs_dir / table, content)
 
 
 def _speech(f0_hz: float, duration_s: float, generator: np.random.Generator) -> np.ndarray:

@@ -78,12 +78,6 @@ def test_again_gives_the_same_files_and_another_test_is_refused(
     assert contents() == before
 
 
-def test_target_emotions_are_the_choices_by_default(manifest_path: Path, tmp_path: Path) -> None:
-    test = make_test(manifest_path, tmp_path / "out", title="t", num_listeners=1)
-    assert test.emotions == ("angry", "sad")
-    assert read_key(tmp_path / "out" / "key.json") == test
-
-
 def test_tells_what_listeners_would_hear_beside_the_emotion(
     manifest_path: Path,
     tmp_path: Path,
@@ -93,7 +87,10 @@ def test_tells_what_listeners_would_hear_beside_the_emotion(
     make_wav("wav/sad0_converted.wav", rate_hz=8000, duration_s=0.1)
     soundfile.write(tmp_path / "wav/sad1_converted.wav", np.full(1600, 1.5), 16000, "FLOAT")
     with caplog.at_level(logging.INFO):
-        make_test(manifest_path, tmp_path / "out", title="t", num_listeners=2)
+        test = make_test(manifest_path, tmp_path / "out", title="t", num_listeners=2)
+    # The target emotions are the choices by default.
+    assert test.emotions == ("angry", "sad")
+    assert read_key(tmp_path / "out" / "key.json") == test
     assert "18 to 18 recordings each; systems are balanced over multiples of 4" in caplog.text
     assert "different sampling rates (Hz), to be heard: [8000, 16000]" in caplog.text
     assert "1 recordings are beyond full scale" in caplog.text

@@ -51,42 +51,31 @@ def test_role_may_be_left_out_columns_moved_and_lines_blank(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([HEADER.replace("audio\t", ""), LINE], r":1: columns missing: \['audio'\]"),
-        ([HEADER + "\tmood", LINE], r":1: .* unknown or double: \['mood'\]"),
-        ([HEADER + "\titem", LINE], r"unknown or double: \['item', 'item'\]"),
-        ([], ":1: columns missing"),
-        ([HEADER, LINE + "\tx"], ":2: 9 fields, the first line names 8"),
-        ([HEADER, LINE.replace("similarity", "beauty")], ":2: kind 'beauty' is none of sim"),
-        ([HEADER, LINE[:-1] + "tets\t"], ":2: role 'tets' is none of test, practice, check"),
-        ([HEADER, LINE.replace("ours", " ")], ":2: system is empty"),
-        ([HEADER, LINE.replace("r.wav", "")], ":2: a reference goes with similarity"),
-        ([HEADER, LINE.replace("similarity", "emotion")], ":2: a reference goes with sim"),
-        ([HEADER, LINE + "1"], ":2: expected answers go with role check"),
-        ([HEADER, LINE[:-1] + "check\t"], ":2: expected answers go with role check"),
-        ([HEADER, LINE, LINE], ":3: similarity test ours sad i1 stands twice"),
-        ([HEADER], "holds no recordings to test"),
-        ([HEADER, LINE[:-1] + "practice\t"], "holds no recordings to test"),
-        (
-            [HEADER, LINE, LINE.replace("ours", "theirs"), LINE.replace("i1", "i2")],
-            "similarity, sad: i2 lacks theirs",
-        ),
+        ([LINE.replace("ours", " ")], ":2: system is empty"),
+        ([LINE.replace("similarity", "beauty")], ":2: beauty .* i1: kind is none of similarity"),
+        ([LINE[:-1] + "tets\t"], ":2: .* role is none of test, practice, check"),
+        ([LINE.replace("r.wav", "")], ":2: .* a reference goes with similarity"),
+        ([LINE + "1"], ":2: .* expected answers go with role check"),
+        ([LINE, LINE], ":3: similarity test ours sad i1: stands twice"),
+        ([LINE[:-1] + "practice\t"], "holds no recordings to test"),
+        ([LINE, LINE.replace("ours", "theirs"), LINE.replace("i1", "i2")],
+         "similarity, sad: i2 lacks theirs"),
     ],
-)
+)  # fmt: skip
 def test_refuses(tmp_path: Path, lines: list[str], message: str) -> None:
     path = tmp_path / "m.tsv"
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join([HEADER, *lines]))
     with pytest.raises(ValueError, match=message):
         read_manifest(path)
 
 
 def test_refuses_an_emotion_that_is_no_choice_and_a_check_nobody_passes() -> None:
     stimulus = Stimulus(EMOTION, "ours", "happy", "i1", "a.wav")
-    check_expected("m.tsv", [stimulus], ["happy", "sad"])
     with pytest.raises(ValueError, match="m.tsv: i1: happy is not among the choices angry, sad"):
         check_expected("m.tsv", [stimulus], ["angry", "sad"])
     check = Stimulus(SIMILARITY, "ours", "happy", "i1", "a", "r", "check", "2,3")
     with pytest.raises(ValueError, match="m.tsv: i1: expected answer '3' is none of -2"):
-        check_expected("m.tsv", [check], ["happy"])
+        check_expected("m.tsv", [check, stimulus], ["happy"])
 
 
 @pytest.fixture
@@ -190,12 +179,8 @@ def test_seed_decides(make: Callable[..., list]) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"reference": "source"}, "reference is 'source'; give target or prosody"),
         ({"inference_dirs": {}}, r"systems are \[\]; give at least one"),
-        (
-            {"inference_dirs": {"ground-truth target": "x"}},
-            "none of them called source .unconverted. or ground",
-        ),
+        ({"inference_dirs": {"ground-truth target": "x"}}, "none of them called source .unconv"),
         ({"num_items": 7}, "neutral-angry: 6 pairs, 7 items asked for"),
         ({"num_items": 6}, "0 pairs are left for 1 practice items and 0 checks"),
     ],
@@ -208,22 +193,20 @@ def test_refuses_what_gives_no_manifest(
 
 
 @pytest.mark.parametrize(
-    ("table", "key", "message"),
+    ("table", "key"),
     [
-        ("pairs/targets", "a1_sad", "targets: lacks a1_sad"),
-        ("dump/utt2spk", "a-1-neutral", "utt2spk: lacks a-1-neutral"),
-        ("exp/theirs/wav.scp", None, "theirs/wav.scp: lacks [ab][123]_"),
-        ("dump/wav.scp", None, "dump/wav.scp: lacks"),
+        ("pairs/targets", "a1_sad"),
+        ("dump/utt2spk", "a-1-neutral"),
+        ("exp/theirs/wav.scp", "b1_sad"),
+        ("dump/wav.scp", "a-1-neutral"),
     ],
 )
 def test_refuses_tables_with_gaps(
-    make: Callable[..., list], folders: dict[str, Path], tmp_path: Path, table: str,
-    key: str | None, message: str,
-) -> None:  # fmt: skip
+    make: Callable[..., list], tmp_path: Path, table: str, key: str
+) -> None:
     content = read_table(tmp_path / table)
-    kept = {k: v for k, v in content.items() if key is not None and k != key}
-    write_table(tmp_path / table, kept or {"other": "x"})
-    with pytest.raises(ValueError, match=message):
+    write_table(tmp_path / table, {k: v for k, v in content.items() if k != key})
+    with pytest.raises(ValueError, match=f"{table}: lacks 1 keys, for example {key}"):
         make()
 
 

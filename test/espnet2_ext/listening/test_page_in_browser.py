@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from espnet2_ext.listening.design import ListeningTest, Trial
-from espnet2_ext.listening.manifest import SIMILARITY, SIMILARITY_ANSWERS
+from espnet2_ext.listening.manifest import SIMILARITY, SIMILARITY_ANSWERS, answers_of
 from espnet2_ext.listening.results import read_result
 
 selenium = pytest.importorskip("selenium", reason="no selenium; pip install selenium")
@@ -117,7 +117,7 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
 
 def planted(trial: Trial, test: ListeningTest) -> str:
     """Return some answer that differs from trial to trial."""
-    choices = test.answers(trial.kind)
+    choices = answers_of(trial.kind, test.emotions)
     return choices[int(trial.trial_id[1:]) % len(choices)]
 
 
@@ -132,7 +132,7 @@ def test_a_whole_session(
     order = tiny_test.orders[2]
     for place, trial_id in enumerate(order):
         trial = tiny_test.trials[trial_id]
-        choices = tiny_test.answers(trial.kind)
+        choices = answers_of(trial.kind, tiny_test.emotions)
         answer = planted(trial, tiny_test)
         heading = f"uestion {place + 1} of {len(order)}"
         assert listener.text("heading").endswith(heading)

@@ -88,28 +88,6 @@ def test_means_and_shares_are_those_planted(
     )
 
 
-def test_random_answers_with_a_planted_mean_lie_in_the_interval(
-    collected: Callable[..., Results], tiny_test: ListeningTest
-) -> None:
-    generator = np.random.default_rng(5)
-    said = []
-
-    def choose(trial: Trial) -> str:
-        if trial.kind == EMOTION:
-            return "sad"
-        answer = str(generator.choice(["0", "1", "2"]))
-        if trial.role == "test" and trial.system == "converted":
-            said.append(int(answer))
-        return answer
-
-    scores = score_kind(collected(*[choose] * 4), tiny_test, SIMILARITY)
-    [score] = [s for s in scores if (s.system, s.target_emotion) == ("converted", "")]
-    assert score.mean == pytest.approx(np.mean(said))
-    assert score.number == len(said) == 16
-    assert score.low < score.mean < score.high
-    assert score.low < 1.0 < score.high
-
-
 def test_practice_and_checks_do_not_count(
     collected: Callable[..., Results], tiny_test: ListeningTest
 ) -> None:
@@ -121,10 +99,6 @@ def test_practice_and_checks_do_not_count(
     results = collected(choose)
     assert {s.mean for s in score_kind(results, tiny_test, SIMILARITY)} == {1.0}
     assert {s.mean for s in score_kind(results, tiny_test, EMOTION)} == {1.0}
-    assert {s.system for s in score_kind(results, tiny_test, SIMILARITY)} == {
-        "source (unconverted)",
-        "converted",
-    }
 
 
 def test_agreement_by_hand(collected: Callable[..., Results], tiny_test: ListeningTest) -> None:
@@ -141,13 +115,7 @@ def test_agreement_by_hand(collected: Callable[..., Results], tiny_test: Listeni
     expected = ((SIMILARITY, 1 - 8 / (9216 / 240)), (EMOTION, 1 - 0.5 / (160 / 240)))
     for kind, alpha in expected:
         assert agreement(results, tiny_test, kind) == (pytest.approx(alpha), 16)
-
-
-def test_one_listener_agrees_with_nobody(
-    collected: Callable[..., Results], tiny_test: ListeningTest
-) -> None:
-    results = collected(by_system({}, {"source (unconverted)": "sad", "converted": "sad"}))
-    assert agreement(results, tiny_test, SIMILARITY) is None
+        assert agreement(results[:1], tiny_test, kind) is None
 
 
 def test_nothing_is_pooled_where_systems_share_no_emotion(tiny_test: ListeningTest) -> None:

@@ -261,7 +261,7 @@ def test_training_curves_are_shown_if_there_are_some(
 
 def test_names_what_a_table_lacks(example_arguments: dict) -> None:
     write_table(example_arguments["pairs_dir"] / "targets", {"b": "spk-t2"})
-    with pytest.raises(ValueError, match="targets: lacks a; run the stage"):
+    with pytest.raises(ValueError, match="targets: lacks 1 keys, for example a; run the stage"):
         report_conversion(**example_arguments)
     (example_arguments["pairs_dir"] / "targets").unlink()
     with pytest.raises(FileNotFoundError, match="targets"):
@@ -348,7 +348,7 @@ def test_speech_without_voice_counts_as_0_hz(scale: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: write_table(f["inference"] / "wav.scp", {"up_at_0": "x"}), "lacks back_at_0"),
+        (lambda f: write_table(f["inference"] / "wav.scp", {"up_at_0": "x"}), "lacks .* back_at_0"),
         (lambda f: [write_table(f["pairs"] / n, {}) for n in ("pairs", "prosody_mix", "scale")],
          "holds no pairs"),
         (lambda f: (f["pairs"] / "scale").unlink(), "scale"),

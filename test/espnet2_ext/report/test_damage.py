@@ -54,20 +54,16 @@ def test_replaced_units_are_none_of_the_three_around() -> None:
     assert replace_units([0, 1, 2], [1] * 3, 1 / 3, 4, FixedGenerator(1))[0].tolist() == [0, 3, 2]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.35, 1.0])
-def test_the_number_of_replaced_units_is_exact_and_nothing_repeats(share: float) -> None:
+@pytest.mark.parametrize(("share", "number"), [(0.0, 0), (0.1, 6), (0.175, 11), (1.0, 60)])
+def test_the_number_of_replaced_units_is_exact_and_nothing_repeats(share, number) -> None:
+    """Halves are rounded up; a larger share damages the same units and more."""
     units, run_lengths = random_sequence(0)
     damaged, lengths = replace_units(units, run_lengths, share, 9, generator(1))
-    assert (damaged != units).sum() == round(share * 60)
+    assert (damaged != units).sum() == number
     assert (np.diff(damaged) != 0).all() and 0 <= damaged.min() <= damaged.max() < 9
     np.testing.assert_array_equal(lengths, run_lengths)
-
-
-@pytest.mark.parametrize(("share", "number"), [(0.04, 0), (0.05, 1), (0.14, 1), (0.25, 3)])
-def test_halves_are_rounded_up(share: float, number: int) -> None:
-    units, run_lengths = random_sequence(6, 10)
-    damaged, _ = replace_units(units, run_lengths, share, 9, generator())
-    assert (damaged != units).sum() == number
+    more, _ = replace_units(units, run_lengths, min(share + 0.2, 1.0), 9, generator(1))
+    assert (more != units)[damaged != units].all()
 
 
 @pytest.mark.parametrize(
@@ -91,13 +87,6 @@ def test_dropping_keeps_the_frames_and_nothing_repeats(share: float) -> None:
     assert lengths.sum() == run_lengths.sum()
     assert len(left) <= 60 - round(share * 60)
     assert (np.diff(left) != 0).all()
-
-
-def test_a_larger_share_damages_the_same_units_and_more() -> None:
-    units, run_lengths = random_sequence(4)
-    damaged = [replace_units(units, run_lengths, s, 9, generator(5))[0] for s in (0.1, 0.3)]
-    fewer, more = (set(np.flatnonzero(each != units)) for each in damaged)
-    assert fewer < more
 
 
 def half_spoken(level: float = 0.1) -> np.ndarray:
@@ -173,20 +162,13 @@ def test_reverberant_speech_is_the_convolution_as_loud_as_before() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: replace_units([0, 1], [1, 1], 0.5, 3, generator()), "at least 4 units, got 3"),
         (lambda: replace_units(UNITS, RUN_LENGTHS, 0.5, 7, generator()), "not of a codebook of 7"),
         (lambda: drop_units(UNITS, RUN_LENGTHS, 1.0, generator()), "1 of 6 units leaves none"),
         (lambda: drop_units(UNITS, RUN_LENGTHS[1:], 0.5, generator()), r"6.* but .*5,.* durations"),
-        (lambda: replace_units([1, 2], [1, 0], 0.5, 8, generator()), "must be at least 1"),
-        (lambda: add_noise(np.zeros(3200), ALTERNATING, 10.0), r"no speech .* shape \(3200,\)"),
-        (lambda: active_samples(np.zeros(0)), r"no speech in a waveform of shape \(0,\)"),
-        (lambda: active_samples(np.ones((2, 9))), r"no speech in a waveform of shape \(2, 9\)"),
+        (lambda: add_noise(np.zeros(3200), ALTERNATING, 10.0), "no speech, every sample is 0"),
         (lambda: add_noise(half_spoken(), np.repeat([0.0, 0.0, 1.0], [1600, 1000, 600]), 10.0),
          "the noise is silent where there is speech"),
         (lambda: babble([np.zeros(100)], 100, generator()), "no speech"),
-        (lambda: room_response(0.0, generator()), "must be above 0.001 s"),
-        (lambda: room_response(float("nan"), generator()), "must be above 0.001 s"),
-        (lambda: reverberate(np.zeros(100), 0.3, generator()), "no speech"),
     ],
 )  # fmt: skip
 def test_refuses(call: Callable[[], object], message: str) -> None:

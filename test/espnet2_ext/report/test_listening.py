@@ -5,7 +5,7 @@ from pathlib import Path
 
 from espnet2_ext.listening.design import ListeningTest, Trial, write_key
 from espnet2_ext.listening.manifest import EMOTION, SIMILARITY
-from espnet2_ext.listening.results import Answer, Collection, ListenerResult
+from espnet2_ext.listening.results import Answer, ListenerResult
 from espnet2_ext.report.listening import (
     agreement_records,
     report_listening,
@@ -32,19 +32,13 @@ def make_listening_test() -> ListeningTest:
     )
 
 
-def make_collection(test: ListeningTest, *answers: tuple[str, str]) -> Collection:
-    results = tuple(
-        ListenerResult(
-            f"{number}.json",
-            number,
-            tuple(
-                Answer(test.trials[name], answer, int(name == "t1"), 1, 2.0)
-                for name, answer in zip(("t1", "t2"), pair)
-            ),
-        )
-        for number, pair in enumerate(answers, start=1)
-    )
-    return Collection(results, {})
+def make_results(test: ListeningTest, *answers: tuple[str, str]) -> list[ListenerResult]:
+    results = []
+    for number, pair in enumerate(answers, start=1):
+        trials = zip(test.trials.values(), pair)
+        given = [Answer(t, answer, int(bool(t.reference)), 1, 2.0) for t, answer in trials]
+        results.append(ListenerResult(f"{number}.json", number, tuple(given)))
+    return results
 
 
 def hand_in(folder: Path, test: ListeningTest, listener: int, answers: dict[str, str]) -> None:
@@ -105,19 +99,17 @@ def test_from_files_to_a_page(tmp_path: Path) -> None:
 
 
 def test_no_agreement_of_one_listener_and_none_defined_where_all_say_the_same() -> None:
-    test = make_listening_test()
-    assert agreement_records(make_collection(test, ("2", "sad")), test, "T", "p") == []
-    both = make_collection(test, ("2", "sad"), ("2", "sad"))
-    records = agreement_records(both, test, "T", "p")
-    assert [(r.row, r.value, r.n) for r in records] == [
+    test, options = make_listening_test(), ("T", "p", "")
+    one, two = (make_results(test, *[("2", "sad")] * number) for number in (1, 2))
+    assert agreement_records(one, test, *options) == []
+    assert [(r.row, r.value, r.n) for r in agreement_records(two, test, *options)] == [
         ("emotion similarity", "undefined", 2),
         ("emotion recognised", "undefined", 2),
     ]
 
 
 def test_answers_are_written_for_other_statistics(tmp_path: Path) -> None:
-    test = make_listening_test()
-    write_answers(tmp_path / "answers.tsv", make_collection(test, ("2", "sad")))
+    write_answers(tmp_path / "answers.tsv", make_results(make_listening_test(), ("2", "sad")))
     header, first, second = (tmp_path / "answers.tsv").read_text().splitlines()
     assert header.split("\t")[:4] == ["listener", "place", "trial", "kind"]
     assert first == "1\t1\tt1\tsimilarity\ttest\tours (β)\tsad\ti\t2\t1\t1\t2.0"

@@ -9,9 +9,8 @@ import pytest
 import soundfile
 import yaml
 
-from espnet2_ext._compat import write_ark_scp
 from espnet2_ext.bin import probe
-from espnet2_ext.data.directory import DataDirectoryError, subset_data_directory
+from espnet2_ext.data.directory import subset_data_directory
 from espnet2_ext.data.tables import read_table, write_rejected, write_table
 from espnet2_ext.report import probes
 from espnet2_ext.report.probes import (
@@ -31,40 +30,31 @@ from espnet2_ext.report.probes import (
     ProbeSet,
     correlation_scores,
     met_in_pretraining,
-    pooled_units,
-    probe_records,
+    probe_rows,
     probe_scores,
     read_probe_set,
-    records_text,
     report_probes,
 )
-from espnet2_ext.report.records import read_records
+from espnet2_ext.report.records import columns_of, read_records, records_of
 from espnet2_ext.report.render import render_results
 
 Make = Callable[..., ProbeSet]
 TITLE = "Disentanglement (synthetic)"
 
 
-@pytest.mark.parametrize(
-    ("units", "durations", "message"),
-    [
-        ([1, 2], [1], "give one each"),
-        ([], [], "at least one frame"),
-        ([1], [0], "at least one frame"),
-        ([1, 2], [3, -1], "at least one frame"),
-        ([1, 4], [1, 1], "units 1 to 4 of a vocabulary of 4"),
-        ([-1], [1], "units -1 to -1"),
-    ],
-)
-def test_units_are_pooled_to_shares_of_time(units: list, durations: list, message: str) -> None:
-    # Unit 2 stands twice: 3 + 1 of 8 frames.
-    assert pooled_units([2, 0, 2], [3, 4, 1], 4).tolist() == [0.5, 0.0, 0.5, 0.0]
-    with pytest.raises(ValueError, match=message):
-        pooled_units(units, durations, 4)
+@pytest.fixture
+def read(probe_data_dir: Path, tiny_model) -> Callable[..., ProbeSet]:
+    """Return a function that reads the directory."""
+
+    def read(**changes) -> ProbeSet:
+        options = {"unit_tag": "tiny", "max_utterances": 2000, "num_workers": 1, "seed": 0}
+        return read_probe_set(probe_data_dir, tiny_model, **{**options, **changes})
+
+    return read
 
 
-def test_everything_of_a_directory_in_one_order(probe_data_dir: Path, tiny_model) -> None:
-    data = read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+def test_everything_of_a_directory_in_one_order(probe_data_dir: Path, read) -> None:
+    data = read()
     keys = sorted(read_table(probe_data_dir / "wav.scp"))
     assert (data.name, data.listed, data.lacking) == ("parallel", 18, ())
     assert data.speakers.tolist() == [key[0] for key in keys]
@@ -89,62 +79,50 @@ def test_everything_of_a_directory_in_one_order(probe_data_dir: Path, tiny_model
     assert targets[F0_RANGE][0] < 1.0 and np.ptp(targets[LEVEL]) < 6.0
 
 
-def test_silence_has_no_pitch_to_correlate(probe_data_dir: Path, tiny_model) -> None:
+def test_silence_has_no_pitch_to_correlate(probe_data_dir: Path, read) -> None:
     wav = read_table(probe_data_dir / "wav.scp")["a-0-happy"]
     soundfile.write(wav, np.zeros(4800), 16000)
-    targets = read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny").targets
+    targets = read().targets
     for name in (F0_MEAN, F0_IN_VOICE, F0_RANGE):
         assert np.isnan(targets[name]).tolist() == [True] + 17 * [False]
     assert np.isfinite(targets[RATE]).all() and np.isfinite(targets[LEVEL]).all()
 
 
-def test_what_is_rejected_or_not_sampled_is_counted(probe_data_dir: Path, tiny_model) -> None:
+def test_what_is_rejected_or_not_drawn_is_counted(probe_data_dir: Path, read) -> None:
     write_rejected(probe_data_dir, {"a-0-happy": "no units", "z-9": "not readable"})
-    options = {"unit_tag": "tiny", "max_utterances": 6}
-    data = read_probe_set(probe_data_dir, tiny_model, **options)
+    data = read(max_utterances=6)
     # 18 of wav.scp, one of them rejected, and one that never came into wav.scp.
     assert (len(data.speakers), data.listed) == (6, 19)
-    again = read_probe_set(probe_data_dir, tiny_model, **options)
+    again = read(max_utterances=6)
     np.testing.assert_array_equal(again.vectors[PROSODY], data.vectors[PROSODY])
-    other = read_probe_set(probe_data_dir, tiny_model, **options, seed=1)
-    assert other.sentences.tolist() != data.sentences.tolist()
+    assert read(max_utterances=6, seed=1).sentences.tolist() != data.sentences.tolist()
 
 
-def test_directories_without_labels_or_words(probe_data_dir: Path, tiny_model) -> None:
+def test_directories_without_labels_or_words(probe_data_dir: Path, read, make_probe_set) -> None:
     (probe_data_dir / "utt2emo").unlink()
     (probe_data_dir / "text").unlink()
-    data = read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+    data = read()
     assert data.emotions is None
     assert len(set(data.sentences.tolist())) == 18
     assert not data.has_words.any() and not data.shared_sentences.any()
     assert data.lacking == ("sentences: no text, or nothing in it",)
-
-
-def test_sentences_of_one_voice_are_not_shared(make_probe_set: Make) -> None:
-    sentences = np.array(["one"] * 8 + ["two"] * 8 + ["three"] * 24)
-    data = make_probe_set(sentences=sentences)
+    # Nor are sentences of one voice shared.
+    data = make_probe_set(sentences=np.array(["one"] * 8 + ["two"] * 8 + ["three"] * 24))
     assert data.shared_sentences.tolist() == [False] * 16 + [True] * 24
-    assert not make_probe_set(has_words=np.zeros(40, dtype=bool)).shared_sentences.any()
 
 
-@pytest.mark.parametrize("name", ["units_tiny", "unit_durations_tiny", "spk_embed.scp"])
-def test_names_what_is_missing(probe_data_dir: Path, tiny_model, name: str) -> None:
-    (probe_data_dir / name).rename(probe_data_dir / "hidden")
-    with pytest.raises(DataDirectoryError, match=f"{name}: missing; run"):
-        read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
-    if name == "spk_embed.scp":
-        write_ark_scp(probe_data_dir / name, {"b-1-happy": np.ones(3)})
-    else:
-        write_table(probe_data_dir / name, {"b-1-happy": "1"})
-    with pytest.raises(DataDirectoryError, match=f"{name}: a-0-happy: missing"):
-        read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
-
-
-def test_names_units_and_durations_that_do_not_fit(probe_data_dir: Path, tiny_model) -> None:
-    table = read_table(probe_data_dir / "unit_durations_tiny")
-    write_table(probe_data_dir / "unit_durations_tiny", {**table, "b-1-happy": "7"})
-    with pytest.raises(DataDirectoryError, match="unit_durations_tiny: b-1-happy: .* give one"):
-        read_probe_set(probe_data_dir, tiny_model, unit_tag="tiny")
+def test_names_what_is_missing_or_does_not_fit(probe_data_dir: Path, read) -> None:
+    durations = probe_data_dir / "unit_durations_tiny"
+    table = read_table(durations)
+    write_table(durations, {**table, "b-1-happy": "7"})
+    with pytest.raises(ValueError, match=r"parallel: b-1-happy: \(3,\) units but \(1,\) durations"):
+        read()
+    write_table(durations, {key: table[key] for key in table if key != "b-1-happy"})
+    with pytest.raises(ValueError, match="unit_durations_tiny: lacks 1 keys, for example b-1-hap"):
+        read()
+    durations.unlink()
+    with pytest.raises(FileNotFoundError, match="unit_durations_tiny"):
+        read()
 
 
 def test_each_vector_says_what_it_knows(make_probe_set: Make) -> None:
@@ -218,40 +196,33 @@ def test_correlations(make_probe_set: Make) -> None:
     ]
 
 
-def records_of(*sets: ProbeSet):
-    protocols = {data.name: f"{data.name} by hand" for data in sets}
-    return probe_records(sets, protocols, table=TITLE)
-
-
 def test_rows_and_columns(make_probe_set: Make) -> None:
-    records = records_of(make_probe_set())
-    accuracies = [record for record in records if record.unit == "%"]
-    assert list(dict.fromkeys(r.metric for r in accuracies)) == [EMOTION, SPEAKER, CONTENT]
-    rows = ["prosody vector", "untrained encoder", "speaker vector", "units", "chance"]
-    assert [r.row for r in accuracies[:5]] == [f"parallel: {row}" for row in rows]
-    first = accuracies[0]
+    rows, correlation_rows = probe_rows(make_probe_set(), "by hand", source="model.pth")
+    records = records_of(columns_of("probes"), rows, table="T")
+    assert list(dict.fromkeys(r.metric for r in records)) == [EMOTION, SPEAKER, CONTENT]
+    names = ["prosody vector", "untrained encoder", "speaker vector", "units", "chance"]
+    assert [r.row for r in records[:5]] == [f"parallel: {name}" for name in names]
+    first = records[0]
     assert (first.value, first.low, first.high) == (100.0, 100.0, 100.0)
-    assert [r.value for r in accuracies if r.row == "parallel: chance"] == [50.0, 20.0, 25.0]
-    assert [accuracies[number].better for number in (0, 5, 10)] == ["higher", "lower", "lower"]
+    assert [r.value for r in records if r.row == "parallel: chance"] == [50.0, 20.0, 25.0]
+    assert [records[number].better for number in (0, 5, 10)] == ["higher", "lower", "lower"]
     assert first.protocol == (
-        "parallel by hand; "
-        "emotion probe: 2 classes, speakers and sentences held out, 20 folds; "
+        "by hand; emotion probe: 2 classes, speakers and sentences held out, 20 folds; "
         "speaker probe: 5 classes, sentences held out, 4 folds; "
         "content probe: 4 classes, speakers held out, 5 folds; "
         "logistic regression on standardised vectors, C = 0.1, classes balanced, seed 0"
     )
-    drawn = {record.drawn for record in accuracies if not record.row.endswith("chance")}
+    drawn = {record.drawn for record in records if not record.row.endswith("chance")}
     assert drawn == {"5 speakers and 4 sentences"}
-    correlations = [record for record in records if record.unit == ""]
-    assert {record.table for record in correlations} == {f"{TITLE}: correlations"}
+    correlations = records_of(columns_of("correlations"), correlation_rows, table="T")
     assert list(dict.fromkeys(r.metric for r in correlations)) == ["F0 mean (r)", "level (r)"]
-    assert "ridge regression" in correlations[0].protocol
-    assert {record.n for record in records} == {40}
-    lines = records_text(records).splitlines()
-    assert lines[0] == TITLE and len(lines) == 11
-    assert lines[1].startswith("  parallel: prosody vector     emotion probe 100.0 %, speaker")
-    assert lines[6] == f"{TITLE}: correlations"
-    assert lines[7].startswith("  parallel: prosody vector     F0 mean (r) +")
+    assert correlations[0].protocol == (
+        "by hand; speakers and sentences held out; ridge regression on standardised vectors, "
+        "alpha = 100, seed 0"
+    )
+    assert {(record.n, record.source) for record in (*records, *correlations)} == {
+        (40, "model.pth")
+    }
 
 
 @pytest.fixture
@@ -284,7 +255,9 @@ def test_command_writes_tables_and_figure_and_repeats(
 ) -> None:
     probe.main(command(options))
     printed = capsys.readouterr().out.splitlines()
-    assert (printed[0], printed[6]) == (TITLE, f"{TITLE}: correlations")
+    assert len(printed) == 5 + 4
+    assert printed[0].startswith(f"{TITLE}, parallel: prosody vector: emotion probe ")
+    assert printed[5].startswith(f"{TITLE}: correlations, parallel: prosody vector: F0 mean (r) ")
     assert (tmp_path / "exp/report/p2v_tiny/parallel_pca.png").stat().st_size > 0
     records = read_records(options["results_path"])
     assert {record.table for record in records} == {

@@ -68,12 +68,12 @@ def test_whole_tables_can_be_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("field", ["value", "low", "high"])
 def test_refuses_numbers_that_are_not_finite(field: str) -> None:
-    with pytest.raises(ValueError, match="table, row, metric: value is nan"):
+    with pytest.raises(ValueError, match="table, row, metric: value is .*nan.*, n 3"):
         replace(RECORD, **{field: float("nan")})
 
 
 def test_refuses_a_number_that_stands_for_nothing() -> None:
-    with pytest.raises(ValueError, match="n is 0"):
+    with pytest.raises(ValueError, match="n 0"):
         replace(RECORD, n=0)
 
 
@@ -97,8 +97,9 @@ def test_a_file_without_sources_still_loads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("is_count", "value"), [(False, 2.0), (True, 8.0)])
 def test_mean_with_interval_or_sum_without(is_count: bool, value: float) -> None:
-    column: Column[float] = Column("error", float, "dB", "lower", "how far.", is_count)
-    row = Row("r", [1.0, 2.0, 2.0, 3.0], "p", Crossing("aabb", "xyxy"), "scores.tsv")
+    column = Column("error", "x", "dB", "lower", "how far.", is_count)
+    items = [{"x": value} for value in (1.0, 2.0, 2.0, 3.0)]
+    row = Row("r", items, "p", Crossing("aabb", "xyxy"), "scores.tsv")
     [record] = records_of([column], [row], table="t", commit="c")
     assert (record.table, record.row, record.metric, record.unit) == ("t", "r", "error", "dB")
     assert (record.definition, record.protocol, record.commit) == ("how far.", "p", "c")
@@ -111,17 +112,16 @@ def test_mean_with_interval_or_sum_without(is_count: bool, value: float) -> None
 
 
 def test_a_weighted_mean_is_errors_over_words() -> None:
-    column: Column[tuple[float, float]] = Column(
-        "rate", lambda item: item[0], "", "lower", "", weight=lambda item: item[1]
-    )
-    row = Row("r", [(0.5, 6.0), (1.0, 2.0)], "p", Crossing("ab", "xx"))
+    column = Column("rate", "rate", "", "lower", "", weight="words")
+    items = [{"rate": 0.5, "words": 6.0}, {"rate": 1.0, "words": 2.0}]
+    row = Row("r", items, "p", Crossing("ab", "xx"))
     [record] = records_of([column], [row], table="t", commit="c")
     assert record.value == pytest.approx(5 / 8)
     assert (record.low, record.high) == (0.5, 1.0)
 
 
 def test_columns_keep_their_order_and_rows_leave_out_what_they_lack() -> None:
-    columns = [Column(name, lambda cells, name=name: cells.get(name), "%", "", "") for name in "ab"]
+    columns = [Column(name, name, "%", "", "") for name in "ab"]
     found = Estimate(0.12345678, 4, 0.1, 0.2, source="other.tsv", drawn="2 speakers")
     rows = [
         Row("first", [{"b": found}], "p"),
@@ -138,9 +138,9 @@ def test_columns_keep_their_order_and_rows_leave_out_what_they_lack() -> None:
 
 
 def test_a_value_for_some_items_only_is_an_error() -> None:
-    column: Column[float | None] = Column("error", lambda item: item, "", "", "")
+    rows = [Row("r", [{"x": 1.0}, {"x": None}], "p")]
     with pytest.raises(ValueError, match="t, r: error is missing for 1 of 2 values"):
-        records_of([column], [Row("r", [1.0, None], "p")], table="t", commit="")
+        records_of([Column("error", "x", "", "", "")], rows, table="t", commit="")
 
 
 def test_every_table_of_columns_yaml_reads() -> None:

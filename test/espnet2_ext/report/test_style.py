@@ -30,7 +30,7 @@ SCORES = [
 
 
 def summary(scores: list[StyleScore]) -> dict:
-    records = summarise_style(scores, table="t", protocol="p")
+    records = summarise_style(scores, table="t", protocol="p", f0_method="dio")
     return {(record.row, record.metric): record for record in records}
 
 
@@ -142,12 +142,11 @@ def test_scores_and_figures_make_a_page(tmp_path: Path, recipe: dict[str, str]):
 def test_what_was_not_converted_is_named(tmp_path: Path, recipe: dict[str, str]):
     given = {"centroids_path": "none", "table": "t", "protocol": "p"}
     lacking = {name: wav for name, wav in recipe.items() if name != "a"}
-    with pytest.raises(ValueError, match=r"list\.tsv: a is not converted \(1 are not\); run the"):
+    with pytest.raises(ValueError, match=r"list\.tsv: lacks 1 keys, for example a; run the conv"):
         report_style_scores(tmp_path / "list.tsv", lacking, {}, tmp_path, tmp_path / "r", **given)
-    with pytest.raises(
-        ValueError, match=r"list\.tsv: a is not converted .1 are not.; run the conversion"
-    ):
-        report_style_figures(tmp_path / "list.tsv", lacking, tmp_path, tmp_path / "r", title="t")
+    given = {"title": "t", "per_condition": 2}
+    with pytest.raises(ValueError, match=r"list\.tsv: lacks 1 keys, for example a; run the conv"):
+        report_style_figures(tmp_path / "list.tsv", lacking, tmp_path, tmp_path / "r", **given)
 
 
 @pytest.mark.parametrize("module", [score, report])
