@@ -347,15 +347,13 @@ def score_conversions(
 ) -> list[PairScore]:
     """Return the scores of every pair and row, and write them to ``scores.tsv``.
 
-    Rows, each over all pairs:
+    Rows, beside ``row_name``, the conversions:
 
-    * ``source (unconverted)``: the source. Its unit error rate, units of its audio against the
-      table of units, is 0 unless the two were made differently.
+    * ``source (unconverted)``: the source; its unit error rate is against the table of units.
     * ``copy synthesis``: the loss by analysis and vocoder alone; units of the resynthesised source,
       everything else of the resynthesised target.
     * ``ground-truth target``: units of the target: what the units change with emotion.
     * ``mismatched text``: units of another sentence of the voice; the score of no content at all.
-    * ``row_name``: the conversions.
 
     See `read_conversion_set` for the directories and `measure_files` for ``measuring``: its
     vocoder should be the one the conversions were made with. ``texts``, of sources and targets,

@@ -77,8 +77,18 @@ def prediction_fields(
     ``text`` are what the utterance should have; ValueError where one is needed and unknown.
     """
     fields: dict[str, float | None] = {}
-    if target.emotions is not None or predictions.emotions is not None:
-        fields |= _emotion_fields(predictions.emotions, emotion)
+    if predictions.emotions is not None:
+        if emotion is None or emotion not in predictions.emotions:
+            raise ValueError(
+                f"emotion {emotion or 'not known (no utt2emo)'}: the recogniser knows "
+                f"{', '.join(sorted(predictions.emotions))}; take one that was trained with it"
+            )
+        # Of equally probable ones the first in the alphabet.
+        best = max(sorted(predictions.emotions), key=predictions.emotions.__getitem__)
+        fields["emotion_right"] = float(best == emotion)
+        fields["emotion_probability"] = predictions.emotions[emotion]
+    elif target.emotions is not None:
+        fields |= {"emotion_right": 0.0, "emotion_probability": 0.0}
     if target.words is not None:
         rate, num_words = word_error_rate(text or "", predictions.words or "")
         fields |= {"word_error_rate": rate, "num_words": float(num_words)}
@@ -90,18 +100,3 @@ def prediction_fields(
             0.0 if vector is None else speaker_similarity(vector, target.speaker_vector)
         )
     return fields
-
-
-def _emotion_fields(
-    probabilities: Mapping[str, float] | None, emotion: str | None
-) -> dict[str, float | None]:
-    if probabilities is None:
-        return {"emotion_right": 0.0, "emotion_probability": 0.0}
-    if emotion is None or emotion not in probabilities:
-        raise ValueError(
-            f"emotion {emotion or 'not known (no utt2emo)'}: the recogniser knows "
-            f"{', '.join(sorted(probabilities))}; take one that was trained with it"
-        )
-    # Of equally probable ones the first in the alphabet.
-    best = max(sorted(probabilities), key=lambda name: probabilities[name])
-    return {"emotion_right": float(best == emotion), "emotion_probability": probabilities[emotion]}

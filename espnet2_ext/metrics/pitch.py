@@ -1,20 +1,15 @@
 """Fundamental frequency: contours, their error, and their correlation.
 
-An F0-RMSE depends on which frames count, so each definition has a name (an unvoiced frame
-is 0 Hz; each gives one number per pair of utterances, and tables print their mean):
+An F0-RMSE depends on which frames count (an unvoiced frame is 0 Hz), so each definition has a name:
 
 * ``paper``: [P2V] Eq. 6 over the entire utterance, voiced and unvoiced, frame by frame from
   the start without alignment, cut at the end of the shorter utterance.
 * ``padded``: the same to the end of the longer one, the shorter being unvoiced there.
 * ``dtw``: voiced and unvoiced frames along the path of MCD, which leads through the frames of
-  speech of both and so leaves out most pauses and some unvoiced consonants.
-* ``voiced``: the frames of that path that are voiced in both; in Hz, and as ESPnet has it of
-  the natural logarithm.
-
-Errors are over pairs of frames (P,); none raise ValueError.
+  speech of both; ``voiced``: those of them that are voiced in both, in Hz or logarithms.
 
 Deviation: [P2V] gives neither F0 tracker nor frame period, nor what is done about unequal
-lengths, nor whether frames are pooled over utterances.
+lengths, nor whether frames are pooled over utterances: tables print the mean over utterances.
 """
 
 from collections.abc import Callable
@@ -68,18 +63,15 @@ def f0_contour(waveform: np.ndarray, method: str = "praat") -> F0Contour:
 
     * ``praat``: Praat's autocorrelation, the tool of [P2V] Figs. 7-10, in two passes: the second
       between 0.6 x and 1.75 x the median of the first, because a single pass takes noisy frames
-      of vocoded low voices for high pitches. (Hirst, 2011, sets the limits by quartiles.)
-    * ``dio``: WORLD's DIO refined by StoneMask, as in ESPnet's TTS front end (there by default
-      between 80 and 400 Hz).
-    * ``harvest``: WORLD's Harvest, which calls more frames voiced; in ESPnet's
-      ``evaluate_f0.py`` between 40 and 800 Hz every 16 ms (256 samples).
+      of vocoded low voices for high pitches.
+    * ``dio``: WORLD's DIO refined by StoneMask, as in ESPnet's TTS front end.
+    * ``harvest``: WORLD's Harvest, which calls more frames voiced; as in ESPnet's evaluate_f0.py.
 
     How far the mean moves when mini_emo's parallel test set goes through mel and Griffin-Lim, on
     average and at most: two passes 0.6 and 7 %, one pass 6 and 139 %, DIO 2 and 22 %, Harvest 3
     and 11 % (twenty times the cost). Scores use DIO all the same: of conversions, which are
-    noisier, Praat finds a tenth unvoiced and others twice too high.
-
-    Waveforms shorter than 83 ms have no frames; another method raises ValueError.
+    noisier, Praat finds a tenth unvoiced and others twice too high. Waveforms shorter than 83 ms
+    have no frames; another method raises ValueError.
     """
     if method not in _METHODS:
         raise ValueError(f"F0 method {method!r}: expected one of {', '.join(_METHODS)}")
@@ -189,12 +181,10 @@ def f0_rmse_voiced_hz(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | No
 def log_f0_rmse(f0_hz: np.ndarray, target_f0_hz: np.ndarray) -> float | None:
     """Return the error of the natural logarithm over pairs of frames (P,) both voiced.
 
-    0.058 is a semitone. Without such a pair, `WORST_LOG_ERROR`; None when the target is not voiced
-    either.
+    0.058 is a semitone. Without such a pair, `WORST_LOG_ERROR`; None when the target is not voiced.
 
-    Source: the formula of ESPnet's ``evaluate_f0.py``, whose figures are others: F0 is Harvest's
-    between 40 and 800 Hz every 16 ms, frames are paired by FastDTW over WORLD's mel-cepstra with c0
-    and silence, and a pair of utterances that share no voiced frame has no number.
+    Source: the formula of ESPnet's ``evaluate_f0.py``, whose figures are others: Harvest's F0 every
+    16 ms, FastDTW over mel-cepstra with c0 and silence, no number where no voiced frame is shared.
     """
     f0_hz, target_f0_hz, voiced_hz = _both_voiced(f0_hz, target_f0_hz)
     if len(f0_hz):
@@ -221,10 +211,10 @@ def _root_mean_square(values: np.ndarray) -> float:
 def contour_correlation(first: F0Contour, second: F0Contour) -> float:
     """Return Pearson's correlation (-1 to 1) of two F0 contours in semitones, time-normalised.
 
-    Frames more than 9 semitones off the median are left out and the rest is smoothed by a running
-    median, since trackers err on vocoded speech. Each contour is then taken from its first to its
-    last voiced frame, interpolated where unvoiced, and stretched to the same length. 0 if a contour
-    is flat, has no voiced frame, or lies in two halves more than 18 semitones apart.
+    Frames more than 9 semitones off the median are left out and the rest is smoothed, since
+    trackers err on vocoded speech; contours are interpolated where unvoiced and stretched to one
+    length. 0 if one is flat, has no voiced frame, or lies in two halves more than 18 semitones
+    apart.
     """
     one, other = _shape(first), _shape(second)
     if one is None or other is None:

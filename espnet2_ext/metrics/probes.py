@@ -121,11 +121,9 @@ def linear_probe(
 ) -> ProbeScore:
     """Return how well logistic regression reads labels (n,) from vectors (n, dim).
 
-    Folds are those of `held_out_splits`. Vectors are standardised by the training part, classes
-    weigh the same, and one CPU thread is used, so that the score depends on the seed alone.
-    ``crossing`` is what the interval is drawn over; None for the groups held out. NotMeasurable for
-    fewer than two labels or groups, or no fold that has a label on both sides; ValueError where
-    lengths differ, or a vector is not finite.
+    Folds are those of `held_out_splits`; vectors are standardised by the training part, classes
+    weigh the same. ``crossing`` is what the interval is drawn over; None for the groups held out.
+    NotMeasurable for fewer than two labels or groups, or no fold that has a label on both sides.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -181,8 +179,7 @@ def ridge_correlation(
 
     In each fold the mean of the training part is subtracted from truth and prediction: where a
     high voice is held out, the others' mean is low, and vectors without any information would
-    seem to be anticorrelated. NotMeasurable for fewer than two groups, a constant target, or no
-    fold to train on; ValueError where lengths differ, or a vector or target is not finite.
+    seem to be anticorrelated. NotMeasurable also for a constant target.
     """
     from sklearn.linear_model import Ridge
 

@@ -20,11 +20,10 @@ POSTERIOR_PREFIX = "p_"
 TOLERANCE = 1.0e-3
 """Of the posteriors and their sum, for half precision and six written digits."""
 _REMEDY = "test the fold again"
+Names = Sequence[str]
 
 
-def confusion_matrix(
-    labels: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
-) -> np.ndarray:
+def confusion_matrix(labels: Names, predicted: Names, classes: Names) -> np.ndarray:
     """Return (K, K) counts: a row is a reference emotion, a column a predicted one.
 
     See `class_indices` for errors.
@@ -34,13 +33,13 @@ def confusion_matrix(
     return confusion
 
 
-def confusion_of(predictions: Sequence["Prediction"], classes: Sequence[str]) -> np.ndarray:
+def confusion_of(predictions: Sequence["Prediction"], classes: Names) -> np.ndarray:
     """Return the (K, K) counts of predictions."""
     labels = [prediction.emotion for prediction in predictions]
     return confusion_matrix(labels, [each.predicted for each in predictions], classes)
 
 
-def class_indices(emotions: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+def class_indices(emotions: Names, classes: Names) -> np.ndarray:
     """Return the place of each emotion among the classes, (n,).
 
     A class that stands twice, or an emotion that is no class, raises ValueError.

@@ -129,9 +129,8 @@ def _choose(vectors: Mapping[str, np.ndarray], utt2spk: Mapping[str, str], seed:
     """Return the sorted utterances to score, at most `MAX_UTTERANCES`."""
     present = sorted(utterance for utterance in utt2spk if utterance in vectors)
     if len(present) < 3:
-        raise ValueError(
-            f"{len(present)} of {len(utt2spk)} utterances have a speaker vector; scoring needs 3"
-        )
+        count = f"{len(present)} of {len(utt2spk)}"
+        raise ValueError(f"{count} utterances have a speaker vector; scoring needs 3")
     if len(present) <= MAX_UTTERANCES:
         return present
     logger.info("scoring a draw of %d of %d utterances", MAX_UTTERANCES, len(present))

@@ -1,13 +1,8 @@
 """Mel-cepstral distortion (MCD), and what else is compared with a target frame by frame.
 
-MCD has named definitions, which differ by a factor of two; compare numbers of one only:
-
-* ``paper``: [P2V] Eq. 5 over what sprocket calls static coefficients: WORLD every 5 ms,
-  24 mel-cepstral coefficients (alpha 0.41) without c0.
-* ``espnet``: ESPnet's evaluate_mcd.py: SPTK's analysis every 16 ms, 24 coefficients
-  (alpha 0.42) with c0, so that loudness counts.
-* ``sprocket``: what sprocket prints when it aligns: as ``paper``, but Harvest, a high-pass,
-  and differences to the frame before beside the coefficients.
+MCD has named definitions, which differ by a factor of two: ``paper`` is [P2V] Eq. 5 over what
+sprocket calls static coefficients; ``espnet`` ESPnet's evaluate_mcd.py, with c0, so that loudness
+counts; ``sprocket`` what sprocket prints when it aligns. See the functions ``..._track``.
 
 Deviation: ESPnet and sprocket warp with FastDTW, whose path need not be the best one. Here
 warping is exact; for the sounds of the test that lowers sprocket's number by 9 %.
@@ -44,9 +39,8 @@ PAPER_RANGE_DB = 20.0
 SPROCKET_RANGE_DB = 15.0
 """Frames weaker than the mean power of the utterance by more than this are silence."""
 
-SPROCKET_FLOOR_HZ, SPROCKET_CEILING_HZ = 40.0, 700.0
+SPROCKET_F0_HZ = 40.0, 700.0
 SPROCKET_HIGH_PASS_HZ, SPROCKET_HIGH_PASS_TAPS = 70.0, 255
-
 ESPNET_ORDER, ESPNET_ALPHA = 23, 0.42
 ESPNET_WINDOW_SAMPLES, ESPNET_HOP_SAMPLES = 1024, 256
 
@@ -98,9 +92,8 @@ def analyse_mel_cepstra(
     """Return the mel-cepstra (T, order + 1) of windowed frames (T, N), c0 first.
 
     The envelope D = exp(sum of c[m] cos(m w')) for which the mean of periodogram / D^2 + ln D^2
-    is least (unbiased estimation of the log spectrum), by Newton's method: ``mcep`` of SPTK with
-    ``etype=1``. ``floor`` is added to the periodogram, so that silence has a logarithm. Values that
-    are not finite raise ValueError.
+    is least, by Newton's method: ``mcep`` of SPTK with ``etype=1``. ``floor`` is added to the
+    periodogram, so that silence has a logarithm. Values that are not finite raise ValueError.
 
     Source: Tokuda, Kobayashi, Chiba & Imai (1994), "Mel-generalized cepstral analysis",
         for gamma = 0; SPTK's steps, starting point and stopping rule.
@@ -184,16 +177,11 @@ def sprocket_track(waveform: np.ndarray) -> CepstralTrack:
     import pyworld
     from scipy.signal import firwin, lfilter
 
-    high_pass = firwin(
-        SPROCKET_HIGH_PASS_TAPS, SPROCKET_HIGH_PASS_HZ, pass_zero=False, fs=SAMPLE_RATE_HZ
-    )
+    taps, cut_off_hz = SPROCKET_HIGH_PASS_TAPS, SPROCKET_HIGH_PASS_HZ
+    high_pass = firwin(taps, cut_off_hz, pass_zero=False, fs=SAMPLE_RATE_HZ)
     wave = lfilter(high_pass, 1.0, INT16_SCALE * _checked(waveform))
     f0_hz, times_s = pyworld.harvest(
-        wave,
-        SAMPLE_RATE_HZ,
-        SPROCKET_FLOOR_HZ,
-        SPROCKET_CEILING_HZ,
-        frame_period=1000.0 * FRAME_PERIOD_S,
+        wave, SAMPLE_RATE_HZ, *SPROCKET_F0_HZ, frame_period=1000.0 * FRAME_PERIOD_S
     )
     cepstra, is_speech = _world_cepstra(wave, f0_hz, times_s, SPROCKET_RANGE_DB)
     # The first frame has none before it: sprocket takes the difference to the second.

@@ -1,10 +1,8 @@
 """Confidence intervals, and tests of whether one system is better than another.
 
-Folds share most of their training data: the sign-flip test finds differences too easily, the
-corrected t-test widens the variance for that and is the one to believe. McNemar's test and
-``paired_bootstrap`` are about the utterances, with the trained recognisers fixed.
-``crossed_interval`` (of a mean) and ``bootstrap_score`` (of UA, macro-F1) generalise to other
-speakers and sentences, not to retrained models.
+Folds share training data: the sign-flip test finds differences too easily, the corrected t-test
+is the one to believe. McNemar's test and ``paired_bootstrap`` are about the utterances, with the
+trained recognisers fixed. The bootstrap generalises to other speakers and sentences.
 """
 
 import math
@@ -28,19 +26,18 @@ NUM_RESAMPLES = 2000
 MOST_KEPT = 1_000_000
 """Numbers in a table of draws in memory, 8 MB; what is larger is drawn in parts."""
 
+Values = Sequence[float] | np.ndarray
 Score = Callable[[np.ndarray], np.ndarray]
 """From confusions (R, K, K) to scores (R,), see ``metrics/ser.py``."""
 
 
-def mean_and_std(values: Sequence[float] | np.ndarray) -> tuple[float, float | None]:
+def mean_and_std(values: Values) -> tuple[float, float | None]:
     """Return the mean and the sample standard deviation (n - 1); None for a single value."""
     numbers = _finite(values)
     return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else None
 
 
-def sign_flip_test(
-    differences: Sequence[float] | np.ndarray, *, num_resamples: int = 20000, seed: int = 0
-) -> float:
+def sign_flip_test(differences: Values, *, num_resamples: int = 20000, seed: int = 0) -> float:
     """Return the two-sided p value of a paired permutation test of mean differences (n,) A - B.
 
     p is the share of sign patterns whose |mean| is at least the observed one: of all patterns up to
@@ -59,20 +56,17 @@ def sign_flip_test(
     return (count + 1) / (num_resamples + 1)
 
 
-def corrected_t_test(
-    differences: Sequence[float] | np.ndarray, test_to_train: float
-) -> tuple[float, float]:
+def corrected_t_test(differences: Values, test_to_train: float) -> tuple[float, float]:
     """Return t and the two-sided p value of the corrected resampled t-test of differences (n,).
 
-    t = mean / sqrt((1 / n + test_to_train) * variance), n - 1 degrees of freedom. The second
-    summand, test over training utterances of a fold, accounts for overlapping training data.
-    Equal differences give infinite t and p = 0, unless all are 0 (t = 0, p = 1). Fewer than two
-    differences, or a ratio not above 0, raise ValueError.
+    t = mean / sqrt((1 / n + test_to_train) * variance), n - 1 degrees of freedom; the second
+    summand, test over training utterances of a fold, accounts for overlapping training data. Equal
+    differences give infinite t and p = 0, unless all are 0. Fewer than two, or a ratio not above 0,
+    raise ValueError.
 
     Source: Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52, 2003,
         section 5.
-    Deviation: they draw training and test sets at random; folds by session or speaker
-        are the usual, not the proven, use.
+    Deviation: they draw training and test sets at random, not folds by session or speaker.
     """
     numbers = _finite(differences)
     if len(numbers) < 2:
@@ -88,9 +82,7 @@ def corrected_t_test(
     return t, float(2 * stdtr(len(numbers) - 1, -abs(t)))
 
 
-def mcnemar_test(
-    right_a: Sequence[bool] | np.ndarray, right_b: Sequence[bool] | np.ndarray
-) -> float:
+def mcnemar_test(right_a: Values, right_b: Values) -> float:
     """Return the exact two-sided p value of McNemar's test of two accuracies (WA).
 
     Each list (n,) has one value per utterance, which the test takes as independent. No utterances,
@@ -106,7 +98,7 @@ def mcnemar_test(
     return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
-def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
+def _finite(values: Values) -> np.ndarray:
     numbers = np.asarray(values, dtype=np.float64)
     if len(numbers) == 0 or not np.isfinite(numbers).all():
         raise ValueError(f"expected finite values, at least one; got {numbers.tolist()[:5]}")
@@ -154,9 +146,7 @@ class Crossing:
         rows, columns = (list(compress(names, chosen)) for names in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns)
 
-    def interval(
-        self, values: Sequence[float] | np.ndarray, weights: np.ndarray | None = None
-    ) -> tuple[float, float]:
+    def interval(self, values: Values, weights: Values | None = None) -> tuple[float, float]:
         """Return the 95 % interval (low, high) of the mean; see ``crossed_interval``."""
         return crossed_interval(values, self.rows, self.columns, weights=weights)
 
@@ -195,25 +185,23 @@ def read_speakers_and_sentences(data_dir: str | Path, utterances: Iterable[str])
 
 
 def crossed_interval(
-    values: Sequence[float] | np.ndarray,
+    values: Values,
     rows: Sequence[Hashable],
     columns: Sequence[Hashable],
     *,
-    weights: Sequence[float] | np.ndarray | None = None,
+    weights: Values | None = None,
     confidence: float = 0.95,
     **resampling: int,
 ) -> tuple[float, float]:
     """Return the percentile interval (low, high) of the mean over `resampled_sums`.
 
-    Values of one speaker, or of one sentence, are not independent: an interval over values alone
-    would be too narrow. A single row or column is not drawn: the interval says nothing of others.
-    ``weights`` may be the words of an error rate: the mean is then of errors over words.
+    Values of one speaker, or of one sentence, are not independent. A single row or column is not
+    drawn: the interval says nothing of others. ``weights`` may be the words of an error rate.
 
     Coverage of a nominal 95 % interval in 500 tables with effects of speaker and sentence and
     noise, each of deviation 1 (``test_statistics.py``; two standard errors are 0.03): 0.90 of 5
     speakers with the same 20 sentences, 0.92 of 10; 0.84 of 4 speakers with 8 sentences each of its
-    own and 3 values of each, 0.90 of 10. Where values were drawn, 0.43 to 0.48. With very few
-    speakers it is still too narrow, as any percentile bootstrap is.
+    own and 3 values of each, 0.90 of 10. Where values were drawn, 0.43 to 0.48.
 
     Values or weights that are not finite, weights below 0 or all 0, lists of different length, and
     a confidence outside (0, 1) raise ValueError.
@@ -243,13 +231,12 @@ def resampled_sums(
 
     Rows and columns are drawn with replacement, each for itself; a value counts as often as its row
     times as its column was drawn. A draw may hold no value: its sums are 0. A column that one row
-    alone has (a speaker's own sentences) is drawn within that row, anew each time the row is drawn:
-    for such columns the product would give the noise three times its variance. If instead each row
-    has one column alone, the two change places.
+    alone has is drawn within that row, anew each time the row is drawn, as the product would give
+    its noise three times its variance; if each row has one column alone, the two change places.
 
     Source: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1, 2007, for crossed
-        rows and columns: its variance is on average not too small. Davison and Hinkley,
-        "Bootstrap Methods and their Application", 1997, section 3.8, for columns within rows.
+        rows and columns. Davison and Hinkley, "Bootstrap Methods and their Application", 1997,
+        section 3.8, for columns within rows.
     """
     cells, cell_of = _cells(rows, columns)
     totals = np.zeros((cells.shape[1], values.shape[1]))

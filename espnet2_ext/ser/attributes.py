@@ -57,9 +57,8 @@ def read_utterances(data_dir: str | Path) -> dict[str, Utterance]:
     for name in ("utt2spk", *names):
         for utterance_id in ids:
             if utterance_id not in tables[name]:
-                raise DataDirectoryError(
-                    f"{path / name}: {utterance_id}: missing; run the stage that writes it again"
-                )
+                remedy = "run the stage that writes it again"
+                raise DataDirectoryError(f"{path / name}: {utterance_id}: missing; {remedy}")
     left_out = len(tables["wav.scp"]) - len(ids)
     if left_out:
         logger.info("%s: %d utterances without %d rejected ones", path, len(ids), left_out)

@@ -149,11 +149,9 @@ class FoldRun:
 class RunResult:
     """Content of ``result.json`` of a finished training; the predictions lie beside it.
 
-    Attributes:
-        num_train: utterances trained on.
-        criterion: validation measure that chose the epoch; `LAST` without validation.
-        test_selected_epoch: the same measure's choice on the test set.
-        averaged: number of best epochs whose average is the result; 1 for ``epoch`` alone.
+    ``num_train`` counts the utterances trained on; ``criterion`` is the validation measure that
+    chose the epoch (`LAST` without validation), ``test_selected_epoch`` its choice on the test set;
+    ``averaged`` best epochs make the result, 1 for ``epoch`` alone.
     """
 
     fingerprint: str

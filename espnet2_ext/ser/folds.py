@@ -40,13 +40,11 @@ _SETTINGS = ("protocol", "description", "source", "deviation", "seed", "max_trai
 class FoldSet:
     """All folds of a protocol, and what a reader of a result must know of them.
 
-    Attributes:
-        max_train: limit of the training lists.
-        declared: overlaps that the protocol or the user allows.
-        leak_check: lines of `check_folds`.
-        labels: emotion of every utterance in the folds.
-        pretraining_checked: whether they were compared with all data of a pretraining.
-        model_sha256: of its weights; empty where directories were named without a model.
+    ``max_train`` limits the training lists, ``declared`` are the overlaps that the protocol or the
+    user allows, ``leak_check`` the lines of `check_folds`, ``labels`` the emotions of all
+    utterances in the folds; ``pretraining_checked`` says whether they were compared with all data
+    of a pretraining, ``model_sha256`` of which weights ("" where directories were named without
+    any).
     """
 
     protocol: str
@@ -200,10 +198,8 @@ def _read_list(path: Path, expected: str, labels: Mapping[str, str]) -> tuple[st
     ids = path.read_text(encoding="utf-8").splitlines()
     for utterance in ids:
         if utterance not in labels:
-            raise ValueError(
-                f"{path}: {utterance!r:.80}: has no emotion in the data directory; run ser_folds "
-                "again"
-            )
+            where = "in the data directory; run ser_folds again"
+            raise ValueError(f"{path}: {utterance!r:.80}: has no emotion {where}")
     found = list_hash(ids, labels)
     if found != expected or ids != sorted(ids):
         raise ValueError(

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from espnet2_ext.data.weights import read_training_config
 from espnet2_ext.ser.attributes import ATTRIBUTES, Attributes
 from espnet2_ext.ser.pretrained import CONFIG, WEIGHTS
 from espnet2_ext.ser.protocols import (
@@ -130,8 +129,7 @@ def _lines(
         if percents:
             left, right = between.split("/")
             low, high = f"{min(percents):.1f}", f"{max(percents):.1f}"
-            text = f"{low} %" if low == high else f"{low} to {high} %"
-            text = f"by {left} and {right}: {text} of {right}"
+            text = f"by {left} and {right}: {low}{f' to {high}' * (low != high)} % of {right}"
             texts.setdefault((attribute, reason), []).append(text)
     clean: dict[str, list[str]] = {}
     for between, attribute in shares:
@@ -190,32 +188,27 @@ def _follow(model_file: Path, directories: dict[str, None], seen: set[Path]) -> 
     seen.add(path)
     shown = os.path.relpath(path)
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        named = [config.get(option) for option in SPEAKER_OPTIONS]
-        ancestors = [str(entry).split(":")[0] for entry in config.get("init_param") or []]
-    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        config = read_training_config(path)
+    except (OSError, ValueError):
         return [f"{shown} cannot be read"]
+    named = [config.get(option) for option in SPEAKER_OPTIONS]
+    ancestors = [str(entry).split(":")[0] for entry in config.get("init_param") or []]
     if not all(named):
         return [f"{shown} names no data directories"]
     unknown = []
-    for directory in named:
-        found = _find_above(path, Path(directory) / "wav.scp")
+    for name, file, how in (
+        *((each, f"{each}/wav.scp", "names") for each in named),
+        *((each, each, "started from") for each in ancestors),
+    ):
+        # Named from the recipe, a folder somewhere above.
+        found = next((above / file for above in path.parents if (above / file).is_file()), None)
         if found is None:
-            unknown.append(f"{directory}, which {shown} names, is not there")
-        else:
+            unknown.append(f"{name}, which {shown} {how}, is not there")
+        elif how == "names":
             directories[os.path.relpath(found.parent)] = None
-    for ancestor in ancestors:
-        found = _find_above(path, Path(ancestor))
-        if found is None:
-            unknown.append(f"{ancestor}, which {shown} started from, is not there")
         else:
             unknown += _follow(found, directories, seen)
     return unknown
-
-
-def _find_above(config: Path, name: Path) -> Path | None:
-    """Return a file that a configuration names from its recipe, a folder somewhere above it."""
-    return next((parent / name for parent in config.parents if (parent / name).is_file()), None)
 
 
 def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha256: str) -> str:
@@ -227,9 +220,8 @@ def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha25
     encoder = Path(options.get("prosody_encoder_dir") or "")
     if options.get("use_prosody", True) and options.get("prosody_init") != "random":
         is_the_model = not model_sha256
-        if model_sha256 and (encoder / CONFIG).is_file():
-            known = yaml.safe_load((encoder / CONFIG).read_text(encoding="utf-8"))
-            is_the_model = known.get("sha256") == model_sha256
+        if model_sha256 and encoder.name and (encoder / CONFIG).is_file():
+            is_the_model = read_training_config(encoder / CONFIG).get("sha256") == model_sha256
         parts["Prosody2Vec"] = CHECKED if checked and is_the_model else UNCHECKED
     sources = {str(entry).split(":")[0] for entry in options.get("init_param") or []}
     if sources - {str(encoder / WEIGHTS)}:

@@ -20,16 +20,13 @@ LAST = "last"
 class LayerPooling(nn.Module):
     """One layer, or a learnt weighted sum of all, of the means over time of an upstream's layers.
 
-    Mean over time and weighted sum over layers commute, so the means of all layers are all that has
-    to be stored of a frozen upstream.
+    Mean over time and weighted sum over layers commute: the means are all that is stored of a
+    frozen upstream. ``layer`` is ``last``, ``weighted``, or a number (ValueError for another);
+    ``standardise`` by the mean and variance of the training batches, without learnt scale, as
+    hidden states of large models differ by orders of magnitude.
 
     Source: [P2V] IV-C concatenates an upstream's vector with the prosody vector; how it is pooled
     is not in paper. The weighted sum is SUPERB's.
-
-    Args:
-        layer: ``last``, ``weighted``, or a layer's number; ValueError for another.
-        standardise: by the mean and variance of the training batches, without learnt scale: hidden
-            states of large models differ by orders of magnitude.
     """
 
     def __init__(
@@ -42,10 +39,8 @@ class LayerPooling(nn.Module):
         self.layer = num_layers - 1
         if layer not in (LAST, WEIGHTED):
             if not str(layer).isdecimal() or int(layer) >= num_layers:
-                raise ValueError(
-                    f"upstream layer {layer!r}: expected {LAST}, {WEIGHTED} or 0 to"
-                    f" {num_layers - 1}"
-                )
+                known = f"{LAST}, {WEIGHTED} or 0 to {num_layers - 1}"
+                raise ValueError(f"upstream layer {layer!r}: expected {known}")
             self.layer = int(layer)
 
     def forward(self, layer_means: torch.Tensor) -> torch.Tensor:
@@ -61,11 +56,10 @@ class FineTunedUpstream(nn.Module):
     """An S3PRL upstream: waveforms to the mean over time of every hidden state, with gradients.
 
     In eval mode utterances go one by one, so that a prediction does not depend on the batch; also
-    in training where the upstream normalises over time, padding included: means of a random HuBERT
-    moved by 19 % where a third of an item was padding. Other upstreams take a training batch at
-    once; only S3PRL's last frame of an item then depends on padding. A convolutional
-    ``feature_extractor`` is frozen, as is usual when fine-tuning on little data. ValueError where
-    there is no such upstream, or the checkpoint ``path_or_url`` cannot be loaded.
+    in training where the upstream normalises over time, padding included (means of a random HuBERT
+    moved by 19 % where a third of an item was padding). Otherwise only S3PRL's last frame of an
+    item depends on padding. A convolutional ``feature_extractor`` is frozen. ValueError where there
+    is no such upstream, or the checkpoint ``path_or_url`` cannot be loaded.
     """
 
     def __init__(self, upstream: str, path_or_url: str | None = None):
@@ -122,11 +116,8 @@ class EmotionModel(AbsESPnetModel):
         augmentation: SpecAugment in training (in fine-tuning not in paper).
         upstream: to fine-tune; None also where vectors of a frozen one are given as data.
         dropout: before the classifier; not in paper.
-        class_weights: of the loss, one a class; None for equal ones, as in the paper.
-        crop_frames: while training, the prosody encoder gets a random crop of so many mel frames;
-            None for all, as in the paper.
-
-    ValueError for nothing to classify from, or not one class weight a class.
+        class_weights: of the loss, one a class (else ValueError); None as in the paper.
+        crop_frames: of the prosody encoder's random crop in training; None as in the paper.
     """
 
     def __init__(
@@ -145,9 +136,7 @@ class EmotionModel(AbsESPnetModel):
         super().__init__()
         parts = [part for part in (prosody_encoder, upstream_pooling) if part is not None]
         if not parts:
-            raise ValueError(
-                "nothing to classify from: give a prosody encoder, an upstream, or both"
-            )
+            raise ValueError("nothing to classify from: give a prosody encoder or an upstream")
         if class_weights is not None and len(class_weights) != num_emotions:
             raise ValueError(f"{len(class_weights)} class_weights for {num_emotions} emotions")
         self.features = features

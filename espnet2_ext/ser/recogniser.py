@@ -101,9 +101,8 @@ def find_recognisers(path: str | Path) -> list[RecogniserFiles]:
     found = []
     for result in sorted(path.rglob(RESULT)):
         done = RunResult.read(result.parent)
-        assert done is not None, "it has just been listed"
-        weights = result.parent / done.weights
-        found += [_read(weights)] if weights.is_file() else []
+        if done is not None and (result.parent / done.weights).is_file():
+            found.append(_read(result.parent / done.weights))
     if not found:
         raise FileNotFoundError(f"{path}: no finished recogniser; train one first (ser.sh)")
     return found

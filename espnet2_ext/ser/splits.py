@@ -55,35 +55,26 @@ def drawn_order(names: Iterable[str], *key: object) -> list[str]:
     return sorted(names, key=lambda name: hashlib.sha256(f"{prefix}\n{name}".encode()).digest())
 
 
-def proportional_counts(sizes: Mapping[str, int], total: int) -> dict[str, int]:
-    """Return how many of each name make up ``total``, in proportion (largest remainders).
-
-    Equal remainders go to the name that sorts first. Integers only: no rounding error.
-    """
-    whole = sum(sizes.values())
-    counts = {name: total * size // whole for name, size in sizes.items()}
-    by_remainder = sorted(sizes, key=lambda name: (-(total * sizes[name] % whole), name))
-    for name in by_remainder[: total - sum(counts.values())]:
-        counts[name] += 1
-    return counts
-
-
 def stratified_subset(
     utterances: Collection[str], labels: Mapping[str, str], count: int, *key: object
 ) -> list[str]:
-    """Return ``count`` of the utterances (all, if fewer), sorted, with the emotions in proportion.
+    """Return ``count`` of the utterances, sorted, with the emotions in proportion.
 
     With the same key a larger subset of an emotion contains the smaller one. A ValueError says
     which emotion would have no utterance.
     """
-    sizes = Counter(labels[utterance] for utterance in utterances)
-    counts = proportional_counts(sizes, min(count, len(utterances)))
+    whole, sizes = len(utterances), Counter(labels[utterance] for utterance in utterances)
+    # Largest remainders, equal ones to the name that sorts first; integers have no rounding error.
+    counts = {emotion: count * size // whole for emotion, size in sizes.items()}
+    by_remainder = sorted(sizes, key=lambda name: (-(count * sizes[name] % whole), name))
+    for emotion in by_remainder[: count - sum(counts.values())]:
+        counts[emotion] += 1
     chosen: list[str] = []
     for emotion in sorted(counts):
         if counts[emotion] == 0:
             raise ValueError(
-                f"a subset of {count} of {len(utterances)} utterances has none of "
-                f"{sizes[emotion]} {emotion!r}; draw more"
+                f"a subset of {count} of {whole} utterances has none of {sizes[emotion]} "
+                f"{emotion!r}; draw more"
             )
         members = [utterance for utterance in utterances if labels[utterance] == emotion]
         chosen += drawn_order(members, *key)[: counts[emotion]]
@@ -329,15 +320,11 @@ def make_folds(
 ) -> list[Fold]:
     """Return the folds, which do not depend on the order of the utterances.
 
-    Args:
-        num_folds: of protocols that draw groups; None for `NUM_FOLDS`.
-        max_train: size of the training lists, emotions in proportion; None for all.
-        folds_csv: of the protocol ``given``, see `read_given`.
-        superb: of the protocol ``superb``, see `read_superb`.
-
-    Raises:
-        ValueError: an option does not belong to the protocol, the utterances lack what it splits by
-            or have too few groups, or a list is empty or lacks an emotion.
+    ``num_folds`` is of protocols that draw groups (None: `NUM_FOLDS`), ``max_train`` the size of
+    the training lists, emotions in proportion (None: all), ``folds_csv`` of the protocol ``given``,
+    see `read_given`, ``superb`` of the protocol ``superb``, see `read_superb`. ValueError where an
+    option does not belong to the protocol, the utterances lack what it splits by or have too few
+    groups, or a list is empty or lacks an emotion.
     """
     labels = labels_of(utterances)
     fault = ""

@@ -44,11 +44,6 @@ EMOTIONS = ("neutral", "happy", "angry", "sad")
 Batches = Iterable[tuple[list[str], dict[str, torch.Tensor]]]
 
 
-def predictions_path(output_dir: str | Path, name: str, state: str) -> Path:
-    """Return the path of the predictions of a set by the weights of a state, such as ``3ep``."""
-    return Path(output_dir) / "predictions" / f"{name}.{state}.tsv"
-
-
 def num_averaged(directory: str | Path, criterion: str) -> int:
     """Return how many epochs ESPnet averaged into ``valid.<criterion>.ave.pth``; 1 for none."""
     link = Path(directory) / f"valid.{criterion}.ave.pth"
@@ -87,16 +82,14 @@ class EmotionTrainer(SafeTrainer):
         Several processes, which would share the set, are a ValueError.
         """
         if distributed_option.distributed or options.ngpu > 1:
-            raise ValueError(
-                "one training of a fold uses one GPU; give further GPUs to further folds"
-            )
+            raise ValueError("one training of a fold uses one GPU; give others to other folds")
         model.eval()
         epoch = f"{reporter.get_epoch()}ep"
         predictions, all_stats = cls._predict(model, iterator, options)
         if predictions:
             accuracy = unweighted_accuracy(confusion_of(predictions, cls.emotions))
             all_stats[-1][0]["ua"] = torch.tensor(float(accuracy))  # of the whole set
-            write_predictions(predictions_path(options.output_dir, "valid", epoch), predictions)
+            write_predictions(f"{options.output_dir}/predictions/valid.{epoch}.tsv", predictions)
         for stats, weight in all_stats:
             reporter.register(stats, weight)
             reporter.next()
@@ -109,7 +102,7 @@ class EmotionTrainer(SafeTrainer):
         """Write the predictions of the test set by the weights after an epoch, or by an average."""
         assert cls.test_batches is not None, "asked by the caller"
         predictions, _ = cls._predict(model, cls.test_batches(), options)
-        write_predictions(predictions_path(options.output_dir, "test", state), predictions)
+        write_predictions(f"{options.output_dir}/predictions/test.{state}.tsv", predictions)
 
     @classmethod
     def _predict(
@@ -125,34 +118,27 @@ class EmotionTrainer(SafeTrainer):
                 logits = model.logits(**batch)
             all_stats.append((model.loss(logits, emotion)[1], torch.tensor(float(len(logits)))))
             posteriors = logits.double().softmax(dim=1).cpu()
-            for name, label, row in zip(
-                utterance_ids, emotion[:, 0].tolist(), posteriors, strict=True
-            ):
+            labels = emotion[:, 0].tolist()
+            for name, label, row in zip(utterance_ids, labels, posteriors, strict=True):
                 right, guess = cls.emotions[label], cls.emotions[int(row.argmax())]
                 values = dict(zip(cls.emotions, row.tolist(), strict=True))
                 predictions.append(Prediction(name, right, guess, values))
         return predictions, all_stats
 
 
-class EmotionPreprocessor:
-    """ESPnet preprocess function: ``emotion`` as read from ``utt2emo`` to a class number."""
-
-    def __init__(self, emotions: Sequence[str]):
-        self.classes = {name: number for number, name in enumerate(emotions)}
-
-    def __call__(
-        self, utterance_id: str, data: dict[str, str | np.ndarray]
-    ) -> dict[str, str | np.ndarray]:
-        """Return the example with ``emotion`` (1,) int64; a ValueError names an unknown one."""
-        name = data.get("emotion")
-        if isinstance(name, str):
-            if name not in self.classes:
-                raise ValueError(
-                    f"utt2emo: {utterance_id}: {name!r} is none of {', '.join(self.classes)};"
-                    " give --emotions, or leave such utterances out"
-                )
-            data["emotion"] = np.array([self.classes[name]], dtype=np.int64)
-        return data
+def number_emotion(
+    emotions: Sequence[str], utterance_id: str, data: dict[str, str | np.ndarray]
+) -> dict[str, str | np.ndarray]:
+    """Return the example with ``emotion`` (1,) as a class number; ValueError for an unknown one."""
+    name = data.get("emotion")
+    if isinstance(name, str):
+        if name not in emotions:
+            raise ValueError(
+                f"utt2emo: {utterance_id}: {name!r} is none of {', '.join(emotions)};"
+                " give --emotions, or leave such utterances out"
+            )
+        data["emotion"] = np.array([emotions.index(name)], dtype=np.int64)
+    return data
 
 
 class NoBatches(AbsIterFactory):
@@ -258,7 +244,7 @@ class EmotionTask(TrainedTask):
     @classmethod
     def build_preprocess_fn(cls, args: argparse.Namespace, train: bool) -> Callable | None:
         """Return the look-up of classes."""
-        return EmotionPreprocessor(args.emotions)
+        return partial(number_emotion, args.emotions)
 
     @classmethod
     def build_optimizers(

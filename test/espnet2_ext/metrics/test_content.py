@@ -104,20 +104,17 @@ def test_openai_whisper_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("positions", "num_units", "forward", "consumed", "looped"),
+    ("positions", "num_units", "path"),
     [
-        ([0, 1, 1, 2, 4], 5, 1.0, 1.0, False),
-        ([0, 1, 0, 1, 2], 5, 0.75, 0.5, False),  # One of four moves goes back.
-        ([0, 3, 0], 5, 0.5, 0.75, False),  # Three units back: no loop yet.
-        ([0, 4, 0], 5, 0.5, 1.0, True),
-        ([5, 4, 3, 2, 1], 6, 0.0, 1.0, True),  # Slowly, but four behind the furthest.
-        ([0, 0, 0], 5, 1.0, 0.0, False),
-        ([0], 1, 1.0, 1.0, False),
-        ([2], 5, 1.0, 0.5, False),
+        ([0, 1, 1, 2, 4], 5, (1.0, 1.0, False)),
+        ([0, 1, 0, 1, 2], 5, (0.75, 0.5, False)),  # One of four moves goes back.
+        ([0, 3, 0], 5, (0.5, 0.75, False)),  # Three units back: no loop yet.
+        ([5, 4, 3, 2, 1], 6, (0.0, 1.0, True)),  # Slowly, but four behind the furthest.
+        ([0], 1, (1.0, 1.0, False)),
     ],
 )
-def test_attention_path(
-    positions: list[int], num_units: int, forward: float, consumed: float, looped: bool
-) -> None:
-    path = attention_path(0.9 * np.eye(num_units)[positions] + 0.1 / num_units)
-    assert (path.forward_share, path.consumed_share, path.looped) == (forward, consumed, looped)
+def test_attention_path(positions: list[int], num_units: int, path: tuple) -> None:
+    attention = 0.9 * np.eye(num_units)[positions] + 0.1 / num_units
+    assert tuple(vars(attention_path(attention)).values()) == path
+    with pytest.raises(ValueError, match="not finite"):
+        attention_path(np.full((2, 2), np.nan))

@@ -71,13 +71,6 @@ def test_nothing_is_read_through_what_is_held_out() -> None:
         assert linear_probe(vectors, emotion_of, *held_out).accuracy < 0.6
 
 
-def test_accuracy_is_the_mean_over_classes() -> None:
-    # One direction that says "sad" of all, in 9 of 10 utterances rightly: half of two classes.
-    labels = ["happy" if index % 10 == 0 else "sad" for index in range(100)]
-    groups = [str(index // 10) for index in range(100)]
-    assert linear_probe(np.zeros((100, 2)), labels, groups).accuracy == pytest.approx(0.5)
-
-
 def test_labels_that_training_lacks_are_left_out_and_counted() -> None:
     # "rare" has one speaker: whoever is trained without that speaker cannot know it.
     labels = ["rare"] * 4 + EMOTIONS[4:]
@@ -86,16 +79,16 @@ def test_labels_that_training_lacks_are_left_out_and_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vectors", "labels", "groups", "message"),
+    ("labels", "groups", "message"),
     [
-        (NOISE, ["sad"] * 120, SPEAKERS, "at least two classes, got 1"),
-        (NOISE, EMOTIONS, ["s"] * 120, "at least two of them, got 1"),
-        (NOISE, SPEAKERS, SPEAKERS, "fewer than two labels are on both sides"),
+        (["sad"] * 120, SPEAKERS, "at least two classes, got 1"),
+        (EMOTIONS, ["s"] * 120, "at least two of them, got 1"),
+        (SPEAKERS, SPEAKERS, "fewer than two labels are on both sides"),
     ],
 )
-def test_too_little_to_probe(vectors, labels, groups, message: str) -> None:
+def test_too_little_to_probe(labels, groups, message: str) -> None:
     with pytest.raises(NotMeasurable, match=message):
-        linear_probe(vectors, labels, groups)
+        linear_probe(NOISE, labels, groups)
 
 
 def test_vectors_must_be_finite_and_fit() -> None:
@@ -127,21 +120,12 @@ def test_vectors_that_say_nothing_have_no_correlation() -> None:
     # predicted from the low voice b and the other way round.
     score = ridge_correlation(np.zeros((4, 2)), [5.0, 6.0, 1.0, 2.0], ["a", "a", "b", "b"])
     assert score.pearson_r == 0.0
-    pitch = np.random.default_rng(3).normal(size=4)[[int(name[1:]) % 4 for name in SPEAKERS]]
-    voices = [f"v{int(name[1:]) % 4}" for name in SPEAKERS]
-    assert abs(ridge_correlation(NOISE, pitch, voices).pearson_r) < 0.3
 
 
-@pytest.mark.parametrize(
-    ("vectors", "target", "groups", "message"),
-    [
-        (NOISE, np.ones(120), SPEAKERS, "a target that varies"),
-        (NOISE, NOISE[:, 0], ["s"] * 120, "at least two of them, got 1"),
-        (NOISE[:2], [0.0, 1.0], ["a", "b"], "no fold has utterances to train on"),
-    ],
-)
-def test_correlation_that_cannot_be_measured(vectors, target, groups, message: str) -> None:
-    with pytest.raises(NotMeasurable, match=message):
-        ridge_correlation(vectors, target, groups)
+def test_correlation_that_cannot_be_measured() -> None:
+    with pytest.raises(NotMeasurable, match="a target that varies"):
+        ridge_correlation(NOISE, np.ones(120), SPEAKERS)
+    with pytest.raises(NotMeasurable, match="no fold has utterances to train on"):
+        ridge_correlation(NOISE[:2], [0.0, 1.0], ["a", "b"])
     with pytest.raises(ValueError, match="a target of a correlation is not finite"):
         ridge_correlation(NOISE, np.full(120, np.inf), SPEAKERS)

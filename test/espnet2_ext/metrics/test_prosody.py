@@ -59,14 +59,12 @@ def test_range_and_deviation_are_over_voiced_frames(make_pulses: Callable[..., n
 def test_files_keep_their_order_in_processes(
     make_pulses: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:
-    wavs = []
-    for f0_hz in (180, 120, 240):
-        wavs.append(str(tmp_path / f"{f0_hz}.wav"))
-        soundfile.write(wavs[-1], make_pulses(f0_hz, 0.3), 16000)
-    alone = [measures.f0_mean_hz for measures in measure_prosody(wavs)]
-    assert [round(f0_hz or 0.0, -1) for f0_hz in alone] == [180, 120, 240]
+    wavs = [str(tmp_path / f"{f0_hz}.wav") for f0_hz in (180, 120, 240)]
+    for wav, f0_hz in zip(wavs, (180, 120, 240), strict=True):
+        soundfile.write(wav, make_pulses(f0_hz, 0.3), 16000)
     # More than a chunk, so that there are two processes.
-    assert [m.f0_mean_hz for m in measure_prosody(4 * wavs, num_workers=2)] == 4 * alone
+    measured = measure_prosody(4 * wavs, num_workers=2)
+    assert [round(each.f0_mean_hz or 0.0, -1) for each in measured] == 4 * [180, 120, 240]
     with pytest.raises(AudioError, match="none.wav: no such file"):
         measure_prosody(["none.wav"])
 

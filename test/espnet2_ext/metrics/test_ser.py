@@ -49,14 +49,6 @@ def test_labels_that_do_not_fit_are_refused() -> None:
         confusion_matrix(["sad", "fear", "joy"], ["sad"] * 3, CLASSES)
 
 
-@pytest.mark.parametrize("score", SCORES)
-def test_stacked_matrices_are_scored_one_by_one(score) -> None:
-    stack = np.random.default_rng(0).integers(0, 9, size=(2, 3, 4, 4))
-    stack[0, 0, 1] = 0
-    expected = [[score(matrix) for matrix in row] for row in stack]
-    np.testing.assert_array_equal(score(stack), expected)
-
-
 A = Prediction("spk-a", "sad", "sad", {"angry": 0.25, "sad": 0.75})
 B = Prediction("spk-b", "angry", "sad", {"angry": 0.125, "sad": 0.875})
 TEXT = (

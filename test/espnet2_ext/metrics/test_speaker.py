@@ -19,7 +19,6 @@ from espnet2_ext.metrics.speaker import (
     ("targets", "others", "expected"),
     [
         ([0.9, 0.8], [0.2, 0.1], 0.0),
-        ([0.1, 0.2], [0.8, 0.9], 1.0),
         # Accepting two targets and one of four others: misses 1/3, false alarms 1/4; the
         # third other on top gives 1/3 and 1/2: they meet at 1/3.
         ([0.9, 0.7, 0.1], [0.8, 0.6, 0.2, 0.15], 1 / 3),

@@ -11,7 +11,6 @@ from espnet2_ext.data.tables import write_rejected, write_table
 from espnet2_ext.ser.attributes import (
     attributes_of,
     content_digests,
-    labels_of,
     read_utterances,
     speakers_unknown,
 )
@@ -24,6 +23,9 @@ def by_id(*utterances):
 def test_read_returns_what_the_tables_say(data_dir, utterances):
     assert read_utterances(data_dir) == utterances
     assert list(read_utterances(data_dir)) == sorted(utterances)
+    write_table(data_dir / "utt2emo", {"1f-0": "sad"})
+    with pytest.raises(DataDirectoryError, match="utt2emo: 1f-1: missing; run the stage"):
+        read_utterances(data_dir)
 
 
 def test_read_leaves_out_rejected_utterances_and_says_so(data_dir, caplog):
@@ -34,18 +36,6 @@ def test_read_leaves_out_rejected_utterances_and_says_so(data_dir, caplog):
     write_rejected(data_dir, dict.fromkeys(read_utterances(data_dir) | {"1f-0": 0}, "silent"))
     with pytest.raises(DataDirectoryError, match="every utterance is rejected"):
         read_utterances(data_dir)
-
-
-def test_read_refuses_a_table_that_lacks_an_utterance(data_dir):
-    write_table(data_dir / "utt2emo", {"1f-0": "sad"})
-    with pytest.raises(DataDirectoryError, match="utt2emo: 1f-1: missing; run the stage"):
-        read_utterances(data_dir)
-
-
-def test_labels_need_every_emotion(utterances, change):
-    assert labels_of(utterances)["3m-6"] == "neutral"
-    with pytest.raises(ValueError, match="3m-6: has no emotion; the data directory needs utt2emo"):
-        labels_of(change("3m-6", emotion=None))
 
 
 def test_speakers_unknown_are_those_called_like_their_file():

@@ -265,20 +265,10 @@ def test_pretraining_data_that_are_gone_are_unchecked_unless_named(
     fold_set = prepare_folds(data_dir, "loso", pretrained_model=model)
     assert not fold_set.pretraining_checked
     assert "unchecked: pretraining (pretraining, which " in fold_set.leak_check[-1]
-    assert format_folds(fold_set).endswith("names, is not there)")
     named = {"pretraining_data_dirs": [tmp_path / "elsewhere"], "allow": SENTENCES}
     fold_set = prepare_folds(data_dir, "loso", pretrained_model=model, **named)
     assert fold_set.pretraining_checked and fold_set.model_sha256
     assert fold_set.leak_check[-1] == f"pretraining: {tmp_path}/elsewhere"
-
-
-def test_superb_reads_its_lists(data_dir, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr("espnet2_ext.ser.folds.read_superb", lambda path: asked.append(path))
-    with pytest.raises(ValueError, match="superb: protocol 'superb' and its published lists go"):
-        prepare_folds(data_dir, "superb", superb_lists=tmp_path)
-    prepare_folds(data_dir, "emobox", superb_lists=tmp_path)
-    assert asked == [tmp_path]
 
 
 def test_content_is_compared_where_asked(tmp_path, utterances, make_wav):

@@ -74,23 +74,15 @@ def test_values_are_the_means_of_each_hidden_state(upstream, hubert):
             )
 
 
-@pytest.mark.parametrize("is_training", [False, True])
-def test_an_upstream_gives_a_batch_what_each_gives_alone(upstream, is_training):
-    """Without dropout and masks, which would differ: parts of the upstream stay in eval mode."""
-    upstream.training = is_training
+def test_an_upstream_gives_a_batch_what_each_gives_alone(upstream):
+    """Also in training, without dropout and masks: parts of the upstream stay in eval mode."""
+    upstream.training = True
     speech = noise(UPSTREAM_LENGTHS)
     with torch.no_grad():
         together = upstream(speech, UPSTREAM_LENGTHS)
         for item, length in enumerate(UPSTREAM_LENGTHS):
             alone = upstream(speech[item : item + 1, :length], UPSTREAM_LENGTHS[item : item + 1])
             assert torch.equal(together[item], alone[0])
-
-
-@pytest.mark.parametrize("num_samples", [400, 799, 960, 961, 1039, 1041])
-def test_every_length_that_has_a_frame(upstream, num_samples):
-    lengths = torch.tensor([num_samples])
-    with torch.no_grad():
-        assert torch.isfinite(upstream(noise(lengths), lengths)).all()
 
 
 def test_too_short(upstream):
@@ -277,10 +269,8 @@ def test_kept_mels_do_what_audio_does(make_model, batch, kept):
     model = make_model("prosody+frozen", normalize=lambda mels, lengths: (mels.neg_(), lengths))
     with torch.no_grad():
         of_audio, of_mels, again = (model.logits(**given) for given in (batch, kept, kept))
-        both = model.logits(**{**kept, "speech": batch["speech"] * 0, "speech_lengths": None})
     torch.testing.assert_close(of_audio, of_mels)
     assert torch.equal(of_mels, again), "the data were changed in place"
-    assert torch.equal(of_mels, both), "mels go before audio"
 
 
 def test_crop_and_augmentation_are_for_training_only_and_leave_the_data(make_model, kept, heard):
@@ -309,15 +299,12 @@ def test_loss_by_hand(make_model, weights):
 
 
 def test_errors(make_model, batch, kept):
-    assert (kept["feats"].shape, kept["feats_lengths"].tolist()) == ((3, 20, 80), FRAMES)
     with pytest.raises(ValueError, match="no upstream 'huber_base'"):
         FineTunedUpstream("huber_base")
     with pytest.raises(ValueError, match="nothing to classify from"):
         make_model("nothing")
     with pytest.raises(ValueError, match="2 class_weights for 3 emotions"):
         make_model("prosody", class_weights=[1.0, 2.0])
-    with pytest.raises(ValueError, match="of speech and feats exactly one"):
-        make_model("prosody").logits()
     with pytest.raises(ValueError, match="vectors are missing: give upstream_vector"):
         make_model("frozen").logits(batch["speech"], batch["speech_lengths"])
     with pytest.raises(ValueError, match="fine-tuned upstream needs speech"):

@@ -160,12 +160,10 @@ def test_files_and_values(cache, wavs, hubert, tmp_path):
     assert list(table) == sorted(SECONDS)
     upstream = FineTunedUpstream(NAME, hubert).eval()
     for name, path in table.items():
-        vectors = np.load(path)
-        assert (vectors.shape, vectors.dtype) == ((2, 16), np.float32)
         speech = torch.from_numpy(read_audio(wavs[name]))[None]
         with torch.no_grad():
             expected = upstream(speech, torch.tensor([speech.size(1)]))[0].numpy()
-        np.testing.assert_allclose(vectors, expected, atol=1e-6)
+        np.testing.assert_allclose(np.load(path), expected, atol=1e-6)
 
 
 def test_what_is_there_is_kept_and_another_upstream_refused(

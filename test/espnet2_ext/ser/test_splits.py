@@ -1,12 +1,7 @@
-"""From utterances to folds: draws, S3PRL's lists, lists of the user, and every protocol.
-
-The published files of S3PRL are not part of this repository. With ``SUPERB_LISTS`` naming its
-``downstream/emotion/meta_data``, one test rebuilds the real lists.
-"""
+"""From utterances to folds: draws, S3PRL's lists, lists of the user, and every protocol."""
 
 import hashlib
 import json
-import os
 import random
 from collections import Counter
 
@@ -21,7 +16,6 @@ from espnet2_ext.ser.protocols import PROTOCOLS
 from espnet2_ext.ser.splits import (
     drawn_order,
     make_folds,
-    proportional_counts,
     read_given,
     read_superb,
     split_turns,
@@ -45,8 +39,7 @@ DRAWN = list("cebad")
 
 
 def test_drawn_order_depends_on_names_and_key_alone():
-    assert drawn_order("abcde", 0, "x") == DRAWN
-    assert drawn_order("edcba", 0, "x") == DRAWN
+    assert drawn_order("abcde", 0, "x") == drawn_order("edcba", 0, "x") == DRAWN
     assert drawn_order("ace", 0, "x") == [name for name in DRAWN if name in "ace"]
     assert len({tuple(drawn_order("abcde", seed, "x")) for seed in range(20)}) > 10
     assert drawn_order("abcde", 0, "y") != DRAWN
@@ -58,15 +51,12 @@ def test_drawn_order_depends_on_names_and_key_alone():
         # Shares 3.75, 2.5, 1.25, 2.5: one more to a, one to the first of two halves.
         ({"a": 30, "b": 20, "c": 10, "d": 20}, 10, {"a": 4, "b": 3, "c": 1, "d": 2}),
         # Shares of IEMOCAP: 39.88, 59.16, 61.76, 39.20.
-        (
-            {"angry": 1103, "happy": 1636, "neutral": 1708, "sad": 1084},
-            200,
-            {"angry": 40, "happy": 59, "neutral": 62, "sad": 39},
-        ),
+        ({"a": 1103, "h": 1636, "n": 1708, "s": 1084}, 200, {"a": 40, "h": 59, "n": 62, "s": 39}),
     ],
 )
 def test_largest_remainders_by_hand(sizes, total, expected):
-    assert proportional_counts(sizes, total) == expected
+    labels = {f"{name}{i}": name for name, size in sizes.items() for i in range(size)}
+    assert Counter(labels[key] for key in stratified_subset(labels, labels, total)) == expected
 
 
 LABELS = {f"u{index:02d}": "sad" if index % 3 else "happy" for index in range(30)}
@@ -79,12 +69,7 @@ def test_a_subset_keeps_proportions_and_nests():
     assert set(small) < set(stratified_subset(LABELS, LABELS, 12, 0))
     assert stratified_subset(list(reversed(LABELS)), LABELS, 6, 0) == small
     assert len({tuple(stratified_subset(LABELS, LABELS, 6, seed)) for seed in range(9)}) > 5
-    assert stratified_subset(LABELS, LABELS, 99, 0) == list(LABELS)
-
-
-def test_a_subset_without_an_emotion_is_refused():
-    with pytest.raises(ValueError, match=r"of 30 utterances has none of \d+ '\w+'; draw more"):
-        stratified_subset(LABELS, LABELS, 1, 0)
+    assert stratified_subset(LABELS, LABELS, 30, 0) == list(LABELS)
 
 
 SIZES = {"Ses01": 1085, "Ses02": 1023, "Ses03": 1151, "Ses04": 1031, "Ses05": 1241}
@@ -158,9 +143,6 @@ def test_folds_of_published_files(published, corpus) -> None:
         assert {key.partition("-")[2] for key in fold.valid} == set(split.valid)
         assert {key.partition("-")[2] for key in fold.train} == set(split.train)
         assert {corpus[key].session for key in fold.test} == {session}
-        assert fold.description == (
-            f"test {session}; valid 7 utterances of the others, as S3PRL splits them"
-        )
 
 
 def test_a_file_that_is_not_there_is_fetched(published, monkeypatch) -> None:
@@ -200,22 +182,6 @@ def test_other_data_are_refused(published, corpus) -> None:
     other = {key: Utterance(key, "s", "x", emotion="sad", session="1") for key in corpus}
     with pytest.raises(ValueError, match=r"session 1 is none of Ses01.*IEMOCAP; use .* loso_share"):
         folds_of("superb", other, superb=lists)
-
-
-@pytest.mark.skipif("SUPERB_LISTS" not in os.environ, reason="SUPERB_LISTS names no lists")
-def test_the_published_lists_themselves() -> None:
-    ends = {
-        "Ses01": ("Ses02M_impro05_F008", "Ses05F_impro06_M010"),
-        "Ses02": ("Ses04F_impro07_F066", "Ses03F_script02_2_F023"),
-        "Ses03": ("Ses01M_impro03_F010", "Ses02F_script02_1_M024"),
-        "Ses04": ("Ses01M_script03_1_F015", "Ses01F_script01_1_F041"),
-        "Ses05": ("Ses02F_impro03_M024", "Ses04F_impro03_M021"),
-    }
-    for session, split in read_superb(os.environ["SUPERB_LISTS"]).items():
-        assert (split.valid[0], split.valid[-1]) == ends[session]
-        expected = GOLDEN[5531 - SIZES[session]]
-        assert (len(split.train), len(split.valid)) == expected[:2]
-        assert session not in {turn[:5] for turn in split.train + split.valid}
 
 
 @pytest.mark.parametrize(
@@ -385,12 +351,12 @@ def test_sessions_must_be_known(name, change):
 
 
 def test_sessions_must_be_enough_and_pairs(utterances, change):
-    two = {key: value for key, value in utterances.items() if key[0] in "12"}
-    with pytest.raises(ValueError, match="loso: .* at least 3 of session; the data have 2"):
-        folds_of("loso", two)
-    one = {key: value for key, value in utterances.items() if key[0] == "1"}
-    with pytest.raises(ValueError, match="emobox fold_1: train is empty"):
-        folds_of("emobox", one)
+    for name, sessions, message in (
+        ("loso", "12", "loso: .* at least 3 of session; the data have 2"),
+        ("emobox", "1", "emobox fold_1: train is empty"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            folds_of(name, {key: value for key, value in utterances.items() if key[0] in sessions})
     three = change("1f-0", speaker="1x")
     with pytest.raises(ValueError, match="session Ses01 has the speakers 1f, 1m, 1x; it needs two"):
         folds_of("lospko", three)
