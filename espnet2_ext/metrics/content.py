@@ -33,9 +33,8 @@ def unit_error_rate(reference: Sequence[int], hypothesis: Sequence[int]) -> floa
 def word_error_rate(reference: str, hypothesis: str) -> tuple[float, int]:
     """Return word edits over reference words, which may exceed 1, and the number of the latter.
 
-    Case and punctuation do not count, apostrophes do not split a word. Each Chinese or Japanese
-    character is a word, which makes this their character error rate. A reference without words
-    raises ValueError.
+    Case, punctuation and apostrophes do not count; each Chinese or Japanese character is a word. A
+    reference without words raises ValueError.
     """
     expected = spoken_words(reference)
     if not expected:
@@ -67,11 +66,10 @@ def installed_whisper() -> str:
 def whisper_transcriber(
     model: str = "base", *, language: str | None = None, device: str = "cpu"
 ) -> Transcriber:
-    """Return a transcriber by faster-whisper or else by openai-whisper.
+    """Return a transcriber by faster-whisper or else by openai-whisper (`installed_whisper`).
 
-    Greedy decoding without temperature fallback or conditioning on earlier text: the same audio
-    gives the same text. ``model`` is a name such as ``base`` or a local path; ``language`` None
-    detects the language. Raises as `installed_whisper`.
+    Greedy decoding without temperature fallback or earlier text: the same audio gives the same
+    text. ``model`` is a name such as ``base`` or a local path; ``language`` None detects it.
     """
     options = {"language": language, "temperature": 0.0, "condition_on_previous_text": False}
     if installed_whisper() == "faster_whisper":
@@ -110,8 +108,7 @@ class AttentionPath:
 def attention_path(attention: np.ndarray) -> AttentionPath:
     """Return the path of attention weights (S, U); of equal weights the first counts.
 
-    A single step has a forward share of 1; a single unit is consumed at once. Values that are not
-    finite raise ValueError.
+    A single step has a forward share of 1; a single unit is consumed at once.
     """
     if not np.isfinite(attention).all():
         raise ValueError("the attention holds values that are not finite")

@@ -42,8 +42,8 @@ class ConversionPair:
     """One conversion with everything it is compared to.
 
     ``source`` gives the units, ``target`` is the ground truth; ``wrong_units`` are of other words
-    (None where the list has none), all de-duplicated. ``emotion`` is the target's, ``speaker`` and
-    ``sentence`` (see ``normalise_sentence``) the source's. ``attention`` has `ATTENTION_COLUMNS`.
+    (None where the list has none). ``emotion`` is the target's, ``speaker`` and ``sentence`` (see
+    ``normalise_sentence``) the source's. ``attention`` has `ATTENTION_COLUMNS`.
     """
 
     pair_id: str
@@ -238,11 +238,8 @@ class PairScore:
     ``target_...`` the target's. Errors are |difference| to the target, ``..._percent`` relative to
     it; ``mcd_...`` are the definitions of ``metrics/spectrum.py``, ``f0_rmse_...`` those of
     ``metrics/pitch.py`` with ``num_frames_...`` their frames; ``forward_share``, ``consumed_share``
-    and ``looped`` are of ``AttentionPath``, ``num_words`` counts the text of ``word_error_rate``;
-    what is left comes from evaluation models (``metrics/models.py``). Yes and no are 1 and 0.
-
-    Without voiced frames the F0 mean and deviation count as 0 Hz: leaving such a conversion out
-    would reward it.
+    and ``looped`` are of ``AttentionPath``, the rest of ``metrics/models.py``. Yes and no are 1 and
+    0. Without voiced frames F0 counts as 0 Hz: leaving such a conversion out would reward it.
     """
 
     row: str

@@ -32,9 +32,8 @@ def load_dnsmos() -> ModuleType:
 def dnsmos(waveform: np.ndarray) -> dict[str, float]:
     """Return the fields `DNSMOS` of a waveform (N,) at 16 kHz by the package speechmos.
 
-    Its networks were trained on noisy calls: compare conversions of one vocoder with each other
-    and with its copy synthesis, not with other papers. Waveforms above full scale, which the
-    package refuses, are scaled down to it.
+    Its networks were trained on noisy calls: compare conversions of one vocoder with its copy
+    synthesis, not with other papers. Waveforms above full scale are scaled down to it.
     """
     waveform = np.asarray(waveform, dtype=np.float32)
     loudest = max(1.0, float(np.abs(waveform).max()))
@@ -70,11 +69,9 @@ def prediction_fields(
 ) -> dict[str, float | None]:
     """Return the fields of a ``PairScore`` that come from models.
 
-    Speech too short for the models counts as the wrong emotion, no words, the worst quality and
-    a cosine of 0: leaving it out would reward conversions that are hardly there.
-
-    ``target`` is of the ground-truth target and tells which models were asked; ``emotion`` and
-    ``text`` are what the utterance should have; ValueError where one is needed and unknown.
+    Speech too short for the models counts as the wrong emotion, no words, the worst quality and a
+    cosine of 0. ``target`` is of the ground-truth target and tells which models were asked;
+    ``emotion`` and ``text`` are what the utterance should have; ValueError where one lacks.
     """
     fields: dict[str, float | None] = {}
     if predictions.emotions is not None:

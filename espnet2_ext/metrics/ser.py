@@ -67,8 +67,8 @@ def weighted_accuracy(confusion: np.ndarray) -> np.ndarray:
 def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Return the mean recall over the classes that the reference holds, (...,).
 
-    A class without a reference has no recall and is left out of the mean, as in scikit-learn's
-    ``balanced_accuracy_score``; an utterance wrongly given that class still counts against its own.
+    A class without a reference has no recall and is left out, as in scikit-learn's
+    ``balanced_accuracy_score``.
 
     Source: [P2V] Eq. 4.
     Deviation: the equation divides by the number of all classes, also absent ones; the
@@ -80,8 +80,7 @@ def unweighted_accuracy(confusion: np.ndarray) -> np.ndarray:
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """Return the mean F1 over the classes that reference or predictions hold, (...,).
 
-    F1 = 2 TP / (2 TP + FP + FN), as scikit-learn's ``f1_score`` with ``average="macro"`` and
-    without ``labels``.
+    2 TP / (2 TP + FP + FN), as scikit-learn's ``f1_score`` with ``average="macro"``.
 
     Deviation: not in paper.
     """
@@ -99,8 +98,8 @@ def _mean_share(confusion: np.ndarray, factor: int, whole: np.ndarray) -> np.nda
 class Prediction:
     """One line of ``predictions.tsv``; ``posteriors`` are ``{class: probability}`` in class order.
 
-    Raises ValueError if a name would not survive in a table, an emotion is no class, or the
-    posteriors are no distribution whose maximum is the predicted class.
+    ValueError if a name would not survive in a table, an emotion is no class, or the posteriors are
+    no distribution whose maximum is the predicted class.
     """
 
     utterance: str

@@ -154,9 +154,9 @@ def paper_track(waveform: np.ndarray, contour: F0Contour | None = None) -> Cepst
     envelope by CheapTrick with 1024 bins; mel-cepstrum of order 24, alpha 0.41, without c0.
 
     Source: [P2V] Eq. 5 for 24 coefficients from the first on.
-    Deviation: the paper names no analysis; the mel-cepstrum is sprocket's, which the authors of its
-        baseline seq2seq-EVC say that they used, but F0 is DIO's (sprocket: Harvest between 40 and
-        700 Hz, twenty times the cost) and there is no high-pass.
+    Deviation: the paper names no analysis; the mel-cepstrum is sprocket's, as in its baseline
+        seq2seq-EVC, but F0 is DIO's (Harvest's has twenty times the cost) and there is no
+        high-pass.
     """
     wave = _checked(waveform)
     contour = contour or f0_contour(wave, "dio")
@@ -259,11 +259,9 @@ def aligned_frames(
 ) -> np.ndarray:
     """Return pairs of frames (P, 2), of the track and of the target by the same definition.
 
-    * ``dtw``: the path of least summed distance through the frames of speech of both, one frame
-      on in either or in both. Of equal ways back from the end, the one through both is taken,
-      then the one through the first.
-    * ``truncated``: frame by frame to the end of the shorter, silence included; speech of
-      another tempo is then compared with other sounds.
+    * ``dtw``: the path of least summed distance through the frames of speech of both. Of equal ways
+      back from the end, the one through both is taken, then the one through the first.
+    * ``truncated``: frame by frame to the end of the shorter, silence included.
 
     Source: Sakoe & Chiba (1978), without slope constraint; librosa's implementation.
     """

@@ -41,9 +41,8 @@ def sign_flip_test(differences: Values, *, num_resamples: int = 20000, seed: int
     """Return the two-sided p value of a paired permutation test of mean differences (n,) A - B.
 
     p is the share of sign patterns whose |mean| is at least the observed one: of all patterns up to
-    `MAX_EXACT` differences, else of drawn ones and the observed one. It is at least 2 / 2^n: for
-    five folds 0.0625. Unlike in scipy's ``permutation_test``, patterns that tie but for rounding
-    count as ties. What seeds or folds have in common makes p too small, see `corrected_t_test`.
+    `MAX_EXACT` differences, else of drawn ones and the observed one; at least 2 / 2^n. Unlike in
+    scipy's ``permutation_test``, patterns that tie but for rounding count as ties.
     """
     numbers = _finite(differences)
     observed = abs(numbers.sum()) - 1.0e-9 * np.abs(numbers).sum()
@@ -85,8 +84,7 @@ def corrected_t_test(differences: Values, test_to_train: float) -> tuple[float, 
 def mcnemar_test(right_a: Values, right_b: Values) -> float:
     """Return the exact two-sided p value of McNemar's test of two accuracies (WA).
 
-    Each list (n,) has one value per utterance, which the test takes as independent. No utterances,
-    or lists of different length, raise ValueError.
+    Each list (n,) has one value per utterance; none, or different lengths, raise ValueError.
     """
     a, b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
     if len(a) != len(b) or len(a) == 0:
@@ -118,10 +116,7 @@ class Crossing:
     column_name: str = "sentences"
 
     def text(self) -> str:
-        """Return what `resampled_sums` draws, in words, for beneath a table.
-
-        For instance ``5 speakers and 20 sentences``, ``1 speaker (not drawn) and 20 sentences``.
-        """
+        """Return what `resampled_sums` draws, such as ``5 speakers and 20 sentences``."""
         cells = set(zip(self.rows, self.columns, strict=True))
         rows, columns = set(self.rows), set(self.columns)
         texts = [
@@ -334,8 +329,8 @@ def bootstrap_score(
 ) -> tuple[float, float]:
     """Return the percentile interval (low, high) of the score of all groups together.
 
-    A resample that misses a class is scored over those it has, like a fold. ``confusions``
-    (G, K, K) are of `grouped_confusions`; ``crossing`` of the groups, None draws groups.
+    ``confusions`` (G, K, K) are of `grouped_confusions`; ``crossing`` of the groups, None draws
+    groups. A resample that misses a class is scored over those it has, like a fold.
     """
     drawn = _resampled(confusions[:, None], crossing, **resampling)
     return _interval(score(drawn[:, 0]), confidence)

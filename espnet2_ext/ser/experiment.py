@@ -57,9 +57,8 @@ class SerData:
 class FoldRun:
     """One training of one system on one fold under one seed.
 
-    ``labels`` has the emotion of each utterance, ``emotions`` the classes in their order;
-    ``balanced`` weights the loss as if all were equally frequent; ``extra`` are further options of
-    the task.
+    ``labels`` are of the utterances, ``emotions`` the classes in order; ``balanced`` weights the
+    loss as if all were equally frequent; ``extra`` are further options of the task.
     """
 
     system: str
@@ -297,9 +296,8 @@ def train_folds(
 ) -> int:
     """Train what is not complete, and return how many trainings that were.
 
-    A run that was killed resumes from its last epoch. A failure stops the other trainings. Each of
-    ``num_jobs`` processes sees one of ``num_gpus`` GPUs, or has one CPU thread. A RuntimeError
-    names the log of a training that failed.
+    A run that was killed resumes from its last epoch. Each of ``num_jobs`` processes sees one of
+    ``num_gpus`` GPUs, or has one CPU thread. A failure is a RuntimeError that names its log.
     """
     waiting = []
     for run in runs:

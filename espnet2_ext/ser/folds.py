@@ -254,9 +254,7 @@ def prepare_folds(
     )
     fold_set = FoldSet(
         protocol=rules.name,
-        description=rules.description,
-        source=rules.source,
-        deviation=rules.deviation,
+        **{name: getattr(rules, name) for name in ("description", "source", "deviation")},
         seed=seed,
         max_train=max_train,
         declared=tuple(declared.values()),

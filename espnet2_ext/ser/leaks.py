@@ -143,7 +143,6 @@ def _lines(
 
 SPEAKER_OPTIONS = ("train_speaker_dir", "valid_speaker_dir")
 """Options in the config.yaml of a Prosody2Vec training that name its data directories."""
-CHECKED, UNCHECKED = "checked", "not checked"
 
 
 @dataclass(frozen=True)
@@ -163,9 +162,9 @@ def find_pretraining_data(
 ) -> PretrainingData:
     """Return the data of a model's pretraining and of the weights that it started from.
 
-    They are named in the ``config.yaml`` beside the weights, which may not exist yet, and in that
-    of its ``init_param``. Not followed: the data of HuBERT or another upstream, and what units and
-    speaker vectors were learnt from. Directories that the user names are taken for all.
+    They are named in the ``config.yaml`` beside the weights and in that of its ``init_param``. Not
+    followed: the data of HuBERT or another upstream, and what units and speaker vectors were learnt
+    from. Directories that the user names are taken for all.
     """
     digest, unknown = "", [NOT_NAMED]
     found: dict[str, None] = {}
@@ -222,12 +221,12 @@ def pretraining_status(options: Mapping[str, Any], *, checked: bool, model_sha25
         is_the_model = not model_sha256
         if model_sha256 and encoder.name and (encoder / CONFIG).is_file():
             is_the_model = read_training_config(encoder / CONFIG).get("sha256") == model_sha256
-        parts["Prosody2Vec"] = CHECKED if checked and is_the_model else UNCHECKED
+        parts["Prosody2Vec"] = "checked" if checked and is_the_model else "not checked"
     sources = {str(entry).split(":")[0] for entry in options.get("init_param") or []}
     if sources - {str(encoder / WEIGHTS)}:
-        parts["other weights"] = UNCHECKED
+        parts["other weights"] = "not checked"
     if options.get("upstream") is not None:
-        parts["upstream"] = UNCHECKED
+        parts["upstream"] = "not checked"
     states = set(parts.values())
     if len(states) <= 1:
         return states.pop() if states else "none"

@@ -45,11 +45,10 @@ BEGUN = "upstream.json"
 def export_prosody_encoder(
     model_file: str | Path, out_dir: str | Path, train_config: str | Path | None = None
 ) -> None:
-    """Write the folder, unless it is up to date with the weights.
+    """Write the folder, unless it is up to date with the weights, such as ``valid.loss.best.pth``.
 
-    ``model_file`` are weights such as ``valid.loss.best.pth``; without ``train_config`` the
-    config.yaml beside them is taken. FileNotFoundError where weights, configuration or statistics
-    are missing; ValueError for no Prosody2Vec model, or one without statistics of the mels.
+    ``train_config`` is the config.yaml beside them by default. FileNotFoundError where a file is
+    missing; ValueError for no Prosody2Vec model, or one without statistics of the mels.
     """
     model_file, out_dir = Path(model_file), Path(out_dir)
     train_config = Path(train_config) if train_config else model_file.parent / "config.yaml"
@@ -115,9 +114,8 @@ def cache_upstream_vectors(
     """Write the vectors of a data directory; existing ones are kept. Return ``vectors.json``.
 
     Utterances go one by one, so that no value depends on a neighbour or on ``num_workers``.
-    ``upstream`` is a name in S3PRL's hub, ``path_or_url`` a checkpoint, for upstreams that want
-    one. ValueError where the folder holds another upstream's vectors, the upstream cannot be
-    loaded, or an utterance cannot be read or is too short.
+    ``path_or_url`` is a checkpoint. ValueError where the folder holds another upstream's vectors,
+    the upstream cannot be loaded, or an utterance cannot be read or is too short.
     """
     wavs = read_table(Path(data_dir) / "wav.scp")
     out_dir = Path(out_dir)

@@ -34,14 +34,12 @@ class Allowance:
 class Protocol:
     """How utterances become folds.
 
-    Attributes:
-        test_by: what one fold tests: ``session``, ``speaker``, ``speaker group``,
-            ``utterance group`` or ``given``.
-        valid_by: ``drawn group`` (another of the tested kind, by seed), ``partner`` (the other
-            speaker of the session), ``share`` (of what is not tested, by seed), ``superb``
-            (S3PRL's published share), ``next group``, ``given`` or ``nothing``.
-        allowances: overlaps that follow from the protocol.
-        deviation: where lists or the choice of the epoch differ from those of others.
+    ``test_by`` is what one fold tests: ``session``, ``speaker``, ``speaker group``, ``utterance
+    group`` or ``given``. ``valid_by`` is ``drawn group`` (another of the tested kind, by seed),
+    ``partner`` (the other speaker of the session), ``share`` (of what is not tested, by seed),
+    ``superb`` (S3PRL's published share), ``next group``, ``given`` or ``nothing``. ``allowances``
+    are overlaps that follow from the protocol; ``deviation`` says where lists or the choice of the
+    epoch differ from others'.
     """
 
     name: str

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from espnet2.iterators.abs_iter_factory import AbsIterFactory
+from espnet2.iterators.multiple_iter_factory import MultipleIterFactory
 from espnet2.tasks.abs_task import optim_classes
 from espnet2.torch_utils.device_funcs import to_device
 from espnet2.train.class_choices import ClassChoices
@@ -51,7 +52,6 @@ def num_averaged(directory: str | Path, criterion: str) -> int:
     return int(found[1]) if found else 1
 
 
-# Its methods name what they use of the trainer's arguments: hence "type: ignore".
 class EmotionTrainer(SafeTrainer):
     """Trainer that reports the unweighted accuracy and writes the predictions of each epoch.
 
@@ -139,14 +139,6 @@ def number_emotion(
             )
         data["emotion"] = np.array([emotions.index(name)], dtype=np.int64)
     return data
-
-
-class NoBatches(AbsIterFactory):
-    """Batches of a protocol without validation."""
-
-    def build_iter(self, epoch: int, shuffle: bool | None = None) -> Iterator:
-        """Return an empty iterator."""
-        return iter(())
 
 
 upstream_pooling_choices = ClassChoices(
@@ -238,7 +230,7 @@ class EmotionTask(TrainedTask):
     ) -> AbsIterFactory:
         """Return ESPnet's; for validation without ``--valid_shape_file`` one without batches."""
         if mode == "valid" and not args.valid_shape_file:
-            return NoBatches()
+            return MultipleIterFactory([])
         return super().build_iter_factory(args, distributed_option, mode, kwargs)
 
     @classmethod
