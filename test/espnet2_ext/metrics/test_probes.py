@@ -33,8 +33,7 @@ def test_every_utterance_is_tested_once_by_what_is_held_out(sentences) -> None:
 
 
 def test_folds_are_balanced_in_labels_and_size() -> None:
-    # Ten speakers, five of each label and listed by label: any fold without one of the
-    # labels would be a poor test.
+    # Ten speakers listed by label: any fold without one of the labels would be a poor test.
     codes = np.repeat([0, 1], 5)
     for _, test in held_out_splits(codes, np.arange(10).astype(str)):
         assert sorted(codes[test].tolist()) == [0, 1]

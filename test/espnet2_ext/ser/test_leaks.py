@@ -93,9 +93,8 @@ def test_declared_overlaps_are_measured(utterances, change):
 
 def test_a_test_speaker_planted_in_train(utterances):
     (first, *rest) = make_folds(PROTOCOLS["loso"], utterances)
-    planted = replace(
-        first, train=(*first.train, "1f-0"), test=tuple(key for key in first.test if key != "1f-0")
-    )
+    others = tuple(key for key in first.test if key != "1f-0")
+    planted = replace(first, train=(*first.train, "1f-0"), test=others)
     assert error("loso", utterances, folds=[planted, *rest]) == (
         "data/x: fold_1: speaker '1f' is in train (1f-0) and in test (1f-1): 1 of 2 speakers, 7 of "
         "15 utterances of test are affected; keep them in one list, or declare the overlap "
@@ -204,9 +203,8 @@ def test_directories_of_training_and_validation(write_model, tmp_path, monkeypat
 def test_those_of_the_weights_that_it_started_from_too(write_model, tmp_path):
     write_model("first")
     write_model("second", init_param=["../first/exp/p2v_a/valid.loss.best.pth::x:y"])
-    data = find_pretraining_data(
-        write_model("third", init_param=["../second/exp/p2v_a/valid.loss.best.pth"])
-    )
+    third = write_model("third", init_param=["../second/exp/p2v_a/valid.loss.best.pth"])
+    data = find_pretraining_data(third)
     assert data.unknown == ""
     assert directories(data, tmp_path) == [
         f"{recipe}/dump/raw/{part}" for recipe in ("third", "second", "first")

@@ -32,9 +32,9 @@ def upstream(hubert):
     return FineTunedUpstream(NAME, hubert).eval()
 
 
-def noise(lengths):
+def noise(lengths, seed=0):
     """Return (B, N) noise, zero past the lengths."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     speech = 0.1 * torch.randn(len(lengths), int(max(lengths)), generator=generator)
     for item, length in enumerate(lengths):
         speech[item, length:] = 0.0
@@ -115,14 +115,14 @@ MEANS = torch.tensor([[[1.0, 2.0], [3.0, 5.0], [0.0, -1.0]], [[4.0, 0.0], [2.0, 
 """(B, L, D) = (2, 3, 2)."""
 
 
-@pytest.mark.parametrize(
-    ("layer", "expected"), [("last", [[0.0, -1.0], [8.0, 6.0]]), ("1", [[3.0, 5.0], [2.0, 2.0]])]
-)
-def test_one_layer(layer, expected):
-    pooling = LayerPooling(3, 2, layer)
-    assert pooling(MEANS).tolist() == expected
-    assert pooling.output_dim == 2
-    assert list(pooling.parameters()) == []
+def test_one_layer():
+    for layer, expected in (("last", [[0.0, -1.0], [8.0, 6.0]]), ("1", [[3.0, 5.0], [2.0, 2.0]])):
+        pooling = LayerPooling(3, 2, layer)
+        assert pooling(MEANS).tolist() == expected
+        assert pooling.output_dim == 2
+        assert list(pooling.parameters()) == []
+    with pytest.raises(ValueError, match="upstream layer .*expected last, weighted or 0 to 2"):
+        LayerPooling(3, 2, 3)
 
 
 def test_weighted_sum_by_hand():
@@ -145,11 +145,6 @@ def test_standardise_by_the_batch_then_by_what_training_saw():
     )
     # A tenth of the way from 0 to 4 and 2.5.
     torch.testing.assert_close(mean, torch.tensor([0.4, 0.25]))
-
-
-def test_no_such_layer():
-    with pytest.raises(ValueError, match="upstream layer .*expected last, weighted or 0 to 2"):
-        LayerPooling(3, 2, 3)
 
 
 LENGTHS = (5000, 4100, 4600)
@@ -180,14 +175,10 @@ def make_model(hubert):
 @pytest.fixture
 def batch():
     """Return three utterances with everything that any model hears."""
-    torch.manual_seed(3)
-    speech = 0.1 * torch.randn(3, max(LENGTHS))
-    for item, length in enumerate(LENGTHS):
-        speech[item, length:] = 0.0
     return {
-        "speech": speech,
+        "speech": noise(LENGTHS, seed=3),
         "speech_lengths": torch.tensor(LENGTHS),
-        "upstream_vector": torch.randn(3, 3, 16),
+        "upstream_vector": torch.randn(3, 3, 16, generator=torch.Generator().manual_seed(4)),
         "emotion": torch.tensor([[0], [2], [0]]),
     }
 
