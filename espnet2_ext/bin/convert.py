@@ -33,12 +33,10 @@ def add_model_options(parser: ArgumentParser) -> None:
     add("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
 
 
-RECORDINGS = ("source", "prosody", "speaker", "intensity", "interpolate_from", "out")
-
-
 def convert(plot: str | None, **options) -> None:
     """Convert one recording, print what became of it, and draw it."""
-    recordings = {name: options.pop(name) for name in RECORDINGS}
+    names = ("source", "prosody", "speaker", "intensity", "interpolate_from", "out")
+    recordings = {name: options.pop(name) for name in names}
     result = convert_file(AnyConverter.from_file(**options), **recordings)
     print(result.summary())
     if plot:

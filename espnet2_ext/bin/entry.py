@@ -28,11 +28,8 @@ OLD_OPTIONS = {
 class Command(ArgumentParser):
     """A parser that is called: it parses, starts the log and calls a function with the options.
 
-    Args:
-        name: stands before an error.
-        description: the module's docstring.
-        function: takes every option by its name; None where there are subcommands.
-        is_quiet: log only warnings, for a command that prints to a user.
+    The name stands before an error; ``function`` takes every option by its name (None where there
+    are subcommands). A quiet command, which prints to a user, logs only warnings.
     """
 
     def __init__(
@@ -66,17 +63,16 @@ class Command(ArgumentParser):
 
     def __call__(self, cmd: list[str] | None = None) -> None:
         """Run with these arguments; None for those of the process."""
-        words, old_words = [], []
-        for word in sys.argv[1:] if cmd is None else cmd:
-            name, equals, value = word.partition("=")
-            if name in OLD_OPTIONS:
-                old_words.append(name)
-                word = OLD_OPTIONS[name] + equals + value
-            words.append(word)
-        options = vars(self.parse_args(words))
+        words = sys.argv[1:] if cmd is None else cmd
+        names = [word.partition("=")[0] for word in words]
+        renamed = [
+            OLD_OPTIONS.get(name, name) + word.removeprefix(name)
+            for name, word in zip(names, words, strict=True)
+        ]
+        options = vars(self.parse_args(renamed))
         function, name = options.pop("_function"), options.pop("_name")
         start_log(is_quiet=self.is_quiet)
-        for old in old_words:
+        for old in OLD_OPTIONS.keys() & names:
             logging.warning(f"{old} is now {OLD_OPTIONS[old]}; the old name will be removed")
         with user_errors(name):
             (pkgutil.resolve_name(function) if isinstance(function, str) else function)(**options)

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import yaml
-
 from espnet2_ext.bin.entry import Command
 from espnet2_ext.corpora.catalogue import (
     CALCULATED_SPEED,
@@ -12,6 +10,7 @@ from espnet2_ext.corpora.catalogue import (
     speech_of_catalogue,
     speech_of_directories,
 )
+from espnet2_ext.data.weights import read_training_config
 
 
 def estimate_cost(
@@ -29,7 +28,7 @@ def estimate_cost(
     cost = estimate(
         speech, speeds=speeds, precomputed_features=precomputed_features, mel_frames_per_s=speed
     )
-    epochs = read_max_epoch(train_config) if train_config else None
+    epochs = read_training_config(train_config).get("max_epoch") if train_config else None
 
     kept = (
         f"mels {cost.mels_gb:.1f}"
@@ -50,17 +49,6 @@ def estimate_cost(
         "Not estimated: the networks of units and speaker vectors, validation, conversion, models",
         sep="\n",
     )
-
-
-def read_max_epoch(path: str) -> int | None:
-    """Return ``max_epoch`` of a training configuration, None where it has none."""
-    with open(path, encoding="utf-8") as stream:
-        try:
-            settings = yaml.safe_load(stream)
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path}: not a configuration in YAML") from error
-    value = settings.get("max_epoch") if isinstance(settings, dict) else None
-    return value if isinstance(value, int) else None
 
 
 def rounded(hours: float) -> str:

@@ -134,11 +134,6 @@ def convert_pairs(
         compensation_data_dir: validation set on which the lost variance is measured, to be
             restored (see compensation.py); None leaves mels as generated.
         compensation_speaker_dir: training set, whose utterances give voices there too.
-
-    Raises:
-        FileNotFoundError: a file of the model or a table is missing.
-        ValueError: the vocoder was made for another mel than the model's, or a pair names
-            an utterance that the data directory lacks.
     """
     model_file, data_dir, output_dir = Path(model_file), Path(data_dir), Path(output_dir)
     if not model_file.is_file():
@@ -151,7 +146,8 @@ def convert_pairs(
         "data_dir": str(data_dir),
         "tables": _hash_of_tables(data_dir, unit_tag),
         "vocoder": f"{vocoder} {vocoder_fingerprint(vocoder)}".rstrip(),
-        "limits": asdict(limits),
+        # As before the window of attention went, so that conversions stay up to date.
+        "limits": {**asdict(limits), "backward_units": None, "forward_units": None},
         "batch_size": batch_size,
         "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
         "contrast": None,
@@ -303,10 +299,6 @@ def convert_list(
     from the same model, settings and audio; lines that left the list leave the table.
     ``list_file`` is read by ``read_conversion_list``; model and options are those of
     ``AnyConverter.from_file``.
-
-    Raises:
-        FileNotFoundError: the list or a file of the model is missing.
-        ValueError: a line of the list is wrong or names a file without speech.
     """
     conversions = read_conversion_list(list_file)
     out_dir = Path(out_dir)
@@ -344,10 +336,7 @@ def convert_list(
 
 
 def read_conversions(out_dir: str | Path) -> dict[str, ConvertedLine]:
-    """Return ``{name: line}`` of ``conversions.tsv``.
-
-    FileNotFoundError where it is missing, ValueError where it is another table.
-    """
+    """Return ``{name: line}`` of ``conversions.tsv``."""
     path = Path(out_dir) / CONVERSIONS
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing; run the conversion stage first")

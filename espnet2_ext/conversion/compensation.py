@@ -1,10 +1,9 @@
 """Variance compensation: measure what generated mels lack, to be restored at conversion.
 
 Minimising a squared error makes a model predict means where it is uncertain, so that spectra are
-flatter than speech: peaks too low, valleys too high. The voice then sounds quiet and muffled,
-and a pitch tracker may find no pitch in it. The loss is measured once, on validation utterances
-generated from their own units and prosody with the voice of another utterance of their speaker,
-as in training; every band is then scaled about its mean by the factor that restores its
+flatter than speech and the voice quiet and muffled. The loss is measured once, on validation
+utterances generated from their own units and prosody with the voice of another utterance of their
+speaker, as in training; every band is then scaled about its mean by the factor that restores its
 variance. Vocoded speech is still quieter than recordings, because inconsistent frames cancel:
 that level, one number a model and vocoder, is measured on the same utterances.
 
@@ -33,6 +32,9 @@ from espnet2_ext.vocoder import Vocoder
 
 logger = logging.getLogger(__name__)
 
+MAX_UTTERANCES, MAX_VOCODED = 64, 24
+"""Generated, taken evenly from the list, and of these vocoded for the level."""
+
 
 def model_compensation(
     converter: Prosody2VecConverter,
@@ -42,24 +44,18 @@ def model_compensation(
     vocoder: Vocoder,
     *,
     speaker_dir: str | Path | None = None,
-    max_utterances: int = 64,
-    max_vocoded: int = 24,
     batch_size: int = 16,
 ) -> VarianceCompensation:
     """Return the compensation of a model; ``<model>.contrast.json`` keeps it beside the weights.
 
-    The converter's compensation is set to it.
+    The converter's compensation is set to it. A ValueError says that the directory has no
+    utterances, or no speaker another one.
 
     Args:
         data_dir: validation set: wav.scp, utt2spk, units_<tag> and spk_embed.scp.
         vocoder: whose loss of level is measured.
         speaker_dir: training set, with utt2spk and spk_embed.scp, whose utterances give
             voices too. An utterance whose speaker has no other one in either is left out.
-        max_utterances: generated, taken evenly from the list, of which ``max_vocoded`` are
-            vocoded for the level.
-
-    Raises:
-        ValueError: the directory has no utterances, or no speaker has another one.
     """
     model_file, data_dir = Path(model_file), Path(data_dir)
     units = read_int_table(data_dir / f"units_{unit_tag}")
@@ -82,9 +78,9 @@ def model_compensation(
             f"variance compensation: {len(alone)} of {len(units)} utterances are left out, the "
             f"only ones of their speakers in {where}: {' '.join(alone[:10])}"
         )
-    names = usable[:: -(-len(usable) // max_utterances)]
+    names = usable[:: -(-len(usable) // MAX_UTTERANCES)]
     voices = {name: choices[name] for name in names}
-    described = repr((str(data_dir), voices, max_vocoded))
+    described = repr((str(data_dir), voices, MAX_VOCODED))
     key = hashlib.sha256(model_file.read_bytes() + described.encode()).hexdigest()
     path = model_file.with_suffix(".contrast.json")
     known: dict[str, float] = {}
@@ -108,7 +104,7 @@ def model_compensation(
         np.concatenate([mel.cpu().numpy() for mel in generated]),
         np.concatenate([converter.normalised_mel(waveform) for waveform in waveforms]),
     )
-    some = slice(None, None, -(-len(requests) // max_vocoded))
+    some = slice(None, None, -(-len(requests) // MAX_VOCODED))
     lost_db = [
         speech_level_db(waveform) - speech_level_db(vocoder(converter.denormalize(mel)))
         for mel, waveform in zip(generated[some], waveforms[some], strict=True)

@@ -154,8 +154,6 @@ class Prosody2VecConverter:
         # The task registers itself with ESPnet when imported, which takes seconds.
         from espnet2_ext.prosody2vec.task import Prosody2VecTask
 
-        if not Path(model_file).is_file():
-            raise FileNotFoundError(f"{model_file}: no such model; train one first (stage 8)")
         model, _ = Prosody2VecTask.build_model_from_file(train_config, model_file, device)
         return cls(model, limits, device)
 
@@ -177,11 +175,7 @@ class Prosody2VecConverter:
 
     @torch.no_grad()
     def generate(self, requests: Sequence[ConversionRequest]) -> list[Generated]:
-        """Return what the decoder generates for each request, in normalised mels.
-
-        ValueError where a request has no units, a prosody reference that is too short, or a
-        prosody vector of another width than the model's.
-        """
+        """Return what the decoder generates for each request, in normalised mels."""
         if any(len(request.units) == 0 for request in requests):
             raise ValueError("a source without units cannot be converted")
         units = [torch.as_tensor(request.units, dtype=torch.long) for request in requests]
@@ -243,10 +237,7 @@ MAX_INTENSITY = 3.0
 
 
 def average_prosody(vectors: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the mean (P,) float32 of prosody vectors (P,), which averages out single sentences.
-
-    ValueError where there are none, or they have different widths.
-    """
+    """Return the mean (P,) float32 of prosody vectors (P,), which averages out single sentences."""
     return _stacked(vectors).mean(axis=0).astype(np.float32)
 
 
@@ -261,8 +252,7 @@ def weighted_prosody(mix: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
 def scale_intensity(neutral: np.ndarray, target: np.ndarray, intensity: float) -> np.ndarray:
     """Return neutral + intensity * (target - neutral), (P,) float32.
 
-    More than 1 exaggerates, less than 0 goes the other way. ValueError where the intensity lies
-    outside -3 to 3, or the widths differ.
+    More than 1 exaggerates, less than 0 goes the other way; outside -3 to 3 it is a ValueError.
     """
     if not abs(intensity) <= MAX_INTENSITY:
         raise ValueError(
@@ -304,8 +294,7 @@ def prosody_vectors(
     """Return ``{encoder: (n, P)}``, one vector a file and in their order.
 
     Model, which gives the normalised mels, and encoders are in eval mode and on one device. The
-    vectors do not depend on ``batch_size``. AudioError or ValueError name a file that is broken or
-    too short for a mel.
+    vectors do not depend on ``batch_size``.
     """
     rows: dict[str, list[np.ndarray]] = {name: [np.empty(0)] * len(wavs) for name in encoders}
     with tqdm(total=len(wavs), desc="prosody vectors", dynamic_ncols=True, mininterval=1.0) as bar:

@@ -172,7 +172,6 @@ class AnyConverter:
 
     Source: [P2V] V and Fig. 6. Deviation: sources of any length; prosody vectors may be mixed.
 
-    Units, speaker encoder and vocoder are those that the model was trained with or for.
     ``max_segment_s``, the longest segment converted at once, is best about as long as the
     utterances of the training; outside 3 to 60 it is a ValueError.
 
@@ -221,12 +220,8 @@ class AnyConverter:
         """Return the converter of a model, see ``find_trained_files`` and ``build_vocoder``.
 
         ``variance_compensation`` restores what ``<model>.contrast.json`` measured as lost (not in
-        paper); None does so where that file is.
-
-        Raises:
-            FileNotFoundError: a file of the model is missing, or its lost variance is to be
-                restored and was not measured.
-            ValueError: units, speaker vectors, vocoder or compensation are not those of the model.
+        paper); None does so where that file is. FileNotFoundError where a file is missing,
+        ValueError where units, speaker vectors, vocoder or compensation are not the model's.
         """
         # The task registers itself with ESPnet when imported, which takes seconds.
         from espnet2_ext.prosody2vec.task import Prosody2VecTask
@@ -287,8 +282,7 @@ class AnyConverter:
     ) -> AnyConversion:
         """Return the words of a source (N,) at 16 kHz in the given prosody (P,) and voice.
 
-        All segments get the same prosody vector; the pauses between them keep their length. A
-        source that is silent or too short for a unit is a ValueError.
+        All segments get the same prosody vector; the pauses between them keep their length.
         """
         segments = split_at_pauses(source, self.max_segment_s)
         requests = {
@@ -319,12 +313,7 @@ class AnyConverter:
 
 
 def read_speech(path: str | Path, role: str) -> np.ndarray:
-    """Return the waveform (N,) at 16 kHz of a file; messages name its role, such as ``source``.
-
-    Raises:
-        AudioError: see ``read_any_audio``.
-        ValueError: the file is shorter than 0.1 s or silent.
-    """
+    """Return the waveform (N,) at 16 kHz of a file; messages name its role, such as ``source``."""
     waveform = read_any_audio(path)
     duration_s = len(waveform) / SAMPLE_RATE_HZ
     if duration_s < MIN_DURATION_S:
@@ -384,11 +373,6 @@ def convert_file(
         intensity: 0 to 1 leads from the neutral prosody to that of ``prosody``, above 1
             beyond it; None is 1.
         interpolate_from: file that gives the neutral prosody; None takes the source.
-
-    Raises:
-        AudioError: a file is no audio.
-        ValueError: a file holds no speech, interpolate_from is given without intensity, or
-            ``out`` is one of the recordings or no .wav or .flac.
     """
     if interpolate_from is not None and intensity is None:
         raise ValueError(

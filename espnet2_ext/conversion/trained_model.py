@@ -42,11 +42,9 @@ def find_trained_files(
     """Return the files of a trained model, of which ``model_file`` holds the weights.
 
     What is not given is taken from beside the weights or from where the training had it: its
-    config.yaml, its centroids, and the encoder whose speaker vectors it read.
-
-    Raises:
-        FileNotFoundError: a file is missing; the message says which option gives it.
-        ValueError: config.yaml is not a training's, or the speaker encoder has changed since.
+    config.yaml, its centroids, and the encoder whose speaker vectors it read. The message of a
+    FileNotFoundError says which option gives it; a ValueError says that config.yaml is not a
+    training's, or that the speaker encoder has changed since.
     """
     model_file = Path(model_file)
     if not model_file.is_file():
@@ -140,11 +138,7 @@ def prepare_fine_tuning(
     * ``p2v_options.sh``: options with which ``p2v.sh`` prepares data and trains.
 
     Source: [P2V] IV-D (fine-tuning on ESD of the model pretrained on other corpora).
-
-    Raises:
-        FileNotFoundError: see ``find_trained_files``.
-        ValueError: see there; or the configuration changes what is fixed, or a path of the
-            pretrained model holds a blank.
+    ValueError where the configuration changes what is fixed, or a path holds a blank.
     """
     out_dir = Path(out_dir)
     files = find_trained_files(model_file)
@@ -173,11 +167,7 @@ def prepare_fine_tuning(
 
 
 def p2v_options(files: TrainedFiles, out_dir: Path) -> dict[str, str]:
-    """Return the options of ``p2v.sh`` that the pretrained model determines, with relative paths.
-
-    Raises:
-        ValueError: a path holds a blank, which ``p2v_args`` would be split at.
-    """
+    """Return the options of ``p2v.sh`` that the pretrained model determines; relative paths."""
     centroids = Centroids.load(files.centroids)
     source = Path(files.speaker_encoder)
     options = {

@@ -93,12 +93,9 @@ class Prenet(nn.Module):
 class Prosody2VecDecoder(nn.Module):
     """Memory and earlier frames to mel frames, r frames a step.
 
-    Three ways through the same weights:
-
-    * ``free``: teacher-forced frames, soft attention; a loop over steps ([P2V] III-C).
-    * ``forced``: the alignment is given as well, so that both LSTMs run over whole sequences
-      (not in paper).
-    * ``start`` and ``step``: one step at a time, for generation.
+    Three ways through the same weights: ``free`` (teacher-forced frames, soft attention; a loop
+    over steps, [P2V] III-C), ``forced`` (the alignment is given as well, so that both LSTMs run
+    over whole sequences; not in paper), ``start`` and ``step`` (for generation).
 
     Source: [P2V] III-C and Table II, rows Attention LSTM, Decoder. Its 1408 "Channels/Nodes" of
     the attention LSTM are taken for the hidden size, as every other row gives the width of an
@@ -292,7 +289,6 @@ class Prosody2VecDecoder(nn.Module):
         decoder_zeros = encoded.new_zeros(batch, self.decoder_lstm.hidden_size)
         return DecoderState(
             memory=memory,
-            mask=memory.mask,
             projected_memory=self.attention.memory(memory.expanded()),
             attention_constant=_constant(self.attention_lstm, shared),
             decoder_constant=_constant(self.decoder_lstm, shared),
@@ -306,10 +302,7 @@ class Prosody2VecDecoder(nn.Module):
         )
 
     def run_steps(
-        self,
-        memory: Memory,
-        embed: Callable[[int, torch.Tensor], torch.Tensor],
-        num_steps: int,
+        self, memory: Memory, embed: Callable[[int, torch.Tensor], torch.Tensor], num_steps: int
     ) -> DecoderOutput:
         """Return the soft-attention pass step by step.
 
@@ -349,7 +342,7 @@ class Prosody2VecDecoder(nn.Module):
             (state.attention_hidden, state.attention_cell),
         )
         energies = self.attention.energies(
-            hidden, state.projected_memory, state.weights, state.accumulated, state.mask
+            hidden, state.projected_memory, state.weights, state.accumulated, state.memory.mask
         )
         weights = energies.softmax(dim=1)
         context = torch.bmm(weights[:, None].to(state.context.dtype), state.memory.encoded)[:, 0]

@@ -1,18 +1,18 @@
 """Generation and scheduled sampling: the decoder fed with its own frames."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import yaml
 
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
-from espnet2_ext.prosody2vec.memory import DecoderOutput, DecoderState, Memory
+from espnet2_ext.prosody2vec.memory import DecoderOutput, Memory
 
 
 @dataclass(frozen=True)
 class GenerationLimits:
-    """When to stop, and how far the attention may move; not in paper.
+    """When to stop; not in paper.
 
     Limits in frames count whole steps, rounded down, but at least one step. What is ended by a
     maximum counts as not stopped. A value out of range is a ValueError.
@@ -23,16 +23,12 @@ class GenerationLimits:
         max_frames_per_unit: an item is ended here.
         max_last_unit_frames: an item is ended as well after so many mel frames with the attention
             on its last unit; 60 are 0.96 s at a hop of 16 ms.
-        backward_units: furthest the attention may move back in a step; None for no limit.
-        forward_units: furthest it may move ahead in a step; None for no limit.
     """
 
     stop_threshold: float = 0.5
     min_frames_per_unit: float = 0.5
     max_frames_per_unit: float = 12.0
     max_last_unit_frames: int = 60
-    backward_units: int | None = None
-    forward_units: int | None = None
 
     def __post_init__(self):
         if not 0.0 < self.stop_threshold < 1.0:
@@ -57,19 +53,6 @@ class GenerationLimits:
         except (yaml.YAMLError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{path}: no generation limits ({reason})") from error
-
-    def confine(self, state: DecoderState) -> DecoderState:
-        """Return the state with the units out of reach of the last step masked."""
-        if self.backward_units is None and self.forward_units is None:
-            return state
-        units = torch.arange(state.weights.size(1), device=state.weights.device)
-        moved = units - state.weights.argmax(dim=1, keepdim=True)
-        valid = state.memory.mask
-        if self.backward_units is not None:
-            valid = valid & (moved >= -self.backward_units)
-        if self.forward_units is not None:
-            valid = valid & (moved <= self.forward_units)
-        return replace(state, mask=valid)
 
 
 @dataclass(frozen=True)
@@ -106,7 +89,7 @@ def generate(
     is_stopped = [False] * len(active)
     at_end = [0] * len(active)
     for step in range(1, max(max_steps) + 1):
-        group_frames, stop_logit, state = decoder.step(frame, limits.confine(state))
+        group_frames, stop_logit, state = decoder.step(frame, state)
         frame = group_frames[:, -1]
         stop = (stop_logit.sigmoid() > limits.stop_threshold).tolist()
         position = state.weights.argmax(dim=1).tolist()

@@ -5,7 +5,7 @@ Padding changes no result, in training mode either; for ESPnet's encoders see
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import distributed, nn
@@ -269,8 +269,7 @@ def _weighted_statistics(
     return mean, variance.clamp(min=1.0e-12).sqrt()
 
 
-InputNormalization = Literal["none", "level", "mean", "mean_variance"]
-
+INPUT_NORMALIZATIONS = ("none", "level", "mean", "mean_variance")
 SMALLEST_DEVIATION = 1.0e-3
 """Floor for a band's deviation over an utterance, such as that of a masked band."""
 
@@ -280,13 +279,11 @@ class ProsodyEncoder(nn.Module):
 
     Source: [P2V] III-B and Fig. 2: ECAPA-TDNN, channels 1024, kernel 3, dilations 2 3 4,
     192 dimensions, randomly initialised; "the same as the speaker encoder".
-    Deviation: convolutions see zeros past an utterance's end (SpeechBrain's reflect the
-    padded batch) and batch normalisation real frames only, so that padding changes neither
-    vectors nor gradients nor running statistics.
-    The aggregation is 1536 wide, as in the ECAPA-TDNN paper, whose 0.87 % equal error rate
-    [P2V] III-B quotes; the speaker encoder used here, SpeechBrain's published one, has 3072
-    (``conf/tuning/train_p2v_aggregation3072.yaml``). The paper does not say which; nor the
-    first layer's kernel of 5, the attention's width and the bottleneck's, which both share.
+    Deviation: convolutions see zeros past an utterance's end (SpeechBrain's reflect the padded
+    batch) and batch normalisation real frames only: padding changes nothing.
+    Not in paper: the first layer's kernel of 5, the widths of attention and bottleneck, and the
+    aggregation of 1536, as in the ECAPA-TDNN paper, whose 0.87 % equal error rate [P2V] III-B
+    quotes (SpeechBrain's has 3072: ``conf/tuning/train_p2v_aggregation3072.yaml``).
 
     Args:
         mel_dim: M of the input.
@@ -313,14 +310,12 @@ class ProsodyEncoder(nn.Module):
         bottleneck_channels: int = 128,
         res2net_scale: int = 8,
         output_dim: int = 192,
-        input_normalization: InputNormalization = "none",
+        input_normalization: str = "none",
     ):
         super().__init__()
-        if input_normalization not in get_args(InputNormalization):
-            raise ValueError(
-                f"input_normalization: {', '.join(get_args(InputNormalization))};"
-                f" not {input_normalization!r}"
-            )
+        if input_normalization not in INPUT_NORMALIZATIONS:
+            known = ", ".join(INPUT_NORMALIZATIONS)
+            raise ValueError(f"input_normalization: {known}; not {input_normalization!r}")
         self.input_normalization = input_normalization
         self.output_dim = output_dim
         self.first = TdnnBlock(mel_dim, channels, kernel_size=5)

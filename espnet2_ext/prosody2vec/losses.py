@@ -55,10 +55,7 @@ def near_mass(attention: torch.Tensor, true_units: torch.Tensor, reach: int = 1)
 def guided_attention_loss(
     attention: torch.Tensor, true_units: torch.Tensor, floor: float = 1.0e-4
 ) -> torch.Tensor:
-    """Return the mean of -log of the mass near the true unit, a scalar; not in paper.
-
-    Arguments as for ``near_mass``; ``floor`` keeps the gradient finite where no mass is near.
-    """
+    """Return the mean of -log of the mass near the true unit, a scalar; not in paper."""
     valid = true_units >= 0
     loss = -(near_mass(attention, true_units) + floor).log()
     return (loss * valid).sum() / valid.sum()

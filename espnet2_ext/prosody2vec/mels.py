@@ -160,28 +160,23 @@ class SpecAugment(SpecAug):
     ESPnet draws all positions of a batch below ``D - widest mask of the batch``: with widths up
     to 50 of 80 bands the upper bands are hardly ever masked, the less the larger the batch.
     Here every mask has its own width f, uniform over the integers of its range, and its own
-    position, uniform over all ``D - f + 1`` places where it fits; a wider one covers all of D.
-    D is the number of bands, or for time masks the utterance's own number of frames.
+    position, uniform over all ``D - f + 1`` places where it fits; a wider one covers all of D,
+    the bands or, for time masks, the utterance's own frames. Under one seed an utterance's masks
+    do not depend on the padding (time warp apart).
 
     Ranges are read as ESPnet reads them, without the upper end: Park's F = 50 is
-    ``freq_mask_width_range: [0, 51]``. An integer N stands for ``[0, N]``;
-    ``time_mask_width_ratio_range`` counts in utterance lengths, rounded down. Masked places
-    become 0, the mean of normalised mels; with ``replace_with_zero: false`` the utterance's mean.
-    Under one seed an utterance's masks do not depend on the padding (time warp apart).
+    ``freq_mask_width_range: [0, 51]``. Masked places become 0, the mean of normalised mels; with
+    ``replace_with_zero: false`` the utterance's mean.
 
     Source: D. S. Park et al., "SpecAugment", Interspeech 2019, section 2; [P2V] IV-B: "two
     frequency masks (maximum width of 50)".
-    Deviation: Park writes f0 in [0, D - f). Over integers that would never mask the topmost
-    band, which f0 = D - f does; that place is drawn too.
+    Deviation: Park writes f0 in [0, D - f), which over integers never masks the topmost band.
     """
 
     def forward(
         self, x: torch.Tensor, x_lengths: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return masked mels (B, T, M), not in place, and the lengths as given.
-
-        Padding past ``x_lengths`` (B,) is not touched; None: all are T long.
-        """
+        """Return masked mels (B, T, M), not in place, past no item's end, and the lengths."""
         if self.time_warp is not None:
             x, x_lengths = self.time_warp(x, x_lengths)
         batch, frames, bands = x.shape

@@ -51,7 +51,6 @@ class DecoderState:
     """Everything a step needs of the steps before it, for a batch of B items."""
 
     memory: Memory
-    mask: torch.Tensor  # (B, U) units that the next step may attend to
     projected_memory: torch.Tensor  # (B, U, A)
     attention_constant: torch.Tensor  # (B, 4H) the gates' part that is the same at all steps
     decoder_constant: torch.Tensor  # (B, 4H) the same of the decoder LSTM

@@ -37,16 +37,12 @@ class Prosody2VecModel(AbsESPnetModel):
             attention; 0 in the paper's configuration.
         guided_attention_weight: of the penalty on soft attention far from the known unit; 0
             in the paper's configuration.
-        energy_weight: of the attention's cross-entropy while the alignment is given.
-        energy_share: share of the steps at which that is computed, at most ``energy_steps_max``,
-            so that memory is linear in the length.
+        energy_weight: of the attention's cross-entropy while the alignment is given, computed at
+            ``energy_share`` of the steps, at most ``energy_steps_max`` (memory stays linear).
         stop_positive_weight: weight of the last step within the stop loss.
         scheduled_sampling: fields of SamplingSchedule.
-        tempo_stretch: time-stretch augmentation: while training, each mel is stretched by a
-            factor between 1 over this and this, its units kept (see ``stretch_mels``); 1 in
-            the paper's configuration.
-        prosody_crop_frames: while training, the prosody encoder gets a random crop of so many
-            mel frames (see ``crop_mels``); None for all, as in the paper.
+        tempo_stretch: widest factor of ``stretch_mels`` while training; 1 in the paper's.
+        prosody_crop_frames: of ``crop_mels`` while training; None for all, as in the paper.
         frozen_batch_norm: batch normalisation keeps its statistics in training too. For
             fine-tuning on little data: batches of like length hold like emotions, and their
             common part would be normalised away.
@@ -164,8 +160,16 @@ class Prosody2VecModel(AbsESPnetModel):
         group = self.decoder.reduction_factor
         mels = F.pad(mels, (0, 0, 0, -mels.size(1) % group))
         step_lengths = -(-mel_lengths // group)
-        true_units = self.true_units(
-            unit_durations, units_lengths, step_lengths, mels.size(1) // group, stretch
+        hop = self.features.hop_length / stretch[:, None]  # samples of the units' audio
+        true_units = losses.true_unit_of_step(
+            unit_durations,
+            units_lengths,
+            step_lengths,
+            mels.size(1) // group,
+            samples_per_step=hop * group,
+            first_step_centre_samples=hop * (group - 1) / 2,
+            unit_stride_samples=self.unit_stride_samples,
+            unit_offset_samples=self.unit_offset_samples,
         )
         memory = self.memory(units, units_lengths, speaker_embedding, prosody_embedding)
         return memory, mels, mel_lengths, step_lengths, true_units
@@ -182,11 +186,10 @@ class Prosody2VecModel(AbsESPnetModel):
         **unused: object,
     ) -> torch.Tensor:
         """Return (B,) the number of mel frames of each item, from the lengths alone."""
-        if feats_lengths is not None:
-            return feats_lengths
-        if speech_lengths is None:
-            raise ValueError("a batch without speech and without feats: one must be given as data")
-        return speech_lengths // self.features.hop_length + 1
+        if speech_lengths is not None:
+            return speech_lengths // self.features.hop_length + 1
+        assert feats_lengths is not None, "checked with the data options"
+        return feats_lengths
 
     def collect_feats(
         self, speech: torch.Tensor, speech_lengths: torch.Tensor, **unused: object
@@ -211,17 +214,9 @@ class Prosody2VecModel(AbsESPnetModel):
             [item[:steps] for item, (steps, _) in paths],
         )
 
-    def mels(
-        self,
-        speech: torch.Tensor | None,
-        speech_lengths: torch.Tensor | None,
-        feats: torch.Tensor | None = None,
-        feats_lengths: torch.Tensor | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return normalised mels (B, T, M), zero past the end, and mel_lengths (B,)."""
-        return normalised_mels(
-            self.features, self.normalize, speech, speech_lengths, feats, feats_lengths
-        )
+    def mels(self, *given: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return normalised mels (B, T, M) and mel_lengths (B,); see ``normalised_mels``."""
+        return normalised_mels(self.features, self.normalize, *given)
 
     def prosody(self, mels: torch.Tensor, mel_lengths: torch.Tensor) -> torch.Tensor:
         """Return prosody_embedding (B, P) of normalised mels, augmented while training."""
@@ -244,31 +239,6 @@ class Prosody2VecModel(AbsESPnetModel):
             self.unit_encoder(units, unit_lengths),
             torch.cat([speaker_embedding, prosody_embedding], dim=1),
             length_mask(unit_lengths, units.size(1)),
-        )
-
-    def true_units(
-        self,
-        unit_durations: torch.Tensor,
-        unit_lengths: torch.Tensor,
-        step_lengths: torch.Tensor,
-        num_steps: int,
-        stretch: torch.Tensor,
-    ) -> torch.Tensor:
-        """Return (B, S) of ``true_unit_of_step``.
-
-        ``stretch`` (B,) is how many times longer the mels are than the audio of the units.
-        """
-        hop = self.features.hop_length / stretch[:, None]  # samples of that audio
-        group = self.decoder.reduction_factor
-        return losses.true_unit_of_step(
-            unit_durations,
-            unit_lengths,
-            step_lengths,
-            num_steps,
-            samples_per_step=hop * group,
-            first_step_centre_samples=hop * (group - 1) / 2,
-            unit_stride_samples=self.unit_stride_samples,
-            unit_offset_samples=self.unit_offset_samples,
         )
 
     def _decoder_pass(

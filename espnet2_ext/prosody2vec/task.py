@@ -143,10 +143,7 @@ class Prosody2VecTask(TrainedTask):
     def build_multiple_iter_factory(
         cls, args: argparse.Namespace, distributed_option, mode: str
     ) -> SplitIterFactory:
-        """Return the reader of the training tables part by part (--multiple_iterator true).
-
-        ValueError where --num_iters_per_epoch leaves no iteration for some parts.
-        """
+        """Return the reader of the training tables part by part (--multiple_iterator true)."""
         factory = super().build_multiple_iter_factory(args, distributed_option, mode)
         parts = len(factory.build_funcs)
         if args.num_iters_per_epoch is not None and args.num_iters_per_epoch < parts:

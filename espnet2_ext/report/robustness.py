@@ -272,7 +272,12 @@ class Study:
             "pairs": hashlib.sha256(repr(tables).encode()).hexdigest(),
             "contrast": [str(self.conversion[name] or "") for name in compensation],
             "vocoder": self.conversion["vocoder"],
-            "limits": asdict(self.conversion["limits"]),
+            # As before the window of attention went, so that results stay up to date.
+            "limits": {
+                **asdict(self.conversion["limits"]),
+                "backward_units": None,
+                "forward_units": None,
+            },
             "seed": self.seed,
             "scores": COLUMNS,
         }

@@ -60,9 +60,6 @@ class TrainedTask(AbsTask):
 
         Without ``config_file`` the config.yaml beside the weights is taken; without ``model_file``
         the model stays as it was initialised.
-
-        FileNotFoundError where a file is not there; ValueError where neither is given, the
-        configuration is not one of this task, or the weights are not those of its model.
         """
         if config_file is None:
             if model_file is None:
@@ -82,11 +79,7 @@ class TrainedTask(AbsTask):
 
     @classmethod
     def main_worker(cls, args: argparse.Namespace) -> None:
-        """Train; weights to start from (``--init_param``) are read safely first.
-
-        ValueError where such a file is more than weights; or, without ``--ignore_init_mismatch``,
-        the part that is named holds none, or one file that is taken whole is not the model.
-        """
+        """Train; weights to start from (``--init_param``) are read safely and checked first."""
         for given in args.init_param:
             path, *parts = given.split(":")
             weights = read_weights(path)

@@ -90,17 +90,11 @@ def _atomic_torch_save() -> Iterator[None]:
 
 
 class Pace:
-    """Iterations and seconds of training in this process, validation included."""
+    """Iterations of training in this process since its start, validation included."""
 
     def __init__(self) -> None:
         self.iterations = 0
-        self._start = time.perf_counter()
-
-    def seconds_for(self, iterations: int) -> float:
-        """Return how long so many more would take; NaN before the first is done."""
-        if self.iterations == 0:
-            return float("nan")
-        return (time.perf_counter() - self._start) / self.iterations * iterations
+        self.start = time.perf_counter()
 
 
 class ThroughputReporter(SubReporter):
@@ -152,11 +146,14 @@ class ThroughputReporter(SubReporter):
             yield utterance_ids, batch
 
     def log_message(self, start: int | None = None, end: int | None = None) -> str:
-        """Return ESPnet's line, the rates since the last one, and the time left."""
+        """Return ESPnet's line, the rates since the last one, and the time left at this pace."""
         self.write_rates()
         message = super().log_message(start, end)
-        left_s = self.left_s()
-        if message and left_s == left_s:
+        if message and self.iterations_per_epoch and self.pace.iterations:
+            done = (self.epoch - 1) * self.iterations_per_epoch + self.count
+            # The length of an epoch may be an estimate: see SplitBatches.
+            left = max(self.max_epoch * self.iterations_per_epoch - done, 0)
+            left_s = (time.perf_counter() - self.pace.start) / self.pace.iterations * left
             message += f", time_left={humanfriendly.format_timespan(round(left_s))}"
         return message
 
@@ -177,14 +174,6 @@ class ThroughputReporter(SubReporter):
         self._write("times_real_time", rate * self.frame_s, total_s)
         self._write("fill", valid_frames / padded_frames, padded_frames)
         self._write("loader_share", waited_s / total_s, total_s)
-
-    def left_s(self) -> float:
-        """Return the seconds to the last epoch at this process's pace; NaN where unknown."""
-        if self.iterations_per_epoch is None:
-            return float("nan")
-        done = (self.epoch - 1) * self.iterations_per_epoch + self.count
-        # The length of an epoch may be an estimate: see SplitBatches.
-        return self.pace.seconds_for(max(self.max_epoch * self.iterations_per_epoch - done, 0))
 
     def _begin(self) -> None:
         self._valid_frames = 0

@@ -29,17 +29,6 @@ class Segments(NamedTuple):
     waveforms: torch.Tensor
 
 
-def lengthen(
-    speech: torch.Tensor, speech_lengths: torch.Tensor, num_samples: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return speech (B, N) and lengths, none below ``num_samples``; past each end zeros."""
-    missing = max(num_samples - speech.size(1), 0)
-    speech = torch.nn.functional.pad(speech, (0, missing))
-    position = torch.arange(speech.size(1), device=speech.device)
-    speech = speech.masked_fill(position[None] >= speech_lengths[:, None], 0.0)
-    return speech, speech_lengths.clamp(min=num_samples)
-
-
 def segment_starts(
     speech_lengths: torch.Tensor, num_frames: int, *, is_random: bool
 ) -> torch.Tensor:
@@ -55,27 +44,14 @@ def segment_starts(
     return torch.minimum((drawn * (last + 1)).long(), last)
 
 
-def cut_segments(
-    mels: torch.Tensor, speech: torch.Tensor, starts: torch.Tensor, num_frames: int
-) -> Segments:
-    """Return the segments of mels (B, T, M) and speech (B, N) that begin at frames (B,)."""
-    samples = torch.arange(HOP_SAMPLES * num_frames, device=starts.device)
-    frames = starts[:, None] + samples[:num_frames]
-    index = frames[:, :, None].expand(-1, -1, mels.size(2))
-    waveforms = speech.gather(1, HOP_SAMPLES * starts[:, None] + samples)
-    return Segments(mels.gather(1, index).transpose(1, 2), waveforms[:, None])
-
-
 class VocoderModel(AbsGANESPnetModel):
     """Waveforms from mels, told from speech by discriminators.
 
-    A segment is cut out of the mel of the whole utterance, which conversion hands to the vocoder:
-    its first and last frames then depend on the speech around them, as at use.
+    A segment is cut out of the mel of the whole utterance, as in conversion.
 
     Source: Kong, Kim and Bae, 2020, sections 2.3 and 3; least-squares losses summed over the
     discriminators, features of all layers including the last.
-    Deviation: there, the mel is computed of the cut segment. Audio here is that of conversion: 16
-    kHz and 80 bands up to 8 kHz instead of 22.05 kHz.
+    Deviation: there, the mel is computed of the cut segment, of audio at 22.05 kHz.
 
     Args:
         features: (B, N), (B,) -> mels (B, T, 80), lengths; the model's ``HifiGanMel``.
@@ -154,10 +130,16 @@ class VocoderModel(AbsGANESPnetModel):
     @torch.no_grad()
     def _cut(self, speech: torch.Tensor, speech_lengths: torch.Tensor) -> Segments:
         """Return one segment of each utterance; silence follows short ones."""
-        speech, lengths = lengthen(speech, speech_lengths, HOP_SAMPLES * self.segment_frames)
+        samples = torch.arange(HOP_SAMPLES * self.segment_frames, device=speech.device)
+        speech = torch.nn.functional.pad(speech, (0, max(len(samples) - speech.size(1), 0)))
+        position = torch.arange(speech.size(1), device=speech.device)
+        speech = speech.masked_fill(position >= speech_lengths[:, None], 0.0)
+        lengths = speech_lengths.clamp(min=len(samples))
         mels = self._mel(speech, lengths)
-        starts = segment_starts(lengths, self.segment_frames, is_random=self.training)
-        return cut_segments(mels, speech, starts, self.segment_frames)
+        starts = segment_starts(lengths, self.segment_frames, is_random=self.training)[:, None]
+        frames = (starts + samples[: self.segment_frames])[:, :, None].expand(-1, -1, mels.size(2))
+        waveforms = speech.gather(1, HOP_SAMPLES * starts + samples)
+        return Segments(mels.gather(1, frames).transpose(1, 2), waveforms[:, None])
 
     def _mel(self, speech: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Return mels (B, T, 80) in full precision."""

@@ -18,8 +18,6 @@ from espnet2_ext.data.weights import load_weights, read_training_config, read_we
 from espnet2_ext.vocoder.mel import HOP_SAMPLES, MEL_DIM, check_mel
 from espnet2_ext.vocoder.settings import check_vocoder_mel, find_vocoder_files
 
-PUBLISHED = "speechbrain/tts-hifigan-libritts-16kHz"
-"""The vocoder whose mel the model predicts."""
 EDGES = ("zeros", "reflect")
 """What convolutions see past the ends: zeros as published, or the input mirrored."""
 PADDING_FRAMES = 5
@@ -30,11 +28,10 @@ class HifiGan:
     """SpeechBrain's 16 kHz HiFi-GAN behind the interface of ``Vocoder``.
 
     ``source`` is a hub name, which is downloaded once, or a directory with hyperparams.yaml and
-    generator.ckpt. FileNotFoundError where one of them is missing, ValueError where it was made
-    for another mel.
+    generator.ckpt.
     """
 
-    def __init__(self, source: str = PUBLISHED, device: str = "cpu") -> None:
+    def __init__(self, source: str, device: str = "cpu") -> None:
         self.name = source
         self.device = device
         self._vocoder = _load_speechbrain(source, device)
@@ -56,11 +53,7 @@ class HifiGan:
 
 
 class TrainedHifiGan:
-    """A generator of bin/vocoder_train, by directory or file of weights, as a ``Vocoder``.
-
-    FileNotFoundError where weights or config.yaml are missing, ValueError where they are not those
-    of a vocoder training on this mel.
-    """
+    """A generator of bin/vocoder_train, by directory or file of weights, as a ``Vocoder``."""
 
     def __init__(self, source: str, device: str = "cpu") -> None:
         files = find_vocoder_files(source)
@@ -105,17 +98,14 @@ def _load_speechbrain(source: str, device: str, **options: object) -> Any:
 
     overrides = {}
     directory = Path(source)
+    check_vocoder_mel(source)
     if directory.is_dir():
-        for name in ("hyperparams.yaml", "generator.ckpt"):
-            if not (directory / name).is_file():
-                raise FileNotFoundError(
-                    f"{directory / name}: missing; copy the whole vocoder there"
-                )
+        if not (directory / "generator.ckpt").is_file():
+            raise FileNotFoundError(f"{directory}/generator.ckpt: missing; copy the whole vocoder")
         # Where the published file names the hub, its weights would be downloaded from there.
         lines = (directory / "hyperparams.yaml").read_text(encoding="utf-8").splitlines()
         if any(line.startswith("pretrained_path:") for line in lines):
             overrides = {"pretrained_path": str(directory)}
-    check_vocoder_mel(source)
     return HIFIGAN.from_hparams(
         source=source, overrides=overrides, run_opts={"device": device}, **options
     )
@@ -124,8 +114,7 @@ def _load_speechbrain(source: str, device: str, **options: object) -> Any:
 def build_generator(settings: Mapping[str, object], edges: str = "zeros") -> HiFiGANGenerator:
     """Return a generator (B, 80, T) -> (B, 1, 256 * T), random and with weight norm.
 
-    Deviation: ``reflect`` is SpeechBrain's, for generators that started from one of its. ValueError
-    where it takes other mels or makes another number of samples a frame.
+    Deviation: ``reflect`` is SpeechBrain's, for generators that started from one of its.
     """
     if edges not in EDGES:
         raise ValueError(f"generator_edges {edges!r}: expected one of {', '.join(EDGES)}")
@@ -164,24 +153,14 @@ NAMES = (
 )
 """SpeechBrain's names of tensors and ESPnet's, applied one after another."""
 
-Converted = tuple[dict[str, object], dict[str, torch.Tensor]]
-"""Keyword arguments and state dictionary, with weight norm, of ESPnet's ``HiFiGANGenerator``."""
+
+def load_speechbrain_generator(source: str) -> tuple[dict[str, object], dict[str, torch.Tensor]]:
+    """Return keywords and state, with weight norm, of ESPnet's form of a SpeechBrain HiFi-GAN."""
+    return convert_generator(_load_speechbrain(source, "cpu", freeze_params=False).mods.generator)
 
 
-def load_speechbrain_generator(source: str) -> Converted:
-    """Return ESPnet's form of the generator of a SpeechBrain HiFi-GAN; errors as of `HifiGan`."""
-    vocoder = _load_speechbrain(source, "cpu", freeze_params=False)
-    try:
-        return convert_generator(vocoder.mods.generator)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-
-
-def convert_generator(generator: Any) -> Converted:
-    """Return what makes ESPnet's generator, with edges ``reflect``, equal SpeechBrain's.
-
-    A ValueError says that it is conditioned, or has no weight norm any more.
-    """
+def convert_generator(generator: Any) -> tuple[dict[str, object], dict[str, torch.Tensor]]:
+    """Return what makes ESPnet's generator, with edges ``reflect``, equal SpeechBrain's."""
     if hasattr(generator, "cond_layer"):
         raise ValueError("a generator with cond_channels cannot be taken over")
     weights = {}

@@ -49,7 +49,7 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
     """Return the natural-log mel (N // 256 + 1, 80) float32 of a waveform (N,) at 16 kHz.
 
     For analysis-synthesis; the model computes its own (``prosody2vec.mels``), and a test holds
-    the two equal. ValueError where the waveform is not longer than half a window.
+    the two equal.
 
     Source: [P2V] IV-B for window, hop and bands; the rest is the vocoder's.
     """

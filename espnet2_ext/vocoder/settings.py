@@ -1,9 +1,8 @@
 """The settings of a mel-spectrogram, and whether a vocoder was trained on the same ones.
 
 A vocoder given another mel than its own answers with noise or another voice, never with an
-error. SpeechBrain's directories say little of their mel: those of 16 kHz and of 22.05 kHz differ
-in no line. What they do say is compared; a copy's hyperparams.yaml may add the rest under the
-names below, and of the published ones the sampling rates are known.
+error. What SpeechBrain's directories say of their mel is compared; a copy's hyperparams.yaml may
+add the rest under the names below, and of the published ones the sampling rates are known.
 """
 
 import hashlib
@@ -44,7 +43,6 @@ def find_vocoder_files(source: str) -> VocoderFiles | None:
     """Return the files of a training; None if the text names something else.
 
     The source is a directory with config.yaml, whose best weights are taken, or a file of weights.
-    FileNotFoundError where weights or config.yaml are missing.
     """
     path = Path(source)
     if path.is_file():
@@ -167,7 +165,6 @@ def stated_settings(path: Path) -> dict[str, object]:
     """Return the mel settings in a SpeechBrain ``hyperparams.yaml``; nothing in it is run.
 
     The hop is also what the generator multiplies frames by, the bands its input channels.
-    FileNotFoundError where there is none, ValueError where it is not readable as yaml.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: missing; copy the whole vocoder there")

@@ -1,12 +1,9 @@
 """The teacher-forced attention loop as one autograd function, exact and lean.
 
 The attention LSTM needs the last context and the attention needs the LSTM, so that one loop
-over time remains. Everything else is outside it: input products before; decoder LSTM and
-projections after; and of the gradients, all that is a sum over time.
-
-``forward_steps`` and ``backward_steps`` never look at a value and allocate nothing that outlives
-the call except their result, so that the same code runs step by step and in a captured CUDA
-graph (cuda_graph.py).
+over time remains; everything else is outside it, also all of the gradients that is a sum over
+time. ``forward_steps`` and ``backward_steps`` never look at a value and allocate nothing that
+outlives the call except their result, so that they can be captured as a CUDA graph.
 
 Letters: S steps, C steps of a chunk, B items, Bp rows allocated for them, U units, E width of
 the encoded units, H of the LSTM, A of the attention, W taps of the location convolution.

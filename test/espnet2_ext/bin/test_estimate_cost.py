@@ -12,8 +12,10 @@ def printed(capsys: pytest.CaptureFixture, *options: str) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
-def test_calculated_speed_is_called_so(capsys: pytest.CaptureFixture):
-    speech, disk, training, rest = printed(capsys, "--corpora", "esd")
+def test_calculated_speed_is_called_so(capsys: pytest.CaptureFixture, tmp_path: Path):
+    (tmp_path / "train.yaml").write_text("optim: adam\n")  # without a number of epochs
+    options = ("--corpora", "esd", "--train_config", str(tmp_path / "train.yaml"))
+    speech, disk, training, rest = printed(capsys, *options)
     assert speech.startswith("Estimate of speech: 29.1 h, 35,000 utterances, 29.1 h with all")
     assert "sizes of whole corpora: ESD 29.07 h" in speech
     assert "1.7 GB without the originals: flac 1.7, no mels" in disk
@@ -38,27 +40,14 @@ def test_options_count(capsys: pytest.CaptureFixture, tmp_path: Path):
     assert training.endswith("(as given)")
 
 
-@pytest.mark.parametrize("text", ["optim: adam\n", "- a list\n", "max_epoch: many\n", ""])
-def test_configuration_without_epochs(capsys: pytest.CaptureFixture, tmp_path: Path, text: str):
-    (tmp_path / "train.yaml").write_text(text)
-    lines = printed(capsys, "--corpora", "esd", "--train_config", str(tmp_path / "train.yaml"))
-    assert "0.038 GPU hours an epoch, at " in lines[2]
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ("--corpora x", "^estimate_cost: x: no size in the catalogue"),
         ("--corpora esd --speeds 0", "^estimate_cost: speeds"),
         ("--corpora esd --train_config no.yaml", "^estimate_cost: .*no.yaml"),
-        ("--corpora esd --train_config bad.yaml", "bad.yaml: not a configuration in YAML$"),
     ],
 )
-def test_failure_is_one_line(
-    options: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.chdir(tmp_path)
-    Path("bad.yaml").write_text("a: [\n")
-    with pytest.raises(SystemExit, match=message) as caught:
+def test_failure_is_one_line(options: str, message: str):
+    with pytest.raises(SystemExit, match=message):
         main(options.split())
-    assert "\n" not in str(caught.value)

@@ -138,13 +138,6 @@ def test_another_utterance_gives_the_voice(converter, sets, monkeypatch, caplog)
     assert asked[1:] == [[3, 3, 3], [4, 4, 4]], "measured again, as voices are others"
 
 
-def test_within_the_set_each_gives_the_other_its_voice(converter, data_dir, monkeypatch):
-    write_ark_scp(data_dir / "spk_embed.scp", {"a-1": np.full(3, 1), "a-2": np.full(3, 2)})
-    asked = voices_of(converter, monkeypatch)
-    model_compensation(converter, data_dir / "best.pth", data_dir, "x", Quiet())
-    assert asked == [[2, 2, 2], [1, 1, 1]]
-
-
 def test_no_voice_for_any_and_no_utterances(converter, sets):
     data_dir, _ = sets
     with pytest.raises(ValueError, match="has two utterances.*--compensation_speaker_dir"):

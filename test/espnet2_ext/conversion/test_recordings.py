@@ -108,22 +108,15 @@ def converter(model_file):
     return AnyConverter.from_file(model_file, limits=LIMITS, max_segment_s=3.0)
 
 
-def test_vectors_are_those_of_the_parts(converter, make_wav):
-    first, second = make_wav("a.wav", seed=1), make_wav("b.wav", seed=2, duration_s=0.5)
-    alone = [
-        converter.converter.prosody_embeddings([read_speech(path, "x")])[0].numpy()
-        for path in (first, second)
-    ]
-    assert not np.allclose(*alone, atol=1e-4)
-    np.testing.assert_allclose(converter.prosody([first, second]), np.mean(alone, 0), atol=1e-6)
-    expected = converter.speaker_encoder(read_speech(first, "x"))
-    np.testing.assert_array_equal(converter.speaker(first), expected)
-
-
-def test_a_short_recording_is_one_request_with_the_given_vectors(converter):
+def test_a_short_recording_is_one_request_with_the_vectors_of_files(converter, make_wav):
     source = speech(1.0)
-    generator = np.random.default_rng(1)
-    prosody, voice = generator.normal(size=5), generator.normal(size=192)
+    first, second = make_wav("a.wav", seed=1), make_wav("b.wav", seed=2, duration_s=0.5)
+    waveforms = [read_speech(path, "x") for path in (first, second)]
+    alone = [converter.converter.prosody_embeddings([each])[0].numpy() for each in waveforms]
+    assert not np.allclose(*alone, atol=1e-4)
+    prosody, voice = converter.prosody([first, second]), converter.speaker(first)
+    np.testing.assert_allclose(prosody, np.mean(alone, 0), atol=1e-6)
+    np.testing.assert_array_equal(voice, converter.speaker_encoder(waveforms[0]))
     units, _ = converter.unit_encoder.encode(source)
     request = ConversionRequest(units, None, voice, prosody)
     [expected] = converter.converter.convert([request])
@@ -152,30 +145,11 @@ def test_a_long_recording_is_its_pieces_one_after_the_other(converter):
     assert whole.not_stopped == [each for each in whole.segments if not each.is_pause]
 
 
-class OnesVocoder:
-    """A vocoder that says 1 and counts the frames."""
-
-    name = "ones"
-    num_frames = 0
-
-    def __call__(self, mel):
-        self.num_frames += len(mel)
-        return np.ones(256 * len(mel), np.float32)
-
-
-def test_three_minutes_are_converted_whole(converter):
-    source = speech(*[2.5, -0.5] * 60)
-    vocoder = OnesVocoder()
-    parts = converter.converter, converter.unit_encoder, converter.speaker_encoder, vocoder
-    result = AnyConverter(*parts).convert(source, np.ones(5), np.ones(192))
-    pauses = sum(each.num_samples for each in result.segments if each.is_pause)
-    assert sum(each.num_samples for each in result.segments) == len(source) == 180 * 16000
-    assert max(e.num_samples for e in result.segments if not e.is_pause) <= 160000
-    assert len(result.waveform) == pauses + 256 * vocoder.num_frames
-    assert result.waveform.sum() == 256 * vocoder.num_frames
+def test_a_limit_without_room_for_phrases_is_refused(converter):
+    parts = converter.converter, converter.unit_encoder, converter.speaker_encoder
     for limit in (2.0, 61.0, float("nan")):
         with pytest.raises(ValueError, match=f"max_segment_s {limit:g}: must lie in 3 to 60"):
-            AnyConverter(*parts, max_segment_s=limit)
+            AnyConverter(*parts, converter.vocoder, max_segment_s=limit)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +157,9 @@ def test_three_minutes_are_converted_whole(converter):
     [
         ("short.wav", r"short\.wav: 0\.050 s is too short for a prosody reference; give at least"),
         ("silence.wav", r"silence\.wav: silent \(nothing above -70 dB\), which is no prosody ref"),
-        ("empty.wav", r"empty\.wav: the file is empty; "),
-        ("text.wav", r"text\.wav: not readable as audio"),
     ],
 )
 def test_what_is_no_reference_gets_one_line(name, said, tmp_path, converter):
-    (tmp_path / "empty.wav").touch()
-    (tmp_path / "text.wav").write_text("words " * 100)
     soundfile.write(tmp_path / "short.wav", speech(0.05), 16000)
     soundfile.write(tmp_path / "silence.wav", speech(-2.0), 16000)
     with pytest.raises(ValueError, match=said) as error_info:
@@ -230,10 +200,6 @@ def test_compensation_is_restored_as_asked(model_file, tmp_path, caplog):
         restored = AnyConverter.from_file(weights, variance_compensation=asked).converter
         assert (restored.compensation is not None) == gains
     assert caplog.text.count("does not know what level griffin_lim loses") == 2
-    compensation.save(weights.with_suffix(".contrast.json"), "key", "hash of other weights")
-    with pytest.raises(ValueError, match=r"best\.contrast\.json: measured on other weights"):
-        AnyConverter.from_file(weights)
-    AnyConverter.from_file(weights, variance_compensation=False)
 
 
 # ---------------------------------------------------------------- file conversion

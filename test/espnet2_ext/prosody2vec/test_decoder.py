@@ -165,16 +165,6 @@ def test_step_by_step_equals_the_pass(make_decoder, make_memory, reduction_facto
         torch.testing.assert_close(state.weights, output.attention[:, step], atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("implementation", ["reference", "fast"])
-def test_dropout_is_the_same_in_all_implementations(make_decoder, make_memory, implementation):
-    decoder = make_decoder(1, implementation, dropout=0.5).double().train()
-    memory, inputs = make_memory(2, 5), inputs_of(decoder, 2, 6)
-    torch.manual_seed(8)
-    found = decoder.free(memory, inputs).mels
-    torch.manual_seed(8)
-    torch.testing.assert_close(found, naive_free(decoder, memory, inputs).mels, atol=1e-9, rtol=0)
-
-
 def test_padding_does_not_change_an_item(make_decoder, make_memory):
     decoder = make_decoder().double()
     memory, inputs = make_memory(2, 5, lengths=[5, 3]), inputs_of(decoder, 2, 6)

@@ -24,29 +24,25 @@ def speak(make_memory):
 
 def test_limits_are_read_from_a_file(tmp_path):
     path = tmp_path / "limits.yaml"
-    path.write_text("max_frames_per_unit: 3\nforward_units: 2\n")
-    expected = GenerationLimits(max_frames_per_unit=3, forward_units=2)
+    path.write_text("max_frames_per_unit: 3\nstop_threshold: 0.4\n")
+    expected = GenerationLimits(max_frames_per_unit=3, stop_threshold=0.4)
     assert GenerationLimits.from_file(path) == expected
     path.write_text("# nothing\n")
     assert GenerationLimits.from_file(path) == GenerationLimits.from_file(None)
     with pytest.raises(FileNotFoundError, match="none.yaml"):
         GenerationLimits.from_file("none.yaml")
+    for text in ("maximum: 3", "- 1", "a: [", "stop_threshold: 2"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"limits.yaml: no generation limits \(") as info:
+            GenerationLimits.from_file(path)
+        assert "\n" not in str(info.value)
 
 
-@pytest.mark.parametrize("text", ["maximum: 3", "- 1", "a: [", "stop_threshold: 2"])
-def test_a_file_of_anything_else_is_one_line(tmp_path, text):
-    (tmp_path / "limits.yaml").write_text(text)
-    with pytest.raises(ValueError, match=r"limits.yaml: no generation limits \(") as info:
-        GenerationLimits.from_file(tmp_path / "limits.yaml")
-    assert "\n" not in str(info.value)
-
-
-@pytest.mark.parametrize("window", [{}, {"backward_units": 0, "forward_units": 1}])
-def test_batch_equals_alone(make_decoder, speak, window):
+def test_batch_equals_alone(make_decoder, speak):
     decoder = make_decoder(2)
     torch.nn.init.constant_(decoder.stop.bias, 0.1)
     torch.nn.init.normal_(decoder.stop.weight)
-    limits = GenerationLimits(max_frames_per_unit=6.0, min_frames_per_unit=1.0, **window)
+    limits = GenerationLimits(max_frames_per_unit=6.0, min_frames_per_unit=1.0)
     memory, together = speak(decoder, limits)
     assert len({len(item.mel) for item in together}) > 1, "the items should stop apart"
     for item, length in enumerate((4, 2, 3)):
@@ -76,24 +72,15 @@ def test_an_item_that_stays_on_its_last_unit_is_ended(make_decoder, speak):
     decoder = make_decoder(2)
     torch.nn.init.zeros_(decoder.stop.weight)
     torch.nn.init.constant_(decoder.stop.bias, -9.0)
-    limits = {"max_frames_per_unit": 30.0, "backward_units": 0, "forward_units": 1}
-    _, items = speak(decoder, GenerationLimits(**limits, max_last_unit_frames=5), (1, 4))
-    assert not any(item.is_stopped for item in items)
+    lengths, limits = (1, 2, 4), {"max_frames_per_unit": 30.0}
+    _, items = speak(decoder, GenerationLimits(**limits, max_last_unit_frames=5), lengths)
+    _, free = speak(decoder, GenerationLimits(**limits, max_last_unit_frames=999), lengths)
     # One unit is the last one from the start: three groups of two are 5 frames or more.
     assert len(items[0].mel) == 6
-    _, free = speak(decoder, GenerationLimits(**limits, max_last_unit_frames=999), (1, 4))
-    assert [len(item.mel) for item in free] == [30, 120]
-    arrived = free[1].attention.argmax(1).tolist().index(3)
-    assert len(items[1].mel) == 2 * (arrived + 3)
-
-
-def test_attention_window_confines_each_step(make_decoder, speak):
-    limits = GenerationLimits(max_frames_per_unit=4.0, backward_units=0, forward_units=1)
-    _, items = speak(make_decoder(), limits)
-    for item in items:
-        moves = item.attention.argmax(1).diff()
-        assert ((moves >= 0) & (moves <= 1)).all()
-        torch.testing.assert_close(item.attention.sum(1), torch.ones(len(item.attention)))
+    for item, whole, length in zip(items, free, lengths, strict=True):
+        assert len(whole.mel) == 30 * length and not item.is_stopped
+        on_last = (whole.attention.argmax(dim=1) == length - 1).cumsum(0)
+        assert len(item.mel) == 2 * min(int((on_last < 3).sum()) + 1, 15 * length)
 
 
 def test_bad_limits_and_train_mode_are_errors(make_decoder, make_memory):
@@ -166,16 +153,3 @@ def test_no_gradient_through_a_fed_frame(make_decoder, make_memory, run):
     assert decoder.prenet.first.weight.grad.abs().sum() > 0
     for found, expected in zip(*gradients, strict=True):
         torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("mode", "run"), [("sequential", sampled_pass), ("parallel", parallel_sampled_pass)]
-)
-def test_mode_chooses_the_pass(make_decoder, make_memory, mode, run):
-    decoder, memory = make_decoder(), make_memory(2, 3, torch.float32)
-    inputs = torch.randn(2, 4, 4)
-    outputs = []
-    for each in (SamplingSchedule(probability=0.5, mode=mode).run, run):
-        torch.manual_seed(1)
-        outputs.append(each(decoder, memory, inputs, 0.5).mels)
-    torch.testing.assert_close(*outputs)

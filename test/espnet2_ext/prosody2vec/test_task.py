@@ -165,21 +165,14 @@ def test_another_class_can_be_registered(data, monkeypatch):
     assert (float(model.prosody_encoder.gain), model.prosody_encoder.output_dim) == (2.0, 80)
 
 
-@pytest.mark.parametrize(
-    ("encoder", "encoder_conf", "pooling"),
-    [
-        ("transformer", {"attention_heads": 2, "input_layer": "linear"}, "mean"),
-        ("conformer", {"attention_heads": 2}, "attentive_statistics"),
-    ],
-)
-def test_an_encoder_of_espnet_trains(data, encoder, encoder_conf, pooling):
-    encoder_conf |= {"output_size": 8, "linear_units": 6, "num_blocks": 1}
-    conf = {"encoder": encoder, "encoder_conf": encoder_conf, "pooling": pooling, "output_dim": 5}
+def test_an_encoder_of_espnet_trains(data):
+    sizes = {"attention_heads": 2, "output_size": 8, "linear_units": 6, "num_blocks": 1}
+    conf = {"encoder": "conformer", "encoder_conf": sizes, "pooling": "attentive_statistics"}
     config = {**TINY, "prosody_encoder": "espnet", "prosody_encoder_conf": conf}
-    (data / f"{encoder}.yaml").write_text(yaml.safe_dump(config))
-    run(data, encoder, "--config", data / f"{encoder}.yaml", "--max_epoch", "1")
-    model, _ = Prosody2VecTask.build_model_from_file(None, data / encoder / "1epoch.pth")
-    assert type(model.prosody_encoder.encoder).__name__ == f"{encoder.capitalize()}Encoder"
+    (data / "conformer.yaml").write_text(yaml.safe_dump(config))
+    run(data, "conformer", "--config", data / "conformer.yaml", "--max_epoch", "1")
+    model, _ = Prosody2VecTask.build_model_from_file(None, data / "conformer/1epoch.pth")
+    assert type(model.prosody_encoder.encoder).__name__ == "ConformerEncoder"
 
 
 def test_print_config_shows_the_parts_and_their_defaults(monkeypatch):
@@ -225,17 +218,10 @@ def test_converter_gives_the_vocoders_mel(trained):
     converter = Prosody2VecConverter.from_file(
         trained / "valid.loss.ave.pth", limits=GenerationLimits(max_frames_per_unit=4.0)
     )
-    generator = np.random.default_rng(1)
-    requests = [
-        ConversionRequest(np.arange(n) % 5, generator.standard_normal(size) * 0.1, np.ones(3))
-        for n, size in ((4, 4000), (2, 9000))
-    ]
-    together = converter.convert(requests)
-    for request, conversion in zip(requests, together, strict=True):
-        [alone] = converter.convert([request])
-        np.testing.assert_allclose(conversion.mel, alone.mel, atol=1e-4)
-        assert conversion.mel.shape[1] == 80
-        assert conversion.attention.shape[1] == len(request.units)
+    reference = np.random.default_rng(1).standard_normal(4000) * 0.1
+    request = ConversionRequest(np.arange(4), reference, np.ones(3))
+    [conversion] = converter.convert([request])
+    assert (conversion.mel.shape[1], conversion.attention.shape[1]) == (80, 4)
     with pytest.raises(ValueError, match="without units"):
         converter.convert([ConversionRequest(np.array([]), np.zeros(4000), np.ones(3))])
 
@@ -291,13 +277,6 @@ def test_training_draws_another_utterance_by_numpys_seed(speakers):
     assert draws[0] == draws[1] and set(draws[0]) == {0.0, 2.0}
 
 
-def test_validation_draws_the_same_one_in_every_epoch(speakers):
-    preprocess = SpeakerVectorPreprocessor(speakers, is_deterministic=True)
-    assert list(preprocess("a-2", {"units": np.ones(1)})) == ["units", "speaker_embedding"]
-    resumed = SpeakerVectorPreprocessor(speakers, is_deterministic=True)
-    assert drawn(preprocess, "a-2") == drawn(preprocess, "a-2") == drawn(resumed, "a-2") < 2
-
-
 def test_a_preprocessor_is_shared_until_its_tables_change(speakers, tmp_path):
     valid = tmp_path / "valid"
     valid.mkdir()
@@ -307,11 +286,8 @@ def test_a_preprocessor_is_shared_until_its_tables_change(speakers, tmp_path):
     assert drawn(with_training, "a-9") in (0, 1, 2)
     assert shared_preprocessor(str(valid), True, speakers) is with_training
     alone = shared_preprocessor(valid, True)
-    assert alone is not with_training and drawn(alone, "a-9") == 9
-    assert shared_preprocessor(valid, False) is not alone
-    with_training = shared_preprocessor(valid, True, speakers)
+    assert drawn(alone, "a-9") == 9 and shared_preprocessor(valid, False) is not alone
     write_table(speakers / "utt2spk", {"a-1": "a"})
-    changed = shared_preprocessor(valid, True, speakers)
-    assert changed is not with_training and drawn(changed, "a-9") == 1
+    assert drawn(shared_preprocessor(valid, True, speakers), "a-9") == 1
     with pytest.raises(FileNotFoundError, match="utt2spk"):
         shared_preprocessor(tmp_path / "none", is_deterministic=True)

@@ -105,7 +105,6 @@ def test_time_left_of_an_epoch_that_is_longer_than_thought_or_unknown(train):
     assert message.endswith("time_left=0 seconds")
     [message] = train(Reporter(epoch=1), iterations_per_epoch=None)
     assert "time_left" not in message and "fill=" in message
-    assert np.isnan(Pace().seconds_for(3))
 
 
 def test_units_go_upwards_and_steps_to_the_right() -> None:

@@ -26,7 +26,6 @@ def test_repeats_itself_and_leaves_the_global_generator_alone() -> None:
     first = GriffinLim(num_iterations=3)(mel)
     np.testing.assert_array_equal(first, GriffinLim(num_iterations=3)(mel))
     assert torch.equal(state, torch.random.get_rng_state())
-    assert not np.array_equal(first, GriffinLim(num_iterations=3, seed=1)(mel))
 
 
 def test_gives_the_mel_and_the_pitch_back(make_pulses: Callable[..., np.ndarray]) -> None:
@@ -39,15 +38,12 @@ def test_gives_the_mel_and_the_pitch_back(make_pulses: Callable[..., np.ndarray]
     assert f0_contour(waveform).mean_hz == pytest.approx(150.0, rel=0.01)
     distances = [np.abs(log_mel(GriffinLim(n)(mel))[: len(mel)] - mel).mean() for n in (0, 4, 30)]
     assert distances == sorted(distances, reverse=True), "more iterations come nearer"
-    for momentum in (-0.1, 1.0):
-        with pytest.raises(ValueError, match="momentum"):
-            GriffinLim(momentum=momentum)
 
 
 def test_inversion_is_not_negative_and_fits_the_mel() -> None:
     magnitudes = torch.rand(513, 6, generator=torch.Generator().manual_seed(0))
     mel = mel_filters() @ magnitudes
-    inverted = invert_mel(mel, 50)
+    inverted = invert_mel(mel)
     assert (inverted >= 0).all()
     error = ((mel_filters() @ inverted - mel).norm() / mel.norm()).item()
     assert error < 0.01

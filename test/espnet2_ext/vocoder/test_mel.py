@@ -21,12 +21,6 @@ def test_equals_the_models_own_mel(num_samples: int) -> None:
     np.testing.assert_allclose(mel, expected[0].numpy(), atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("shape", [(512,), (2, 4096)])
-def test_refuses_what_has_no_mel(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="more than 512 samples"):
-        log_mel(np.zeros(shape, dtype=np.float32))
-
-
 def test_band_centers_rise_and_a_tone_is_loudest_in_its_band() -> None:
     centers_hz = band_centers_hz()
     assert mel_filters().shape == (80, 513)
@@ -37,7 +31,10 @@ def test_band_centers_rise_and_a_tone_is_loudest_in_its_band() -> None:
     np.testing.assert_allclose(log_mel(0 * tone), np.log(1.0e-5), rtol=1.0e-6)
 
 
-def test_mels_that_a_vocoder_takes() -> None:
+def test_mels_that_a_vocoder_takes_and_waveforms_that_have_one() -> None:
+    for shape in ((512,), (2, 4096)):
+        with pytest.raises(ValueError, match="more than 512 samples"):
+            log_mel(np.zeros(shape, dtype=np.float32))
     assert check_mel(np.zeros((3, 80))).dtype == np.float32
     for shape in ((80, 3), (0, 80), (80,), (1, 3, 80)):
         with pytest.raises(ValueError, match=r"shape \(frames, 80\)"):

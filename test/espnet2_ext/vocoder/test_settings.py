@@ -1,6 +1,5 @@
 """The files of a vocoder training, and whether a vocoder was made for the model's mel."""
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -52,24 +51,14 @@ def write(tmp_path: Path):
     return write
 
 
-def test_a_vocoder_that_states_the_models_mel_passes_silently(write, caplog) -> None:
-    check_vocoder_mel(write(PUBLISHED + RIGHT))
-    assert caplog.text == ""
-
-
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
         ("sample_rate: 16000", "sample_rate: 22050", "sample_rate 22050 (the model: 16000)"),
-        ("n_fft: 1024", "n_fft: 2048", "n_fft 2048 (the model: 1024)"),
-        ("win_length: 1024", "win_length: 800", "win_length 800 (the model: 1024)"),
         ("[8, 8, 2, 2]", "[8, 5, 5]", "hop_length 200 (the model: 256)"),
         ("in_channels: 80\n", "in_channels: 128\n", "n_mel_channels 128 (the model: 80)"),
-        ("mel_fmin: 0.0", "mel_fmin: 80", "mel_fmin 80 (the model: 0.0)"),
         ("mel_fmax: 8000", "mel_fmax: 7600", "mel_fmax 7600 (the model: 8000.0)"),
         ('"slaney"', "null", "norm None (the model: slaney)"),
-        ("mel_scale: slaney", "mel_scale: htk", "mel_scale htk (the model: slaney)"),
-        ("power: 1", "power: 2", "power 2 (the model: 1.0)"),
         ("compression: True", "compression: False", "compression False (the model: True)"),
         ("normalized: null", "normalized: True", "mel_normalized True (the model: False)"),
     ],
@@ -85,8 +74,9 @@ def test_each_difference_is_one_line(write, right: str, wrong: str, said: str) -
 
 
 def test_what_a_file_does_not_state_is_said(write, caplog) -> None:
-    with caplog.at_level(logging.WARNING):
-        check_vocoder_mel(write(PUBLISHED))
+    check_vocoder_mel(write(PUBLISHED + RIGHT))
+    assert caplog.text == "", "all is stated, and right"
+    check_vocoder_mel(write(PUBLISHED))
     assert "does not say its sampling rate, 16000 Hz is assumed; add" in caplog.text
     assert stated_settings(Path(write(PUBLISHED)) / "hyperparams.yaml") == {
         "hop_length": 256,
@@ -94,20 +84,16 @@ def test_what_a_file_does_not_state_is_said(write, caplog) -> None:
     }
 
 
-def test_published_rates_are_known_without_a_download() -> None:
+def test_published_rates_and_griffin_lims_mel_are_known() -> None:
     check_vocoder_mel("speechbrain/tts-hifigan-libritts-16kHz@4d32c6f")
     with pytest.raises(ValueError, match="ljspeech: .* sample_rate 22050"):
         check_vocoder_mel("speechbrain/tts-hifigan-ljspeech")
-
-
-def test_griffin_lim_inverts_one_mel_only() -> None:
     check_vocoder_mel("griffin_lim", MelSettings.of_model({"mel_dim": 80, "max_hz": 8000}))
     other = MelSettings.of_model(
         {"sample_rate_hz": 16000, "n_fft": 512, "hop_length": 160, "mel_dim": 64, "min_hz": 20}
     )
     with pytest.raises(ValueError, match=r"n_fft 1024 \(the model: 512\), win_length 1024"):
         check_vocoder_mel("griffin_lim", other)
-    assert len(other.differences({"hop_length": 256, "n_mel_channels": 80, "mel_fmin": 0})) == 3
 
 
 def test_the_mel_of_a_training_is_that_of_its_configuration(tmp_path: Path) -> None:
@@ -118,14 +104,10 @@ def test_the_mel_of_a_training_is_that_of_its_configuration(tmp_path: Path) -> N
     path = tmp_path / "config.yaml"
     path.write_text("features_conf:\n  n_fft: 512\nother: 1\n")
     assert MelSettings.of_training(path) == MelSettings(n_fft=512, win_length=512)
-    path.write_text("features_conf: {}\n")
-    assert MelSettings.of_training(path) == MelSettings()
     for text, said in (("a: [1", "not readable as yaml"), ("a: 1", "has no features_conf")):
         path.write_text(text)
         with pytest.raises(ValueError, match=rf"config\.yaml: {said}"):
             MelSettings.of_training(path)
-    with pytest.raises(FileNotFoundError, match=r"none\.yaml: missing"):
-        MelSettings.of_training("none.yaml")
 
 
 def test_nothing_in_the_file_is_run_and_a_broken_one_is_named(write, tmp_path: Path) -> None:
@@ -154,16 +136,12 @@ def test_a_directory_stands_for_its_best_weights(tmp_path: Path) -> None:
     assert before == vocoder_fingerprint(str(directory / "3epoch.pth"))
     files.weights.write_bytes(b"other")
     assert vocoder_fingerprint(str(directory)) != before
+    files.weights.unlink()
+    with pytest.raises(FileNotFoundError, match="finish the training, or name another file"):
+        find_vocoder_files(str(directory))
     (directory / "hyperparams.yaml").write_text("generator: none\n")  # SpeechBrain's
     for source in ("griffin_lim", "owner/name", str(tmp_path), str(directory)):
         assert find_vocoder_files(source) is None and vocoder_fingerprint(source) == ""
-
-
-def test_unfinished_trainings_are_refused(tmp_path: Path) -> None:
-    directory = write_trained_vocoder(tmp_path / "voc")
-    (directory / "valid.mel_loss.best.pth").rename(directory / "1epoch.pth")
-    with pytest.raises(FileNotFoundError, match="finish the training, or name another file"):
-        find_vocoder_files(str(directory))
     (directory / "config.yaml").unlink()
     with pytest.raises(FileNotFoundError, match=r"config\.yaml: missing; copy it"):
-        find_vocoder_files(str(directory / "1epoch.pth"))
+        find_vocoder_files(str(directory / "3epoch.pth"))

@@ -84,23 +84,9 @@ def test_both_optimizers_and_schedulers_step(trained) -> None:
     assert rates == pytest.approx([1.0e-3 * 0.5**3, 1.0e-3 * 0.25**3])
     steps = [{int(s["step"]) for s in o["state"].values()} for o in checkpoint["optimizers"]]
     assert steps == [{6}, {6}]
+    model = VocoderTask.build_model_from_file(None, trained / "3epoch.pth")[0]
     sizes = [len(group["state"]) for group in checkpoint["optimizers"]]
-    names = [
-        [n for n in dict(model_of(trained).named_parameters()) if n.startswith(part)]
-        for part in ("generator.", "discriminator.")
-    ]
-    assert sizes == [len(each) for each in names]
-
-
-def model_of(directory: Path) -> torch.nn.Module:
-    return VocoderTask.build_model_from_file(None, directory / "3epoch.pth")[0]
-
-
-def test_the_mel_error_falls(data) -> None:
-    directory = run(data, "longer", "--max_epoch", "8", "--optim_conf", "lr=0.01")
-    checkpoint = torch.load(directory / "checkpoint.pth", weights_only=False)
-    stats = checkpoint["reporter"]["stats"]
-    assert stats[8]["valid"]["mel_loss"] < 0.9 * stats[1]["valid"]["mel_loss"]
+    assert sizes == [len(list(p.parameters())) for p in (model.generator, model.discriminator)]
 
 
 def test_resumed_training_equals_undisturbed(data, trained) -> None:
@@ -111,18 +97,6 @@ def test_resumed_training_equals_undisturbed(data, trained) -> None:
     assert whole.keys() == broken.keys()
     for name in whole:
         assert torch.equal(whole[name], broken[name]), name
-
-
-def test_conversion_takes_the_training_as_a_vocoder(trained) -> None:
-    vocoder = build_vocoder(str(trained))
-    mel = log_mel(0.3 * np.sin(np.arange(3000) * 0.1))
-    config = yaml.safe_load((trained / "config.yaml").read_text())
-    assert config["generator_edges"] == "zeros"
-    best = VocoderTask.build_model_from_file(None, trained / "valid.mel_loss.best.pth")[0].eval()
-    with torch.no_grad():
-        expected = best.generator(torch.from_numpy(mel.T[None])).flatten().numpy()
-    np.testing.assert_allclose(vocoder(mel), expected, atol=1.0e-6)
-    assert len(vocoder(mel)) == 256 * len(mel)
 
 
 def test_a_speechbrain_generator_is_gone_on_with(data, tmp_path) -> None:
