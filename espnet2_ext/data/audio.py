@@ -80,8 +80,7 @@ def read_audio(
 ) -> np.ndarray:
     """Return the waveform (N,) float32 in [-1, 1], mixed to mono and resampled, or a part of it.
 
-    Raises:
-        AudioError: missing, unreadable, cut short, empty, not finite, or without the part.
+    AudioError: missing, unreadable, cut short, empty, not finite, or without the part.
     """
     path = Path(path)
     if not path.is_file():
@@ -117,10 +116,8 @@ def _unreadable(name: str, error: Exception, remedy: str = "") -> AudioError:
 def read_recording(recording: Recording) -> np.ndarray:
     """Return the waveform (N,) float32 at 16 kHz of an entry of ``wav.scp``.
 
-    A command is run by the shell, once for every part.
-
-    Raises:
-        AudioError: see `read_audio`; or a command fails, or an archive holds no audio there.
+    A command is run by the shell, once for every part. Raises as `read_audio`, or where a command
+    fails or an archive holds no audio there.
     """
     entry, start_s, stop_s = recording
     if recording.is_command:
@@ -160,10 +157,7 @@ def _read_ark(path: str, offset: int, entry: str) -> tuple[int, np.ndarray]:
 def find_part(
     num_samples: int, rate_hz: int, name: str, start_s: float = 0.0, stop_s: float | None = None
 ) -> slice:
-    """Return the samples from start to stop; a stop up to 0.5 s after the end is the end.
-
-    AudioError where the recording of that name does not hold the part.
-    """
+    """Return the samples of a part, or raise AudioError; a stop 0.5 s too late is the end."""
     start = round(start_s * rate_hz)
     lasts = f"{name}: lasts {num_samples / rate_hz:.3f} s, the part"
     if 0 < start >= num_samples:

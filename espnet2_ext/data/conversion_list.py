@@ -1,8 +1,7 @@
 """A list of recordings to convert: one line each, with what gives words, prosody and voice.
 
 Tab-separated, its first line names the columns: ``name condition source prosody`` and, where
-wanted, ``speaker`` and ``text``. Where speaker is empty, the source
-gives its own voice; in training another utterance of the speaker gives it.
+wanted, ``speaker`` and ``text``.
 """
 
 import re
@@ -18,23 +17,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True)
 class ListedConversion:
-    """One line of the list.
+    """One line of the list; source, prosody and speaker are audio files."""
 
-    Attributes:
-        name: of the conversion and its file; letters, digits, dot, dash and underscore.
-        condition: kind of transfer, such as ``cross_lingual``; scores are reported for each.
-        source: audio file whose words are said.
-        prosody: audio file whose prosody is taken.
-        speaker: audio file whose voice is taken; "" takes the source's.
-        text: what the source says; "" where that is not known.
-    """
-
-    name: str
-    condition: str
-    source: str
+    name: str  # of the conversion and its file; letters, digits, dot, dash and underscore
+    condition: str  # kind of transfer, such as ``cross_lingual``; scores are reported for each
+    source: str  # whose words are said
     prosody: str
-    speaker: str = ""
-    text: str = ""
+    speaker: str = ""  # whose voice is taken; "" takes the source's
+    text: str = ""  # what the source says; "" where that is not known
 
     @property
     def files(self) -> list[str]:
@@ -60,9 +50,8 @@ def write_conversion_list(path: str | Path, conversions: Iterable[ListedConversi
 def read_conversion_list(path: str | Path) -> list[ListedConversion]:
     """Return the conversions in file order.
 
-    Raises:
-        FileNotFoundError, ValueError: see `read_csv`; or a name cannot be a file's or stands
-            twice, or an audio file is not there.
+    Raises as `read_csv`, or ValueError where a name cannot be a file's or stands twice, or an audio
+    file is not there.
     """
     conversions: dict[str, ListedConversion] = {}
     rows = read_csv(path, COLUMNS[:4], COLUMNS[4:], is_tabs=True, has_gaps=True)

@@ -73,8 +73,7 @@ class Utterance:
 def table_names(path: str | Path) -> list[str]:
     """Return the sorted names of the per-utterance tables in a directory.
 
-    They have no suffix or ``.scp``. ``segments``, tables by speaker or recording, ESPnet's one-word
-    files, archives, hidden files and ``rejected.tsv`` are none.
+    Tables by speaker or recording, ESPnet's one-word files, archives and hidden files are none.
     """
     return sorted(
         entry.name
@@ -186,16 +185,13 @@ def validate_data_directory(
     keys of ``wav.scp``, less utterances that a later stage listed in ``rejected.tsv``;
     ``spk2utt`` is the inverse of ``utt2spk``.
 
+    Else DataDirectoryError names the first rule found broken.
+
     Args:
-        path: of it.
         check_audio: decode every file, and compare it with ``utt2num_samples`` if any.
-        num_workers: processes that decode.
         is_source: accept ``segments``, but not a speaker for (nearly) every utterance.
         allow_pipes: accept commands in the ``wav.scp`` of a source, which are run.
         allow_utterance_speakers: accept a speaker for every utterance of a source.
-
-    Raises:
-        DataDirectoryError: the first rule found broken, with file, utterance and remedy.
     """
     path = Path(path)
     audio = SourceAudio(path)
@@ -274,10 +270,7 @@ def _check_rows(path: Path, keys: Iterable[str]) -> None:
 
 
 def checked_rows(path: Path, keys: Iterable[str], rows: Rows) -> Iterator[tuple[str, str]]:
-    """Yield the rows of the table at ``path``, which must have exactly these keys in order.
-
-    Keys hold no white space and no slash; values are one line and not empty.
-    """
+    """Yield the rows of the table at ``path``, which must have exactly these keys in order."""
     previous = ""
     for expected, row in zip_longest(keys, rows):
         key = row[0] if row is not None else None
@@ -397,10 +390,8 @@ def combine_data_directories(out: str | Path, inputs: Sequence[str | Path]) -> N
 
     Tables that every input has are kept, others are left out with a log line; the
     lists of rejected utterances are joined, and what a later stage rejected is left out.
-    DataDirectoryError: no inputs, or an utterance that stands in two of them.
+    DataDirectoryError: an utterance stands in two inputs.
     """
-    if not inputs:
-        raise DataDirectoryError(f"{out}: nothing to combine; name at least one input")
     paths = [Path(path) for path in inputs]
     refuse_same(out, paths)
     wav_scp: dict[str, str] = {}

@@ -177,13 +177,9 @@ def _folder_of(utterance_id: str) -> int:
     return zlib.crc32(utterance_id.encode()) % _NUM_FOLDERS
 
 
-def _folder(out: Path, number: int) -> Path:
-    return out / "audio" / f"{number:02x}"
-
-
 def _audio_path(out: Path, utterance_id: str) -> str:
     """Return where an utterance's flac lies."""
-    return str(_folder(out, _folder_of(utterance_id)) / f"{utterance_id}.flac")
+    return str(out / "audio" / f"{_folder_of(utterance_id):02x}" / f"{utterance_id}.flac")
 
 
 def _run_audio_jobs(
@@ -233,7 +229,7 @@ def _run_folder(
 ) -> tuple[list[tuple[int, bool, str | None]], int]:
     """Return samples, clipping and reason of one folder's jobs, and how many were left to do."""
     out, number, jobs = task
-    folder = _folder(out, number)
+    folder = out / "audio" / f"{number:02x}"
     remove_leftovers(folder)
 
     def work(waiting: list[dict]) -> Iterator[AudioRecord]:
@@ -302,13 +298,9 @@ def format_wav(
     Files that cannot be used go to ``rejected.tsv`` with their reason. A rerun redoes only files
     whose source or output has changed since; what a command reads is not known.
 
-    Args:
-        data_dir: a valid data directory; paths in ``wav.scp`` are used as given.
-        out_dir: becomes ``dump/raw/<set>``; its path stands in the new ``wav.scp``.
-        num_workers: processes; the bytes written do not depend on it.
-        min_duration_s: shorter utterances are rejected.
-        share: write the audio of this share and no tables; a run without it completes them.
-        allow_pipes, allow_utterance_speakers: see ``validate_data_directory``.
+    Paths in ``wav.scp`` are used as given, and that of ``out_dir`` stands in the new one. The bytes
+    written do not depend on ``num_workers``. With a ``share``, its audio is written and no tables;
+    a run without it completes them. ``allow_...``: see ``validate_data_directory``.
 
     Raises:
         DataDirectoryError: the input breaks a rule, or every utterance was rejected.

@@ -47,16 +47,13 @@ SCALE_TEXT = "prosody: the source's + a x (that of {} - the source's)"
 
 @dataclass(frozen=True)
 class Pair:
-    """One conversion to do: units, prosody and speaker vector of three utterances.
-
-    ``mix``, where not empty, replaces the prosody vector by the weighted sum of those of several.
-    """
+    """One conversion to do: units, prosody and speaker vector of three utterances."""
 
     pair_id: str
     source: str
     prosody: str
     speaker: str
-    mix: tuple[tuple[str, float], ...] = ()
+    mix: tuple[tuple[str, float], ...] = ()  # else prosody is the weighted sum of several vectors
 
     @property
     def prosody_utterances(self) -> tuple[str, ...]:
@@ -199,16 +196,10 @@ def derive_pairs(
 
     The list itself, ``data/<set>/pairs/same_voice``, gets its ``rule``.
 
-    Args:
-        pairs_dir: the list.
-        data_dir: ``data/<set>``, with ``utt2spk`` and ``utt2emo``.
-        num_references: how many utterances are averaged, or all that there are.
-        intensities: 0 is the source's own prosody, 1 the reference's.
-        pairs_per_condition: of the scale, drawn from each condition; None for all.
-        seed: of what is drawn.
-
-    Raises:
-        ValueError: a pair has no reference, fewer than two intensities, or one twice.
+    An average is of ``num_references`` utterances or all that there are; of the intensities 0 is
+    the source's own prosody, 1 the reference's. ``pairs_per_condition`` are drawn for the scale,
+    all where it is None. ValueError where a pair has no reference, or there are fewer than two
+    intensities or one twice.
     """
     pairs_dir, data_dir = Path(pairs_dir), Path(data_dir)
     base = read_pairs(pairs_dir / PAIRS)
@@ -262,12 +253,8 @@ def make_pairs(
     """Return the tables of both rules, and the pairs that cannot be made.
 
     A pair needs its source, its parallel utterance, another sentence in the target
-    emotion and a neutral one of a third sentence, all by the same speaker.
-
-    Args:
-        ids: utterances of one set; a speaker says a sentence once in an emotion.
-        targets: emotions to convert neutral utterances to.
-        seed: of the drawn utterances.
+    emotion and a neutral one of a third sentence, all by the same speaker. ``ids`` are of one set;
+    a speaker says a sentence once in an emotion. ``targets``: to convert neutral utterances to.
     """
     readings: dict[tuple[str, str], list[Reading]] = {}
     for key in sorted(set(ids), key=lambda key: key.utterance_id):

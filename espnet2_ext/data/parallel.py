@@ -170,9 +170,6 @@ class Share:
         """Return whether the part, numbered from 0, belongs to this share."""
         return part % self.count == self.index - 1
 
-    def __str__(self) -> str:
-        return f"{self.index}/{self.count}"
-
 
 def parse_share(text: str) -> Share:
     """Return the share that ``3/32`` means; ValueError for any other form."""

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 REJECTED = "rejected.tsv"
 _ROW = re.compile(r"([^ \t]+)[ \t](.*)", re.DOTALL)
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
 _EVENT = re.compile(r"\[[^\]]*\]|<[^>]*>")
 
 
@@ -28,16 +29,13 @@ class _Tabs(csv.excel_tab):
 def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield ``(key, value)`` line by line, in file order; the value is stripped.
 
-    Blanks or tabs separate the two. A byte order mark is skipped. Keys are interned.
-
-    Raises:
-        FileNotFoundError: there is no such table.
-        ValueError: a line has no value or is not UTF-8; file and line are named.
+    Blanks or tabs separate the two. A byte order mark is skipped. Keys are interned. ValueError
+    where a line has no value or is not UTF-8; file and line are named.
     """
     # Bytes that are no UTF-8 are read as surrogates, so that the line they stand in is known.
     with open(path, encoding="utf-8-sig", errors="surrogateescape") as stream:
         for number, line in enumerate(stream, start=1):
-            if "\0" in line or not (line.isascii() or _is_utf8(line)):
+            if "\0" in line or (not line.isascii() and _NO_UTF8.search(line)):
                 raise ValueError(
                     f"{path}:{number}: not UTF-8 text; convert the table with iconv -t UTF-8 "
                     "-f and its encoding, such as GBK or UTF-16"
@@ -47,15 +45,6 @@ def iterate_table(path: str | Path) -> Iterator[tuple[str, str]]:
             if not value or key.split() != [key]:
                 raise ValueError(f"{path}:{number}: expected 'key value', got {line.strip()!r:.80}")
             yield sys.intern(key), value
-
-
-def _is_utf8(line: str) -> bool:
-    """Return whether a line read with ``surrogateescape`` was UTF-8."""
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def iterate_sorted_table(path: str | Path) -> Iterator[tuple[str, str]]:
@@ -175,10 +164,8 @@ def read_csv(
     byte order mark, which spreadsheets write, are skipped. ``is_tabs``: tabs separate columns and
     quotes have no meaning. ``has_gaps``: optional columns may be empty in some rows.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: not UTF-8, wrong quotes, a column missing, unknown or given twice, a
-            row with more or fewer fields, an empty field, no rows; file and line are named.
+    ValueError: not UTF-8, wrong quotes, a column missing, unknown or given twice, a row with more
+    or fewer fields, an empty field, no rows; file and line are named.
     """
     path = Path(path)
     if not path.is_file():

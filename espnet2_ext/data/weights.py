@@ -12,18 +12,13 @@ import torch
 import yaml
 from torch import nn
 
-_SHOWN = 3
-"""Names of tensors in a message."""
-
 _BESIDE_CHECKPOINT = "take the weights beside it, such as valid.loss.best.pth"
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     """Return ``{name: tensor}`` of a weights file, on the CPU; nothing in it is run.
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: damaged, more than tensors, a training's checkpoint, or empty.
+    ValueError: damaged, more than tensors, a training's checkpoint, or empty.
     """
     path = Path(path)
     if not path.is_file():
@@ -84,8 +79,8 @@ def load_weights(
 
 
 def _some(names: Sequence[str]) -> str:
-    """Return how many they are and the first of them."""
-    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    """Return how many they are and the first three of them."""
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     return f"{len(names)} tensors ({shown})"
 
 

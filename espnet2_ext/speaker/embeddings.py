@@ -78,7 +78,7 @@ def extract_speaker_vectors(
     parts = run_parts(
         data_dir / ".spk_embed_parts_",
         origin,
-        partial(_embed_part, find_model_directory(source), source, device, origin["model"]),
+        partial(_embed_part, (find_model_directory(source), source, device, origin["model"])),
         wavs,
         CHUNK_UTTERANCES,
         suffix=".npz",
@@ -114,12 +114,10 @@ def _encoder(directory: Path, name: str, device: str, model: str) -> SpeakerEnco
     return SpeakerEncoder(directory, name, device)
 
 
-def _embed_part(
-    directory: Path, name: str, device: str, model: str, part: tuple[Path, _Chunk]
-) -> None:
+def _embed_part(arguments: tuple[Path, str, str, str], part: tuple[Path, _Chunk]) -> None:
     """Write one part: vectors (n, dim), and per utterance the reason it has none, or ""."""
     path, chunk = part
-    encoder = _encoder(directory, name, device, model)
+    encoder = _encoder(*arguments)
     vectors = np.zeros((len(chunk), encoder.dim), dtype=np.float32)
     reasons = [""] * len(chunk)
     for row, (_, wav) in enumerate(chunk):
@@ -215,12 +213,9 @@ class SpeakerVectorSampler:
     whose speaker has no other one gets its own vector; such speakers are listed in
     `single_utterance_speakers` and logged once.
 
-    Args:
-        utt2spk: (utterance, speaker) of all that may be asked for, sorted.
-        vectors: ``{utterance: (dim,)}``, as `VectorTable`.
-        deterministic: for validation: the other utterance depends on the utterance's name alone,
-            by a checksum. (The next one in sorted order is in many corpora, as in ESD, of the
-            same emotion, which an utterance drawn in training is not.)
+    ``utt2spk`` are (utterance, speaker) of all that may be asked for, sorted. If ``deterministic``,
+    for validation, the other utterance depends on the utterance's name alone, by a checksum. (The
+    next one in sorted order is in many corpora, as in ESD, of the same emotion.)
 
     Source: [P2V] III-B, "we input a different audio belonging to the same speaker".
     Deviation: uniform over the speaker's other utterances, and the own vector for a speaker
@@ -273,21 +268,13 @@ class SpeakerVectorSampler:
 
         Few of 500 validation utterances share their speaker with another one of them; their
         speakers' other utterances are in the training set, ``other``, of which only those speakers
-        are kept. An utterance of both counts once.
-
-        Raises:
-            FileNotFoundError: a table is missing.
-            ValueError: a table is malformed or not sorted, or the sets disagree on a speaker.
+        are kept. An utterance of both counts once. ValueError where a table is malformed or not
+        sorted, or the sets disagree on a speaker.
         """
-        first = Path(directory)
-        if other is None:
-            vectors = VectorTable(first / "spk_embed.scp")
-        else:
-            names = {utterance for utterance, _ in _utt2spk(first, Path(other))}
-            paths = first / "spk_embed.scp", Path(other) / "spk_embed.scp"
-            vectors = VectorTable(*paths, among=names)
-        rows = _utt2spk(first, None if other is None else Path(other))
-        return cls(rows, vectors, deterministic=deterministic)
+        directories = [Path(each) for each in (directory, other) if each is not None]
+        names = None if other is None else {utterance for utterance, _ in _utt2spk(*directories)}
+        vectors = VectorTable(*(each / "spk_embed.scp" for each in directories), among=names)
+        return cls(_utt2spk(*directories), vectors, deterministic=deterministic)
 
     def choose(self, utterance_id: str, rng: np.random.Generator | None = None) -> str:
         """Return the id of the utterance whose vector stands for this one's speaker.
@@ -322,7 +309,7 @@ class SpeakerVectorSampler:
         return np.asarray(self.vectors[self.choose(utterance_id, rng)], dtype=np.float32)
 
 
-def _utt2spk(directory: Path, other: Path | None) -> Iterator[tuple[str, str]]:
+def _utt2spk(directory: Path, other: Path | None = None) -> Iterator[tuple[str, str]]:
     """Yield (utterance, speaker) of a set and, of its speakers, of the other one; sorted."""
     rows = iterate_sorted_table(directory / "utt2spk")
     if other is None:

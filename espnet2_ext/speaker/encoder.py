@@ -1,7 +1,6 @@
 """The frozen speaker encoder: a SpeechBrain model, found, checked and loaded.
 
-A third-party model directory is checked before SpeechBrain reads it: its yaml may only build
-neural networks, its weights may only hold tensors.
+Its yaml may only build neural networks, its weights may only hold tensors.
 """
 
 import hashlib
@@ -145,8 +144,7 @@ class SpeakerEncoder:
 
     Utterances go through one at a time: its convolutions do not mask padding, so a batch would
     make a vector depend on its neighbours. ``directory`` is of `find_model_directory`, ``name`` for
-    messages, ``device`` ``cpu``, ``cuda`` or ``cuda:<index>``. Files that are damaged, or would run
-    code on loading, raise ValueError.
+    messages. Files that are damaged, or would run code on loading, raise ValueError.
 
     Source: [P2V] III-B, the 192-d output of the last layer of a pretrained ECAPA-TDNN.
     Deviation: the paper does not say whose. SpeechBrain's published one was trained on

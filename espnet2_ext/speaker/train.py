@@ -1,7 +1,6 @@
 """Train a small speaker encoder for corpora without a published one at hand.
 
-A narrow ECAPA-TDNN learns to classify the speaker of random crops of log-mel features; it is
-written as a SpeechBrain model directory, which the loader of the published one reads.
+It is written as a SpeechBrain model directory, which the loader of the published one reads.
 """
 
 import json
@@ -32,38 +31,28 @@ VECTOR_DIM = 192
 _HYPERPARAMS = Path(__file__).with_name("hyperparams.template")
 """Without paths: SpeechBrain then takes `<name>.ckpt` from wherever the yaml lies, so the
 directory can be moved; only the labels are named otherwise."""
-HOP_S = 0.01
-"""Hop of SpeechBrain's Fbank."""
+HOP_S = 0.01  # of SpeechBrain's Fbank
 
 
 @dataclass(frozen=True)
 class SpeakerEncoderSettings:
     """Settings of the training; `# not in paper` throughout.
 
-    Attributes:
-        channels: width of the ECAPA-TDNN, a multiple of 8 (the paper's frozen one has 1024).
-        steps, batch_size: crops a step are of different speakers as far as there are enough.
-        crop_s: shorter utterances are repeated. Short crops give vectors that depend less on
-            emotion: 2 s to 1 s took the mean cosine of a voice across emotions from 0.83 to
-            0.87 on mini_emo, and halved the time.
-        learning_rate, weight_decay: of AdamW; the peak after a warm-up of a tenth of the steps,
-            then cosine decay to 0.
-        margin, scale: of the additive angular margin, in radians, and of the cosines.
-        frequency_mask_bands, time_mask_s: widest band and segment set to the mean in a crop.
-        seed: of weights, crops and masks.
+    Short crops give vectors that depend less on emotion: 2 s to 1 s took the mean cosine of a voice
+    across emotions from 0.83 to 0.87 on mini_emo, and halved the time.
     """
 
-    channels: int = 64
+    channels: int = 64  # width of the ECAPA-TDNN, a multiple of 8 (the paper's frozen one has 1024)
     steps: int = 200
-    batch_size: int = 32
-    crop_s: float = 1.0
-    learning_rate: float = 3.0e-3
+    batch_size: int = 32  # crops a step, of different speakers as far as there are enough
+    crop_s: float = 1.0  # shorter utterances are repeated
+    learning_rate: float = 3.0e-3  # peak, after a warm-up of a tenth of the steps
     weight_decay: float = 1.0e-4
-    margin: float = 0.2
-    scale: float = 30.0
-    frequency_mask_bands: int = 10
-    time_mask_s: float = 0.2
-    seed: int = 0
+    margin: float = 0.2  # of the additive angular margin, in radians
+    scale: float = 30.0  # of the cosines before the softmax
+    frequency_mask_bands: int = 10  # widest band set to the mean in a crop
+    time_mask_s: float = 0.2  # longest segment set to the mean in a crop
+    seed: int = 0  # of weights, crops and masks
 
     def __post_init__(self) -> None:
         if self.channels < 8 or self.channels % 8:
@@ -266,8 +255,7 @@ def train_speaker_encoder(
     a minute of one core for mini_emo). ``data_dir`` needs ``wav.scp`` and ``utt2spk``; ``out_dir``
     gets a SpeechBrain ``EncoderClassifier`` directory and ``training.json``.
 
-    Raises:
-        ValueError: a table is missing, or fewer than two speakers have usable audio.
+    ValueError: a table is missing, or fewer than two speakers have usable audio.
 
     Source: [P2V] III-B names the architecture.
     Deviation: trained here, on generated voices, where the paper takes one trained on VoxCeleb.

@@ -59,36 +59,22 @@ def assign_with_switch_penalty(distances: np.ndarray, penalty: float) -> np.ndar
 
 @dataclass(frozen=True)
 class Centroids:
-    """K-means centres, and what they belong to.
-
-    Attributes:
-        centers: (k, dim) float32.
-        features: text of ``build_frame_features``, e.g. ``mfcc`` or ``hubert_base/6``.
-        stride_samples, offset_samples: of those features.
-        inertia: mean squared distance of a training frame to its centre; NaN if unknown.
-        path_or_url: checkpoint of the features, if they need one.
-        settings: ``FrameFeatures.settings``; empty accepts any (imported files).
-        training: one line on how they were learnt, for reruns and readers.
-        switch_penalty: see ``assign_with_switch_penalty``; 0 takes the nearest centre.
-    """
+    """K-means centres (k, dim) float32, and what they belong to."""
 
     centers: np.ndarray
-    features: str
+    features: str  # text of ``build_frame_features``, e.g. ``mfcc`` or ``hubert_base/6``
     stride_samples: int
     offset_samples: int
-    inertia: float
-    path_or_url: str | None = None
-    settings: str = ""
-    training: str = ""
-    switch_penalty: float = 0.0
+    inertia: float  # mean squared distance of a training frame to its centre; NaN if unknown
+    path_or_url: str | None = None  # checkpoint of the features, if they need one
+    settings: str = ""  # ``FrameFeatures.settings``; empty accepts any (imported files)
+    training: str = ""  # one line on how they were learnt, for reruns and readers
+    switch_penalty: float = 0.0  # see ``assign_with_switch_penalty``; 0 takes the nearest centre
 
     def __post_init__(self) -> None:
-        if self.centers.ndim != 2 or self.centers.dtype != np.float32:
-            raise ValueError(
-                f"centers must be (k, dim) float32, got {self.centers.shape} {self.centers.dtype}"
-            )
-        if not np.isfinite(self.centers).all():
-            raise ValueError("centers hold values that are not finite")
+        shape, dtype = self.centers.shape, self.centers.dtype
+        if len(shape) != 2 or dtype != np.float32 or not np.isfinite(self.centers).all():
+            raise ValueError(f"centers must be (k, dim) float32 and finite, got {shape} {dtype}")
 
     @property
     def num_clusters(self) -> int:
@@ -201,10 +187,6 @@ def deduplicate(assignments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Source: [P2V] III-A, repeated units are removed. The durations are kept here because
     they give the alignment of units and mel frames without a search.
-
-    Example:
-        >>> deduplicate(np.array([7, 7, 7, 2, 7]))
-        (array([7, 2, 7]), array([3, 1, 1]))
     """
     assignments = np.asarray(assignments, dtype=np.int64)
     if len(assignments) == 0:

@@ -107,13 +107,9 @@ def extract_units(
     rejected utterances, which the length filter has to leave out before training. What is
     complete is left as it is.
 
-    Args:
-        data_dir: directory with ``wav.scp``.
-        centroids_path: written by ``learn_kmeans`` or ``import_kmeans``.
-        path_or_url: checkpoint of the features, if it was moved since.
-        num_workers: processes, one CPU thread each; results do not depend on it.
-        device: torch device of an upstream.
-        share: encode this share alone, and return None; a run without it writes the tables.
+    Neither depends on ``num_workers``, processes of one CPU thread each. ``path_or_url`` is the
+    checkpoint of the features, if it was moved since. With a ``share``, its utterances alone are
+    encoded and None is returned; a run without it writes the tables.
 
     Raises:
         FileNotFoundError: there is no ``wav.scp`` or no centroids file.

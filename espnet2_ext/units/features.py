@@ -34,21 +34,13 @@ CONTEXT_SAMPLES = 5 * 16000
 
 
 class FrameFeatures(Protocol):
-    """What turns a waveform into one vector a frame.
+    """What turns a waveform into one vector a frame."""
 
-    Attributes:
-        name: the text it was built from: ``mfcc`` or ``<S3PRL upstream>/<layer>``.
-        dim: width of a vector.
-        stride_samples: samples from one frame's centre to the next's.
-        offset_samples: sample on which frame 0 is centred.
-        settings: one line with all else the values depend on; centroids refuse others.
-    """
-
-    name: str
-    dim: int
-    stride_samples: int
-    offset_samples: int
-    settings: str
+    name: str  # the text it was built from: ``mfcc`` or ``<S3PRL upstream>/<layer>``
+    dim: int  # width of a vector
+    stride_samples: int  # from one frame's centre to the next's
+    offset_samples: int  # on which frame 0 is centred
+    settings: str  # one line with all else the values depend on; centroids refuse others
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Return features (F, dim) float32 of a 16 kHz mono waveform (N,).
@@ -66,14 +58,10 @@ def build_frame_features(
     Source: [P2V] III-A: HuBERT base, pretrained on LibriSpeech (``hubert_base``). Which
     layer is clustered is not in paper.
 
-    Args:
-        spec: ``mfcc``, or ``<S3PRL upstream>/<layer>`` such as ``hubert_base/6``, which counts
-            hidden states: 0 is the input of the first transformer block, 6 the sixth's output.
-        path_or_url: checkpoint or local directory of the upstreams that want one.
-        device: torch device of an upstream; ``mfcc`` always runs on the CPU.
-
-    Raises:
-        ValueError: neither form, an unknown upstream or layer, or it cannot be loaded.
+    ``spec`` is ``mfcc`` or ``<S3PRL upstream>/<layer>`` such as ``hubert_base/6``, which counts
+    hidden states: 0 is the input of the first transformer block, 6 the sixth's output.
+    ``path_or_url`` is the checkpoint or local directory of the upstreams that want one. ValueError
+    where there are no such features or they cannot be loaded.
     """
     if spec == "mfcc":
         if path_or_url is not None:
@@ -146,7 +134,7 @@ class S3prlFeatures:
     """One hidden state of an S3PRL upstream: frozen, in eval mode, without gradients.
 
     Utterances are never batched: padding changes the values of upstreams with group
-    normalisation (HuBERT base), and batches of equal lengths are no faster on a CPU.
+    normalisation (HuBERT base).
 
     S3PRL reports ceil(N / stride) frames and repeats the last one where the convolutions gave
     fewer, but stops at 961 to 1039 samples (4 frames due, 2 there): those are padded with zeros to
@@ -241,9 +229,8 @@ class MfccFeatures:
     """MFCC without c0, their deltas and double deltas, mean 0 and variance 1 per utterance.
 
     Without c0 and normalised, units keep little of loudness, voice and channel; deltas tell sounds
-    by their movement. Frames of a Hann window of 64 ms are centred every 20 ms; 40 triangular
-    filters from 0 to 8000 Hz over magnitudes, levels lifted to the loudest one less 50 dB;
-    coefficients are averaged over 3 frames and liftered.
+    by their movement. Frames of 64 ms are centred every 20 ms; 40 filters over magnitudes, levels
+    lifted to the loudest one less 50 dB; coefficients are averaged over 3 frames and liftered.
 
     The values were chosen so that units (k = 100) survive a change of emotion and a vocoder. Unit
     error rates on 82 sentences of mini_emo, each spoken in four emotions, against the neutral one;

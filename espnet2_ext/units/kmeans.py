@@ -184,17 +184,9 @@ def learn_kmeans(
     Deviation: clusters are learnt on a uniform sample of frames, and by mini-batches; not
     in paper.
 
-    Args:
-        data_dir: directory with ``wav.scp``.
-        out_path: ``centroids.npz``.
-        features_spec, path_or_url, device: of ``build_frame_features``.
-        num_clusters: k.
-        max_frames: size of the sample; a million frames of HuBERT base take 3.3 GB.
-        portion, max_utterances: to look at a random share of the utterances; not in paper.
-        num_initialisations: k-means++ starts of which the best is taken.
-        refinement_passes, switch_penalty: see ``refine`` and ``Centroids``.
-        seed: of the utterances, the frames and k-means.
-        num_workers: processes that compute features, one CPU thread each.
+    ``features_spec``, ``path_or_url`` and ``device`` are those of ``build_frame_features``. A
+    sample of a million frames of HuBERT base takes 3.3 GB; ``portion`` and ``max_utterances`` look
+    at a random share of the utterances (not in paper). ``switch_penalty`` is kept for extraction.
 
     Raises:
         ValueError: ``out_path`` was learnt otherwise, no utterance is usable, or the sample has
@@ -230,12 +222,13 @@ def learn_kmeans(
             num_clusters,
             seed=seed,
             num_initialisations=num_initialisations,
-            path_or_url=path_or_url,
-            training=json.dumps(settings, sort_keys=True),
         )
         if refinement_passes:
             centroids = refine(centroids, frames, refinement_passes)
-    centroids = replace(centroids, switch_penalty=switch_penalty)
+    training = json.dumps(settings, sort_keys=True)
+    centroids = replace(
+        centroids, path_or_url=path_or_url, training=training, switch_penalty=switch_penalty
+    )
     centroids.save(out_path)
     logger.info("%s: %d clusters, inertia %.4f a frame", out_path, num_clusters, centroids.inertia)
     return centroids
@@ -248,8 +241,6 @@ def fit_kmeans(
     *,
     seed: int = 0,
     num_initialisations: int = NUM_INITIALISATIONS,
-    path_or_url: str | None = None,
-    training: str = "",
 ) -> Centroids:
     """Return centroids of frames (F, dim), by scikit-learn's MiniBatchKMeans.
 
@@ -282,9 +273,7 @@ def fit_kmeans(
         stride_samples=features.stride_samples,
         offset_samples=features.offset_samples,
         inertia=float(model.inertia_) / len(frames),
-        path_or_url=path_or_url,
         settings=features.settings,
-        training=training,
     )
 
 

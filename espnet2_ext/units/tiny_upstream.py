@@ -8,9 +8,8 @@ def make_tiny_hubert(
 ) -> None:
     """Write a HuBERT with random weights, in the format of Hugging Face; one that is there stays.
 
-    S3PRL loads it as ``hf_hubert_custom``. Its convolutions and attention are real, its weights
-    are not learnt. ``width`` is that of hidden states and convolutions, ``layers`` the number of
-    transformer blocks.
+    S3PRL loads it as ``hf_hubert_custom``. ``width`` is that of hidden states and convolutions,
+    ``layers`` the number of transformer blocks.
     """
     directory = Path(directory)
     if (directory / "preprocessor_config.json").is_file():

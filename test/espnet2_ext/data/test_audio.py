@@ -1,17 +1,12 @@
 """Any audio file, and what is none."""
 
 import sys
-from collections.abc import Callable
-from fractions import Fraction
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from espnet2_ext.data import audio as any_audio
 from espnet2_ext.data.audio import (
     AudioError,
     read_any_audio,
@@ -27,42 +22,15 @@ def tone(frequency_hz, rate_hz, amplitude=0.25):
     return amplitude * np.sin(2 * np.pi * frequency_hz * np.arange(rate_hz) / rate_hz)
 
 
-def test_sixteen_khz_mono_is_read_as_it_is(make_wav):
-    path = make_wav("a.wav")
-    waveform = read_audio(path)
-    assert waveform.dtype == np.float32 and waveform.shape == (4800,)
-    assert np.array_equal(waveform, soundfile.read(path, dtype="float32")[0])
-
-
-def test_stereo_44100_is_mixed_and_resampled(tmp_path):
+def test_stereo_44100_is_mixed_and_resampled_and_16_khz_mono_is_read_as_it_is(tmp_path, make_wav):
     left = tone(440, 44100, 0.5)
     soundfile.write(tmp_path / "s.wav", np.stack([left, np.zeros_like(left)], 1), 44100)
     waveform = read_audio(tmp_path / "s.wav")
     assert waveform.shape == (16000,)
     assert np.abs(waveform - tone(440, 16000))[100:-100].max() < 2e-3
-
-
-def test_what_is_no_audio(tmp_path, make_wav):
-    (tmp_path / "zero.wav").touch()
-    (tmp_path / "text.wav").write_text("this is no audio" * 20)
-    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16000)
-    for name, value in (("nan.wav", np.nan), ("inf.wav", np.inf)):
-        soundfile.write(tmp_path / name, np.array([0.1, value, 0.1]), 16000, subtype="FLOAT")
-    for name, length in (("cut.wav", 44 + 4800), ("cut.flac", 3000)):
-        path = make_wav(name)
-        path.write_bytes(path.read_bytes()[:length])
-    for name, message in {
-        "no.wav": "no such file",
-        "zero.wav": "not readable as audio",
-        "text.wav": "not readable as audio",
-        "empty.wav": "holds no samples",
-        "nan.wav": "holds values that are not finite",
-        "inf.wav": "holds values that are not finite",
-        "cut.wav": "cut short, 4800 of 9600 bytes",
-        "cut.flac": "not readable",
-    }.items():
-        with pytest.raises(AudioError, match=f"{name}: {message}"):
-            read_audio(tmp_path / name)
+    path = make_wav("a.wav")
+    assert read_audio(path).dtype == np.float32
+    assert np.array_equal(read_audio(path), soundfile.read(path, dtype="float32")[0])
 
 
 def test_what_is_written_to_a_pipe_does_not_say_how_long_it_is(make_wav):
@@ -105,26 +73,20 @@ def test_flac_keeps_every_sample(tmp_path):
 
 
 @pytest.fixture
-def no_av(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_av(monkeypatch):
     """Make PyAV not installed."""
     monkeypatch.setitem(sys.modules, "av", None)
 
 
-@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "misnamed.mp4"])
-def test_soundfile_reads_what_it_knows_by_content(
-    name: str, make_wav: Callable[..., Path], no_av: None
-) -> None:
+@pytest.mark.parametrize("name", ["a.flac", "a.ogg", "a.mp3", "misnamed.mp4"])
+def test_soundfile_reads_what_it_knows_by_content(name, make_wav, no_av):
     path = make_wav("a.wav" if name == "misnamed.mp4" else name)
     path = path.rename(path.with_name(name))
     np.testing.assert_array_equal(read_any_audio(path), read_audio(path))
 
 
-def test_a_low_rate_mp3_is_resampled_and_said_to_lack_its_highs(
-    make_wav: Callable[..., Path], caplog: pytest.LogCaptureFixture
-) -> None:
-    path = make_wav("low.mp3", rate_hz=8000, duration_s=1.0)
-    waveform = read_any_audio(path)
-    assert (waveform.dtype, waveform.ndim) == (np.float32, 1)
+def test_a_low_rate_mp3_is_resampled_and_said_to_lack_its_highs(make_wav, caplog):
+    waveform = read_any_audio(make_wav("low.mp3", rate_hz=8000, duration_s=1.0))
     assert len(waveform) == pytest.approx(16000, abs=1)
     spectrum = np.abs(np.fft.rfft(waveform[2000:14000] * np.hanning(12000)))
     # The tone falls from 200 to 100 Hz.
@@ -132,10 +94,8 @@ def test_a_low_rate_mp3_is_resampled_and_said_to_lack_its_highs(
     assert "nothing above 4000 Hz" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["text.wav", "text.mp3", "text.raw"])
-def test_a_text_is_no_audio_and_the_line_names_file_and_remedy(
-    name: str, tmp_path: Path, no_av: None
-) -> None:
+@pytest.mark.parametrize("name", ["text.wav", "text.raw"])
+def test_a_text_is_no_audio_and_the_line_names_file_and_remedy(name, tmp_path, no_av):
     (tmp_path / name).write_text("These are words.\n" * 100)
     with pytest.raises(AudioError) as error_info:
         read_any_audio(tmp_path / name)
@@ -149,7 +109,7 @@ def test_a_text_is_no_audio_and_the_line_names_file_and_remedy(
         read_any_audio(tmp_path / "no.wav")
 
 
-def test_pyav_decodes_what_soundfile_does_not(tmp_path: Path) -> None:
+def test_pyav_decodes_what_soundfile_does_not(tmp_path):
     av = pytest.importorskip("av")
     channel = tone(300, 44100, 0.4).astype(np.float32)
     path = tmp_path / "tone.m4a"
@@ -167,7 +127,7 @@ def test_pyav_decodes_what_soundfile_does_not(tmp_path: Path) -> None:
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.4 / np.sqrt(2), rel=0.05)
 
 
-def test_pyav_names_what_it_cannot_decode_and_films_without_sound(tmp_path: Path) -> None:
+def test_pyav_names_what_it_cannot_decode_and_films_without_sound(tmp_path):
     av = pytest.importorskip("av")
     (tmp_path / "text.mp4").write_text("These are words.\n" * 100)
     with pytest.raises(AudioError, match=r"text\.mp4: not readable as audio \(.*give a wav"):
@@ -180,21 +140,3 @@ def test_pyav_names_what_it_cannot_decode_and_films_without_sound(tmp_path: Path
         container.mux(stream.encode(picture) + stream.encode(None))
     with pytest.raises(AudioError, match=r"film\.mp4: holds no sound"):
         read_any_audio(tmp_path / "film.mp4")
-
-
-@pytest.mark.parametrize(
-    ("kind", "stated", "kept"),
-    [
-        ("mov,mp4,m4a", 16000, 16000),  # 300 samples fill the last coded frame
-        ("mov,mp4,m4a", 16400, 16300),
-        ("mov,mp4,m4a", 12000, 16300),  # too much for a frame: the table is wrong
-        ("mov,mp4,m4a", None, 16300),
-        ("aac", 16000, 16300),  # guessed from the bit rate
-    ],
-)
-def test_only_the_padding_of_the_last_frame_is_cut(
-    kind: str, stated: int | None, kept: int
-) -> None:
-    container = SimpleNamespace(format=SimpleNamespace(name=kind))
-    stream = SimpleNamespace(duration=stated, time_base=Fraction(1, 16000), rate=16000)
-    assert any_audio._samples_to_keep(container, stream, 16300) == kept

@@ -8,13 +8,11 @@ import pytest
 from espnet2_ext.bin import derive_pairs
 from espnet2_ext.corpora.esd import EsdId, expected_ids, parse_id
 from espnet2_ext.data.pairs import (
-    PAIRS,
     Pair,
     check_targets,
     make_pairs,
     mix_text,
     read_pairs,
-    write_pairs,
 )
 from espnet2_ext.data.tables import read_table, write_table
 
@@ -53,7 +51,7 @@ EMOTIONS = ("neutral", "angry", "sad")
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(tmp_path):
     """Return data/<set> of two voices, four sentences in three emotions, with same_voice."""
     names = {f"{v}-{s}-{e}": (v, s, e) for v in "ab" for s in range(4) for e in EMOTIONS}
     data = tmp_path / "data"
@@ -81,7 +79,7 @@ def derive(data: Path, *options: str) -> None:
     derive_pairs.main(["--pairs_dir", pairs, "--data_dir", str(data), *options])
 
 
-def test_every_list_has_its_tables_and_states_its_rule(data: Path) -> None:
+def test_every_list_has_its_tables_and_states_its_rule(data):
     derive(data, "--num_references", "2", "--pairs_per_condition", "3")
     base = data / "pairs/same_voice"
     for name in ("parallel", "average"):
@@ -98,7 +96,7 @@ def test_every_list_has_its_tables_and_states_its_rule(data: Path) -> None:
     ]
 
 
-def test_average_is_of_other_sentences_of_that_voice_and_emotion(data: Path) -> None:
+def test_average_is_of_other_sentences_of_that_voice_and_emotion(data):
     derive(data, "--num_references", "2")
     texts, emotions = read_table(data / "text"), read_table(data / "utt2emo")
     pairs = read_pairs(data / "pairs/average/pairs")
@@ -120,7 +118,7 @@ def test_average_is_of_other_sentences_of_that_voice_and_emotion(data: Path) -> 
     assert found[0] == found[1] != found[2]
 
 
-def test_intensity_leads_from_the_source_to_the_reference(data: Path) -> None:
+def test_intensity_leads_from_the_source_to_the_reference(data):
     derive(data, "--intensities", "0", "0.25", "1", "--pairs_per_condition", "3")
     pairs = {pair.pair_id: pair for pair in read_pairs(data / "pairs/intensity/pairs")}
     scale = read_table(data / "pairs/intensity/scale")
@@ -141,7 +139,7 @@ def test_intensity_leads_from_the_source_to_the_reference(data: Path) -> None:
     assert mixes["a-0-neutral_to_sad_at_0"] == "a-0-neutral 1.0 r 0.0 q 0.0"
 
 
-def test_what_derive_pairs_refuses(data: Path) -> None:
+def test_what_derive_pairs_refuses(data):
     for options, message in (
         (["--num_references", "0"], "num_references is 0: give 1 or more"),
         (["--intensities", "1"], "give two or more different ones"),
@@ -167,7 +165,7 @@ def key_of(utterance_id: str) -> EsdId:
 
 
 @pytest.mark.parametrize("targets", [(*TARGETS, "surprised"), ("sad",)])
-def test_rules(targets: tuple[str, ...]):
+def test_rules(targets):
     tables, impossible = make_pairs(TEST_SET, targets, 0)
     assert list(tables) == ["same_voice", "parallel"] and impossible == []
     for rule, table in tables.items():
@@ -183,26 +181,15 @@ def test_rules(targets: tuple[str, ...]):
             assert target.emotion == prosody.emotion in targets
             assert target.sentence == source.sentence != voice.sentence
             assert {key.split for key in (source, prosody, voice, target)} == {"test"}
+            wrong = key_of(table["wrong_sentence"][source.utterance_id])
+            assert (wrong.speaker, wrong.emotion) == (source.speaker, "neutral")
+            assert wrong.sentence != source.sentence
             if rule == "parallel":
                 assert prosody == target
+                same_voice = tables["same_voice"]["pairs"][pair].split()
+                assert same_voice[::2] == value.split()[::2], "they differ in the prosody alone"
             else:
                 assert prosody.sentence not in (source.sentence, voice.sentence)
-
-
-def test_rules_differ_in_the_prosody_alone(tmp_path: Path):
-    same_voice, parallel = make_pairs(TEST_SET, TARGETS, 0)[0].values()
-    for pair, value in same_voice["pairs"].items():
-        assert value.split()[::2] == parallel["pairs"][pair].split()[::2]
-    for table in ("targets", "conditions", "wrong_sentence"):
-        assert same_voice[table] == parallel[table]
-    for source, wrong in same_voice["wrong_sentence"].items():
-        source, wrong = key_of(source), key_of(wrong)
-        assert source.speaker == wrong.speaker and source.sentence != wrong.sentence
-        assert source.emotion == wrong.emotion == "neutral"
-    assert len(same_voice["wrong_sentence"]) == 60
-    write_pairs(tmp_path, same_voice)
-    found = {p.pair_id: f"{p.source} {p.prosody} {p.speaker}" for p in read_pairs(tmp_path / PAIRS)}
-    assert found == same_voice["pairs"]
 
 
 def test_seed_draws_and_one_speaker_has_the_pairs_it_has_among_all():
@@ -225,9 +212,7 @@ def test_seed_draws_and_one_speaker_has_the_pairs_it_has_among_all():
         ({371, 372, 373}, [], []),  # no sources
     ],
 )
-def test_pairs_that_cannot_be_made_are_listed(
-    numbers: set[int], made: list[str], impossible: list[str]
-):
+def test_pairs_that_cannot_be_made_are_listed(numbers, made, impossible):
     tables, left_out = make_pairs([EsdId("0013", number) for number in numbers], ("angry",), 0)
     for table in tables.values():
         assert list(table["pairs"]) == [f"0013-0013_0000{number}_to_angry" for number in made]
@@ -235,8 +220,8 @@ def test_pairs_that_cannot_be_made_are_listed(
     assert left_out == [f"0013-0013_0000{number}_to_angry" for number in impossible]
 
 
-@pytest.mark.parametrize("targets", [(), ("neutral",), ("surprise",), ("sad", "sad")])
-def test_wrong_targets_are_one_line(targets: tuple[str, ...]):
-    message = f"targets are {' '.join(targets) or 'none'}; give some of angry happy sad surprised"
-    with pytest.raises(ValueError, match=message):
-        check_targets(targets, ["neutral", "angry", "happy", "sad", "surprised"])
+def test_wrong_targets_are_one_line():
+    for targets in ((), ("neutral",), ("surprise",), ("sad", "sad")):
+        message = f"targets are {' '.join(targets) or 'none'}; give some of angry happy sad"
+        with pytest.raises(ValueError, match=message):
+            check_targets(targets, ["neutral", "angry", "happy", "sad"])

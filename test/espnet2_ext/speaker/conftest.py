@@ -1,6 +1,5 @@
 """A tiny random speaker encoder on disk, and a data directory of tones."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from espnet2_ext.speaker.train import build_mini_speaker_model, save_mini_speake
 
 
 @pytest.fixture(scope="session")
-def encoder_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def encoder_directory(tmp_path_factory):
     """Return a SpeechBrain directory with random weights; do not write to it."""
     path = tmp_path_factory.mktemp("encoder")
     torch.manual_seed(0)
@@ -21,7 +20,7 @@ def encoder_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_data(tmp_path: Path, make_wav: Callable[..., Path]) -> Callable[..., Path]:
+def make_data(tmp_path, make_wav):
     """Return a factory: ``make_data(speakers=2, utterances=3) -> data directory``."""
 
     def make(speakers: int = 2, utterances: int = 3, duration_s: float = 0.3) -> Path:

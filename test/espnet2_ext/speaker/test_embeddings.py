@@ -1,8 +1,6 @@
 """Speaker vectors: extracted, read from disk one by one, and drawn for a speaker."""
 
 import json
-import logging
-import pickle
 import shutil
 import zlib
 from collections import Counter
@@ -40,9 +38,7 @@ def remove(data_dir: Path) -> dict[str, bytes]:
     return removed
 
 
-def test_every_utterance_gets_the_encoders_vector(
-    make_data: MakeData, encoder_directory: Path
-) -> None:
+def test_every_utterance_gets_the_encoders_vector(make_data, encoder_directory):
     data_dir = make_data()
     threads = torch.get_num_threads()
     assert extract_speaker_vectors(data_dir, str(encoder_directory)) == 6
@@ -59,8 +55,8 @@ def test_every_utterance_gets_the_encoders_vector(
 
 
 def test_a_rerun_does_nothing_and_a_change_does_it_again(
-    make_data: MakeData, encoder_directory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+    make_data, encoder_directory, monkeypatch, tmp_path
+):
     data_dir = make_data()
     extract_speaker_vectors(data_dir, str(encoder_directory))
     before = contents(data_dir)
@@ -80,8 +76,8 @@ def test_a_rerun_does_nothing_and_a_change_does_it_again(
 
 
 def test_files_do_not_depend_on_workers_parts_kills_or_shares(
-    make_data: MakeData, encoder_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    make_data, encoder_directory, monkeypatch
+):
     data_dir, source = make_data(), str(encoder_directory)
     extract_speaker_vectors(data_dir, source)
     alone = remove(data_dir)
@@ -117,9 +113,7 @@ def test_files_do_not_depend_on_workers_parts_kills_or_shares(
     assert contents(data_dir) == alone
 
 
-def test_bad_audio_is_listed_beside_what_other_stages_listed(
-    make_data: MakeData, encoder_directory: Path
-) -> None:
+def test_bad_audio_is_listed_beside_what_other_stages_listed(make_data, encoder_directory):
     data_dir = make_data(duration_s=0.1)
     wavs = read_table(data_dir / "wav.scp")
     Path(wavs["s0-1"]).write_bytes(b"no audio")
@@ -132,9 +126,7 @@ def test_bad_audio_is_listed_beside_what_other_stages_listed(
     assert "s0-1" not in read_table(data_dir / "spk_embed.scp")
 
 
-def test_what_extraction_refuses_in_one_line(
-    make_data: MakeData, encoder_directory: Path, make_wav: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_what_extraction_refuses_in_one_line(make_data, encoder_directory, make_wav, tmp_path):
     with pytest.raises(ValueError, match="has no wav.scp"):
         extract_speaker_vectors(tmp_path, str(encoder_directory))
     data_dir = make_data(speakers=1, utterances=1, duration_s=0.02)
@@ -152,7 +144,7 @@ def test_what_extraction_refuses_in_one_line(
 ROWS = {name: np.arange(3) + n for n, name in enumerate(("a", "a-1", "a-10", "語-1"))}
 
 
-def test_vectors_are_those_of_the_ark_library(tmp_path: Path) -> None:
+def test_vectors_are_those_of_the_ark_library(tmp_path):
     (tmp_path / "p:q").mkdir()
     write_ark_scp(tmp_path / "p:q/x.scp", {"a": ROWS["a"], "語-1": ROWS["語-1"]})
     write_ark_scp(tmp_path / "y.scp", {"a-1": ROWS["a-1"], "a-10": ROWS["a-10"]})
@@ -171,42 +163,15 @@ def test_vectors_are_those_of_the_ark_library(tmp_path: Path) -> None:
         table["a-4"]
 
 
-def test_a_table_for_another_process_is_as_small_as_its_names(tmp_path: Path) -> None:
-    names = [f"speaker-{number:06d}" for number in range(1000)]
-    (tmp_path / "spk_embed.scp").write_text("".join(f"{name} x.ark:7\n" for name in names))
-    copied = pickle.dumps(VectorTable(tmp_path / "spk_embed.scp"))
-    assert len(copied) < sum(map(len, names)) + 20 * len(names) + 500
-    assert list(pickle.loads(copied)) == names
-
-
-def test_several_tables_of_which_some_utterances_are_kept(tmp_path: Path) -> None:
-    ones = {name: np.ones(1) for name in ("a-1", "a-2", "c-1")}
-    twos = {name: np.full(1, 2.0) for name in ("a-2", "a-3", "b-1")}
-    for name, vectors in (("x", ones), ("y", twos)):
-        write_ark_scp(tmp_path / f"{name}.scp", vectors)
-    tables = (tmp_path / "x.scp", tmp_path / "y.scp")
-    expected = {"a-1": 1, "a-2": 1, "a-3": 2, "b-1": 2, "c-1": 1}
-    assert {name: vector.item() for name, vector in VectorTable(*tables).items()} == expected
-    assert list(VectorTable(*tables, among=["a-2", "a-25", "b-1"])) == ["a-2", "b-1"]
-    assert list(VectorTable(*tables, among=[])) == []
-    (tmp_path / "y.scp").write_text("a-3 y.ark:9\na-2 y.ark:5\n")
-    with pytest.raises(ValueError, match="y.scp: a-2 stands after a-3; sort it"):
-        VectorTable(*tables, among=["c-1"])
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_table_errors_name_file_and_utterance(tmp_path):
+    for text, message in (
         ("a-1 x.ark\n", "spk_embed.scp: a-1: expected 'ark:offset', got 'x.ark'"),
-        ("a-1 :7\n", "expected 'ark:offset', got ':7'"),
         ("a-1 x.ark:7[0:2]\n", "expected 'ark:offset'"),
         ("a-2 x.ark:7\na-1 x.ark:9\n", "spk_embed.scp: a-1 stands after a-2; sort it by key"),
-    ],
-)
-def test_table_errors_name_file_and_utterance(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "spk_embed.scp").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        VectorTable(tmp_path / "spk_embed.scp")
+    ):
+        (tmp_path / "spk_embed.scp").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            VectorTable(tmp_path / "spk_embed.scp")
 
 
 UTT2SPK = [
@@ -220,19 +185,7 @@ UTT2SPK = [
 VECTORS = {utterance: np.full(2, number) for number, (utterance, _) in enumerate(UTT2SPK)}
 
 
-def test_random_draws_are_uniform_over_the_other_utterances() -> None:
-    sampler = SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=False)
-    rng = np.random.default_rng(0)
-    counts = Counter(sampler.choose("a-2", rng) for _ in range(2000))
-    assert set(counts) == {"a-1", "a-3"}
-    assert 900 < counts["a-1"] < 1100  # 1000 +- 4.5 standard deviations
-    # A perturbed speaker is a speaker of its own.
-    assert {sampler.choose("sp0.9-a-1", rng) for _ in range(20)} == {"sp0.9-a-2"}
-    vector = sampler.draw("sp0.9-a-1", rng)
-    assert vector.dtype == np.float32 and vector.tolist() == [5, 5]
-
-
-def test_speakers_need_not_stand_together() -> None:
+def test_speakers_need_not_stand_together():
     """Against a plain search: names that tell nothing of the speaker, some without a vector."""
     rng = np.random.default_rng(0)
     utt2spk = [(f"u{number:02d}", f"s{rng.integers(5)}") for number in range(40)]
@@ -246,23 +199,13 @@ def test_speakers_need_not_stand_together() -> None:
         others = members[place:] + members[: max(0, place - 1)]
         expected = others[zlib.crc32(utterance.encode()) % len(others)]
         assert sampler.choose(utterance) == expected, utterance
-        drawn = {random.choose(utterance, rng) for _ in range(80)}
-        assert drawn == set(members) - {utterance}, utterance
+        drawn = Counter(random.choose(utterance, rng) for _ in range(400))
+        assert drawn.keys() == set(members) - {utterance}, utterance
+        assert max(drawn.values()) < 3 * min(drawn.values()), "uniform"
+    assert sampler.draw("u00").dtype == np.float32
 
 
-def test_single_utterance_speakers_get_their_own_and_are_logged_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with caplog.at_level(logging.WARNING):
-        sampler = SpeakerVectorSampler(UTT2SPK, VECTORS, deterministic=False)
-        assert sampler.choose("b-1", np.random.default_rng(0)) == "b-1"
-    assert sampler.single_utterance_speakers == ["b"]
-    assert caplog.messages == [
-        "1 of 3 speakers have one utterance with a speaker vector and get their own: b"
-    ]
-
-
-def test_a_speaker_with_one_vector_or_none() -> None:
+def test_a_speaker_with_one_vector_or_none():
     only = SpeakerVectorSampler(UTT2SPK, {"a-1": VECTORS["a-1"]}, deterministic=True)
     assert only.choose("a-2") == "a-1"
     with pytest.raises(ValueError, match="x-1: not in utt2spk"):
@@ -281,36 +224,13 @@ def write_set(directory: Path, utt2spk: dict[str, str], number: int) -> Path:
     return directory
 
 
-def test_validation_draws_from_the_training_set(tmp_path: Path, caplog) -> None:
-    """As in [P2V] IV-B: of speakers with two utterances or more one is in validation.
-
-    Training is at two speeds; of x, validation has the only utterance.
-    """
-    speakers = ("s0", "s1")
-    valid_of = {**{f"{speaker}-5": speaker for speaker in speakers}, "x-0": "x"}
-    train_of = {
-        f"{speed}{speaker}-{number}": speed + speaker
-        for speed in ("", "sp0.9-")
-        for speaker in speakers
-        for number in range(1 + speakers.index(speaker))
-    }
-    valid = write_set(tmp_path / "va", valid_of, 1)
-    train = write_set(tmp_path / "tr", {"other-1": "other", **train_of}, 2)
-    alone = SpeakerVectorSampler.from_directory(valid, deterministic=True)
-    assert alone.choose("s1-5") == "s1-5"
-    sampler = SpeakerVectorSampler.from_directory(valid, train, deterministic=True)
-    for speaker in speakers:
-        other = sampler.choose(f"{speaker}-5")
-        assert train_of[other] == speaker, "no perturbed speaker gives the voice"
-        assert sampler.draw(f"{speaker}-5")[0] == 2, "of the training set"
-    assert sampler.single_utterance_speakers == ["x"]
-    assert "1 of 3 speakers have one utterance with a speaker vector" in caplog.text
-    assert len(sampler.vectors) == 3 + 3, "others are not kept"
-
-
-def test_all_of_the_speaker_are_drawn_from_both_sets(tmp_path: Path) -> None:
+def test_validation_draws_from_its_own_and_the_training_set(tmp_path, caplog):
     valid = write_set(tmp_path / "va", {"a-2": "a", "a-4": "a", "b-1": "b", "c-1": "c"}, 1)
-    train = write_set(tmp_path / "tr", {"a-1": "a", "a-3": "a", "b-1": "b", "d-1": "d"}, 2)
+    others = {"d-1": "d", "sp0.9-c-1": "sp0.9-c"}  # a perturbed speaker is another one
+    train = write_set(tmp_path / "tr", {"a-1": "a", "a-3": "a", "b-1": "b", **others}, 2)
+    alone = SpeakerVectorSampler.from_directory(valid, deterministic=True)
+    assert (alone.choose("a-2"), alone.choose("b-1")) == ("a-4", "b-1")
+    caplog.clear()
     sampler = SpeakerVectorSampler.from_directory(valid, train, deterministic=False)
     rng = np.random.default_rng(0)
     assert {sampler.choose("a-2", rng) for _ in range(60)} == {"a-1", "a-3", "a-4"}
@@ -318,10 +238,12 @@ def test_all_of_the_speaker_are_drawn_from_both_sets(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sampler.vectors["a-4"], [1, 1])
     # An utterance of both sets is not its own other one.
     assert sampler.single_utterance_speakers == ["b", "c"]
+    assert "2 of 3 speakers have one utterance with a speaker vector" in caplog.text
     np.testing.assert_array_equal(sampler.vectors["b-1"], [1, 2])
+    assert len(sampler.vectors) == 6, "others are not kept"
 
 
-def test_directories_that_do_not_fit_are_errors(tmp_path: Path) -> None:
+def test_directories_that_do_not_fit_are_errors(tmp_path):
     valid = write_set(tmp_path / "va", {"a-1": "a", "b-1": "b"}, 1)
     train = write_set(tmp_path / "tr", {"a-1": "b", "b-2": "b"}, 2)
     with pytest.raises(ValueError, match="a-1: of speaker a and of b in .*va/utt2spk and .*rename"):

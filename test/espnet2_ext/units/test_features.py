@@ -1,7 +1,6 @@
 """MFCC and hidden states of upstreams: right, of every length, and nothing computed in vain."""
 
 import dataclasses
-import logging
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,8 +21,6 @@ from espnet2_ext.units.features import (
     truncate_upstream,
 )
 from espnet2_ext.units.tiny_upstream import make_tiny_hubert
-
-FLOAT32_TOLERANCE = 2e-3  # of values with variance about 1, after a logarithm
 
 
 def test_features_that_cannot_be():
@@ -54,6 +51,7 @@ def test_mfcc(num_samples):
     found = mfcc(waveform)
     assert found.shape == (num_samples // 320 + 1, 36) and found.dtype == np.float32
     assert np.array_equal(found, MfccFeatures()(waveform)) and np.array_equal(waveform, before)
+    assert np.abs(mfcc(np.zeros(num_samples, np.float32))).max() < 1.0
 
 
 def test_mfcc_are_those_of_librosa():
@@ -75,16 +73,7 @@ def test_mfcc_are_those_of_librosa():
     normed = [(p - p.mean(1, keepdims=True)) / p.std(1, keepdims=True) for p in parts]
     weighted = [w * lifter[:, None] * p for w, p in zip((1, 1, 0.5), normed, strict=True)]
     expected = np.concatenate(weighted).T
-    np.testing.assert_allclose(MfccFeatures()(waveform), expected, atol=5 * FLOAT32_TOLERANCE)
-
-
-def test_loudness_is_ignored_and_a_fixed_filter_by_and_large():
-    waveform, features = noise(32000), MfccFeatures()
-    expected = features(waveform)
-    assert np.abs(expected - features(0.1 * waveform)).max() < FLOAT32_TOLERANCE
-    filtered = np.convolve(waveform, [1.0, -0.5], mode="same").astype(np.float32)
-    assert np.corrcoef(expected.ravel(), features(filtered).ravel())[0, 1] > 0.95
-    assert np.abs(features(np.zeros(8000, np.float32))).max() < 1.0
+    np.testing.assert_allclose(MfccFeatures()(waveform), expected, atol=0.01)
 
 
 def white_noise(num_samples):
@@ -177,12 +166,11 @@ FAIRSEQ = {
     "conv_pos": 16,
     "conv_pos_groups": 4,
 }
-UPSTREAMS = ("hf_hubert_custom", "hf_wav2vec2_custom", "hubert_local")
 
 
-def save_huggingface(kind, path, is_large):
-    """Write a HuggingFace ``Hubert`` or ``Wav2Vec2`` to a directory."""
-    config = getattr(transformers, f"{kind}Config")(
+def save_huggingface(path, is_large):
+    """Write a HuBERT of Hugging Face to a directory."""
+    config = transformers.HubertConfig(
         hidden_size=DIM,
         num_hidden_layers=NUM_BLOCKS,
         num_attention_heads=2,
@@ -194,8 +182,7 @@ def save_huggingface(kind, path, is_large):
         do_stable_layer_norm=is_large,
         feat_extract_norm="layer" if is_large else "group",
     )
-    model = disturbed(getattr(transformers, f"{kind}Model")(config))
-    model.save_pretrained(path)
+    disturbed(transformers.HubertModel(config)).save_pretrained(path)
     transformers.Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(path)
 
 
@@ -240,8 +227,7 @@ def load(tmp_path_factory):
             torch.manual_seed(0)
             paths[name, is_large] = str(tmp_path_factory.mktemp("upstream") / "checkpoint")
             if name.startswith("hf_"):
-                kind = "Hubert" if "hubert" in name else "Wav2Vec2"
-                save_huggingface(kind, paths[name, is_large], is_large)
+                save_huggingface(paths[name, is_large], is_large)
             else:
                 torch.save(s3prl_hubert(is_large), paths[name, is_large])
         return S3PRLUpstream(name, path_or_url=paths[name, is_large]).eval()
@@ -256,7 +242,7 @@ def hidden_states(upstream, num_samples):
 
 
 @pytest.mark.parametrize("is_large", [False, True])
-@pytest.mark.parametrize("name", UPSTREAMS)
+@pytest.mark.parametrize("name", ["hf_hubert_custom", "hubert_local"])
 def test_states_are_those_of_the_whole_upstream(load, name, is_large):
     whole = load(name, is_large)
     for layer in range(NUM_BLOCKS + 1):
@@ -273,66 +259,28 @@ def test_states_are_those_of_the_whole_upstream(load, name, is_large):
             assert torch.equal(hidden_states(truncated, num_samples)[layer], expected)
 
 
-class Upstream(torch.nn.Module):
-    """What S3PRLUpstream shows of an upstream with scalar states."""
-
-    def __init__(self, encoder):
-        super().__init__()
-        self.upstream = torch.nn.Module()
-        self.upstream.model = torch.nn.Module()
-        self.upstream.model.encoder = encoder
-        self._num_layers, self._hidden_sizes, self._downsample_rates = 4, [1] * 4, [320] * 4
-
-    @property
-    def num_layers(self):
-        return self._num_layers
-
-    def forward(self, waveforms, lengths):
-        return self.upstream.model.encoder(waveforms[:, ::320, None]), lengths
-
-
-class LooksAhead(torch.nn.Module):
-    """Scales every state by how many blocks there are."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = torch.nn.ModuleList(torch.nn.Linear(1, 1) for _ in range(3))
-        self.layer_norm = torch.nn.LayerNorm(1)
-
-    def forward(self, state):
-        states = [state]
-        for layer in self.layers:
-            states.append(layer(states[-1]))
-        return [len(self.layers) * each for each in states]
-
-
-class NeedsAll(LooksAhead):
-    def forward(self, state):
-        return [state, self.layers[0](state), self.layers[2](self.layers[1](state))]
-
-
-@pytest.mark.parametrize("encoder", [LooksAhead, NeedsAll])
-def test_an_upstream_that_would_change_stays_whole(encoder, caplog):
-    upstream = Upstream(encoder())
-    norm, before = upstream.upstream.model.encoder.layer_norm, hidden_states(upstream, 3200)
-    with caplog.at_level(logging.INFO):
-        assert truncate_upstream(upstream, 1) == 0
-    assert upstream.num_layers == 4 and len(upstream._hidden_sizes) == 4
-    assert upstream.upstream.model.encoder.layer_norm is norm
+@pytest.mark.parametrize(
+    "disturb",
+    [lambda state, layers: len(layers) * state, lambda state, layers: [state][3 - len(layers)]],
+)
+def test_an_upstream_that_would_change_or_has_another_shape_stays_whole(load, disturb):
+    """Where the number of blocks scales the first state, or blocks that are left out are needed."""
+    upstream = load("hf_hubert_custom", True)
+    model = upstream.upstream.model
+    model.feature_projection.register_forward_hook(
+        lambda *call: disturb(call[2], len(encoder.layers))
+    )
+    encoder, before = model.encoder, hidden_states(upstream, 3200)
+    norm = encoder.layer_norm
+    assert truncate_upstream(upstream, 1) == 0
+    assert upstream.num_layers == len(upstream.hidden_sizes) == 4
+    assert encoder.layer_norm is norm and len(encoder.layers) == NUM_BLOCKS
     assert all(map(torch.equal, hidden_states(upstream, 3200), before))
-    assert "changes when its last blocks are left out" in caplog.text
+    model.encoder = torch.nn.ModuleList([encoder])  # which has no layers
+    assert truncate_upstream(upstream, 1) == 0
 
 
-@pytest.mark.parametrize("layers", [None, torch.nn.ModuleList([torch.nn.Linear(1, 1)])])
-def test_an_upstream_of_unknown_shape_stays_whole(layers, caplog):
-    encoder = torch.nn.Module()
-    encoder.layers = layers
-    with caplog.at_level(logging.INFO):
-        assert truncate_upstream(Upstream(encoder), 1) == 0
-    assert "unknown shape: all its layers are computed" in caplog.text
-
-
-def test_a_seed_means_weights_and_nothing_else(tmp_path):
+def test_a_seed_means_weights_and_a_complete_folder_is_left_alone(tmp_path):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
@@ -344,14 +292,10 @@ def test_a_seed_means_weights_and_nothing_else(tmp_path):
     assert all(torch.equal(value, same[name]) for name, value in one.items())
     name = "encoder.layers.0.attention.q_proj.weight"
     assert not torch.equal(one[name], other[name])
-
-
-def test_a_complete_folder_is_left_alone_and_a_half_one_is_not(tmp_path):
-    entry.main(["--directory", str(tmp_path)])
-    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    entry.main(["--directory", str(tmp_path)])
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
-    (tmp_path / "preprocessor_config.json").unlink()
-    (tmp_path / "model.safetensors").write_bytes(b"half")
-    entry.main(["--directory", str(tmp_path)])
-    assert (tmp_path / "model.safetensors").stat().st_size > 1000
+    before = (tmp_path / "a/model.safetensors").stat().st_mtime_ns
+    entry.main(["--directory", str(tmp_path / "a")])
+    assert (tmp_path / "a/model.safetensors").stat().st_mtime_ns == before
+    (tmp_path / "a/preprocessor_config.json").unlink()  # as a kill leaves it
+    (tmp_path / "a/model.safetensors").write_bytes(b"half")
+    entry.main(["--directory", str(tmp_path / "a")])
+    assert (tmp_path / "a/model.safetensors").stat().st_size > 1000
