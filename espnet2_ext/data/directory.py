@@ -183,9 +183,7 @@ def validate_data_directory(
 
     Ids are unique, sorted and start with ``<speaker>-``; every table has exactly the
     keys of ``wav.scp``, less utterances that a later stage listed in ``rejected.tsv``;
-    ``spk2utt`` is the inverse of ``utt2spk``.
-
-    Else DataDirectoryError names the first rule found broken.
+    ``spk2utt`` is the inverse of ``utt2spk``. The first rule found broken is the error.
 
     Args:
         check_audio: decode every file, and compare it with ``utt2num_samples`` if any.

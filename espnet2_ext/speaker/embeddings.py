@@ -60,7 +60,7 @@ def extract_speaker_vectors(
     if not (data_dir / "wav.scp").is_file():
         raise ValueError(f"{data_dir}: has no wav.scp; prepare the data directory first")
     is_local = Path(source).is_dir()
-    origin = {  # of a hub name, which stands for its content, without a network
+    origin = {  # a hub name stands for its content: a complete directory needs no network
         "source": str(source),
         "model": model_fingerprint(find_model_directory(source)) if is_local else str(source),
         "inputs": inputs_digest(data_dir, "wav.scp", "utt2num_samples"),
@@ -75,6 +75,8 @@ def extract_speaker_vectors(
     record.unlink(missing_ok=True)  # from here to the end the scp is not to be trusted
     scp.unlink(missing_ok=True)
     wavs = sorted(read_table(data_dir / "wav.scp").items())
+    if not wavs:
+        raise ValueError(f"{data_dir}: no utterance could be embedded (wav.scp is empty)")
     parts = run_parts(
         data_dir / ".spk_embed_parts_",
         origin,
@@ -89,18 +91,18 @@ def extract_speaker_vectors(
         return sum(len(chunk) for n, chunk in enumerate(parts.values()) if share.has(n))
     rejected = {utterance: reason for utterance, _, reason in _results(parts) if reason}
     replace_rejected(data_dir, "spk_embed.scp", rejected, len(wavs))
+    first = next(iter(parts))
     if len(rejected) == len(wavs):
-        for path in list(parts)[:1]:
-            shutil.rmtree(path.parent)  # a rerun reads the audio again
-        reason = next(iter(rejected.values()), "wav.scp is empty")
+        shutil.rmtree(first.parent)  # a rerun reads the audio again
+        reason = next(iter(rejected.values()))
         raise ValueError(f"{data_dir}: no utterance could be embedded ({reason})")
     write_ark_scp_rows(
         scp, ((key, vector) for key, vector, reason in _results(parts) if not reason)
     )
-    with np.load(next(iter(parts))) as part, atomic_open(record) as stream:
+    with np.load(first) as part, atomic_open(record) as stream:
         number, dim = len(wavs) - len(rejected), part["vectors"].shape[1]
         json.dump({**origin, "vectors": number, "dim": dim}, stream, indent=2)
-    shutil.rmtree(next(iter(parts)).parent)
+    shutil.rmtree(first.parent)
     return number
 
 
@@ -143,7 +145,7 @@ def _results(parts: Mapping[Path, _Chunk]) -> Iterator[tuple[str, np.ndarray, st
 
 
 def _array_of(names: Iterable[str]) -> np.ndarray:
-    """Return names as bytes, which loader processes share; strings would take 100 bytes more."""
+    """Return names as bytes of equal length, which loader processes share; strings take more."""
     return np.array([name.encode() for name in names], dtype=np.bytes_)
 
 
@@ -159,9 +161,9 @@ def _find(names: np.ndarray, name: str) -> int:
 class VectorTable(Mapping[str, np.ndarray]):
     """``{utterance: (dim,)}`` over tables ``spk_embed.scp``; iterates in sorted order.
 
-    Keeps 12 bytes and the name per utterance and reads vectors on demand. Tables have sorted
-    lines ``utterance ark:offset``, as `write_ark_scp` writes them, else ValueError; the first
-    table that has an utterance counts. ``among`` holds the utterances to keep.
+    Vectors are read on demand. Tables have sorted lines ``utterance ark:offset``, as
+    `write_ark_scp` writes them, else ValueError; the first table that has an utterance counts.
+    ``among`` holds the utterances to keep.
     """
 
     def __init__(self, *paths: str | Path, among: Container[str] | None = None) -> None:

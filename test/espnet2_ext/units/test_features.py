@@ -260,18 +260,16 @@ def test_states_are_those_of_the_whole_upstream(load, name, is_large):
 
 
 @pytest.mark.parametrize(
-    "disturb",
-    [lambda state, layers: len(layers) * state, lambda state, layers: [state][3 - len(layers)]],
+    "disturb", [lambda state, n: n * state, lambda state, n: [state][NUM_BLOCKS - n]]
 )
 def test_an_upstream_that_would_change_or_has_another_shape_stays_whole(load, disturb):
     """Where the number of blocks scales the first state, or blocks that are left out are needed."""
     upstream = load("hf_hubert_custom", True)
-    model = upstream.upstream.model
+    model, encoder = upstream.upstream.model, upstream.upstream.model.encoder
     model.feature_projection.register_forward_hook(
         lambda *call: disturb(call[2], len(encoder.layers))
     )
-    encoder, before = model.encoder, hidden_states(upstream, 3200)
-    norm = encoder.layer_norm
+    before, norm = hidden_states(upstream, 3200), encoder.layer_norm
     assert truncate_upstream(upstream, 1) == 0
     assert upstream.num_layers == len(upstream.hidden_sizes) == 4
     assert encoder.layer_norm is norm and len(encoder.layers) == NUM_BLOCKS
