@@ -87,10 +87,10 @@ def listener_order(
 ) -> list[int]:
     """Return the places in ``stimuli`` of what a listener, counted from 0, hears, in order.
 
-    The kinds follow each other, every other round of listeners the other way round. Each
-    begins with its practice. Then come blocks with one recording by each system, ordered by the
-    listener's row of a Latin square; items are in a random order of the listener's own. Checks lie
-    scattered in between. ``systems_per_item`` is ``all`` or ``one``.
+    The kinds follow each other, every other round of listeners the other way round. Each begins
+    with its practice, then come blocks with one recording by each system, ordered by the
+    listener's row of a Latin square; items are in a random order of the listener's own, checks
+    lie scattered in between. ``systems_per_item`` is ``all`` or ``one``.
     """
     kinds = [kind for kind in KINDS if any(s.kind == kind for s in stimuli)]
     shift = listener // _square_period(stimuli) % len(kinds)

@@ -86,11 +86,10 @@ def make_test(
     The same call gives the same files. Choices of the emotion question are ``emotions``, by
     default the target emotions; for ``systems_per_item`` see ``listener_order``.
 
-    Source: questions of [P2V] IV-D 2 and 3. Deviation: orders and attention checks, not in paper.
+    ValueError if the manifest or a recording cannot be used, for fewer than 1 listener, or if
+    ``out_dir`` holds another test, of which there may be answers.
 
-    Raises:
-        ValueError: the manifest or a recording cannot be used, fewer than 1 listener, or
-            ``out_dir`` holds another test, of which there may be answers.
+    Source: questions of [P2V] IV-D 2 and 3. Deviation: orders and attention checks, not in paper.
     """
     if num_listeners < 1:
         raise ValueError(f"a test needs at least 1 listener, got {num_listeners}")

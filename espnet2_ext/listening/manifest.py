@@ -147,10 +147,11 @@ def conversion_manifest(
 ) -> None:
     """Write a manifest of both kinds of questions.
 
-    Beside the conversions stand the unconverted source (``source (unconverted)``, the first bar
-    of Fig. 3) and the ``ground-truth target`` (the last). Each condition gets the same number of
-    items, taken from the voices in turn. The neutral sources are asked about as neutral
-    originals too, or listeners would learn that nothing is neutral.
+    Beside the conversions stand the unconverted source (the first bar of Fig. 3) and the
+    ground-truth target (the last). Each condition gets the same number of items, taken from the
+    voices in turn. The neutral sources are asked about as neutral originals too, or listeners would
+    learn that nothing is neutral. ValueError for too few pairs, a table that lacks one, no system,
+    or one of a reserved name.
 
     Args:
         inference_dirs: by name of the system; one whose ``settings.json`` says that variance
@@ -159,9 +160,6 @@ def conversion_manifest(
         num_checks: further pairs whose ground-truth target is compared to itself; only similar and
             absolutely similar show attention.
         reference: compare to ``target``, ground truth as in [P2V] IV-D 2, or ``prosody``.
-
-    Raises:
-        ValueError: too few pairs, a table lacks one, no system, or one of a reserved name.
     """
     if not inference_dirs or {SOURCE, GROUND_TRUTH} & inference_dirs.keys():
         raise ValueError(

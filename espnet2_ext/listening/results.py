@@ -34,19 +34,9 @@ class ListenerResult:
     listener: int
     answers: tuple[Answer, ...]
 
-    @property
-    def checks(self) -> tuple[int, int]:
-        """Return how many checks of attention were failed, and how many there were."""
-        checks = [answer for answer in self.answers if answer.trial.role == CHECK]
-        return sum(a.answer not in a.trial.expected for a in checks), len(checks)
-
 
 def read_result(path: str | Path, test: ListeningTest) -> ListenerResult:
-    """Return the answers of a file.
-
-    ValueError without the name of the file if it cannot be read, belongs to another test, is not
-    complete, or holds what the page does not write.
-    """
+    """Return the answers of a file; ValueError if it is not what the page of this test saves."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -120,9 +110,10 @@ def collect_results(
             continue
         reason = f"the same answers of listener {listener} as {first.path}"
         excluded |= {other.path: reason for other in others}
-        failed, checks = first.checks
+        checks = [answer for answer in first.answers if answer.trial.role == CHECK]
+        failed = sum(check.answer not in check.trial.expected for check in checks)
         if failed > max_failed_checks:
-            excluded[first.path] = f"failed {failed} of {checks} checks of attention"
+            excluded[first.path] = f"failed {failed} of {len(checks)} checks of attention"
         else:
             counted.append(first)
     for name, reason in excluded.items():

@@ -118,9 +118,8 @@ def krippendorff_alpha(
 ) -> float | None:
     """Return Krippendorff's alpha: 1 full agreement, 0 chance, below 0 worse than chance.
 
-    alpha = 1 - observed / expected disagreement, of pairs of ratings within a unit and of any
-    two ratings; None where all are equal. A unit of ``ratings``, at least one of which is a pair,
-    has values below ``num_values``. Values differ alike, or if ordinal by the ratings between.
+    None where all ratings are equal. A unit of ``ratings``, at least one of which is a pair, has
+    values below ``num_values``. Values differ alike, or if ordinal by the ratings between.
 
     Source: Krippendorff, "Computing Krippendorff's alpha-reliability", 2011.
     """

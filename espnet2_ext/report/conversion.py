@@ -268,9 +268,8 @@ def report_intensity(
 ) -> None:
     """Measure conversions along the scale of ``derive_pairs`` and add records.
 
-    They are the means at each intensity by condition, and in a second table the trends.
-    ``inference_dir`` gets ``intensity*.tsv``, with every value. ValueError if a pair was not
-    converted, or there are none.
+    They are the means at each intensity by condition, and in a second table the trends;
+    ``inference_dir`` gets ``intensity*.tsv``, with every value.
     """
     scaled = measure_scale(Path(inference_dir), Path(data_dir), Path(pairs_dir), num_workers)
     by_condition: dict[str, list[ScaledPair]] = {}

@@ -80,8 +80,7 @@ def _positions(length: int, share: float, generator: np.random.Generator) -> np.
 def active_samples(waveform: np.ndarray) -> np.ndarray:
     """Return which samples (N,) of a waveform (N,) at 16 kHz are speech, not pauses.
 
-    Frames of 20 ms every 10 ms are active within 30 dB of the strongest one's power; silence is a
-    ValueError.
+    Frames of 20 ms every 10 ms are active within 30 dB of the strongest; ValueError for silence.
     """
     if not np.any(waveform):
         raise ValueError("no speech, every sample is 0")

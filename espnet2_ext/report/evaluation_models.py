@@ -29,11 +29,7 @@ from espnet2_ext.speaker.encoder import build_speaker_encoder
 class EvaluationModels:
     """Which models evaluate; None or False where one does not.
 
-    Attributes:
-        emotion_model: weights or a folder of trained recognisers, see ``find_recognisers``.
-        speaker_encoder: hub name or directory.
-        whisper_model: name or path, see ``whisper_transcriber``; needs ``text`` of utterances.
-        with_dnsmos: quality, by the package speechmos.
+    See ``find_recognisers``, ``build_speaker_encoder``, ``whisper_transcriber`` and ``dnsmos``.
     """
 
     emotion_model: str | None = None

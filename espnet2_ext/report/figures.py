@@ -258,8 +258,7 @@ Curves = Mapping[str, Mapping[str, np.ndarray]]
 def read_curves(exp_dir: str | Path) -> Curves:
     """Return the training curves, ``train`` and ``valid``, from the trainer's event files.
 
-    Of an update done twice, as after a killed run, the later value counts. FileNotFoundError if
-    there are none.
+    Of an update done twice the later value counts. FileNotFoundError if there are none.
     """
     # An import of seconds, needed nowhere else.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -326,9 +325,8 @@ class Projection(NamedTuple):
 def project(vectors: np.ndarray, method: str = "pca", seed: int = 0) -> Projection:
     """Return vectors (n, dim), each dimension standardised, as points of a plane.
 
-    ``pca`` takes the two directions of largest variance, in which distances mean what they do
-    in the vectors; ``tsne``, which starts from them, shows clusters and nothing else. ValueError
-    for fewer than three vectors or two dimensions.
+    ``pca`` takes the two directions of largest variance, ``tsne`` starts from them. ValueError for
+    fewer than three vectors or two dimensions.
     """
     from sklearn.manifold import TSNE
     from sklearn.preprocessing import StandardScaler

@@ -46,10 +46,7 @@ def report_listening(
     """Score what listeners handed in and add it to ``results.jsonl``, replacing an earlier call's.
 
     ``output_dir`` gets ``answers.tsv`` (every answer that counts, for other statistics),
-    ``excluded.tsv`` and the figures. ``protocol`` says who heard what. ValueError if ``key_path``
-    is no ``key.json`` or no file counts; see ``collect_results``.
-
-    Source: [P2V] Figs. 3 and 4.
+    ``excluded.tsv`` and the figures; see ``collect_results``. Source: [P2V] Figs. 3 and 4.
     """
     test = read_key(key_path)
     collection = collect_results(result_dir, test, max_failed_checks=max_failed_checks)

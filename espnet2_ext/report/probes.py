@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import yaml
@@ -61,12 +61,11 @@ REGRESSION = f"ridge regression on standardised vectors, alpha = {RIDGE_PENALTY:
 F0_MEAN, F0_IN_VOICE, F0_RANGE = "F0 mean", "F0 in voice", "F0 range"
 RATE, LEVEL = "speaking rate", "level"
 EMOTION, SPEAKER, CONTENT = "emotion probe", "speaker probe", "content probe"
-PROBES = (EMOTION, SPEAKER, CONTENT)
+NOT_SHARED = "no sentence is said by two speakers"
 CAPTIONS = {
     "pca": "The two directions of largest variance of the standardised vectors.",
     "tsne": "t-SNE of the standardised vectors: neighbours count, distances and sizes do not.",
 }
-Score = TypeVar("Score")
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,9 @@ def read_probe_set(
     model: Prosody2VecModel,
     *,
     unit_tag: str,
-    max_utterances: int,
-    num_workers: int,
-    seed: int,
+    max_utterances: int = 2000,
+    num_workers: int = 1,
+    seed: int = 0,
 ) -> ProbeSet:
     """Return labels and vectors of a data directory; the model must be in eval mode.
 
@@ -209,31 +208,30 @@ def probe_scores(
     """
     sentences = "sentences" if data.has_words.any() else "utterances"
     crossing = Crossing(data.speakers.tolist(), data.sentences.tolist(), column_name=sentences)
-    everything, shared = np.ones(len(data.speakers), dtype=bool), data.shared_sentences
-    other, both = _held_out(data)
-
-    def measure(probe: str, notes: list[str]) -> dict[str, ProbeScore]:
-        chosen, labels, groups, second, held_out = {
-            EMOTION: (everything, data.emotions, data.speakers, other, both),
-            SPEAKER: (everything, data.speakers, data.sentences, None, "sentences"),
-            CONTENT: (shared, data.sentences, data.speakers, None, "speakers"),
-        }[probe]
-        if labels is None or not chosen.any():
-            fault = "no utt2emo" if labels is None else "no sentence is said by two speakers"
-            raise NotMeasurable(fault)
-        read = labels[chosen], groups[chosen], second
-        scores = {
-            kind: linear_probe(vectors[chosen], *read, crossing=crossing.at(chosen), seed=seed)
-            for kind, vectors in data.vectors.items()
-        }
-        score = next(iter(scores.values()))
-        text = f"{probe}: {score.classes} classes, {held_out} held out, {score.folds} folds"
+    every, shared = np.ones(len(data.speakers), dtype=bool), data.shared_sentences
+    tasks = {
+        EMOTION: (every, data.emotions, data.speakers, *_held_out(data), "no utt2emo"),
+        SPEAKER: (every, data.speakers, data.sentences, None, "sentences", ""),
+        CONTENT: (shared, data.sentences, data.speakers, None, "speakers", NOT_SHARED),
+    }
+    found, notes = {}, []
+    for probe, (chosen, labels, groups, other, held_out, lacking) in tasks.items():
+        try:
+            if labels is None or not chosen.any():
+                raise NotMeasurable(lacking)
+            read = labels[chosen], groups[chosen], other
+            found[probe] = {
+                kind: linear_probe(vectors[chosen], *read, crossing=crossing.at(chosen), seed=seed)
+                for kind, vectors in data.vectors.items()
+            }
+        except NotMeasurable as error:
+            notes.append(_not_measurable(data, probe, error))
+            continue
+        score = found[probe][PROSODY]
+        notes.append(f"{probe}: {score.classes} classes, {held_out} held out, {score.folds} folds")
         if score.left_out:
-            text += f", {score.left_out} utterances left out whose label training lacks"
-        notes.append(text)
-        return scores
-
-    return _measured(data, PROBES, measure, [])
+            notes[-1] += f", {score.left_out} utterances left out whose label training lacks"
+    return found, notes
 
 
 def correlation_scores(
@@ -241,22 +239,23 @@ def correlation_scores(
 ) -> tuple[dict[str, dict[str, CorrelationScore]], list[str]]:
     """Return how well pitch, tempo and level are read, held out as for emotion, and notes."""
     other, held_out = _held_out(data)
-
-    def measure(name: str, notes: list[str]) -> dict[str, CorrelationScore]:
-        target = data.targets[name]
+    found, notes = {}, [f"{held_out} held out"]
+    for name, target in data.targets.items():
         has = np.isfinite(target)
         if without := int((~has).sum()):
             notes.append(f"{name}: {without} utterances without a voiced frame left out")
         groups = data.speakers[has], None if other is None else other[has]
-        scores = {
-            kind: ridge_correlation(vectors[has], target[has], *groups, seed=seed)
-            for kind, vectors in data.vectors.items()
-        }
-        if left_out := next(iter(scores.values())).left_out:
+        try:
+            found[name] = {
+                kind: ridge_correlation(vectors[has], target[has], *groups, seed=seed)
+                for kind, vectors in data.vectors.items()
+            }
+        except NotMeasurable as error:
+            notes.append(_not_measurable(data, name, error))
+            continue
+        if left_out := found[name][PROSODY].left_out:
             notes.append(f"{name}: {left_out} utterances left out whose folds lack training")
-        return scores
-
-    return _measured(data, data.targets, measure, [f"{held_out} held out"])
+    return found, notes
 
 
 def _held_out(data: ProbeSet) -> tuple[np.ndarray | None, str]:
@@ -266,25 +265,13 @@ def _held_out(data: ProbeSet) -> tuple[np.ndarray | None, str]:
     return None, "speakers"
 
 
-def _measured(
-    data: ProbeSet,
-    names: Iterable[str],
-    measure: Callable[[str, list[str]], dict[str, Score]],
-    notes: list[str],
-) -> tuple[dict[str, dict[str, Score]], list[str]]:
-    """Return the scores of all that can be measured, and notes, also on what cannot."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = measure(name, notes)
-        except NotMeasurable as error:
-            logger.warning("%s: %s not measurable: %s", data.name, name, error)
-            notes.append(f"{name} not measurable ({error})")
-    return found, notes
+def _not_measurable(data: ProbeSet, name: str, error: NotMeasurable) -> str:
+    logger.warning("%s: %s not measurable: %s", data.name, name, error)
+    return f"{name} not measurable ({error})"
 
 
 def probe_rows(
-    data: ProbeSet, protocol: str, *, seed: int = 0, source: str = ""
+    data: ProbeSet, protocol: str, *, seed: int = 0, source: str
 ) -> tuple[list[Row], list[Row]]:
     """Return the rows of the table of probes, and of that of correlations.
 
@@ -329,15 +316,13 @@ def report_probes(
     data_dirs: Sequence[str | Path],
     results_path: str | Path,
     *,
-    unit_tag: str,
     table: str,
     train_config: str | Path | None = None,
     figure_dir: str | Path | None = None,
     projection: str = "pca",
-    max_utterances: int = 2000,
-    num_workers: int = 1,
     device: str = "cpu",
     seed: int = 0,
+    **reading: Any,
 ) -> list[Record]:
     """Probe a model's prosody vectors, write figures, put tables into ``results.jsonl``.
 
@@ -345,11 +330,11 @@ def report_probes(
     Returned are their records. ValueError for two directories of one name.
 
     Args:
-        data_dirs: see ``read_probe_set``; rows are called after them.
+        data_dirs: see ``read_probe_set``, which takes the further options too; rows are called
+            after them.
         train_config: of the model; None takes config.yaml beside the weights.
         figure_dir: gets ``<data directory>_<projection>.png`` (see ``project``); None takes
             ``report/<folder of the model>`` beside the jsonl.
-        max_utterances: of a directory; of more, so many are drawn.
         seed: of the untrained encoder, folds and draws.
     """
     names = [Path(data_dir).name for data_dir in data_dirs]
@@ -365,15 +350,8 @@ def report_probes(
     correlation_rows: list[Row] = []
     figures = []
     for data_dir in data_dirs:
-        data = read_probe_set(
-            data_dir,
-            model,
-            unit_tag=unit_tag,
-            max_utterances=max_utterances,
-            num_workers=num_workers,
-            seed=seed,
-        )
-        protocol = _data_protocol(data, model_file, config, unit_tag)
+        data = read_probe_set(data_dir, model, seed=seed, **reading)
+        protocol = _data_protocol(data, model_file, config, reading["unit_tag"])
         found, correlations = probe_rows(data, protocol, seed=seed, source=source)
         rows += found
         correlation_rows += correlations
@@ -397,8 +375,7 @@ def met_in_pretraining(
 ) -> str:
     """Return in words how many of them are in ``train_speaker_dir`` of ``train_config``.
 
-    Speakers are without the prefix of speed perturbation, sentences as ``normalise_sentence`` has
-    them; a directory that no longer exists is called not known.
+    Sentences are as ``normalise_sentence`` has them; a directory may exist no longer.
     """
     with open(train_config, encoding="utf-8") as stream:
         directory = yaml.safe_load(stream).get("train_speaker_dir")

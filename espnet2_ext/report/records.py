@@ -272,20 +272,20 @@ def records_of(
                 value, low, high = map(_rounded, (value, low, high))
             records.append(
                 Record(
-                    table=table,
-                    row=row.name,
-                    metric=column.name,
-                    value=value,
-                    unit="" if isinstance(value, str) else column.unit,
-                    n=found.n,
-                    definition=column.definition,
-                    protocol=row.protocol,
-                    commit=commit,
-                    low=low,
-                    high=high,
-                    better=column.better,
-                    drawn=found.drawn,
-                    source=row.source if found.source is None else found.source,
+                    table,
+                    row.name,
+                    column.name,
+                    value,
+                    "" if isinstance(value, str) else column.unit,
+                    found.n,
+                    column.definition,
+                    row.protocol,
+                    commit,
+                    low,
+                    high,
+                    column.better,
+                    found.drawn,
+                    row.source if found.source is None else found.source,
                 )
             )
     return records
@@ -306,7 +306,7 @@ def _mean(column: Column, values: np.ndarray, row: Row) -> Estimate:
 
 
 def _rounded(number: Any) -> Any:
-    return number if number is None or isinstance(number, str) else round(number, 6)
+    return round(number, 6) if isinstance(number, float) else number
 
 
 def relative_path(path: str | Path, results_path: str | Path) -> str:

@@ -294,9 +294,8 @@ class Study:
     def write_damaged(self, condition: Condition, folder: Path) -> None:
         """Write a data directory whose units are those of the damaged sources.
 
-        It gets the clean ``wav.scp`` and ``spk_embed.scp`` of those who give prosody and voice and,
-        where the audio was damaged, ``damaged_wav.scp`` and the audio itself. ValueError if clean
-        sources have other units than the table, or a source cannot be damaged.
+        Prosody and voice are clean; where the audio was damaged, ``damaged_wav.scp`` lists it.
+        ValueError if clean sources have other units than the table, or cannot be damaged.
         """
         encoder = None if condition.kind in (CLEAN, *UNIT_KINDS) else self._encoder
         damaged, wavs = {}, {}
@@ -388,8 +387,7 @@ def robustness_figure(
 ) -> Figure:
     """Return a figure: a row for each metric, a column for each way of damage, worse to the right.
 
-    The grey line is the clean source; dotted lines are unit error rates of the input. ValueError
-    if no condition damages anything.
+    Grey is the clean source, dotted the input. ValueError if no condition damages anything.
     """
     by_kind: dict[str, list[Condition]] = {}
     for condition in sorted(conditions, key=lambda condition: condition.amount):

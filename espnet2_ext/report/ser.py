@@ -5,6 +5,7 @@ folds and seeds with their spread, scores of all utterances pooled with an inter
 labelled as the leak it is, what choosing the epoch on the test list would have given.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,9 +70,8 @@ Tables = tuple[Mapping[str, str], Mapping[str, str] | None]
 class FoldResult:
     """The test of one fold under one seed.
 
-    ``predictions`` of the test list are by the epoch that is best on validation, ``test_selected``
-    by the one that the same measure finds best on the test list; ``num_train`` utterances were
-    trained on.
+    ``predictions`` are by the epoch that is best on validation, ``test_selected`` by the one that
+    the same measure finds best on the test list; ``num_train`` utterances were trained on.
     """
 
     fold: str
@@ -390,10 +390,8 @@ def collect_system(
 
 def _comment(config: str, key: str, units: str) -> str | None:
     """Return what a ``# <key>: <text>`` line of a configuration says, with ``{units}`` put in."""
-    for line in config.splitlines():
-        if line.startswith(f"# {key}:"):
-            return line.split(":", 1)[1].strip().replace("{units}", units)
-    return None
+    found = re.search(rf"^# {key}:(.*)$", config, re.MULTILINE)
+    return found and found[1].strip().replace("{units}", units)
 
 
 def _fold(run: FoldRun) -> tuple[FoldResult, int]:
@@ -421,11 +419,8 @@ def compared(
 ) -> tuple[SystemScores, SystemScores]:
     """Return two systems under the seeds that both have; ValueError for other tags or no seed."""
     place = f"comparison {':'.join(tags)}"
-    if len(tags) != 2:
-        raise ValueError(f"{place}: expected A:B, as p2v:fbank")
-    for tag in tags:
-        if tag not in scores:
-            raise ValueError(f"{place}: no system {tag!r} among {', '.join(scores)}")
+    if len(tags) != 2 or not scores.keys() >= {*tags}:
+        raise ValueError(f"{place}: expected A:B of {', '.join(scores)}")
     first, second = (scores[tag] for tag in tags)
     shared = {*first.seeds} & {*second.seeds}
     if not shared:

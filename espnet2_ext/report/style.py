@@ -52,9 +52,7 @@ def report_style_scores(
 ) -> None:
     """Score the conversions of a list, write ``scores.tsv`` and add a table to the jsonl.
 
-    ``wavs`` are the conversions and ``cut`` whether the model found no end, by name; ``protocol``
-    says what was converted with what. ValueError if a conversion is missing, or a recording cannot
-    be compared with.
+    ``wavs`` are the conversions and ``cut`` whether the model found no end, by name.
     """
     conversions = read_conversion_list(list_file)
     _require(list_file, conversions, wavs)

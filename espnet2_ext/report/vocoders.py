@@ -55,8 +55,7 @@ def report_vocoders(
     """Resynthesise a data directory with every vocoder and add a table of their scores.
 
     ``output_dir`` gets ``mel/`` and for each row ``<row>/wav`` and ``<row>/scores.tsv``; a rerun
-    keeps audio that is complete and of the same vocoder. ``protocol`` says what it was trained on.
-    ValueError if a file is too short for a mel, or a vocoder is none.
+    keeps audio that is complete and of the same vocoder. ValueError if a file is too short.
     """
     specs = parse_vocoders(vocoders)
     for spec in specs.values():
@@ -109,11 +108,7 @@ PERCENT = ("rate", "accuracy", "chance")
 def report_speaker_vectors(
     data_dirs: Sequence[str | Path], results_path: str | Path, *, table: str, protocol: str
 ) -> None:
-    """Score the ``spk_embed.scp`` of data directories and add one row each to a table.
-
-    ``protocol`` says which encoder, trained on what. ValueError if a directory has no vectors, or
-    too few utterances to score.
-    """
+    """Score the ``spk_embed.scp`` of data directories and add one row each to a table."""
     rows = []
     for data_dir in data_dirs:
         scores = score_data_directory(data_dir)

@@ -59,10 +59,6 @@ def test_from_conversions_to_results(conversion: Path, monkeypatch: pytest.Monke
     assert found["ground-truth target, neutral", "emotion recognised"] == 0.0
 
 
-def test_errors_are_one_line(conversion: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(conversion)
-    with pytest.raises(SystemExit, match="listening_test manifest: .*none/wav.scp"):
-        directories = "--system ours=none --data_dir dump --pairs_dir pairs"
-        listening_test.main(f"manifest {directories} --out_path list.tsv".split())
+def test_errors_are_one_line() -> None:
     with pytest.raises(SystemExit, match="listening_test make: .*list.tsv"):
         listening_test.main("make --manifest_path list.tsv --out_dir out --title T".split())

@@ -52,25 +52,21 @@ def test_squares_have_every_place_and_every_neighbour_equally_often(size: int) -
     assert len(set(neighbours.values())) <= 1
 
 
-@pytest.mark.parametrize("num_systems", [1, 2, 3, 4])
-def test_all_hear_everything_with_systems_balanced_over_places(num_systems: int) -> None:
-    stimuli = make_stimuli(num_systems)
+@pytest.mark.parametrize(("num_systems", "per_emotion"), [(1, 2), (2, 2), (3, 2), (4, 3), (2, 7)])
+def test_all_hear_everything_with_systems_balanced_over_places(num_systems, per_emotion) -> None:
+    stimuli = make_stimuli(num_systems, per_emotion)
     period = balance_period(stimuli)
     found = orders(stimuli, period, "all")
     for order in found:
         assert is_all_of(order, stimuli)
         for start in range(0, len(order), num_systems):
             assert len({s.system for s in order[start : start + num_systems]}) == num_systems
+        # No item follows itself.
+        items = [(s.target_emotion, s.item) for s in order]
+        assert num_systems == 1 or all(a != b for a, b in zip(items, items[1:]))
     for place in zip(*found):
         counts = Counter(stimulus.system for stimulus in place)
         assert set(counts.values()) == {period // num_systems}
-
-
-@pytest.mark.parametrize(("num_systems", "per_emotion"), [(2, 2), (3, 2), (4, 3), (2, 7)])
-def test_no_item_follows_itself(num_systems: int, per_emotion: int) -> None:
-    for order in orders(make_stimuli(num_systems, per_emotion), 5, "all"):
-        items = [(s.target_emotion, s.item) for s in order]
-        assert all(first != second for first, second in zip(items, items[1:]))
 
 
 def test_one_system_an_item_and_all_over_a_few_listeners() -> None:
@@ -91,7 +87,6 @@ def test_listeners_differ_and_the_seed_decides() -> None:
     stimuli = make_stimuli()
     first, second = orders(stimuli, 2, "all")
     assert first != second
-    assert orders(stimuli, 1, "all") == [first]
     places = [listener_order(stimuli, 0, systems_per_item="all", seed=seed) for seed in (7, 7, 8)]
     assert places[0] == places[1] != places[2]
 
@@ -139,7 +134,7 @@ def test_a_key_is_read_unless_it_was_changed(test_dir: Path, tiny_test: Listenin
     path.write_text(path.read_text().replace("source (unconverted)", "converted"))
     with pytest.raises(ValueError, match="key.json: was changed since it was written"):
         read_key(path)
-    for text in ("{", "[]", "{}", json.dumps({"hash": "1", "trials": {}})):
+    for text in ("{", "[]", json.dumps({"hash": "1", "trials": {}})):
         path.write_text(text)
         with pytest.raises(ValueError, match="key.json: not the key of a listening test"):
             read_key(path)

@@ -38,13 +38,9 @@ def test_what_is_written_is_read_with_paths_from_its_folder(tmp_path: Path) -> N
     assert [second, third] == stimuli[1:]
 
 
-def test_role_may_be_left_out_columns_moved_and_lines_blank(tmp_path: Path) -> None:
+def test_role_and_reference_may_be_left_out(tmp_path: Path) -> None:
     path = tmp_path / "m.tsv"
-    # A byte order mark and \r\n, as a spreadsheet writes.
-    path.write_bytes(
-        b"\xef\xbb\xbfitem\tsystem\tkind\ttarget_emotion\treference\taudio\r\n"
-        b"i1\tours\temotion\tsad\t\t/a.wav\r\n\r\n"
-    )
+    path.write_text("item\tsystem\tkind\ttarget_emotion\taudio\ni1\tours\temotion\tsad\t/a.wav\n")
     assert read_manifest(path) == [Stimulus(EMOTION, "ours", "sad", "i1", "/a.wav")]
 
 
@@ -173,7 +169,7 @@ def test_may_compare_to_the_recording_that_gave_the_prosody(make: Callable[..., 
 
 def test_seed_decides(make: Callable[..., list]) -> None:
     assert make(seed=1) == make(seed=1)
-    assert len({str(make(seed=seed)) for seed in range(5)}) > 1
+    assert len({str(make(seed=seed)) for seed in range(3)}) > 1
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,6 @@ def test_reads_what_was_answered(hand_in: HandIn, tiny_test: ListeningTest) -> N
         assert answer.answer == careless(answer.trial)
         assert answer.plays_reference == (answer.trial.kind == "similarity")
         assert (answer.plays_audio, answer.seconds) == (1, 1.5)
-    assert result.checks == (1, 1)
-    assert read_result(hand_in(1), tiny_test).checks == (0, 1)
 
 
 def change_answer(**fields) -> Callable[[dict], None]:

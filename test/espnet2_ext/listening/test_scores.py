@@ -97,8 +97,8 @@ def test_practice_and_checks_do_not_count(
         return trial.target_emotion if trial.kind == EMOTION else "1"
 
     results = collected(choose)
-    assert {s.mean for s in score_kind(results, tiny_test, SIMILARITY)} == {1.0}
-    assert {s.mean for s in score_kind(results, tiny_test, EMOTION)} == {1.0}
+    for kind in (SIMILARITY, EMOTION):
+        assert {score.mean for score in score_kind(results, tiny_test, kind)} == {1.0}
 
 
 def test_agreement_by_hand(collected: Callable[..., Results], tiny_test: ListeningTest) -> None:

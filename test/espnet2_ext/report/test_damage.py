@@ -137,8 +137,7 @@ def test_talkers_of_a_babble_are_equally_loud_and_begin_anywhere() -> None:
     assert first[0] != second[0]
 
 
-@pytest.mark.parametrize("rt60_s", [0.3, 0.6])
-def test_a_room_decays_by_60_db_in_rt60(rt60_s: float) -> None:
+def test_a_room_decays_by_60_db_in_rt60(rt60_s: float = 0.4) -> None:
     response = room_response(rt60_s, generator())
     assert (len(response), response[0]) == (round(16000 * rt60_s) + 1, 1.0)
     assert np.square(response[1:]).sum() == pytest.approx(1.0)

@@ -34,11 +34,9 @@ def test_a_saved_figure_has_the_same_bytes_again_and_a_failed_one_leaves_nothing
         figure.subplots().plot([1, 2])
         save_figure(figure, tmp_path / "new" / name, dpi=50)
     assert (tmp_path / "new/a.png").read_bytes() == (tmp_path / "new/b.png").read_bytes()
-    assert (tmp_path / "new/a.png").read_bytes().startswith(b"\x89PNG")
-    (tmp_path / "failed").mkdir()
     with pytest.raises(ValueError, match="nosuchformat"):
-        save_figure(Figure(), tmp_path / "failed/a.nosuchformat")
-    assert list((tmp_path / "failed").iterdir()) == []
+        save_figure(Figure(), tmp_path / "new/c.nosuchformat")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "b.png"]
 
 
 def test_mel_panels_share_time_colour_and_f0(make_pulses: Pulses) -> None:
@@ -175,15 +173,12 @@ def test_pca_finds_the_direction_that_varies() -> None:
     assert abs(np.corrcoef(projection.points[:, 0], shared)[0, 1]) > 0.9
     assert projection.axes[0].startswith("component 1 (") and projection.axes[0].endswith(" %)")
     np.testing.assert_array_equal(project(vectors).points, projection.points)
+    tsne = [project(VECTORS, "tsne", seed=1) for _ in range(2)]
+    assert (tsne[0].points.shape, tsne[0].axes) == ((12, 2), ("t-SNE 1", "t-SNE 2"))
+    np.testing.assert_array_equal(tsne[0].points, tsne[1].points)
     constant = project(np.ones((4, 3)))
     np.testing.assert_allclose(constant.points, 0.0, atol=1e-12)
     assert constant.axes == ("component 1 (0 %)", "component 2 (0 %)")
-
-
-def test_tsne_repeats_for_a_seed() -> None:
-    projection = project(VECTORS, "tsne", seed=1)
-    assert (projection.points.shape, projection.axes) == ((12, 2), ("t-SNE 1", "t-SNE 2"))
-    np.testing.assert_array_equal(project(VECTORS, "tsne", seed=1).points, projection.points)
 
 
 def test_vectors_have_a_panel_for_each_kind_and_colouring() -> None:
@@ -213,9 +208,8 @@ def test_vectors_have_a_panel_for_each_kind_and_colouring() -> None:
         (lambda: mel_figure({"short": np.zeros(100)}), "more than 512 samples"),
         (lambda: project(np.ones((2, 5))), "three vectors of two dimensions"),
         (lambda: project(np.ones((5, 1))), "three vectors of two dimensions"),
-        (lambda: project(np.ones(5)), "three vectors of two dimensions"),
     ],
-)  # fmt: skip
+)
 def test_refuses(draw: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         draw()

@@ -97,32 +97,24 @@ def test_few_pairs_are_spread_over_conditions_and_voices(tmp_path: Path) -> None
     assert list(read_table(tmp_path / "few/pairs")) == ["a", "b", "c", "f"]
 
 
-@pytest.mark.parametrize(("voices", "sentences"), [(20, 30), (4, 8), (2, 6)])
-def test_as_many_sources_as_there_are(voices: int, sentences: int, tmp_path: Path) -> None:
-    """In the lists of the recipes, every source to three emotions; 24 pairs as evc.sh asks."""
+@pytest.mark.parametrize(("voices", "sentences"), [(20, 30), (2, 6)])
+def test_as_many_sources_and_voices_as_there_are(voices, sentences, tmp_path: Path) -> None:
+    """In the lists of the recipes; in EmoV-DB not every source has every emotion."""
+    lacking = {"amused": 3, "angry": 4, "sleepy": 7}
     sources = {
         f"{voice:02}-{sentence:02}-{emotion}": f"{voice:02}-{sentence:02}"
         for voice in range(voices)
-        for sentence in range(sentences)
-        for emotion in ("angry", "happy", "sad")
+        for sentence in range(1, sentences + 1)
+        for emotion, missing in lacking.items()
+        if sentence % missing
     }
     write_pairs(tmp_path / "all", {pair: pair[6:] for pair in sources}, sources)
-    choose_pairs(tmp_path / "all", tmp_path / "few", 24)
-    chosen = [value.split()[0] for value in read_table(tmp_path / "few/pairs").values()]
-    assert len(chosen) == 24
-    assert len(set(chosen)) == min(24, voices * sentences)
-    assert len({source[:2] for source in chosen}) == voices
-
-
-def test_no_source_is_shared_where_conditions_lack_some(tmp_path: Path) -> None:
-    """As in EmoV-DB: not every source has every emotion, so equal places are other sources."""
-    lacking = {"amused": 3, "angry": 4, "sleepy": 7}
-    sources = {f"{n:02}-{e}": f"{n:02}" for n in range(30) for e, k in lacking.items() if n % k}
-    write_pairs(tmp_path / "all", {pair: pair[3:] for pair in sources}, sources)
-    for count in range(1, 30):  # 0 is in no condition
+    for count in (1, 5, 12, 24):
         choose_pairs(tmp_path / "all", tmp_path / "few", count)
-        chosen = read_table(tmp_path / "few/pairs")
-        assert len({value.split()[0] for value in chosen.values()}) == len(chosen) == count
+        chosen = [value.split()[0] for value in read_table(tmp_path / "few/pairs").values()]
+        assert len(chosen) == count
+        assert len(set(chosen)) == min(count, voices * sentences)
+    assert len({source[:2] for source in chosen}) == voices
 
 
 @pytest.fixture
@@ -243,20 +235,16 @@ def test_amounts_differ_in_nothing_else_and_seeds_in_everything(folder: Path) ->
 
 
 def test_babble_is_spoken_by_six_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study, heard = read_study(folder), []
-    study.units = {"a-1": study.units["a-1"]}
-    study.write_damaged(WHITE, folder / "white")  # loads and checks the encoder
-
-    def read(path: str | Path) -> np.ndarray:
-        heard.append(Path(path).stem)
-        return read_audio(path)
-
-    monkeypatch.setattr(robustness, "read_audio", read)
+    study, mixed = read_study(folder), []
+    monkeypatch.setattr(robustness, "babble", lambda voices, *_: mixed.append(voices) or voices[0])
+    study.units = {"b-1": study.units["b-1"]}
+    monkeypatch.setattr(robustness, "add_noise", lambda speech, *_: speech)
     study.write_damaged(Condition("babble", 10.0), folder / "babble")
-    assert heard[0] == heard[-1] == "a-1"
-    assert len(set(heard[1:-1])) == 6 and not any(name[0] == "a" for name in heard[1:-1])
+    of_others = {name: read_audio(study.wavs[name]) for name in study.wavs if name[0] != "b"}
+    found = {name for name, w in of_others.items() for v in mixed[0] if np.array_equal(v, w)}
+    assert len(mixed[0]) == len(found) == 6
     study.utt2spk = {name: who for name, who in study.utt2spk.items() if name[0] in "ab"}
-    with pytest.raises(ValueError, match=r"a-1: babble, SNR 0 dB: .* than a, there are 4; leave"):
+    with pytest.raises(ValueError, match=r"b-1: babble, SNR 0 dB: .* than b, there are 4; leave"):
         study.write_damaged(Condition("babble", 0.0), folder / "few")
 
 
@@ -344,33 +332,27 @@ def test_other_settings_weights_centroids_targets_or_units_start_anew(
         run(model_file="nowhere/model.pth")
 
 
-def make_records(conditions: list[Condition]) -> list[Record]:
-    """Return records whose value is the amount; of the input, half of it."""
-    factors = dict.fromkeys(METRICS, 1.0) | {"input unit error rate": 0.5}
-    return [
-        Record("t", c.row, m, k * c.amount, "%", 2, "", "", "", c.amount - 1, c.amount + 1)
-        for c in conditions
-        for m, k in factors.items()
-    ]  # fmt: skip
-
-
 def test_the_figure_has_a_column_for_each_kind_of_damage_and_worse_to_the_right() -> None:
     conditions = study_conditions([0.4, 0.1], [0.0, 20.0], [0.3], ["white"])
-    figure = robustness_figure(conditions, make_records(conditions), "title")
+    factors = dict.fromkeys(METRICS, 1.0) | {"input unit error rate": 0.5}
+    records = [
+        Record("t", c.row, metric, factor * c.amount, "%", 2, "", "", "", c.amount - 1, 99.0)
+        for c in conditions
+        for metric, factor in factors.items()
+    ]
+    figure = robustness_figure(conditions, records, "title")
     grid = [figure.axes[row * 3 : row * 3 + 3] for row in range(len(METRICS))]
-    assert len(figure.axes) == 12
     assert [axes.get_xlabel() for axes in grid[-1]] == ["share of units", "SNR (dB)", "RT60 (s)"]
     assert [row[0].get_ylabel().removesuffix(" (%)") for row in grid] == list(METRICS)
-    replaced, replaced_input, dropped, dropped_input, clean = grid[0][0].lines
+    replaced, _, _, dropped_input, clean = grid[0][0].lines
     assert replaced.get_label() == "replaced"
     assert list(replaced.get_xdata()) == list(replaced.get_ydata()) == [0.1, 0.4]
     assert list(dropped_input.get_ydata()) == [0.05, 0.2]
     assert list(clean.get_ydata()) == [0.0, 0.0]
     assert [len(axes.lines) for axes in grid[1]] == [3, 2, 2]  # The input is not here.
-    left, right = grid[0][1].get_xlim()
-    assert left > right  # SNR falls.
+    assert grid[0][1].xaxis_inverted()  # SNR falls.
     with pytest.raises(ValueError, match="title: nothing to draw but the clean source"):
-        robustness_figure([CLEAN], make_records([CLEAN]), "title")
+        robustness_figure([CLEAN], records, "title")
 
 
 class WholeStudy:
@@ -428,15 +410,13 @@ def test_every_condition_is_in_table_page_and_figure(finished: WholeStudy) -> No
     protocol = found["clean source", "MCD"].protocol
     assert protocol.startswith(f"2 of 3 pairs of {finished.root}/data/pairs (2 sources), model ")
     assert "variance compensation: false" in protocol and "seed 0" in protocol
-    above = found["clean source", "unit error rate above clean"]
-    assert (above.value, above.low, above.high) == (0.0, 0.0, 0.0)
     # Pair by pair, in whatever order.
-    both = [
+    clean, dropped = (
         {score.pair_id: score.unit_error_rate for score in read_scores(path) if score.row == row}
         for name, row in (("clean", "clean source"), ("dropped_0.5", "50 % of units dropped"))
         for path in [exp / f"robustness/{name}/conversion/scores.tsv"]
-    ]
-    differences = [both[1][pair] - rate for pair, rate in both[0].items()]
+    )
+    differences = [dropped[pair] - rate for pair, rate in clean.items()]
     above = found["50 % of units dropped", "unit error rate above clean"]
     expected = (min(differences), np.mean(differences), max(differences))
     assert (above.low, above.value, above.high) == pytest.approx(expected, abs=1e-5)
