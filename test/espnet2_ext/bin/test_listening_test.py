@@ -57,8 +57,3 @@ def test_from_conversions_to_results(conversion: Path, monkeypatch: pytest.Monke
     # The neutral original counts for itself: no other system has one.
     assert found["ground-truth target", "emotion recognised"] == 1.0
     assert found["ground-truth target, neutral", "emotion recognised"] == 0.0
-
-
-def test_errors_are_one_line() -> None:
-    with pytest.raises(SystemExit, match="listening_test make: .*list.tsv"):
-        listening_test.main("make --manifest_path list.tsv --out_dir out --title T".split())

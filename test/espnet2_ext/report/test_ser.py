@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from reference.ser_examples import fold_result, predictions, system
 
-from espnet2_ext.bin import ser_score
 from espnet2_ext.data.tables import write_table
 from espnet2_ext.metrics.ser import (
     macro_f1,
@@ -413,15 +412,3 @@ def test_incomplete_and_other_trainings(report, runs, systems, root: Path) -> No
         write_predictions(path, predictions("y", labels, "aass", classes))
         with pytest.raises(ValueError, match="test.1ep.tsv: of other utterances or emo"):
             report()
-
-
-def test_entry_point(runs, root: Path) -> None:
-    command = ["--configs", *sorted(root.glob("*.yaml")), "--folds_dir", root / "folds"]
-    command += ["--protocols", "tiny:0", "--data_dir", root / "data", "--expdir", root / "exp"]
-    command = [str(word) for word in (*command, "--emotions", *EMOTIONS, "--title", "T")]
-    ser_score.main([*command, "--comparisons", "p2v:fbank", "fbank:p2v"])
-    records = read_records(root / "exp/results.jsonl")
-    rows = {record.row for record in records if record.table == "T, tiny_train20: comparisons"}
-    assert rows == {"P2V against fbank", "fbank against P2V"}
-    with pytest.raises(SystemExit, match="ser_score: comparison p2v: expected A:B"):
-        ser_score.main([*command, "--comparisons", "p2v"])

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.bin import report, score
 from espnet2_ext.data.conversion_list import ListedConversion, write_conversion_list
 from espnet2_ext.metrics import conversion as style_measures
 from espnet2_ext.metrics.style import Difference, StyleScore
@@ -132,16 +131,3 @@ def test_what_was_not_converted_is_named(tmp_path: Path, recipe: dict[str, str])
         report_style_scores(tmp_path / "list.tsv", recipe, {}, *paths, **given)
     with pytest.raises(ValueError, match=r"list\.tsv: lacks 1 keys, for example a; run the conv"):
         report_style_figures(tmp_path / "list.tsv", recipe, *paths, title="t", per_condition=2)
-
-
-@pytest.mark.parametrize(
-    ("module", "options"),
-    [
-        (score, "--out_dir nowhere --model_file x --table t --protocol p"),
-        (report, "--conversions_dir nowhere --output_dir nowhere --title t"),
-    ],
-)
-def test_commands_end_in_one_line_where_nothing_was_converted(module, options: str):
-    command = f"style --list l.tsv --results_path r.jsonl {options}"
-    with pytest.raises(SystemExit, match=r" style: .*conversions\.tsv: missing; run the conv"):
-        module.main(command.split())
