@@ -44,11 +44,9 @@ def write_crema_d(root: Path) -> Path:
     for name in crema_d_names():
         os.link(tiny, folder / f"{name}.wav")
     (folder / "._1001_DFA_ANG_XX.wav").write_bytes(HIDDEN)
-    lines = ['"ActorID","Age","Sex","Race","Ethnicity"']
-    for actor in range(1001, 1092):
-        sex = "Male" if actor <= 1048 else "Female"
-        lines.append(f'{actor},30,"{sex}","Caucasian","Not Hispanic"')
-    (folder.parent / "VideoDemographics.csv").write_text("\n".join(lines) + "\n")
+    lines = ['"ActorID","Age","Sex"\n']
+    lines += [f'{n},30,"{"Male" if n <= 1048 else "Female"}"\n' for n in range(1001, 1092)]
+    (folder.parent / "VideoDemographics.csv").write_text("".join(lines))
     return folder
 
 

@@ -73,20 +73,12 @@ def test_pairs_are_all_that_the_corpus_allows(prepared: tuple[Sets, Path]):
             for emotion in TARGETS
             if kind == "neutral" and (speaker, emotion, number) in said
         )
-        present = {u.utterance_id: u for u in sets[name]}
-        for rule in ("same_voice", "parallel"):
+        for rule in ("same_voice", "parallel"):  # test_pairs.py has the rules
             directory = folder / name / "pairs" / rule
             assert Counter(read_table(directory / "conditions").values()) == possible
-            targets = read_table(directory / "targets")
             for pair, value in read_table(directory / "pairs").items():
-                source, prosody, voice = (present[key] for key in value.split())
-                target = present[targets[pair]]
-                assert source.speaker == prosody.speaker == voice.speaker == target.speaker
-                assert source.emotion == voice.emotion == "neutral" != prosody.emotion
-                assert target.emotion == prosody.emotion
-                numbers = [number_of(u.utterance_id) for u in (source, prosody, voice)]
-                assert number_of(target.utterance_id) == numbers[0] != numbers[2]
-                assert (numbers[0] == numbers[1]) == (rule == "parallel")
+                source, prosody, _ = map(number_of, value.split())
+                assert (source == prosody) == (rule == "parallel"), pair
     assert not (folder / "emov_db_train/pairs").exists()
 
 

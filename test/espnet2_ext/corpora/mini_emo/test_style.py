@@ -143,13 +143,10 @@ def test_what_each_condition_takes(tmp_path: Path, unspoken: list):
             if e.condition == name
         ]
 
-    assert set(endings("cross_lingual")) == {
-        ("neutral", emotion) for emotion in ("angry", "happy", "sad")
-    }
+    targets = ("angry", "happy", "sad")
+    assert set(endings("cross_lingual")) == {("neutral", emotion) for emotion in targets}
     assert set(endings("speaking_style")) == {
-        (emotion, f"{emotion}-{style}")
-        for emotion in ("angry", "happy", "sad")
-        for style in ("reading", "lively")
+        (emotion, f"{emotion}-{style}") for emotion in targets for style in ("reading", "lively")
     }
     assert set(endings("emotional_style")) == {("angry", "happy"), ("angry", "sad")}
     assert {source for source, _ in endings("singing")} == {"neutral"}
