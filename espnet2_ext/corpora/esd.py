@@ -2,10 +2,9 @@
 
 0001 to 0010 speak Mandarin, 0011 to 0020 English; each says 350 sentences in each of
 neutral, angry, happy, sad and surprised: 35,000 utterances of 1.1 to 8.1 s, 29.07 h (English
-13.41 h). Sentences 1 to 20 are the corpus's evaluation split, which serves as validation set
-``esd_valid``, 21 to 50 ``esd_test``, 51 to 350 ``esd_train``. Others convert the evaluation
-sentences and take mean emotion vectors from the test sentences (Zhou's seq2seq-EVC and
-Emovox, speaker 0013 alone): for their sentences, score the pairs of ``esd_valid``.
+13.41 h). Sentences 1 to 20 are the corpus's evaluation split, here ``esd_valid``, 21 to 50
+``esd_test``, 51 to 350 ``esd_train``. Zhou's seq2seq-EVC and Emovox convert the evaluation
+sentences of speaker 0013: for these, score the pairs of ``esd_valid``.
 
 * The id says everything: ``0011_000351`` is spoken by 0011; counted from 1, every 350 numbers
   are an emotion, in the order of ``FOLDERS``, with the same sentences in each. A wav whose
@@ -17,8 +16,7 @@ Emovox, speaker 0013 alone): for their sentences, score the pairs of ``esd_valid
   the label may be Chinese or wrong and is not used. Where tabs are missing, as in 15 lines of
   0012 to 0015, the words are what stands between id and label. Source:
   github.com/HLTSingapore/Emotional-Speech-Data, issues 1 and 3.
-* The five readings of a sentence do not always have the same words: partners are found
-  by id, never by text.
+* The five readings of a sentence may differ in words: partners are found by id.
 
 Source: [P2V] IV-A, Table III (20 speakers, 35k utterances, 29 h) and IV-D.
 """
@@ -45,7 +43,7 @@ from espnet2_ext.corpora.copies import (
     visible,
 )
 from espnet2_ext.data.directory import Utterance
-from espnet2_ext.data.pairs import DEFAULT_TARGETS, check_targets, write_pairs
+from espnet2_ext.data.pairs import DEFAULT_TARGETS, PairTables, check_targets, write_pairs
 from espnet2_ext.data.parallel import atomic_open
 
 logger = logging.getLogger(__name__)
@@ -57,21 +55,19 @@ NUM_SENTENCES = 350
 SPLITS = {"evaluation": range(1, 21), "test": range(21, 51), "train": range(51, 351)}
 """Sentence numbers of each split."""
 SET_OF_SPLIT = {"train": "esd_train", "evaluation": "esd_valid", "test": "esd_test"}
-PAIRED_SETS = ("esd_valid", "esd_test")
 SPEAKERS = tuple(f"{number:04d}" for number in range(1, 21))
 _WOMEN = {1, 2, 3, 7, 9, 15, 16, 17, 18, 19}
 GENDERS = {speaker: "f" if int(speaker) in _WOMEN else "m" for speaker in SPEAKERS}
 """As the ReadMe of the corpus has them."""
 LANGUAGES = {"english": "eng", "mandarin": "cmn"}
 """ISO 639-3 code of each language."""
-RATE_HZ = 16000
 HOURS_OF_ALL = 29.07
 TEXT_REPAIRS = "text_repairs.tsv"
 
 LABELS = {**FOLDERS, **dict(zip(("中立", "生气", "快乐", "伤心", "惊喜"), EMOTIONS, strict=True))}
 """Emotion by the label of a transcript's third column."""
 
-_NAME = re.compile(r"(\d{4})_(\d{6})", re.ASCII)
+_NAME = re.compile(rf"({'|'.join(SPEAKERS)})_(\d{{6}})", re.ASCII)
 _LINE_END = re.compile(r"\r\n?|\n")
 _ID_AND_REST = re.compile(r"(\d{4}_\d{6})(?!\d)(.*)", re.ASCII)
 # A label stands apart from the words or follows their full stop: 今天很快乐 ends in no label.
@@ -118,10 +114,8 @@ class EsdId(NamedTuple):
 def parse_id(name: str) -> EsdId | None:
     """Return the utterance of this original id, None where ESD has no such id."""
     match = _NAME.fullmatch(name)
-    if match is None or match[1] not in SPEAKERS:
-        return None
-    number = int(match[2])
-    return EsdId(match[1], number) if 1 <= number <= len(EMOTIONS) * NUM_SENTENCES else None
+    key = EsdId(match[1], int(match[2])) if match else None
+    return key if key and 1 <= key.number <= len(EMOTIONS) * NUM_SENTENCES else None
 
 
 def expected_ids(speakers: Iterable[str]) -> list[EsdId]:
@@ -138,29 +132,22 @@ def language_of(speaker: str) -> str:
 def choose_speakers(language: str, speakers: Sequence[str] | None) -> tuple[str, ...]:
     """Return the sorted speakers of a language (or of ``both``), all or the named ones.
 
-    Raises:
-        ValueError: no such language or speaker, or a speaker of the other language.
+    ValueError for a speaker or a language that there is not, or that do not fit.
     """
     if language not in (*LANGUAGES, "both"):
         raise ValueError(f"language is {language!r}; give {', '.join(LANGUAGES)} or both")
     for speaker in speakers or ():
         if speaker not in SPEAKERS:
             raise ValueError(f"speaker {speaker!r}: ESD has 0001 to 0020; give four digits")
-        if language not in (language_of(speaker), "both"):
-            raise ValueError(
-                f"speaker {speaker} speaks {language_of(speaker)}, not {language}; give language "
-                f"{language_of(speaker)} or both"
-            )
+        if language not in (own := language_of(speaker), "both"):
+            raise ValueError(f"speaker {speaker} speaks {own}, not {language}; give {own} or both")
     if speakers:
         return tuple(sorted(set(speakers)))
     return tuple(name for name in SPEAKERS if language in (language_of(name), "both"))
 
 
 def tally(ids: Iterable[EsdId]) -> Counter[str]:
-    """Return the numbers of utterances in all, by speaker, emotion, split, language and cell.
-
-    A cell is such as ``0013/angry/train``.
-    """
+    """Return the numbers of utterances in all and by part; a cell is ``0013/angry/train``."""
     counts: Counter[str] = Counter()
     for key in ids:
         parts = (key.speaker, key.emotion, key.split)
@@ -180,8 +167,7 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write the data directories and pairs of ESD and return the utterances by set.
 
-    Beside the tables each set has ``spk2gender``, ``rejected.tsv`` with all that was left out, and
-    ``text_repairs.tsv`` with the words that do not stand in a whole line.
+    ``text_repairs.tsv`` lists the words that do not stand in a whole line.
 
     Args:
         db: the folder of the speakers' folders, or up to two above it.
@@ -194,73 +180,67 @@ def prepare(
         allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
-        ValueError: an option that ESD cannot serve, no copy of it at ``db``, an
-            unreadable transcript, or a copy that is not whole. Nothing is written then.
+        ValueError: no copy of ESD at ``db``, or one that is not whole; nothing is written then.
     """
     chosen = choose_speakers(language, speakers)
     check_targets(targets, EMOTIONS)
     expected = expected_ids(chosen)
     release = read_release(find_release(db), chosen)
+    root, wavs = release.root, release.wavs
     survey, without_words = survey_release(release, expected)
-    rejected: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
-    for key, reason in release.unusable(expected, survey).items():
-        rejected[key.split][key.utterance_id] = reason
-    for wav, reason in (release.extra | release.misplaced).items():
-        named = parse_id(Path(wav).stem)
-        rejected[named.split if named else "train"][wav] = reason
-    log_left_out(release.root, release.left_out)
-    for key, how in list(release.repairs.items())[:1]:
-        logger.info(
-            "%s: %d texts repaired, listed in %s; for example %s: %s",
-            *(release.root, len(release.repairs), TEXT_REPAIRS, key, how),
-        )
+    log_left_out(root, release.left_out)
+    logger.info(f"{root}: {len(release.repairs)} texts repaired, listed in {TEXT_REPAIRS}")
     faults: Faults = {
         "folders or transcripts not there": release.absent,
-        "wavs missing": [str(key) for key in expected if key not in release.wavs],
+        "wavs missing": [str(key) for key in expected if key not in wavs],
         "wavs too many": release.extra,
         "wavs unreadable": survey.unreadable,
         "wavs whose folder contradicts their id": release.misplaced,
         "utterances without words in the transcripts": [key.utterance_id for key in without_words],
     }
     counts = tally(expected), tally(survey.readable)
-    self_check(release.root, "ESD", *counts, faults, allow_incomplete=allow_incomplete)
+    self_check(root, "ESD", *counts, faults, allow_incomplete=allow_incomplete)
     if without_words:
-        logger.warning("%s: the table text is left out of all sets", release.root)
-    members = {
-        name: [key for key in survey.readable if key.split == split]
-        for split, name in SET_OF_SPLIT.items()
-    }
-    for name, ids in members.items():
-        if not ids:
-            raise ValueError(f"{release.root}: no utterance of {name} is there; unpack it again")
-    pairs = {name: pairs_of_set(name, members[name], targets, seed) for name in PAIRED_SETS}
+        logger.warning("%s: the table text is left out of all sets", root)
+    rejected: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
+    for key, reason in release.unusable(expected, survey).items():
+        rejected[key.split][key.utterance_id] = reason
+    for wav, reason in (release.extra | release.misplaced).items():
+        named = parse_id(Path(wav).stem)
+        rejected[named.split if named else "train"][wav] = reason
+    members = {split: [key for key in survey.readable if key.split == split] for split in SPLITS}
+    pairs: dict[str, dict[str, PairTables]] = {}
+    for split, name in SET_OF_SPLIT.items():
+        if not members[split]:
+            raise ValueError(f"{root}: no utterance of {name} is there; unpack it again")
+        if split != "train":
+            pairs[split] = pairs_of_set(name, members[split], targets, seed)
     sets = {}
     for split, name in SET_OF_SPLIT.items():
-        path, ids = Path(data) / name, members[name]
-        sets[name] = [_utterance(release, key, not without_words) for key in ids]
+        path = Path(data) / name
+        sets[name] = [
+            Utterance(
+                key.utterance_id,
+                key.speaker,
+                f"{root}/{wavs[key]}",
+                text=None if without_words else release.texts[key],
+                emotion=key.emotion,
+                language=LANGUAGES[language_of(key.speaker)],
+            )
+            for key in members[split]
+        ]
         write_corpus(path, sets[name], GENDERS, rejected[split])
         with atomic_open(path / TEXT_REPAIRS) as stream:
-            for key in ids:
+            for key in members[split]:
                 if key in release.repairs:
                     stream.write(f"{key.utterance_id}\t{release.repairs[key]}\n")
-        for rule, tables in pairs.get(name, {}).items():
+        for rule, tables in pairs.get(split, {}).items():
             write_pairs(path / "pairs" / rule, tables)
     logger.info(
         f"{data}: {len(survey.readable)} utterances of {len(chosen)} speakers, "
         f"{survey.hours:.2f} h (all of ESD: {HOURS_OF_ALL} h)"
     )
     return sets
-
-
-def _utterance(release: "Release", key: EsdId, has_text: bool) -> Utterance:
-    return Utterance(
-        utterance_id=key.utterance_id,
-        speaker=key.speaker,
-        wav=f"{release.root}/{release.wavs[key]}",
-        text=release.texts[key] if has_text else None,
-        emotion=key.emotion,
-        language=LANGUAGES[language_of(key.speaker)],
-    )
 
 
 @dataclass(frozen=True)
@@ -290,7 +270,7 @@ def read_release(root: Path, speakers: Sequence[str]) -> Release:
         for entry in visible(folder, release.left_out):
             emotion = emotions.get(entry.name.lower())
             if entry.is_dir() and emotion is not None:
-                _list_emotion(release, Path(entry.path), (speaker, emotion))
+                _list_wavs(release, entry.path, (speaker, emotion))
             elif entry.name != transcript.name:
                 release.left_out["files and folders beside those of the emotions"] += 1
         if transcript.is_file():
@@ -300,82 +280,64 @@ def read_release(root: Path, speakers: Sequence[str]) -> Release:
     return release
 
 
-def _list_emotion(release: Release, folder: Path, kind: tuple[str, str]) -> None:
-    """List the wavs of a speaker and emotion, in the folder and in those of the splits."""
-    for entry in visible(folder, release.left_out):
-        if not entry.is_dir():
-            _list_file(release, entry.path, kind)
-        elif (split := entry.name.lower()) in SPLITS:
-            for below in visible(Path(entry.path), release.left_out):
-                _list_file(release, below.path, (*kind, split))
+def _list_wavs(release: Release, folder: str, by_folder: tuple[str, ...]) -> None:
+    """Enter the wavs of a speaker and emotion, and perhaps of a split, and those below by split."""
+    for entry in visible(Path(folder), release.left_out):
+        stem, suffix = os.path.splitext(entry.name)
+        if entry.is_dir() and len(by_folder) == 2:
+            if (split := entry.name.lower()) in SPLITS:
+                _list_wavs(release, entry.path, (*by_folder, split))
+            else:
+                release.left_out["folders of an emotion that are no split"] += 1
+        elif suffix.lower() != ".wav":
+            release.left_out["files among the wavs that are no wav"] += 1
         else:
-            release.left_out["folders of an emotion that are no split"] += 1
-
-
-def _list_file(release: Release, path: str, by_folder: tuple[str, ...]) -> None:
-    """Enter one file; its folders say the speaker, the emotion and perhaps the split."""
-    stem, suffix = os.path.splitext(os.path.basename(path))
-    if suffix.lower() != ".wav":
-        release.left_out["files among the wavs that are no wav"] += 1
-        return
-    key = parse_id(stem)
-    by_id = (key.speaker, key.emotion, key.split) if key else ()
-    wrong = [
-        f"{first} by its id, {second} by its folder"
-        for first, second in zip(by_id, by_folder)
-        if first != second
-    ]
-    release.add_wav(os.path.relpath(path, release.root), key, ", ".join(wrong))
+            key = parse_id(stem)
+            by_id = (key.speaker, key.emotion, key.split) if key else ()
+            wrong = [
+                f"{first} by its id, {second} by its folder"
+                for first, second in zip(by_id, by_folder)
+                if first != second
+            ]
+            release.add_wav(os.path.relpath(entry.path, release.root), key, ", ".join(wrong))
 
 
 def read_transcript(release: Release, path: Path, speaker: str) -> None:
     """Enter the words of a speaker, the first of an utterance; ValueError where undecodable."""
     encoding = "gb18030" if language_of(speaker) == "mandarin" else "cp1252"
-    for line in _LINE_END.split(read_any_text(path, encoding, errors="strict")):
-        if line.strip():
-            _read_line(release, line.strip(), speaker)
-
-
-def _read_line(release: Release, line: str, speaker: str) -> None:
-    match = _ID_AND_REST.match(line)
-    key = parse_id(match[1]) if match else None
-    if match is None or key is None or key.speaker != speaker:
-        release.left_out["lines of transcripts that name no utterance of the speaker"] += 1
-        return
-    fields = [" ".join(field.split()) for field in line.split("\t")]
-    whole = len(fields) == 3 and fields[0] == match[1] and fields[1] and fields[2] in LABELS
-    words = fields[1] if whole else _LABEL_AT_END.sub("", " ".join(match[2].split())).strip()
-    if not words:
-        release.left_out["lines of transcripts without words"] += 1
-    elif key in release.texts:
-        release.left_out["lines of transcripts for an utterance that had one"] += 1
-    elif whole:
-        release.texts[key] = words
-        if LABELS[fields[2]] != key.emotion:
-            release.left_out["labels of transcripts that contradict the id"] += 1
-    else:
-        release.texts[key] = words
-        release.repairs[key] = "the line is not id, words and label with tabs"
+    lines = map(str.strip, _LINE_END.split(read_any_text(path, encoding, errors="strict")))
+    for line in filter(None, lines):
+        match = _ID_AND_REST.match(line)
+        key = parse_id(match[1]) if match else None
+        if match is None or key is None or key.speaker != speaker:
+            release.left_out["lines of transcripts that name no utterance of the speaker"] += 1
+            continue
+        fields = [" ".join(field.split()) for field in line.split("\t")]
+        whole = len(fields) == 3 and fields[0] == match[1] and fields[1] and fields[2] in LABELS
+        words = fields[1] if whole else _LABEL_AT_END.sub("", " ".join(match[2].split())).strip()
+        if not words:
+            release.left_out["lines of transcripts without words"] += 1
+        elif key in release.texts:
+            release.left_out["lines of transcripts for an utterance that had one"] += 1
+        else:
+            release.texts[key] = words
+            if not whole:
+                release.repairs[key] = "the line is not id, words and label with tabs"
+            elif LABELS[fields[2]] != key.emotion:
+                release.left_out["labels of transcripts that contradict the id"] += 1
 
 
 def survey_release(release: Release, wanted: Iterable[EsdId]) -> tuple[Survey[EsdId], list[EsdId]]:
-    """Return the headers of the wanted wavs, and which of the readable lack even borrowed words."""
-    wavs = {key: release.wavs[key] for key in wanted if key in release.wavs}
-    survey = survey_wavs(release.root, wavs, RATE_HZ)
-    return survey, borrow_words(release, survey.readable)
+    """Return the headers of the wanted wavs, and which of the readable lack even borrowed words.
 
-
-def borrow_words(release: Release, ids: Iterable[EsdId]) -> list[EsdId]:
-    """Give utterances without words those of the same sentence; return who has none even so.
-
-    The words are what most of the speaker's other emotions have, the first of equals;
-    that is what was to be said, if not to the letter what was.
+    An utterance without words gets those that most of its speaker's other emotions have for the
+    sentence, the first of equals; that is what was to be said, if not to the letter what was.
     """
+    wavs = {key: release.wavs[key] for key in wanted if key in release.wavs}
+    survey = survey_wavs(release.root, wavs, 16000)
     own = dict(release.texts)
     without = []
-    for key in ids:
-        if key in own:
-            continue
+    for key in (key for key in survey.readable if key not in own):
         others = [other for emotion in EMOTIONS if (other := key.in_emotion(emotion)) in own]
         if not others:
             without.append(key)
@@ -384,4 +346,4 @@ def borrow_words(release: Release, ids: Iterable[EsdId]) -> list[EsdId]:
         giver = next(other for other in others if own[other] == words)
         release.texts[key] = words
         release.repairs[key] = f"no line of its own; the words of {giver}, the same sentence"
-    return without
+    return survey, without

@@ -1,22 +1,20 @@
 """IEMOCAP: dialogues of ten actors in five sessions, labelled turn by turn (Busso et al. 2008).
 
-Each session has a woman and a man of its own, who improvise and read scripts. At
-least three raters labelled each of the 10,039 turns (12.4 h). The four classes have 5,531
-utterances, 6.99 h: neutral 1,708, happy 1,636 (with 1,041 excited), angry 1,103, sad 1,084; the
-most frequent one alone gives an accuracy of 30.9 %. With ten classes all are kept but xxx, on
-which the raters disagree (7,532; 9.54 h), and excited stands apart from happy.
+Each session has a woman and a man of its own, who improvise and read scripts; at least three
+raters labelled each of the 10,039 turns (12.4 h). The four classes have 5,531 utterances,
+6.99 h: neutral 1,708, happy 1,636 (with 1,041 excited), angry 1,103, sad 1,084; the most frequent
+one alone gives an accuracy of 30.9 %. With ten classes all are kept but xxx, on which the
+raters disagree (7,532; 9.54 h), and excited stands apart from happy.
 
-* Who speaks is the last letter of a turn: Ses01F_impro01_M000 is spoken by Ses01M. By
-  the first letter half of all utterances would get the wrong speaker. Five dialogues
-  end in a or b (Ses03M_impro05a), so the letter has no fixed place in the name.
+* Who speaks is the last letter of a turn: Ses01F_impro01_M000 is spoken by Ses01M. Five
+  dialogues end in a or b (Ses03M_impro05a), so the letter has no fixed place in the name.
 * Both archives (17 GB, or without videos) unpack to the same tree, of which this is read::
 
       Session{1..5}/sentences/wav/<dialogue>/<turn>.wav
       Session{1..5}/dialog/EmoEvaluation/<dialogue>.txt
       Session{1..5}/dialog/transcriptions/<dialogue>.txt
 
-  They were made on a Mac and hold a ``._<name>`` beside many files: hidden names are
-  passed over, and so are the folders of single raters in EmoEvaluation.
+  Hidden files (``._<name>`` of a Mac) and the folders of single raters are passed over.
 * In EmoEvaluation the first line of a block has the label that the raters agreed on; in
   transcriptions a line is a turn, and turns XX0, XX1 ... were never labelled and have no wav::
 
@@ -25,24 +23,25 @@ which the raters disagree (7,532; 9.54 h), and excited stands apart from happy.
 
       Ses02F_impro04_M011 [012.3400-015.6700]: No, not again.
 
-Source: [P2V] IV-A and IV-C1 (5,531 utterances, happy and excited merged, five sessions). The
-counts are those of the label list of github.com/tae898/multimodal-datasets, which names all
-10,039 turns; its four-class part agrees with S3PRL's lists of 5,531 utterances.
+Source: [P2V] IV-A and IV-C1. The counts are those of the label list of
+github.com/tae898/multimodal-datasets, which names all 10,039 turns; its four-class part agrees
+with S3PRL's lists of 5,531 utterances.
 """
 
 import gzip
 import logging
 import re
-import shutil
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from espnet2_ext.corpora.acted import write_corpus
 from espnet2_ext.corpora.copies import (
     Faults,
+    Listing,
     find_release_folder,
     log_left_out,
     read_any_text,
@@ -50,22 +49,14 @@ from espnet2_ext.corpora.copies import (
     survey_wavs,
     visible,
 )
-from espnet2_ext.data.directory import Utterance, write_data_directory
+from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.data.tables import write_rejected
 
 logger = logging.getLogger(__name__)
 
 FOUR = dict(neu="neutral", ang="angry", hap="happy", exc="happy", sad="sad")
-TEN = FOUR | dict(
-    exc="excited",
-    fru="frustrated",
-    sur="surprised",
-    fea="fearful",
-    dis="disgusted",
-    oth="other",
-)
-CLASSES: dict[int, dict[str, str]] = {4: FOUR, 10: TEN}
+OTHERS = dict(fru="frustrated", sur="surprised", fea="fearful", dis="disgusted", oth="other")
+CLASSES: dict[int, dict[str, str]] = {4: FOUR, 10: FOUR | OTHERS | {"exc": "excited"}}
 """Emotion of each label. With four, happy includes excited ([P2V] IV-C)."""
 
 LABELS = ("ang", "hap", "exc", "neu", "sad", "fru", "sur", "fea", "dis", "oth", "xxx")
@@ -90,22 +81,19 @@ EXPECTED_TURNS = {
     for label, number in zip(LABELS, numbers, strict=True)
 }
 """Turns of the release by speaker and label, 10,039 in all."""
-EXPECTED_HOURS = {4: 6.99, 10: 9.54}
-"""Hours of speech by number of classes, from the times of the turns."""
+HOURS = {4: 6.99, 10: 9.54}
 TURNS = "labelled turns"
 
-RATE_HZ = 16000
 FOLDER = "IEMOCAP_full_release"
 SESSIONS = tuple(f"Session{number}" for number in range(1, 6))
 WAV_FOLDER = "sentences/wav"
 LABEL_FOLDER = "dialog/EmoEvaluation"
 TEXT_FOLDER = "dialog/transcriptions"
-UNPACKED_MARK = ".unpacked"
 
 _DIALOGUE = r"Ses0[1-5][FM]_(?:impro\d\d[ab]?|script\d\d_\d[ab]?)"
 _TURN = _DIALOGUE + r"_[FM]\d{3}"
 # White space and numbers are left free: a copy through an editor may change them.
-_LABEL_LINE = re.compile(r"\[[^]]*\]\s+(\S+)\s+(\S+)\s+\[[^]]*\]")
+_LABEL_LINE = re.compile(rf"\[[^]]*\]\s+({_TURN})\s+({'|'.join(LABELS)})\s+\[[^]]*\]")
 _RATER_LINE = re.compile(r"[AC]-\w+:")
 _TEXT_LINE = re.compile(rf"({_TURN})\s+\[[^]]*\]\s*:?(.*)")
 _UNLABELLED_TURN = re.compile(_DIALOGUE + r"_[FM]XX\d\b")
@@ -136,10 +124,7 @@ def wav_of(turn: str) -> str:
 def tally(
     turns: Mapping[tuple[str, str], int], kept: Mapping[tuple[str, str], int], classes: int
 ) -> Counter[str]:
-    """Return the numbers of labelled turns and of those kept, in all and by part.
-
-    Parts are class, speaker, session and cell of speaker and class, each behind a colon.
-    """
+    """Return the numbers of labelled turns and of those kept, in all and by part."""
     counts: Counter[str] = Counter()
     for what, cells in ((f"utterances of {classes} classes", kept), (TURNS, turns)):
         for (speaker, label), number in cells.items():
@@ -170,42 +155,52 @@ def prepare(
         unpack_dir: where the wanted part of an archive is unpacked, 1.5 GB.
 
     Raises:
-        ValueError: no release at ``db``, a damaged one, or one that is not whole. Nothing is
-            written then.
+        ValueError: no release at ``db``, or one that is not whole; nothing is written then.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 (happy with excited) or 10 (all labels)")
     emotions = CLASSES[classes]
     release = read_release(find_release(db, unpack_dir))
-    log_left_out(release.root, release.left_out)
+    root = release.root
+    log_left_out(root, release.left_out)
     labels = dict(sorted(release.labels.items(), key=lambda item: utterance_id(item[0])))
-    wavs = {
-        turn: wav_of(turn)
-        for turn, label in labels.items()
-        if label in emotions and wav_of(turn) in release.wavs
-    }
-    survey = survey_wavs(release.root, wavs, RATE_HZ)
+    present = [turn for turn in labels if wav_of(turn) in release.wavs]
+    wavs = {turn: wav_of(turn) for turn in present if labels[turn] in emotions}
+    survey = survey_wavs(root, wavs, 16000)
+    turns = survey.readable
     missing = [wav_of(turn) for turn in labels if wav_of(turn) not in release.wavs]
-    extra = sorted(release.wavs - {*map(wav_of, labels)})
+    extra = sorted(release.wavs.keys() - {*map(wav_of, labels)})
     if extra:  # no fault: all labels being there, it does not belong to the release
-        logger.warning("%s: %d wavs without a label, first %s", release.root, len(extra), extra[0])
+        logger.warning("%s: %d wavs without a label, first %s", root, len(extra), extra[0])
     faults: Faults = {
-        "expected folders not there": release.absent_folders,
+        "expected folders not there": release.absent,
         "wavs missing": missing,
         "wavs unreadable": survey.unreadable,
         f"turns without words in {TEXT_FOLDER}": sorted(labels.keys() - release.texts.keys()),
     }
     expected_kept = {cell: n for cell, n in EXPECTED_TURNS.items() if cell[1] in emotions}
-    self_check(
-        release.root,
-        "IEMOCAP release",
-        tally(EXPECTED_TURNS, expected_kept, classes),
-        tally(_cells(labels, labels), _cells(labels, survey.readable), classes),
-        faults,
-        allow_incomplete=allow_incomplete,
-    )
-    if not survey.readable:
-        raise ValueError(f"{release.root}: no labelled turn has a wav; unpack the release again")
+    expected = tally(EXPECTED_TURNS, expected_kept, classes)
+    cells = [Counter((speaker_of(turn), labels[turn]) for turn in some) for some in (labels, turns)]
+    found = tally(cells[0], cells[1], classes)
+    self_check(root, "IEMOCAP release", expected, found, faults, allow_incomplete=allow_incomplete)
+    if not turns:
+        raise ValueError(f"{root}: no labelled turn has a wav; unpack the release again")
+    silent = [turn for turn in turns if turn not in release.texts]
+    if silent:
+        logger.warning(f"{root}: the table text is left out, {len(silent)} turns have no words")
+    utterances = [
+        Utterance(
+            utterance_id(turn),
+            speaker_of(turn),
+            str(root / wav_of(turn)),
+            text=None if silent else release.texts[turn],
+            emotion=emotions[labels[turn]],
+            session=turn[:5],
+            dialogue=turn[:-5],
+            language="eng",
+        )
+        for turn in turns
+    ]
     rejected = dict.fromkeys(extra, "wav without a label")
     for turn, label in labels.items():
         wav, key = wav_of(turn), utterance_id(turn)
@@ -218,64 +213,24 @@ def prepare(
             rejected[key] = f"{wav}: {survey.unreadable[wav]}"
     name = "iemocap" if classes == 4 else f"iemocap_{classes}"
     path = Path(data) / name
-    utterances = _utterances(release, survey.readable, emotions)
-    write_data_directory(path, utterances)
-    write_rejected(path, rejected)
+    write_corpus(path, utterances, {}, rejected)
     logger.info(
-        f"{path}: {len(utterances)} utterances, {survey.hours:.2f} h (of the whole corpus: "
-        f"{EXPECTED_HOURS[classes]} h); {len(rejected)} turns left out, with the reasons in "
-        "rejected.tsv"
+        f"{path}: {len(utterances)} utterances, {survey.hours:.2f} h (whole: {HOURS[classes]} h); "
+        f"{len(rejected)} left out, see rejected.tsv"
     )
     return {name: utterances}
 
 
-def _cells(labels: Mapping[str, str], turns: Iterable[str]) -> Counter[tuple[str, str]]:
-    return Counter((speaker_of(turn), labels[turn]) for turn in turns)
-
-
-def _utterances(
-    release: "Release", turns: Iterable[str], emotions: Mapping[str, str]
-) -> list[Utterance]:
-    """Return the utterances of the turns; without text where some have no words."""
-    silent = [turn for turn in turns if turn not in release.texts]
-    if silent:
-        logger.warning(
-            "%s: the table text is left out, %d turns have no words, first %s",
-            *(release.root, len(silent), silent[0]),
-        )
-    return [
-        Utterance(
-            utterance_id=utterance_id(turn),
-            speaker=speaker_of(turn),
-            wav=str(release.root / wav_of(turn)),
-            text=None if silent else release.texts[turn],
-            emotion=emotions[release.labels[turn]],
-            session=turn[:5],
-            dialogue=turn[:-5],
-            language="eng",
-        )
-        for turn in turns
-    ]
-
-
 @dataclass(frozen=True)
-class Release:
-    """What a release holds; labels and words are by turn, paths relative to ``root``."""
+class Release(Listing[str]):
+    """What a release holds: wavs by their path, labels and words by turn."""
 
-    root: Path
     labels: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    wavs: set[str] = field(default_factory=set)
-    absent_folders: list[str] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def find_release(root: str | Path, unpack_dir: str | Path) -> Path:
-    """Return the absolute folder of the sessions' folders, of an archive once it is unpacked.
-
-    Raises:
-        ValueError: there is nothing at ``root`` or up to three folders below, or two releases.
-    """
+    """Return the absolute folder of the sessions, of an archive once it is unpacked."""
     if Path(root).is_file() and Path(root).name.endswith((".tar.gz", ".tgz", ".tar")):
         return unpack(Path(root), unpack_dir).resolve()
     return find_release_folder(
@@ -289,106 +244,79 @@ def find_release(root: str | Path, unpack_dir: str | Path) -> Path:
 def read_release(root: Path) -> Release:
     """Return all labels, words and wavs; folders that are not there are listed."""
     release = Release(root)
-    label_files: list[Path] = []
-    text_files: list[Path] = []
+    left_out = release.left_out
     for session in SESSIONS:
         for folder in (WAV_FOLDER, LABEL_FOLDER, TEXT_FOLDER):
             if not (root / session / folder).is_dir():
-                release.absent_folders.append(f"{session}/{folder}")
-        label_files += _dialogue_files(root / session / LABEL_FOLDER, release.left_out)
-        text_files += _dialogue_files(root / session / TEXT_FOLDER, release.left_out)
-        _list_wavs(release, root / session / WAV_FOLDER)
-    release.labels.update(read_labels(label_files, release.left_out))
-    release.texts.update(read_transcriptions(text_files, release.left_out))
+                release.absent.append(f"{session}/{folder}")
+        for path in _dialogue_files(root / session / LABEL_FOLDER, left_out):
+            read_labels(release, path)
+        for path in _dialogue_files(root / session / TEXT_FOLDER, left_out):
+            read_transcription(release, path)
+        for dialogue in visible(root / session / WAV_FOLDER, left_out):
+            if not dialogue.is_dir():
+                left_out["files where a dialogue's folder is expected"] += 1
+            for entry in visible(Path(dialogue.path), left_out):
+                if entry.name.lower().endswith(".wav"):
+                    wav = Path(entry.path).relative_to(root).as_posix()
+                    release.wavs[wav] = wav
+                else:
+                    left_out["files among the wavs that are no wav"] += 1
     unlabelled = len(release.texts.keys() - release.labels.keys())
-    release.left_out["transcribed turns that have no label"] += unlabelled
+    left_out["transcribed turns that have no label"] += unlabelled
     return release
 
 
-def _list_wavs(release: Release, folder: Path) -> None:
-    """Enter every ``<dialogue>/<name>.wav`` in the folder."""
-    for dialogue in visible(folder, release.left_out):
-        if not dialogue.is_dir():
-            release.left_out["files where a dialogue's folder is expected"] += 1
-        for entry in visible(Path(dialogue.path), release.left_out):
-            if entry.name.lower().endswith(".wav"):
-                release.wavs.add(Path(entry.path).relative_to(release.root).as_posix())
-            else:
-                release.left_out["files among the wavs that are no wav"] += 1
-
-
-def _dialogue_files(folder: Path, left_out: Counter[str]) -> list[Path]:
-    """Return the sorted ``<dialogue>.txt`` that lie directly in the folder."""
-    files = []
+def _dialogue_files(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
+    """Yield the sorted ``<dialogue>.txt`` that lie directly in the folder."""
     for entry in visible(folder, left_out):
-        if entry.is_dir():
-            left_out[f"folders in {folder.name}"] += 1
-        elif re.fullmatch(rf"{_DIALOGUE}\.txt", entry.name):
-            files.append(Path(entry.path))
+        if entry.is_file() and re.fullmatch(rf"{_DIALOGUE}\.txt", entry.name):
+            yield Path(entry.path)
         else:
-            left_out[f"files in {folder.name} that are not <dialogue>.txt"] += 1
-    return files
+            left_out[f"files and folders in {folder.name} that are not <dialogue>.txt"] += 1
 
 
-def read_labels(paths: Iterable[Path], left_out: Counter[str]) -> dict[str, str]:
-    """Return the labels of EmoEvaluation files by turn; what is passed over is counted.
+def read_labels(release: Release, path: Path) -> None:
+    """Enter the labels of an EmoEvaluation file; what is passed over is counted.
 
-    Raises:
-        ValueError: the line of a turn is malformed, its turn or label is none of
-            IEMOCAP's, or a turn has two different labels; file and line are named.
+    ValueError with file and line where a turn's line is malformed or contradicts another one.
     """
-    labels: dict[str, str] = {}
-    places: dict[str, str] = {}
-    for path in paths:
-        for number, line in enumerate(_lines(path), start=1):
-            if not line or line.startswith("%") or _RATER_LINE.match(line):
-                continue
-            if not (line.startswith("[") and "Ses0" in line):
-                left_out["lines of EmoEvaluation that are neither turns nor ratings"] += 1
-                continue
-            place = f"{path}:{number}"
-            turn, label = _parse_label(place, line)
-            if labels.setdefault(turn, label) != label:
-                raise ValueError(
-                    f"{place}: {turn} is labelled {label!r}, but {labels[turn]!r} in "
-                    f"{places[turn]}; restore both files from the release"
-                )
-            if places.setdefault(turn, place) != place:
-                left_out["turns labelled twice, the same way"] += 1
-    return labels
+    for number, line in enumerate(_lines(path), start=1):
+        if not line or line.startswith("%") or _RATER_LINE.match(line):
+            continue
+        if not (line.startswith("[") and "Ses0" in line):
+            release.left_out["lines of EmoEvaluation that are neither turns nor ratings"] += 1
+            continue
+        match = _LABEL_LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(
+                f"{path}:{number}: expected '[start - end]<TAB>turn<TAB>label<TAB>[V, A, D]', with "
+                f"one of {' '.join(LABELS)}, got {line!r:.80}; restore the file from the release"
+            )
+        turn, label = match.groups()
+        if turn in release.labels:
+            release.left_out["turns labelled twice, the same way"] += 1
+        if release.labels.setdefault(turn, label) != label:
+            raise ValueError(
+                f"{path}:{number}: {turn} is labelled {label!r}, but {release.labels[turn]!r} "
+                "before; restore the files from the release"
+            )
 
 
-def _parse_label(place: str, line: str) -> tuple[str, str]:
-    """Return turn and label of a line; ``place`` is its file and number."""
-    match = _LABEL_LINE.fullmatch(line)
-    if match is None:
-        fault = f"expected '[start - end]<TAB>turn<TAB>label<TAB>[V, A, D]', got {line!r:.80}"
-    elif not re.fullmatch(_TURN, match[1]):
-        fault = f"{match[1]!r:.60} is no turn of IEMOCAP, such as Ses01F_impro01_M000"
-    elif match[2] not in LABELS:
-        fault = f"{match[1]} has the label {match[2]!r:.40}, expected one of {' '.join(LABELS)}"
-    else:
-        return match[1], match[2]
-    raise ValueError(f"{place}: {fault}; restore the file from the release")
-
-
-def read_transcriptions(paths: Iterable[Path], left_out: Counter[str]) -> dict[str, str]:
-    """Return the words, with single spaces, of transcription files by turn id; counts the rest."""
-    texts: dict[str, str] = {}
-    for line in (line for path in paths for line in _lines(path) if line):
+def read_transcription(release: Release, path: Path) -> None:
+    """Enter the words, with single spaces, of a transcription; what is passed over is counted."""
+    for line in filter(None, _lines(path)):
         match = _TEXT_LINE.fullmatch(line)
         text = " ".join(match[2].split()) if match else ""
-        if match is None and _UNLABELLED_TURN.match(line):
-            left_out["transcribed turns XX0, XX1, ... that have no wav"] += 1
-        elif match is None:
-            left_out["lines of transcriptions without a turn"] += 1
-        elif not text:
-            left_out["turns transcribed by no words"] += 1
-        elif match[1] in texts:
-            left_out["turns transcribed twice, the first is kept"] += 1
+        if match and text and match[1] not in release.texts:
+            release.texts[match[1]] = text
+        elif match:
+            why = "twice, the first is kept" if text else "by no words"
+            release.left_out[f"turns transcribed {why}"] += 1
+        elif _UNLABELLED_TURN.match(line):
+            release.left_out["transcribed turns XX0, XX1, ... that have no wav"] += 1
         else:
-            texts[match[1]] = text
-    return texts
+            release.left_out["lines of transcriptions without a turn"] += 1
 
 
 def _lines(path: Path) -> list[str]:
@@ -399,64 +327,36 @@ def _lines(path: Path) -> list[str]:
 def unpack(archive: Path, unpack_dir: str | Path) -> Path:
     """Write wavs, labels and words of an archive, 1.5 of its 17 GB, and return their folder.
 
-    A killed run leaves no file half written, and the next one writes only what is missing. When
-    all is there a mark is left, and the archive is not read again while as many files are there.
-
-    Raises:
-        ValueError: the archive is damaged or cut short, or holds nothing of IEMOCAP.
+    When all is there a mark is left, and the archive is not read again. ValueError where it is
+    damaged or cut short, or holds nothing of IEMOCAP.
     """
     folder = Path(unpack_dir) / FOLDER
-    mark = folder / UNPACKED_MARK
-    identity = f"{archive.name} {archive.stat().st_size}"
-    if mark.is_file():
-        files = (path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-        number = sum(_NEEDED.fullmatch(path) is not None for path in files)
-        if mark.read_text(encoding="utf-8") == f"{identity} {number}\n":
-            logger.info("%s: unpacked before, not read again", archive)
-            return folder
+    mark, identity = folder / ".unpacked", f"{archive.name} {archive.stat().st_size} "
+    if mark.is_file() and mark.read_text(encoding="utf-8").startswith(identity):
+        logger.info("%s: unpacked before, not read again", archive)
+        return folder
     logger.info("%s: unpacking wavs, labels and transcriptions to %s", archive, folder)
-    written = present = 0
-    links: list[str] = []
+    written = 0
     try:
         with tarfile.open(archive) as stream:
             for member in stream:
                 match = _NEEDED.fullmatch(member.name)
-                if match is None:
-                    continue
-                if not member.isreg():
-                    links.append(member.name)
-                elif _unpack_member(stream, member, folder / match[1]):
+                source = stream.extractfile(member) if match and member.isreg() else None
+                if match and source:
+                    with atomic_open(folder / match[1], "wb") as output:
+                        output.write(source.read())
                     written += 1
-                    if written % 2000 == 0:
-                        logger.info("%s: %d files written", folder, written)
-                else:
-                    present += 1
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
-            f"{archive}: damaged or cut short after {written + present} of the needed files "
-            f"({error}); fetch it again, what is in {folder} is kept"
+            f"{archive}: damaged or cut short after {written} of the needed files ({error}); fetch "
+            "it again"
         ) from error
-    if links:
-        logger.warning(
-            "%s: %d links in place of files passed over, first %s", archive, len(links), links[0]
-        )
-    if not written + present:
+    if not written:
         raise ValueError(
             f"{archive}: expected members such as {FOLDER}/Session1/sentences/wav/..., found none; "
             "give the archive that the IEMOCAP release form leads to"
         )
     with atomic_open(mark) as mark_file:
-        mark_file.write(f"{identity} {written + present}\n")
-    logger.info("%s: %d files written, %d were there", folder, written, present)
+        mark_file.write(f"{identity}{written}\n")
+    logger.info("%s: %d files written", folder, written)
     return folder
-
-
-def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bool:
-    """Write a file unless it is there; return whether it was written."""
-    if path.is_file() and path.stat().st_size == member.size:
-        return False
-    source = archive.extractfile(member)
-    assert source is not None  # a regular file always has content
-    with source, atomic_open(path, "wb") as output:
-        shutil.copyfileobj(source, output)
-    return True

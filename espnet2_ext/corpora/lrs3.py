@@ -16,13 +16,11 @@
       WORD START END ASDSCORE
       SOMETHING 0.08 0.51 6.2
 
-* The lists of validation clips that others use differ, one depends on the order in which
-  a machine lists folders: validation is drawn here, seeded, from sorted ids.
+* The lists of validation clips that others use differ: validation is drawn here.
 
 Source: [P2V] IV-A, Table III (5,090 speakers, 151k utterances, 437 h).
 """
 
-import logging
 import math
 import re
 from collections import Counter
@@ -33,40 +31,29 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet2_ext.corpora.copies import (
+    Listing,
     find_release_folder,
     log_left_out,
     read_any_text,
     self_check,
     visible,
 )
-from espnet2_ext.corpora.pretraining import (
-    draw_validation,
-    split_for_pretraining,
-    with_another_voice,
-    write_pretraining_sets,
-)
+from espnet2_ext.corpora.pretraining import split_for_pretraining, write_pretraining_sets
 from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 from espnet2_ext.data.tables import report_rejected
 
-logger = logging.getLogger(__name__)
-
 SPLITS = ("pretrain", "trainval", "test")
 EXPECTED = {
-    "pretrain clips": 118516,
-    "pretrain videos": 5090,
-    "trainval clips": 31982,
-    "trainval videos": 4004,
-    "test clips": 1321,
-    "test videos": 412,
+    **{"pretrain clips": 118516, "pretrain videos": 5090},
+    **{"trainval clips": 31982, "trainval videos": 4004},
+    **{"test clips": 1321, "test videos": 412},
 }
 """Of the whole corpus, test set version 0.4; 151,819 clips."""
 CUT_SPLIT = "pretrain"
 MAX_CLIP_S = 15.0
 PAUSE_S = 0.4
 """Where AV-HuBERT's preparation cuts, and from which length on (Shi et al. 2022)."""
-TEST_CHOICES = ("out", "in")
-ALONE = "the only clip of its talk in the test split, so that none gives it a voice"
 
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
 _FILE = re.compile(r"(\d{5})\.(mp4|txt)", re.IGNORECASE)
@@ -93,8 +80,7 @@ class Clip(NamedTuple):
         """Return an id that also tells clips of a video in two splits apart."""
         return f"{self.speaker}-{self.split}_{self.number}"
 
-    @property
-    def stem(self) -> str:
+    def __str__(self) -> str:
         """Return the path below the root without its suffix."""
         return "/".join(self)
 
@@ -112,7 +98,7 @@ class ClipText(NamedTuple):
 
     text: str | None
     words: tuple[Word, ...] = ()
-    fault: str | None = None
+    is_malformed: bool = False
 
 
 class Piece(NamedTuple):
@@ -124,13 +110,10 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Release:
-    """What a copy holds: mp4 and txt of each clip, relative to the folder of the splits."""
+class Release(Listing[Clip]):
+    """The clips of a copy: their mp4 are its ``wavs``; and their txt."""
 
-    root: Path
-    videos: dict[Clip, str] = field(default_factory=dict)
     texts: dict[Clip, str] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def count(clips: Iterable[Clip]) -> dict[str, int]:
@@ -156,8 +139,7 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write the sound of all clips and the data directories; return the utterances by set.
 
-    A run that was killed goes on where it was. Clips without sound, or whose file is broken, are
-    listed in ``rejected.tsv`` of ``lrs3`` and ``lrs3_train``.
+    A run that was killed goes on where it was. Clips without sound are listed in ``rejected.tsv``.
 
     Args:
         db: the folder with pretrain, trainval and test, or up to two above it.
@@ -174,37 +156,51 @@ def prepare(
         allow_incomplete: warn of what is missing and go on.
 
     Raises:
-        ValueError: an unknown choice, no copy of LRS3 at ``db``, one that is not whole, or
-            too few clips to draw from.
+        ValueError: no copy of LRS3 at ``db``, one that is not whole, or too few clips.
     """
-    if tests not in TEST_CHOICES:
-        raise ValueError(f"tests is {tests!r}; give {' or '.join(TEST_CHOICES)}")
+    if tests not in ("out", "in"):
+        raise ValueError(f"tests is {tests!r}; give out or in")
     release = read_release(find_release_folder(db, "LRS3-TED", _has_clips, _TREE))
-    without_video = sorted(release.texts.keys() - release.videos.keys())
-    without_text = sorted(release.videos.keys() - release.texts.keys())
+    without_video = sorted(release.texts.keys() - release.wavs.keys())
     faults = {
-        "texts without a clip": [clip.stem for clip in without_video],
-        "clips without a text": [clip.stem for clip in without_text],
+        "texts without a clip": list(map(str, without_video)),
+        "clips without a text": list(map(str, sorted(release.wavs.keys() - release.texts.keys()))),
     }
-    found = count(release.videos)
+    found = count(release.wavs)
     self_check(release.root, "LRS3", EXPECTED, found, faults, allow_incomplete=allow_incomplete)
-    texts = _read_texts(release)
-    pieces = {
-        clip: cut_at_pauses(texts[clip], max_clip_s if clip.split == CUT_SPLIT else math.inf)
-        for clip in sorted(release.videos)
-    }
+    rejected = {clip.utterance_id: f"no {clip}.mp4" for clip in without_video}
     folder = Path(audio_dir).resolve() / "lrs3"
-    reasons = extract_audio(
-        [_job(release, clip, pieces[clip], folder) for clip in pieces],
-        folder,
-        description="taking the sound out of LRS3",
-        num_workers=num_workers,
-    )
-    rejected = {clip.utterance_id: f"no {clip.stem}.mp4" for clip in without_video}
+    parts: dict[Clip, list[tuple[str, str, Piece]]] = {}  # utterance id, flac and piece
+    for clip in sorted(release.wavs):
+        is_cut = clip.split == CUT_SPLIT
+        text = ClipText(None)
+        if clip in release.texts:
+            text = parse_clip_text(read_any_text(release.root / release.texts[clip]))
+        if text.is_malformed:
+            what = "tables of words that are malformed, their clips stay whole"
+            release.left_out[what] += 1
+        elif is_cut and not text.words:
+            release.left_out["pretrain clips without times of words, which stay whole"] += 1
+        pieces = cut_at_pauses(text, max_clip_s if is_cut else math.inf)
+        suffixes = [f"_{number:02d}" for number in range(len(pieces))] if pieces[1:] else [""]
+        parts[clip] = [
+            (f"{clip.utterance_id}{suffix}", f"{folder}/{clip}{suffix}.flac", piece)
+            for suffix, piece in zip(suffixes, pieces, strict=True)
+        ]
+    log_left_out(release.root, release.left_out)
+    jobs = [
+        VideoJob(
+            str(release.root / release.wavs[clip]),
+            tuple(Cut(wav, piece.start_s, piece.stop_s) for _, wav, piece in outputs),
+        )
+        for clip, outputs in parts.items()
+    ]
+    description = "taking the sound out of LRS3"
+    reasons = extract_audio(jobs, folder, description=description, num_workers=num_workers)
     by_split: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
     words: dict[str, str] = {}
-    for clip in pieces:
-        for key, wav, piece in _outputs(clip, pieces[clip], folder):
+    for clip, outputs in parts.items():
+        for key, wav, piece in outputs:
             if reason := reasons[wav]:
                 rejected[key] = reason
                 continue
@@ -215,18 +211,13 @@ def prepare(
     total = len(rejected) + sum(map(len, by_split.values()))
     report_rejected(Path(data) / "lrs3", rejected, total)
     union = by_split["pretrain"] + by_split["trainval"]
-    alone: list[Utterance] = []
     if tests == "in":
         union += by_split["test"]
         sets = split_for_pretraining(union, num_valid=num_valid, num_test=num_test, seed=seed)
     else:
-        train, valid = draw_validation(union, num_valid, seed)
-        test, alone = with_another_voice(by_split["test"])
-        sets = {"train": train, "valid": valid, "test": test}
-    left_out_of_test = {each.utterance_id: ALONE for each in alone}
-    return write_pretraining_sets(
-        *(data, "lrs3", sets, words, rejected), union=union, left_out_of_test=left_out_of_test
-    )
+        sets = split_for_pretraining(union, num_valid=num_valid, num_test=0, seed=seed)
+        sets["test"] = by_split["test"]
+    return write_pretraining_sets(data, "lrs3", sets, words, rejected, union=union)
 
 
 def read_release(root: Path) -> Release:
@@ -242,7 +233,7 @@ def read_release(root: Path) -> Release:
                 if name is None or not entry.is_file():
                     release.left_out["files among the clips that are none"] += 1
                     continue
-                table = release.videos if name[2].lower() == "mp4" else release.texts
+                table = release.wavs if name[2].lower() == "mp4" else release.texts
                 table[Clip(split, folder.name, name[1])] = f"{split}/{folder.name}/{entry.name}"
     return release
 
@@ -255,23 +246,8 @@ def _has_clips(path: Path) -> bool:
     )
 
 
-def _read_texts(release: Release) -> dict[Clip, ClipText]:
-    """Return the text of every clip, an empty one where there is none; log what is passed over."""
-    texts = {clip: ClipText(None) for clip in release.videos}
-    left_out = release.left_out.copy()
-    for clip in texts:
-        if clip in release.texts:
-            texts[clip] = parse_clip_text(read_any_text(release.root / release.texts[clip]))
-        if texts[clip].fault:
-            left_out["tables of words that are malformed, their clips stay whole"] += 1
-        elif clip.split == CUT_SPLIT and not texts[clip].words:
-            left_out["pretrain clips without times of words, which stay whole"] += 1
-    log_left_out(release.root, left_out)
-    return texts
-
-
 def parse_clip_text(content: str) -> ClipText:
-    """Return text and words of a txt file's content."""
+    """Return text and words of a txt file; the table is malformed where time goes back in it."""
     lines = [line.strip() for line in content.splitlines()]
     found = _TEXT.search("\n".join(lines))
     text = clean(found[1]) if found else None
@@ -279,11 +255,10 @@ def parse_clip_text(content: str) -> ClipText:
     words: list[Word] = []
     for line in filter(None, lines[headers[0] + 1 :] if headers else []):
         row = _ROW.fullmatch(line)
-        if row is None:
-            return ClipText(text, fault=f"{line!r:.60} is not word, start, end and score")
-        word = Word(row[1], float(row[2]), float(row[3]))
-        if word.stop_s < word.start_s or (words and word.start_s < words[-1].start_s):
-            return ClipText(text, fault=f"{line!r:.60} goes back in time")
+        word = Word(row[1], float(row[2]), float(row[3])) if row else None
+        earliest_s = words[-1].start_s if words else 0.0
+        if word is None or word.start_s < earliest_s or word.stop_s < word.start_s:
+            return ClipText(text, is_malformed=True)
         words.append(word)
     return ClipText(text, tuple(words))
 
@@ -300,25 +275,26 @@ def cut_at_pauses(clip: ClipText, max_clip_s: float = MAX_CLIP_S) -> list[Piece]
     A cut goes into the middle of the last pause above ``PAUSE_S`` that keeps the part short
     enough. Deviation: where there is no such pause, at the widest gap between two words.
     """
-    if not clip.words or clip.words[-1].stop_s <= max_clip_s:
+    words = clip.words
+    if not words or words[-1].stop_s <= max_clip_s:
         return [Piece(0.0, None, clip.text)]
     pieces = []
     start_s, first = 0.0, 0
-    while clip.words[-1].stop_s - start_s > max_clip_s:
-        after = _next_piece(clip.words, first, start_s + max_clip_s)
+    while words[-1].stop_s - start_s > max_clip_s:
+        after = _next_piece(words, first, start_s + max_clip_s)
         if after is None:
             break
-        cut_s = (clip.words[after - 1].stop_s + clip.words[after].start_s) / 2
-        pieces.append(Piece(start_s, cut_s, _join(clip.words[first:after])))
+        cut_s = (words[after - 1].stop_s + words[after].start_s) / 2
+        pieces.append(Piece(start_s, cut_s, clean(" ".join(w.text for w in words[first:after]))))
         start_s, first = cut_s, after
-    return [*pieces, Piece(start_s, None, _join(clip.words[first:]))]
+    return [*pieces, Piece(start_s, None, clean(" ".join(word.text for word in words[first:])))]
 
 
 def _next_piece(words: Sequence[Word], first: int, limit_s: float) -> int | None:
     """Return the index of the word before which to cut, None where there is no gap."""
     gaps = {
-        first + 1 + offset: after.start_s - before.stop_s
-        for offset, (before, after) in enumerate(pairwise(words[first:]))
+        index: after.start_s - before.stop_s
+        for index, (before, after) in enumerate(pairwise(words[first:]), start=first + 1)
         if after.start_s >= before.stop_s
     }
     near = [index for index in gaps if words[index - 1].stop_s + gaps[index] / 2 <= limit_s]
@@ -326,21 +302,3 @@ def _next_piece(words: Sequence[Word], first: int, limit_s: float) -> int | None
         return min(gaps, default=None)  # a word longer than the limit: as soon as can be
     pauses = [index for index in near if gaps[index] > PAUSE_S]
     return max(pauses) if pauses else max(near, key=lambda index: gaps[index])
-
-
-def _join(words: Sequence[Word]) -> str | None:
-    return clean(" ".join(word.text for word in words))
-
-
-def _outputs(clip: Clip, pieces: Sequence[Piece], folder: Path) -> list[tuple[str, str, Piece]]:
-    """Return utterance id, flac and piece, for each piece of a clip."""
-    suffixes = [""] if len(pieces) == 1 else [f"_{number:02d}" for number in range(len(pieces))]
-    return [
-        (f"{clip.utterance_id}{suffix}", f"{folder}/{clip.stem}{suffix}.flac", piece)
-        for suffix, piece in zip(suffixes, pieces, strict=True)
-    ]
-
-
-def _job(release: Release, clip: Clip, pieces: Sequence[Piece], folder: Path) -> VideoJob:
-    cuts = (Cut(wav, p.start_s, p.stop_s) for _, wav, p in _outputs(clip, pieces, folder))
-    return VideoJob(str(release.root / release.videos[clip]), tuple(cuts))

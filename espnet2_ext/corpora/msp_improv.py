@@ -6,8 +6,8 @@ four classes), 9.5 h, English. There is one release.
 * ``MSP-IMPROV-S07H-M03-S-FM02`` is an utterance of the third session: target sentence 07,
   spoken by M03 in scenario S, dyad and turn FM02. H is what the scene was to evoke; the emotion
   here is what the raters agreed on.
-* The sessions lie in the folder itself or in Audio, perhaps with videos beside the wavs. A wav
-  is taken only where its folders say what its id says::
+* The sessions lie in the folder itself or in Audio. A wav whose folders contradict its id is a
+  fault::
 
       [Audio/]session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav
       Text/MSP-IMPROV-S01A-F01-P-FM01.txt
@@ -19,8 +19,7 @@ four classes), 9.5 h, English. There is one release.
       UTD-IMPROV-S07H-M03-S-FM02.avi; H; A:2.333333; V:4.000000; D:2.666667 ; N:3.500000;
       P12-part01; Happy; Excited,Happy; A:2.000000; V:4.000000; D:NaN; N:4.000000;
 
-* Some transcripts are missing or empty: those known stand in ``words.tsv`` of each set.
-* Wavs are at 48 or 44.1 kHz: the next stage of a recipe resamples whatever it is given.
+* Some transcripts are missing or empty. Wavs are at 48 or 44.1 kHz.
 
 Source: [P2V] IV-A, Table III (12 speakers, 8k utterances, 9.5 h). Counts: Busso et al. 2017,
 Tables 3 and 4, as transcribed by readers of the corpus; those of the sessions from the log of
@@ -30,7 +29,7 @@ one. That the letters stand for these scenarios is what the comparison of the co
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -62,18 +61,15 @@ _LABELS_OF_SCENARIO = {
     "R": (169, 80, 88, 241, 3, 39),
 }
 _SESSIONS = {"sessions 1 to 4": 5311, "session 5": 1505, "session 6": 1622}
-HOURS = 9.5
-"""As in [P2V] Table III."""
 LABEL_FILES = ("Evalution.txt", "Evaluation.txt")
 
-_FOUR_CLASSES = "ASHN"
 _EXPECTED_FILES = (
     "MSP-IMPROV, that is a folder with Evalution.txt (or Evaluation.txt) and session1 to "
     "session6, which may be in Audio"
 )
-_WAV_PREFIX, _LABEL_PREFIX = "MSP-IMPROV-", "UTD-IMPROV-"
-_ID = re.compile(r"(S(?:0[1-9]|1\d|20)[AHSN])-([FM]0[1-6])-([PRST])-([FM][FM]\d\d)", re.ASCII)
-_LABEL = re.compile(r"UTD-IMPROV-([A-Z0-9-]+)\.avi\s*;\s*([A-Z])\s*;", re.ASCII)
+_ID = r"-IMPROV-(S(?:0[1-9]|1\d|20)[AHSN])-([FM]0[1-6])-([PRST])-([FM][FM]\d\d)"
+_NAME = re.compile(f"MSP{_ID}", re.ASCII)
+_LABEL = re.compile(rf"UTD{_ID}\.avi\s*;\s*([{''.join(EMOTIONS)}])\s*;", re.ASCII)
 _SESSION = re.compile(r"session[1-6]", re.ASCII | re.IGNORECASE)
 
 
@@ -86,7 +82,7 @@ class ImprovId(NamedTuple):
     turn: str  # dyad and number
 
     def __str__(self) -> str:
-        return _WAV_PREFIX + "-".join(self)
+        return f"MSP-IMPROV-{'-'.join(self)}"
 
     @property
     def utterance_id(self) -> str:
@@ -106,7 +102,7 @@ class ImprovId(NamedTuple):
 
 def parse_id(name: str) -> ImprovId | None:
     """Return the utterance of an original id, None where the corpus has no such id."""
-    match = _ID.fullmatch(name.removeprefix(_WAV_PREFIX)) if name.startswith(_WAV_PREFIX) else None
+    match = _NAME.fullmatch(name)
     return ImprovId(*match.groups()) if match else None
 
 
@@ -115,28 +111,25 @@ def expected_counts() -> dict[str, int]:
     counts: Counter[str] = Counter()
     for scenario, numbers in _LABELS_OF_SCENARIO.items():
         for label, number in zip(EMOTIONS, numbers, strict=True):
-            for name in _names(scenario, label):
-                counts[name] += number
+            counts.update(dict.fromkeys(_names(scenario, label), number))
     return {**counts, **_SESSIONS, "speakers": 12, "speakers of target read": 8}
 
 
 def _names(scenario: str, label: str) -> list[str]:
     """Return the counts to which an utterance adds, from the whole to the single cell."""
     place, emotion = SCENARIOS[scenario], EMOTIONS[label]
-    four = ["of four classes"] if label in _FOUR_CLASSES else []
+    four = ["of four classes"] if label in "ASHN" else []
     return ["utterances", *four, place, emotion, f"{emotion} in {place}"]
 
 
-def count(utterances: Iterable[tuple[ImprovId, str]]) -> Counter[str]:
+def count(labels: Mapping[ImprovId, str]) -> Counter[str]:
     """Return the counts of utterances with their labels, by the names of the expected ones."""
     counts: Counter[str] = Counter()
-    actors = set()
-    for key, label in utterances:
+    for key, label in labels.items():
         counts.update(_names(key.scenario, label))
         counts["sessions 1 to 4" if key.session <= 4 else f"session {key.session}"] += 1
-        actors.add((key.actor, key.scenario))
-    counts["speakers"] = len({actor for actor, _ in actors})
-    counts["speakers of target read"] = len({a for a, scenario in actors if scenario == "R"})
+    counts["speakers"] = len({key.actor for key in labels})
+    counts["speakers of target read"] = len({key.actor for key in labels if key.scenario == "R"})
     return counts
 
 
@@ -151,9 +144,6 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write training, validation and test sets of MSP-IMPROV and return the utterances by set.
 
-    Beside the tables, ``msp_improv_train`` has ``rejected.tsv`` with all that was left out,
-    and each set has ``words.tsv`` unless every utterance of the corpus has a transcript.
-
     Args:
         db: the folder of the label file and the sessions, or up to two above it.
         data: gets ``msp_improv_train``, ``_valid`` and ``_test``.
@@ -163,42 +153,38 @@ def prepare(
         allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
-        ValueError: no copy at ``db``, malformed labels, a copy that is not whole, or too
-            few utterances for the sets. Nothing is written then.
+        ValueError: no copy at ``db``, or one that is not whole; nothing is written then.
     """
     release = read_release(find_release_folder(db, "MSP-IMPROV", _is_release, _EXPECTED_FILES))
     log_left_out(release.root, release.left_out)
-    labelled = sorted(release.labels, key=lambda key: key.utterance_id)
-    wavs = {key: release.wavs[key] for key in labelled if key in release.wavs}
+    labels = dict(sorted(release.labels.items(), key=lambda item: item[0].utterance_id))
+    wavs = {key: release.wavs[key] for key in labels if key in release.wavs}
     survey = survey_wavs(release.root, wavs, None)
-    unlabelled = sorted(release.wavs.keys() - release.labels.keys())
+    reasons = survey.unreadable
     faults = {
         "labels without a wav": {
-            key.utterance_id: f"no wav in {key.folder}" for key in labelled if key not in wavs
+            key.utterance_id: f"no wav in {key.folder}" for key in labels if key not in wavs
         },
         "wavs unreadable": {
-            key.utterance_id: survey.unreadable[wav]
-            for key, wav in wavs.items()
-            if wav in survey.unreadable
+            key.utterance_id: reasons[wav] for key, wav in wavs.items() if wav in reasons
         },
-        "wavs without a label": {key.utterance_id: "no label" for key in unlabelled},
+        "wavs without a label": {
+            key.utterance_id: "no label" for key in sorted(release.wavs.keys() - labels.keys())
+        },
         "wavs whose folders contradict their id": release.misplaced,
         "wavs of another name": release.extra,
     }
+    found = count({key: labels[key] for key in survey.readable})
     self_check(
-        release.root,
-        "MSP-IMPROV",
-        expected_counts(),
-        count((key, release.labels[key]) for key in survey.readable),
-        faults,
+        *(release.root, "MSP-IMPROV", expected_counts(), found, faults),
         allow_incomplete=allow_incomplete,
     )
     utterances = [
         Utterance(
-            utterance_id=key.utterance_id,
-            speaker=f"improv_{key.actor}",
-            wav=f"{release.root}/{wavs[key]}",
-            emotion=EMOTIONS[release.labels[key]],
+            key.utterance_id,
+            f"improv_{key.actor}",
+            f"{release.root}/{wavs[key]}",
+            emotion=EMOTIONS[labels[key]],
             session=f"session{key.session}",
             dialogue=f"session{key.session}_{key.scene}",
             language="eng",
@@ -207,8 +193,7 @@ def prepare(
     ]
     sets = split_for_pretraining(utterances, num_valid=num_valid, num_test=num_test, seed=seed)
     logger.info(
-        f"{release.root}: {len(utterances)} utterances, {survey.hours:.2f} h (whole corpus: "
-        f"{HOURS} h)"
+        f"{release.root}: {len(utterances)} utterances, {survey.hours:.2f} h (whole corpus: 9.5 h)"
     )
     words = {key.utterance_id: text for key, text in release.words.items()}
     rejected = {name: reason for files in faults.values() for name, reason in files.items()}
@@ -243,63 +228,56 @@ def read_release(root: Path) -> Release:
     label_file = child(root, *LABEL_FILES)
     assert label_file is not None  # or it were no release
     release = Release(root, labels=read_labels(label_file))
-    for session in _sessions(root):
-        for scene in _folders(session, release.left_out):
-            for scenario in _folders(scene, release.left_out):
-                for entry in visible(scenario, release.left_out):
-                    _list_file(release, Path(entry.path))
+    for path in (path for session in _sessions(root) for path in _files(release, session, 2)):
+        if path.suffix.lower() != ".wav":
+            release.left_out[f"files {path.suffix or 'without a suffix'} beside the wavs"] += 1
+            continue
+        key = parse_id(path.stem)
+        fits = key is None or "/".join(path.parts[-4:-1]).lower() == key.folder.lower()
+        misplaced = "" if fits or key is None else f"{key.folder} by its id"
+        release.add_wav(path.relative_to(root).as_posix(), key, misplaced)
     for entry in visible(child(root, "Text") or root / "Text", release.left_out):
-        key = parse_id(entry.name.removesuffix(".txt"))
-        if key and entry.name.endswith(".txt"):
-            text = " ".join(read_any_text(Path(entry.path), "cp1252").split())
-            if text:
-                release.words[key] = text
-                continue
-        release.left_out["transcripts that are empty or of no utterance"] += 1
+        key = parse_id(entry.name.removesuffix(".txt")) if entry.name.endswith(".txt") else None
+        text = " ".join(read_any_text(Path(entry.path), "cp1252").split()) if key else ""
+        if key and text:
+            release.words[key] = text
+        else:
+            release.left_out["transcripts that are empty or of no utterance"] += 1
     return release
 
 
-def _folders(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
-    for entry in visible(folder, left_out):
-        if entry.is_dir():
+def _files(release: Release, folder: Path, levels: int) -> Iterator[Path]:
+    """Yield what lies so many levels below a session's folder; files above it are counted."""
+    for entry in visible(folder, release.left_out):
+        if not levels:
             yield Path(entry.path)
+        elif entry.is_dir():
+            yield from _files(release, Path(entry.path), levels - 1)
         else:
-            left_out["files outside the folders of the scenarios"] += 1
-
-
-def _list_file(release: Release, path: Path) -> None:
-    if path.suffix.lower() != ".wav":
-        release.left_out[f"files {path.suffix or 'without a suffix'} beside the wavs"] += 1
-        return
-    key = parse_id(path.stem)
-    fits = key is None or "/".join(path.parts[-4:-1]).lower() == key.folder.lower()
-    misplaced = "" if fits or key is None else f"{key.folder} by its id"
-    release.add_wav(path.relative_to(release.root).as_posix(), key, misplaced)
+            release.left_out["files outside the folders of the scenarios"] += 1
 
 
 def read_labels(path: Path) -> dict[ImprovId, str]:
     """Return the label, key of ``EMOTIONS``, of every utterance.
 
-    Raises:
-        ValueError: the first line of a block is malformed, an utterance has two different
-            labels, or there are none; file and line are named.
+    ValueError with file and line where a block's first line is malformed or contradicts another.
     """
     labels: dict[ImprovId, str] = {}
     # Raters wrote free text, in whatever encoding.
     with open(path, encoding="utf-8-sig", errors="replace") as stream:
         for number, line in enumerate(stream, start=1):
-            if not line.startswith(_LABEL_PREFIX):
+            if not line.startswith("UTD-IMPROV-"):
                 continue
             match = _LABEL.match(line)
-            key = parse_id(_WAV_PREFIX + match[1]) if match else None
-            if match is None or key is None or match[2] not in EMOTIONS:
+            if match is None:
                 raise ValueError(
                     f"{path}:{number}: expected 'UTD-IMPROV-<id>.avi; <{'|'.join(EMOTIONS)}>; "
                     f"...', got {line.strip()!r:.70}; get the file again"
                 )
-            if labels.setdefault(key, match[2]) != match[2]:
+            key, label = ImprovId(*match.groups()[:-1]), match.groups()[-1]
+            if labels.setdefault(key, label) != label:
                 raise ValueError(
-                    f"{path}:{number}: {key} is labelled {match[2]} here and {labels[key]} before"
+                    f"{path}:{number}: {key} is labelled {label} here and {labels[key]} before"
                 )
     if not labels:
         raise ValueError(f"{path}: holds no labels; get the file again")

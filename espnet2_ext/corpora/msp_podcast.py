@@ -14,13 +14,11 @@ name its release; its size is that of 1.7, of which no exact counts are known.
         Partitions.txt             or Partition.txt; since 1.12
         Speaker_ids.txt
 
-  Validation became Development. A quarter of the names have a third number
-  (MSP-PODCAST_0417_0032_0001.wav).
-* csv and json have an entry for each wav. ``labels.txt`` holds blocks, of which the first line
-  is what the raters agreed on; the two lists complete it::
+* csv and json have an entry for each wav, whose name may have a third number. ``labels.txt``
+  holds blocks, of which the first line is what the raters agreed on; the two lists complete it::
 
       FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set
-      MSP-PODCAST_0417_0032.wav,H,4.6,5.2,4.4,311,Female,Train
+      MSP-PODCAST_0417_0032_0001.wav,H,4.6,5.2,4.4,311,Female,Train
 
       MSP-PODCAST_0417_0032.wav; H; A:4.600000; V:5.200000; D:4.400000;      (labels.txt)
       Train; MSP-PODCAST_0417_0032.wav                                       (Partitions.txt)
@@ -31,7 +29,7 @@ name its release; its size is that of 1.7, of which no exact counts are known.
 * Test3 has no labels; its emotion is ``unlabelled``. Label X is ``no_agreement``.
 * Releases drop files: labels of one beside wavs of another are refused, and every
   published count is compared; of releases without any (1.7) only wavs and lists are.
-* There are hundreds of thousands of wavs: none is opened here, and hours follow from sizes. The
+* No wav is opened here, for there are hundreds of thousands: hours follow from sizes, and the
   next stage of a recipe decodes them (MSP-PODCAST_1023_0235.wav is stereo at 44.1 kHz).
 
 Source: [P2V] IV-A, Table III (1,285 speakers). Counts: 1.8 from EmoBox's lists, whose sum is the
@@ -52,6 +50,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from espnet2_ext.corpora.copies import (
+    Listing,
     child,
     find_release_folder,
     log_left_out,
@@ -64,56 +63,33 @@ from espnet2_ext.data.directory import Utterance
 
 logger = logging.getLogger(__name__)
 
-EMOTIONS = dict(
-    A="angry",
-    S="sad",
-    H="happy",
-    U="surprised",
-    F="fearful",
-    D="disgusted",
-    C="contemptuous",
-    N="neutral",
-    O="other",
-    X="no_agreement",
-)
+_WORDS = "angry sad happy surprised fearful disgusted contemptuous neutral other no_agreement"
+EMOTIONS = dict(zip("ASHUFDCNOX", _WORDS.split(), strict=True))
 PARTITIONS = ("Train", "Development", "Test1", "Test2", "Test3")
 TESTS = PARTITIONS[2:]
-TEST_CHOICES = ("out", "in")
-UNKNOWN_SPEAKERS = ("alone", "podcast", "drop")
-UNLABELLED = "unlabelled"
 ODYSSEY = "odyssey"
 
+_TOTALS = ("utterances", *PARTITIONS)
 _OF_1_8 = (3218, 2649, 14285, 4084, 1544, 2593, 3644, 26009, 817, 14199)
 COUNTS: dict[str, dict[str, int]] = {
     "1.8": {
-        "utterances": 73042,
-        "Development": 7800,
-        "Test1": 15326,
+        **dict(utterances=73042, Development=7800, Test1=15326),
         **dict(zip(EMOTIONS.values(), _OF_1_8, strict=True)),
-        "of four classes in Development": 4772,
-        "of four classes in Test1": 9304,
+        **{"of four classes in Development": 4772, "of four classes in Test1": 9304},
     },
-    "1.11": dict(
-        utterances=151654, Train=84030, Development=19815, Test1=30647, Test2=14815, Test3=2347
-    ),
-    "1.12": dict(
-        utterances=207136, Train=112712, Development=31961, Test1=44395, Test2=14868, Test3=3200
-    ),
+    "1.11": dict(zip(_TOTALS, (151654, 84030, 19815, 30647, 14815, 2347), strict=True)),
+    "1.12": dict(zip(_TOTALS, (207136, 112712, 31961, 44395, 14868, 3200), strict=True)),
     "2.0": {"utterances": 267905, "with labels": 264705, "Development": 34399},
     ODYSSEY: dict(utterances=119421, Train=84260, Development=31961, Test3=3200),
 }
 """Published counts by release."""
-HOURS = {"1.8": 113.6, "1.11": 237.9, "1.12": 324.4, "2.0": 409.0, "1.7": 100.0}
-"""Hours of speech as published; of 1.7 by [P2V] Table III, of 2.0 about."""
 
 AUDIO_FOLDERS = ("Audios", "Audio")
-LABEL_FOLDERS = ("Labels", "Label")
-RAW_LABELS = "labels.txt"
-LABEL_FILES = tuple(
-    f"labels_{word}{suffix}" for suffix in (".csv", ".json") for word in ("consensus", "concensus")
+LABEL_FILES = (
+    *(f"labels_{word}.{kind}" for kind in ("csv", "json") for word in ("consensus", "concensus")),
+    "labels.txt",
 )
-PARTITION_FILES = ("Partitions.txt", "Partition.txt")
-UNLABELLED_WAVS = "wavs outside Test3 without a label"
+"""That to be read first; the two spellings are those of different releases."""
 
 _EXPECTED_FILES = (
     "a release of MSP-PODCAST, that is a folder with Audios (or Audio) and, in Labels (or label), "
@@ -124,9 +100,7 @@ _PARTITION = {name.lower(): name for name in PARTITIONS} | {"validation": "Devel
 _NUMBER = re.compile(r"(?<![\d.])[12]\.\d{1,2}(?![\d.])", re.ASCII)
 # podcast, segment and, in a quarter of the names, a part of the segment
 _NAME = re.compile(r"MSP-PODCAST_(\d{4})_(\d{4})(?:_\d{4})?\.wav", re.ASCII)
-_SPEAKER_LINE = re.compile(r"(MSP-PODCAST_\w+\.wav)\s*;\s*(\w+)\s*;?\s*", re.ASCII)
 _HEADER_BYTES = 44
-_BYTES_PER_S = 32000
 
 
 class Row(NamedTuple):
@@ -138,16 +112,12 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Release:
+class Release(Listing[str]):
     """What a copy holds, by file name; labels are completed by the lists."""
 
-    root: Path
-    audio: Path
     sizes: dict[str, int] = field(default_factory=dict)  # bytes of the wavs
     rows: dict[str, Row] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)  # wavs of another name
     contradictions: dict[str, str] = field(default_factory=dict)  # between labels and lists
-    left_out: Counter[str] = field(default_factory=Counter)
 
 
 class Selection(NamedTuple):
@@ -174,9 +144,6 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write training, validation and test sets of MSP-PODCAST and return the utterances by set.
 
-    Beside the tables, ``msp_podcast_train`` has ``rejected.tsv`` with all that was left out,
-    and each set has ``words.tsv`` where transcripts are there, but not of every utterance.
-
     Args:
         db: the folder of the release, or up to two above it.
         data: gets ``msp_podcast_train``, ``_valid`` and ``_test``.
@@ -191,25 +158,21 @@ def prepare(
         allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
-        ValueError: an unknown option, no release at ``db``, a malformed list, or a copy
-            that is not whole. Nothing is written then.
+        ValueError: no release at ``db``, or one that is not whole; nothing is written then.
     """
-    if tests not in TEST_CHOICES:
-        raise ValueError(f"tests is {tests!r}; give {' or '.join(TEST_CHOICES)}")
-    if unknown_speakers not in UNKNOWN_SPEAKERS:
-        raise ValueError(
-            f"unknown_speakers is {unknown_speakers!r}; give {', '.join(UNKNOWN_SPEAKERS)}"
-        )
+    for name, choice, choices in (
+        ("tests", tests, ("out", "in")),
+        ("unknown_speakers", unknown_speakers, ("alone", "podcast", "drop")),
+    ):
+        if choice not in choices:
+            raise ValueError(f"{name} is {choice!r}; give {', '.join(choices)}")
     if release is not None and release != ODYSSEY and not _NUMBER.fullmatch(release):
         raise ValueError(f"release is {release!r}; give a number such as 1.7, or {ODYSSEY}")
     copy = read_release(find_release_folder(db, "MSP-PODCAST", _is_release, _EXPECTED_FILES))
     labelled = sum(row.label is not None for row in copy.rows.values())
-    number = release or release_of(copy.root, len(copy.sizes), labelled)
+    number = release or release_of(copy.root, len(copy.wavs), labelled)
     if number not in COUNTS:
-        logger.warning(
-            "%s: no counts of release %s are published; only wavs and lists are compared",
-            *(copy.root, number),
-        )
+        logger.warning(f"{copy.root}: no counts of release {number} are published to compare with")
     log_left_out(copy.root, copy.left_out)
     kept, rejected, found, faults, hours = select(
         copy, number, tests=tests, unknown_speakers=unknown_speakers
@@ -218,14 +181,10 @@ def prepare(
         f"{copy.root}: tests {tests}: {sum(found[name] for name in TESTS)} utterances of Test1 to "
         f"Test3; unknown speakers {unknown_speakers}: {found['unknown speakers']} utterances of "
         f"the whole release; {len(kept)} of {found['utterances']} utterances used, {hours:.2f} h "
-        f"by the sizes of files (whole release: {HOURS.get(number, 'unknown')} h)"
+        "by the sizes of files"
     )
     self_check(
-        copy.root,
-        f"MSP-PODCAST {number}",
-        COUNTS.get(number, {}),
-        found,
-        faults,
+        *(copy.root, f"MSP-PODCAST {number}", COUNTS.get(number, {}), found, faults),
         allow_incomplete=allow_incomplete,
     )
     sets = split_for_pretraining(kept, num_valid=num_valid, num_test=num_test, seed=seed)
@@ -234,11 +193,7 @@ def prepare(
 
 
 def release_of(root: Path, wavs: int, rows: int) -> str:
-    """Return the release that the folder's name, or that above it, says, or else the counts.
-
-    Raises:
-        ValueError: neither the names nor numbers of wavs and of labelled rows tell it.
-    """
+    """Return the release that the folder's name, or that above it, says, or else the counts."""
     for name in (root.name, root.parent.name):
         if ODYSSEY in name.lower():
             return ODYSSEY
@@ -255,24 +210,29 @@ def release_of(root: Path, wavs: int, rows: int) -> str:
     )
 
 
-def has_unlabelled_test(release: str) -> bool:
-    """Return whether the release has a Test3, whose labels are not given away: since 1.11."""
-    if release == ODYSSEY:
-        return True
-    major, _, minor = release.partition(".")
-    return (int(major), int(minor or 0)) >= (1, 11)
-
-
 def select(release: Release, number: str, *, tests: str, unknown_speakers: str) -> Selection:
     """Return what of a copy of release ``number`` is used; the options are those of `prepare`."""
-    rows, faults = _usable_rows(release, number)
+    rows, wavs, sizes = dict(release.rows), release.wavs, release.sizes
+    unlisted = dict.fromkeys(sorted(wavs.keys() - rows.keys()), "neither a label nor a partition")
+    # Labels of Test3, since 1.11, are not given away: a wav without any row is of it, unless a
+    # list names its members.
+    has_test3 = number == ODYSSEY or tuple(map(int, number.split("."))) >= (1, 11)
+    if has_test3 and all(row.partition != "Test3" for row in rows.values()):
+        rows.update(dict.fromkeys(unlisted, Row(partition="Test3")))
+        unlisted = {}
+    no_wav, no_label, no_samples = dict[str, str](), dict[str, str](), dict[str, str]()
     found: Counter[str] = Counter()
-    kept, rejected, hours = [], dict(release.extra), 0.0
-    for kind, reasons in faults.items():
-        if kind != UNLABELLED_WAVS:  # which are used
-            rejected.update(reasons)
-    for name, row in sorted(rows.items()):
-        emotion = UNLABELLED if row.label is None else EMOTIONS[row.label]
+    kept, rejected, hours = [], {}, 0.0
+    for name, row in sorted(rows.items(), key=lambda item: item[0]):
+        if name not in wavs:
+            no_wav[name] = f"{row.partition}, no wav in {release.root}"
+            continue
+        if row.label is None and row.partition != "Test3":
+            no_label[name] = f"{row.partition}"
+        if sizes[name] <= _HEADER_BYTES:
+            no_samples[name] = f"{sizes[name]} bytes"
+            continue
+        emotion = "unlabelled" if row.label is None else EMOTIONS[row.label]
         found.update(("utterances", f"{row.partition}", emotion))
         found["with labels"] += row.label is not None
         found[f"of four classes in {row.partition}"] += row.label in {*"AHNS"}
@@ -284,49 +244,20 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
         elif row.speaker is None and unknown_speakers == "drop":
             rejected[key] = "speaker unknown, dropped"
         else:
-            hours += (release.sizes[name] - _HEADER_BYTES) / _BYTES_PER_S / 3600
-            kept.append(
-                Utterance(
-                    utterance_id=key,
-                    speaker=speaker,
-                    wav=f"{release.audio}/{name}",
-                    emotion=emotion,
-                    session=f"podcast{podcast_of(name)}",
-                    language="eng",
-                )
-            )
-    faults["wavs of another name"] = release.extra
+            hours += (sizes[name] - _HEADER_BYTES) / 32000 / 3600
+            wav, podcast = f"{release.root}/{wavs[name]}", f"podcast{podcast_of(name)}"
+            known = dict(emotion=emotion, session=podcast, language="eng")
+            kept.append(Utterance(key, speaker, wav, **known))
+    faults = {
+        "labels or partitions without a wav (of another release?)": no_wav,
+        "wavs without a label or partition": unlisted,
+        "wavs without samples": no_samples,
+        "wavs of another name": release.extra,
+    }
+    rejected |= {name: reason for names in faults.values() for name, reason in names.items()}
+    faults["wavs outside Test3 without a label"] = no_label  # which are used, as the next
     faults["contradictions between the lists"] = release.contradictions
     return Selection(kept, rejected, found, faults, hours)
-
-
-def _usable_rows(release: Release, number: str) -> tuple[dict[str, Row], dict[str, dict[str, str]]]:
-    """Return the rows of the wavs that are there and known, and the faults by kind."""
-    rows, sizes = dict(release.rows), release.sizes
-    unlisted = sorted(sizes.keys() - rows.keys())
-    # A wav without any row is of Test3, unless a list names that one's members.
-    if has_unlabelled_test(number) and all(row.partition != "Test3" for row in rows.values()):
-        rows.update(dict.fromkeys(unlisted, Row(partition="Test3")))
-        unlisted = []
-    present = {name: row for name, row in rows.items() if name in sizes}
-    return {name: row for name, row in present.items() if sizes[name] > _HEADER_BYTES}, {
-        "labels or partitions without a wav (of another release?)": {
-            name: f"{row.partition}, no wav in {release.audio}"
-            for name, row in rows.items()
-            if name not in sizes
-        },
-        "wavs without a label or partition": dict.fromkeys(
-            unlisted, "neither a label nor a partition"
-        ),
-        UNLABELLED_WAVS: {
-            name: f"{row.partition}"
-            for name, row in present.items()
-            if row.label is None and row.partition != "Test3"
-        },
-        "wavs without samples": {
-            name: f"{sizes[name]} bytes" for name in present if sizes[name] <= _HEADER_BYTES
-        },
-    }
 
 
 def speaker_of(name: str, row: Row, unknown_speakers: str) -> str:
@@ -348,19 +279,13 @@ def _is_release(path: Path) -> bool:
 
 
 def _label_files(root: Path) -> list[Path]:
-    """Return the label files, that to be read first."""
-    folder = child(root, *LABEL_FOLDERS)
-    found = [child(folder, name) for name in (*LABEL_FILES, RAW_LABELS)] if folder else []
+    folder = child(root, "Labels", "Label")
+    found = [child(folder, name) for name in LABEL_FILES] if folder else []
     return [path for path in found if path is not None]
 
 
 def read_release(root: Path) -> Release:
-    """Return wavs, labels, partitions and speakers of the copy in ``root``.
-
-    Raises:
-        ValueError: a list is malformed, there are label files of two releases, or labels
-            without partitions.
-    """
+    """Return wavs, labels, partitions and speakers; ValueError for a malformed list."""
     labels, *others = _label_files(root)
     if [path for path in others if path.suffix == labels.suffix != ".txt"]:
         raise ValueError(
@@ -369,31 +294,30 @@ def read_release(root: Path) -> Release:
         )
     audio = child(root, *AUDIO_FOLDERS)
     assert audio is not None  # or it were no release
-    partition_file, speaker_file = child(root, *PARTITION_FILES), child(root, "Speaker_ids.txt")
-    release = Release(root, audio, rows=read_labels(labels))
-    partitions = read_partitions(partition_file) if partition_file else {}
-    speakers = read_speakers(speaker_file) if speaker_file else {}
-    if labels.name.lower() == RAW_LABELS and not partitions:
+    release = Release(root, rows=read_labels(labels))
+    lists = _read_list(child(root, "Partitions.txt", "Partition.txt"))
+    partitions = {name: _partition(place, value) for place, name, value in lists}
+    lists = _read_list(child(root, "Speaker_ids.txt"))
+    speakers = {name: _speaker(place, value) for place, name, value in lists}
+    if labels.suffix.lower() == ".txt" and not partitions:
         raise ValueError(
-            f"{labels}: does not say the partitions; {PARTITION_FILES[0]} is needed in {root}"
+            f"{labels}: does not say the partitions; Partitions.txt is needed in {root}"
         )
-    for name, row in release.rows.items():
-        partition, speaker = partitions.get(name), speakers.get(name)
-        if row.partition is not None and partition not in (None, row.partition):
-            release.contradictions[name] = f"{row.partition} by its label, {partition} by the list"
-        if row.speaker is not None and speaker not in (None, row.speaker):
-            release.contradictions[name] = (
-                f"speaker {row.speaker} by its label, {speaker} by the list"
-            )
+    for name in dict.fromkeys([*release.rows, *partitions]):
+        own = release.rows.get(name, Row())
+        listed = Row(None, speakers.get(name), partitions.get(name))
+        for kind, first, second in zip(Row._fields, own, listed, strict=True):
+            if None not in (first, second) and first != second:
+                said = f"{kind} {first} by its label, {second} by the list"
+                release.contradictions[name] = said
         release.rows[name] = Row(
-            row.label,
-            speaker if row.speaker is None else row.speaker,
-            partition if row.partition is None else row.partition,
+            own.label,
+            listed.speaker if own.speaker is None else own.speaker,
+            own.partition or listed.partition,
         )
-    for name, partition in partitions.items():
-        release.rows.setdefault(name, Row(None, speakers.get(name), partition))
     for entry in visible(audio, release.left_out):
         if podcast_of(entry.name) is not None:
+            release.wavs[entry.name] = f"{audio.name}/{entry.name}"
             release.sizes[entry.name] = entry.stat().st_size
         elif entry.name.lower().endswith(".wav"):
             release.extra[entry.name] = "no name of a wav of MSP-PODCAST"
@@ -409,65 +333,56 @@ def read_labels(path: Path) -> dict[str, Row]:
         ValueError: a column is missing, a value is none of the corpus's, a wav stands
             twice, or nothing is there; file and line or wav are named.
     """
-    readers = {".csv": _read_csv, ".json": _read_json}
+    kind = path.suffix.lower()
+    columns = _COLUMNS[:2] if kind == ".txt" else _COLUMNS
     rows: dict[str, Row] = {}
-    for place, name, record in readers.get(path.suffix.lower(), _read_blocks)(path):
-        label = str(record["EmoClass"]).strip()
+    for place, record in {".csv": _read_csv, ".json": _read_json}.get(kind, _read_blocks)(path):
+        if lacking := [name for name in columns if name not in record]:
+            raise ValueError(f"{place}: lacks {' '.join(lacking)}; get the label file again")
+        name, label, *others = (str(record[column]).strip() for column in columns)
         if label not in EMOTIONS:
             raise ValueError(f"{place}: emotion {label!r:.40} is none of {' '.join(EMOTIONS)}")
-        speaker, partition = None, None
-        if record.keys() >= {*_COLUMNS[1:]}:
-            speaker = _speaker(place, record["SpkrID"])
-            partition = _partition(place, record["Split_Set"])
-        _check_name(place, name)
         if name in rows:
             raise ValueError(f"{place}: {name} stands twice; get the label file again")
-        rows[name] = Row(label, speaker, partition)
+        _check_name(place, name)
+        rows[name] = Row(label)
+        if others:
+            rows[name] = Row(label, _speaker(place, others[0]), _partition(place, others[1]))
     if not rows:
         raise ValueError(f"{path}: holds no labels; get the label file again")
     return rows
 
 
-Records = Iterator[tuple[str, str, Mapping[str, object]]]
-"""Place, file name and what is said of it, by the names of columns."""
+Records = Iterator[tuple[str, Mapping[str, object]]]
+"""Place, and what is said of a wav by the names of columns."""
 
 
 def _read_csv(path: Path) -> Records:
     with open(path, encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
-        lacking = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise ValueError(f"{path}: lacks the columns {' '.join(lacking)}; get it again")
         for record in reader:
-            yield f"{path}:{reader.line_num}", (record["FileName"] or "").strip(), record
+            yield f"{path}:{reader.line_num}", record
 
 
 def _read_json(path: Path) -> Records:
-    with open(path, encoding="utf-8-sig") as stream:
-        try:
-            content = json.load(stream)
-        except ValueError as error:
-            raise ValueError(f"{path}: is not json ({error}); get it again") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected an object with an entry for each wav")
+    try:
+        content = dict(json.loads(path.read_text(encoding="utf-8-sig")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: is no json with an entry for each wav ({error})") from error
     for name, record in content.items():
-        if not isinstance(record, dict) or not record.keys() >= {*_COLUMNS[1:]}:
-            raise ValueError(
-                f"{path}: {name}: lacks some of {' '.join(_COLUMNS[1:])}; get it again"
-            )
-        yield f"{path}: {name}", name, record
+        yield f"{path}: {name}", {"FileName": name, **record} if isinstance(record, dict) else {}
 
 
 def _read_blocks(path: Path) -> Records:
     for place, line in _lines(path):
         if line.startswith("MSP-PODCAST_"):
             name, label, *_ = [*line.split(";"), ""]
-            yield place, name.strip(), {"EmoClass": label}
+            yield place, {"FileName": name, "EmoClass": label}
 
 
-def _speaker(place: str, value: object) -> int | None:
+def _speaker(place: str, value: str) -> int | None:
     """Return the speaker's number, None for ``Unknown``."""
-    speaker = str(value).strip().removeprefix("Speaker_")
+    speaker = value.removeprefix("Speaker_")
     if speaker.lower() == "unknown":
         return None
     if not (speaker.isascii() and speaker.isdecimal()):
@@ -475,8 +390,8 @@ def _speaker(place: str, value: object) -> int | None:
     return int(speaker)
 
 
-def _partition(place: str, value: object) -> str:
-    partition = _PARTITION.get(str(value).strip().lower())
+def _partition(place: str, value: str) -> str:
+    partition = _PARTITION.get(value.lower())
     if partition is None:
         raise ValueError(f"{place}: partition {value!r:.40} is none of {' '.join(PARTITIONS)}")
     return partition
@@ -487,27 +402,14 @@ def _check_name(place: str, name: str) -> None:
         raise ValueError(f"{place}: {name!r:.60} is no name of a wav of MSP-PODCAST")
 
 
-def read_partitions(path: Path) -> dict[str, str]:
-    """Return the partition by file name of ``Partitions.txt``; a malformed line is a ValueError."""
-    partitions = {}
-    for place, line in _lines(path):
-        partition, _, name = (part.strip() for part in line.rstrip("; ").partition(";"))
-        _check_name(place, name)
-        partitions[name] = _partition(place, partition)
-    return partitions
-
-
-def read_speakers(path: Path) -> dict[str, int | None]:
-    """Return the speaker by file name of ``Speaker_ids.txt``; a malformed line is a ValueError."""
-    speakers = {}
-    for place, line in _lines(path):
-        if line.startswith("MSP-PODCAST_"):
-            match = _SPEAKER_LINE.fullmatch(line)
-            if match is None:
-                raise ValueError(f"{place}: expected '<file name>;<speaker>', got {line!r:.60}")
-            _check_name(place, match[1])
-            speakers[match[1]] = _speaker(place, match[2])
-    return speakers
+def _read_list(path: Path | None) -> Iterator[tuple[str, str, str]]:
+    """Yield place, wav and what the lines of a list that name a wav say of it, if there is one."""
+    for place, line in _lines(path) if path else ():
+        first, _, second = (part.strip() for part in line.rstrip("; ").partition(";"))
+        if "MSP-PODCAST_" in line:
+            name, value = (second, first) if "MSP-PODCAST_" in second else (first, second)
+            _check_name(place, name)
+            yield place, name, value
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -520,14 +422,13 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 def read_transcripts(root: Path, utterances: Sequence[Utterance]) -> dict[str, str]:
     """Return the words by utterance id, as far as there are any; a transcript is UTF-8."""
-    folder = child(root, "Transcripts")
-    present = {entry.name for entry in visible(folder)} if folder else set()
+    folder = child(root, "Transcripts") or root / "Transcripts"
+    paths = {Path(entry.name).stem: Path(entry.path) for entry in visible(folder)}
+    known = {each.utterance_id: paths.get(Path(each.wav).stem) for each in utterances}
     words = {}
     progress = dict(desc=f"reading {folder}", dynamic_ncols=True, mininterval=1.0)
-    for utterance in tqdm(utterances if present else (), **progress):
-        path = Path(str(folder), f"{Path(utterance.wav).stem}.txt")
-        if path.name in present:
-            text = " ".join(read_any_text(path, "utf-8", errors="strict").split())
-            if text:
-                words[utterance.utterance_id] = text
+    for key, path in tqdm(known.items() if paths else (), **progress):
+        text = " ".join(read_any_text(path, "utf-8", errors="strict").split()) if path else ""
+        if text:
+            words[key] = text
     return words

@@ -4,9 +4,8 @@
 and at most some 258 persons. [P2V] Table III counts about 7,400 utterances, 15 h: these were
 never all published. Its "~500 speakers" are the 495 videos.
 
-The csv files do not hold sound and picture: each link is fetched from YouTube, and many are
-dead. What of the corpus is left on the day is counted in ``omg_attrition.tsv``; the recipe's
-README has the commands.
+The csv files hold no sound: each link is fetched from YouTube, and many are dead. What is left
+on the day is counted in ``omg_attrition.tsv``; the recipe's README has the commands.
 
 * The csv files have rows of means without a video, which are counted and passed over; a blank
   after a file name; line ends in transcripts; and five columns in the test set's file::
@@ -21,9 +20,7 @@ README has the commands.
       <YouTube id>.<m4a or other>  whole, by another downloader
 
 * Neighbours overlap by 0.4 s or so, 408 s in train: each second goes to the utterance
-  that begins first, also across training, validation and test.
-* Splits share YouTube videos and so persons: how many is logged. Speakers are not kept
-  apart, as [P2V] does not either.
+  that begins first, also across the splits. These share persons, as in [P2V].
 * Who speaks is not said: the nine digits of a video id nearly always mean one link.
 
 Source: [P2V] IV-A, Table III.
@@ -35,11 +32,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from espnet2_ext.corpora.copies import find_release_folder, log_left_out, self_check, visible
-from espnet2_ext.corpora.pretraining import with_another_voice, write_pretraining_sets
+from espnet2_ext.corpora.pretraining import write_pretraining_sets
 from espnet2_ext.data.directory import Utterance
 from espnet2_ext.data.formatting import Cut, VideoJob, extract_audio
 from espnet2_ext.data.parallel import atomic_open
@@ -65,19 +62,17 @@ EXPECTED = {
     for what, number in zip(names, numbers, strict=True)
 } | {"links": 258}
 """Of the published csv files; a link is a YouTube video, of which "videos" are parts."""
-ATTRITION = "omg_attrition.tsv"
-ALONE = "the only utterance of its speaker in the test split, so that none gives it a voice"
-TEST_CHOICES = ("in", "out")
-ANNOTATIONS = "DetailedAnnotation"
-"""Not opened: its folders, not files, are called utterance_<N>.mp4."""
 WHOLE_SUFFIXES = (".mp4", ".m4a", ".webm", ".mkv", ".opus", ".ogg", ".mp3", ".aac", ".wav", ".flac")
-LEVELS_BELOW = 3
 MIN_REST_S = 0.3
 """Utterances of which the others leave less than this are left out."""
 
-_LINK = re.compile(r"(?:[?&]v=|youtu\.be/|/embed/)([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
-_VIDEO = re.compile(r"[0-9a-f]{9}(?:_\d+)?")
-_UTTERANCE = re.compile(r"utterance_(\d+)\.mp4")
+_PATTERNS = {
+    "link": re.compile(r"(?:[?&]v=|youtu\.be/|/embed/)([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])"),
+    "video": re.compile(r"^([0-9a-f]{9}(?:_\d+)?)$"),
+    "utterance": re.compile(r"^utterance_(\d+)\.mp4$"),
+    "EmotionMaxVote": re.compile(r"^([0-6]?)$"),
+}
+"""By column; the group is what is used of it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -102,29 +97,16 @@ class Clip:
         """Return ``5b44393ed-2-007``, or ``d1dae148e-001`` where the video has no number."""
         return f"{self.video.replace('_', '-')}-{self.number:03d}"
 
-    @property
-    def key(self) -> tuple[str, int]:
-        """Return what tells an utterance from all others."""
-        return self.video, self.number
 
-
-class Media(NamedTuple):
-    """What was found: files of single utterances, and whole videos by the stem of the name."""
-
-    cut: dict[tuple[str, int], Path]
-    whole: dict[str, Path]
-
-    def source(self, clip: Clip) -> Path | None:
-        """Return the file that should hold an utterance, its own rather than a whole video."""
-        whole = self.whole.get(clip.video) or self.whole.get(clip.link)
-        return self.cut.get(clip.key) or whole
+Media = dict[tuple[str, int] | str, Path]
+"""Files of single utterances, by video and number, and whole videos, by the stem of the name."""
 
 
 def count(clips: Iterable[Clip]) -> Counter[str]:
     """Return the numbers of a corpus by the names of `EXPECTED`."""
     clips = list(clips)
     found = Counter(f"{clip.split} utterances" for clip in clips)
-    found.update(f"{clip.split} {clip.emotion}" for clip in clips if clip.emotion)
+    found.update(f"{clip.split} {clip.emotion}" for clip in clips)
     found.update(f"{split} videos" for split, _ in {(c.split, c.video) for c in clips})
     found.update(f"{split} links" for split, _ in {(c.split, c.link) for c in clips})
     found["links"] = len({clip.link for clip in clips})
@@ -143,9 +125,8 @@ def prepare(
 ) -> dict[str, list[Utterance]]:
     """Write the sound of all utterances and the data directories; return the utterances by set.
 
-    A run that was killed goes on where it was. Videos that are not there are counted in
-    ``omg_attrition.tsv`` and listed in ``rejected.tsv``; they are no error, unless one of
-    the splits has none at all.
+    A run that was killed goes on where it was. Videos that are not there are no error, unless
+    one of the splits has none at all.
 
     Args:
         db: the folder of the csv files, or up to two above it.
@@ -159,11 +140,10 @@ def prepare(
         allow_incomplete: warn of csv files or rows that are missing and go on.
 
     Raises:
-        ValueError: an unknown choice, no csv files, malformed ones or not all, or no sound
-            for one of the sets.
+        ValueError: no csv files, malformed ones or not all, or no sound for one of the sets.
     """
-    if tests not in TEST_CHOICES:
-        raise ValueError(f"tests is {tests!r}; give {' or '.join(TEST_CHOICES)}")
+    if tests not in ("in", "out"):
+        raise ValueError(f"tests is {tests!r}; give in or out")
     folder = find_release_folder(
         db, "OMG-Emotion", _has_tables, "OMG-Emotion: omg_TrainVideos.csv and the other csv files"
     )
@@ -175,52 +155,63 @@ def prepare(
         raise ValueError(f"{media_root}: no such folder; give the folder of the videos")
     media = find_media(media_root, left_out)
     log_left_out(folder, left_out)
-    present = [clip for clip in clips if media.source(clip)]
+    sources = {
+        clip: next(media[key] for key in keys if key in media)
+        for clip in clips
+        if media.keys() & (keys := ((clip.video, clip.number), clip.video, clip.link))
+    }
     rejected = {
         clip.utterance_id: f"no video of {clip.video} or https://youtu.be/{clip.link}"
         for clip in clips
-        if not media.source(clip)
+        if clip not in sources
     }
-    starts = without_overlaps(present)
-    _log_overlaps(folder, starts)
-    for clip, start_s in list(starts.items()):
+    starts = without_overlaps(sources)
+    given_s = [start_s - clip.start_s for clip, start_s in starts.items() if start_s > clip.start_s]
+    logger.info(
+        f"{folder}: {len(given_s)} utterances begin before the one before them ends; these "
+        f"{sum(given_s):.1f} s are left to the earlier one"
+    )
+    audio = Path(audio_dir).resolve() / "omg"
+    outputs: dict[Clip, str] = {}
+    cuts: dict[Path, list[Cut]] = {}
+    for clip, start_s in starts.items():
         if (rest_s := clip.stop_s - start_s) < MIN_REST_S:
             rejected[clip.utterance_id] = f"all but {rest_s:.3f} s of it is in earlier utterances"
-            del starts[clip]
-    audio = Path(audio_dir).resolve() / "omg"
-    outputs = {clip: f"{audio}/{clip.utterance_id}.flac" for clip in starts}
+            continue
+        outputs[clip] = f"{audio}/{clip.utterance_id}.flac"
+        if (clip.video, clip.number) in media:
+            cut = Cut(outputs[clip], round(start_s - clip.start_s, 6))
+        else:
+            cut = Cut(outputs[clip], start_s, clip.stop_s)
+        cuts.setdefault(sources[clip], []).append(cut)
     reasons = extract_audio(
-        plan_jobs(starts, media, outputs),
+        [VideoJob(str(source), tuple(cuts[source])) for source in sorted(cuts)],
         audio,
         description="taking the sound out of OMG-Emotion",
         num_workers=num_workers,
     )
-    rejected |= {c.utterance_id: fault for c in starts if (fault := reasons[outputs[c]])}
-    kept = [clip for clip in starts if clip.utterance_id not in rejected]
-    _write_attrition(Path(data) / ATTRITION, clips, kept)
+    rejected |= {c.utterance_id: fault for c in outputs if (fault := reasons[outputs[c]])}
+    kept = [clip for clip in outputs if clip.utterance_id not in rejected]
+    _write_attrition(Path(data) / "omg_attrition.tsv", clips, kept)
     report_rejected(Path(data) / "omg", rejected, len(clips))
-    _log_shared_links(folder, kept)
+    links = {split: {clip.link for clip in kept if clip.split == split} for split in VIDEO_FILES}
+    for split in ("valid", "test"):
+        logger.info(
+            "%s: %d of %d YouTube videos of %s are in train too",
+            *(folder, len(links[split] & links["train"]), len(links[split]), split),
+        )
     texts = read_transcripts(folder)
-    words = {clip.utterance_id: texts[clip.key] for clip in kept if clip.key in texts}
+    words = {
+        clip.utterance_id: texts[clip.video, clip.number]
+        for clip in kept
+        if (clip.video, clip.number) in texts
+    }
     sets: dict[str, list[Utterance]] = {split: [] for split in VIDEO_FILES}
     for clip in kept:
-        sets[clip.split].append(
-            Utterance(
-                clip.utterance_id,
-                clip.speaker,
-                outputs[clip],
-                emotion=clip.emotion,
-                session=clip.link,
-                dialogue=clip.video,
-                language="eng",
-            )
-        )
+        known = dict(emotion=clip.emotion, session=clip.link, dialogue=clip.video, language="eng")
+        sets[clip.split].append(Utterance(clip.utterance_id, clip.speaker, outputs[clip], **known))
     union = sets["train"] + sets["valid"] + (sets["test"] if tests == "in" else [])
-    sets["test"], alone = with_another_voice(sets["test"])
-    left_out_of_test = {utterance.utterance_id: ALONE for utterance in alone}
-    return write_pretraining_sets(
-        *(data, "omg", sets, words, rejected), union=union, left_out_of_test=left_out_of_test
-    )
+    return write_pretraining_sets(data, "omg", sets, words, rejected, union=union)
 
 
 def _has_tables(path: Path) -> bool:
@@ -230,24 +221,21 @@ def _has_tables(path: Path) -> bool:
 def read_clips(root: Path, left_out: Counter[str]) -> list[Clip]:
     """Return the utterances of all splits, sorted by link and time; counts what is passed over.
 
-    Raises:
-        ValueError: a table is malformed or an utterance stands twice; file and line named.
+    ValueError with file and line where a table is malformed or an utterance stands twice.
     """
     clips: dict[tuple[str, int], Clip] = {}
     for split, names in VIDEO_FILES.items():
-        path = next((root / name for name in names if (root / name).is_file()), None)
-        if path is None:
-            continue
-        for place, row in _rows(path, "link", "start", "end", "video", "utterance"):
-            if not row["video"]:
-                left_out["rows without a video"] += 1
-                continue
-            clip = _clip(place, row, split)
-            if clips.setdefault(clip.key, clip) is not clip:
-                raise ValueError(
-                    f"{place}: {row['video']} {row['utterance']}: stands twice; fetch the csv "
-                    "files again"
-                )
+        for path in [root / name for name in names if (root / name).is_file()][:1]:
+            for place, row in _rows(path, "link", "start", "end", "video", "utterance"):
+                if not row["video"]:
+                    left_out["rows without a video"] += 1
+                    continue
+                clip = _clip(place, row, split)
+                if clips.setdefault((clip.video, clip.number), clip) is not clip:
+                    raise ValueError(
+                        f"{place}: {row['video']} {row['utterance']}: stands twice; fetch the csv "
+                        "files again"
+                    )
     return sorted(clips.values())
 
 
@@ -258,13 +246,12 @@ def read_transcripts(root: Path) -> dict[tuple[str, int], str]:
         for place, row in _rows(path, "video", "utterance", "transcript"):
             text = " ".join(row["transcript"].split())
             if row["video"] and text:
-                words[row["video"], _number(place, row)] = text
+                words[row["video"], int(_field(place, row, "utterance"))] = text
     return words
 
 
 def _rows(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield place and stripped fields of every row; a field that a row lacks is empty."""
-    line = 1
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
@@ -275,22 +262,24 @@ def _rows(path: Path, *needed: str) -> Iterator[tuple[str, dict[str, str]]]:
                         f"{path}:1: column {name!r} is missing; fetch the csv files again"
                     )
             for fields in reader:
-                # A quoted field may hold line ends: a row is named by its first line.
-                first_line, line = line + 1, reader.line_num
-                row = dict.fromkeys(header, "")
-                row.update((name, value.strip()) for name, value in zip(header, fields))
-                yield f"{path}:{first_line}", row
+                row = dict.fromkeys(header, "") | dict(zip(header, map(str.strip, fields)))
+                yield f"{path}:{reader.line_num}", row
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}:{line}: not a csv in UTF-8 ({error}); fetch it again") from error
+        raise ValueError(f"{path}: not a csv in UTF-8 ({error}); fetch it again") from error
 
 
-def _clip(place: str, row: dict[str, str], split: str) -> Clip:
-    """Return the utterance of a row; a ValueError names the place of what is wrong."""
-    link = _LINK.search(row["link"])
-    if link is None:
-        raise ValueError(f"{place}: link {row['link']!r:.80} holds no YouTube id of 11 letters")
-    if not _VIDEO.fullmatch(row["video"]):
-        raise ValueError(f"{place}: video {row['video']!r:.80} is not nine digits and a number")
+def _field(place: str, row: Mapping[str, str], name: str) -> str:
+    """Return what is used of a column; a ValueError names the place where it is malformed."""
+    match = _PATTERNS[name].search(row.get(name, ""))
+    if match is None:
+        raise ValueError(
+            f"{place}: {name} {row[name]!r:.80} is none of OMG-Emotion; fetch the csv files again"
+        )
+    return match[1]
+
+
+def _clip(place: str, row: Mapping[str, str], split: str) -> Clip:
+    link, video, number, label = (_field(place, row, name) for name in _PATTERNS)
     try:
         start_s, stop_s = float(row["start"]), float(row["end"])
     except ValueError:
@@ -299,43 +288,34 @@ def _clip(place: str, row: dict[str, str], split: str) -> Clip:
         raise ValueError(
             f"{place}: start {row['start']!r:.20}, end {row['end']!r:.20}: not seconds in order"
         )
-    label = row.get("EmotionMaxVote", "")
-    if label and label not in map(str, range(len(EMOTIONS))):
-        raise ValueError(f"{place}: EmotionMaxVote {label!r:.20} is not 0 to {len(EMOTIONS) - 1}")
     emotion = EMOTIONS[int(label)] if label else None
-    return Clip(link[1], start_s, stop_s, row["video"], _number(place, row), split, emotion)
-
-
-def _number(place: str, row: dict[str, str]) -> int:
-    match = _UTTERANCE.fullmatch(row["utterance"])
-    if match is None:
-        raise ValueError(f"{place}: utterance {row['utterance']!r:.80} is not utterance_<N>.mp4")
-    return int(match[1])
+    return Clip(link, start_s, stop_s, video, int(number), split, emotion)
 
 
 def find_media(root: Path, left_out: Counter[str]) -> Media:
     """Return what lies in a folder and up to three below; of two for the same the first."""
-    media = Media({}, {})
+    media: Media = {}
     level = [root]
-    for _ in range(LEVELS_BELOW + 1):
+    for _ in range(4):
         below = []
         for folder, entry in ((f, entry) for f in level for entry in visible(f, left_out)):
-            path, number = Path(entry.path).absolute(), _UTTERANCE.fullmatch(entry.name)
-            if entry.is_dir():
-                if entry.name != ANNOTATIONS and not entry.name.endswith(".mp4"):
-                    below.append(Path(entry.path))
-            elif number and _VIDEO.fullmatch(folder.name):
-                media.cut.setdefault((folder.name, int(number[1])), path)
+            path = Path(entry.path).absolute()
+            number = _PATTERNS["utterance"].search(entry.name)
+            if entry.is_dir():  # those of annotations are called utterance_<N>.mp4
+                if entry.name != "DetailedAnnotation" and not entry.name.endswith(".mp4"):
+                    below.append(path)
+            elif number and _PATTERNS["video"].search(folder.name):
+                media.setdefault((folder.name, int(number[1])), path)
             elif path.suffix.lower() in WHOLE_SUFFIXES:
-                media.whole.setdefault(path.stem, path)
+                media.setdefault(path.stem, path)
         level = below
     return media
 
 
-def without_overlaps(clips: Sequence[Clip]) -> dict[Clip, float]:
-    """Return where, in seconds of the video, each utterance begins behind all earlier ones.
+def without_overlaps(clips: Iterable[Clip]) -> dict[Clip, float]:
+    """Return where (s) each utterance begins behind all earlier ones, ``stop_s`` if nowhere.
 
-    That is ``stop_s`` where nothing is left. ``clips`` are sorted, as `read_clips` returns them.
+    ``clips`` are sorted, as `read_clips` returns them.
     """
     starts = {}
     taken_s: dict[str, float] = {}
@@ -345,39 +325,6 @@ def without_overlaps(clips: Sequence[Clip]) -> dict[Clip, float]:
     return starts
 
 
-def plan_jobs(
-    starts: Mapping[Clip, float], media: Media, outputs: Mapping[Clip, str]
-) -> list[VideoJob]:
-    """Return a job for each file; all utterances have media, ``outputs`` are their flac files."""
-    cuts: dict[Path, list[Cut]] = {}
-    for clip, start_s in starts.items():
-        if clip.key in media.cut:
-            cut = Cut(outputs[clip], round(start_s - clip.start_s, 6))
-        else:
-            cut = Cut(outputs[clip], start_s, clip.stop_s)
-        source = media.source(clip)
-        assert source is not None
-        cuts.setdefault(source, []).append(cut)
-    return [VideoJob(str(source), tuple(cuts[source])) for source in sorted(cuts)]
-
-
-def _log_overlaps(folder: Path, starts: Mapping[Clip, float]) -> None:
-    given_s = [start_s - clip.start_s for clip, start_s in starts.items() if start_s > clip.start_s]
-    logger.info(
-        f"{folder}: {len(given_s)} utterances begin before the one before them ends; these "
-        f"{sum(given_s):.1f} s are left to the earlier one"
-    )
-
-
-def _log_shared_links(folder: Path, kept: Sequence[Clip]) -> None:
-    links = {split: {c.link for c in kept if c.split == split} for split in VIDEO_FILES}
-    for split in ("valid", "test"):
-        logger.info(
-            "%s: %d of %d YouTube videos of %s are in train too",
-            *(folder, len(links[split] & links["train"]), len(links[split]), split),
-        )
-
-
 def _write_attrition(path: Path, clips: Sequence[Clip], kept: Sequence[Clip]) -> None:
     """Write and log, by split, how much of what is listed is there."""
     kinds = ("utterances", "hours", "links")
@@ -385,15 +332,12 @@ def _write_attrition(path: Path, clips: Sequence[Clip], kept: Sequence[Clip]) ->
     with atomic_open(path) as stream:
         stream.write("\t".join(["split", *heads]) + "\n")
         for split in (*VIDEO_FILES, "all"):
-            row = [split]
-            for listed, here in zip(_amounts(clips, split), _amounts(kept, split), strict=True):
-                row += [listed, here]
+            amounts = []
+            for some in (clips, kept):
+                chosen = [clip for clip in some if split in (clip.split, "all")]
+                hours = sum(clip.stop_s - clip.start_s for clip in chosen) / 3600
+                links = {clip.link for clip in chosen}
+                amounts.append((f"{len(chosen)}", f"{hours:.2f}", f"{len(links)}"))
+            row = [split, *chain.from_iterable(zip(*amounts, strict=True))]
             stream.write("\t".join(row) + "\n")
             logger.info("OMG-Emotion %s: " + ", ".join(f"{head} %s" for head in heads), *row)
-
-
-def _amounts(clips: Sequence[Clip], split: str) -> tuple[str, str, str]:
-    """Return utterances, hours and links of a split or of ``all``."""
-    chosen = [clip for clip in clips if split in (clip.split, "all")]
-    hours = sum(clip.stop_s - clip.start_s for clip in chosen) / 3600
-    return str(len(chosen)), f"{hours:.2f}", str(len({clip.link for clip in chosen}))

@@ -12,7 +12,7 @@ The test set is not in the paper.
 import logging
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,10 +32,9 @@ NUM_PAIRS = 100
 WORDS = "words.tsv"
 RECONSTRUCTION = "reconstruction"
 RULE_TEXT = "units and prosody of the utterance itself, voice of another utterance of its speaker"
+ALONE = "the only utterance of its speaker in the test split, so that none gives it a voice"
 PER_SPEAKER = 10
 """Utterances that a speaker of the test set gives, where so many speakers are there."""
-
-Sets = Mapping[str, Sequence[Utterance]]
 
 
 def by_id(utterances: Iterable[Utterance]) -> list[Utterance]:
@@ -49,51 +48,25 @@ def split_for_pretraining(
     """Return the utterances of ``train``, ``valid`` and ``test``, each sorted by id.
 
     At most ``num_test`` are drawn for the test, two or more of each of its speakers and at most
-    half of what validation left.
+    half of what validation left; none are drawn where the corpus has a test set of its own.
 
     Raises:
-        ValueError: too few utterances for the numbers, or none for one of the sets.
+        ValueError: too few utterances for the numbers, or none for the test.
     """
     ordered = by_id(utterances)
-    if num_valid < 1 or num_test < 1 or len(ordered) <= num_valid + num_test:
+    if num_valid < 1 or num_test < 0 or len(ordered) <= num_valid + num_test:
         raise ValueError(
             f"{len(ordered)} utterances, of which {num_valid} for validation and {num_test} "
             "for the test; give positive numbers that leave some to train on"
         )
     draw = random.Random(seed)
-    rest, valid = _parted(ordered, draw.sample(ordered, num_valid))
-    train, test = _parted(rest, _draw_test(rest, num_test, draw))
-    if not test:
+    valid = {*draw.sample(ordered, num_valid)}
+    rest = [each for each in ordered if each not in valid]
+    test = {*_draw_test(rest, num_test, draw)}
+    if num_test and not test:
         raise ValueError("no speaker has four utterances, so there can be no test set")
-    return {"train": train, "valid": valid, "test": test}
-
-
-def draw_validation(
-    utterances: Iterable[Utterance], num_valid: int, seed: int
-) -> tuple[list[Utterance], list[Utterance]]:
-    """Return what is left to train on and the drawn utterances, both sorted by id.
-
-    Raises:
-        ValueError: fewer utterances than would leave some to train on.
-    """
-    ordered = by_id(utterances)
-    if not 1 <= num_valid < len(ordered):
-        raise ValueError(
-            f"{len(ordered)} utterances, of which {num_valid} are for validation; give a "
-            "positive number that leaves some to train on"
-        )
-    return _parted(ordered, random.Random(seed).sample(ordered, num_valid))
-
-
-def _parted(
-    ordered: Iterable[Utterance], drawn: Collection[Utterance]
-) -> tuple[list[Utterance], list[Utterance]]:
-    """Return the others and the drawn utterances, in the order given."""
-    ids = {utterance.utterance_id for utterance in drawn}
-    parts: tuple[list[Utterance], list[Utterance]] = ([], [])
-    for utterance in ordered:
-        parts[utterance.utterance_id in ids].append(utterance)
-    return parts
+    train = [each for each in rest if each not in test]
+    return {"train": train, "valid": by_id(valid), "test": by_id(test)}
 
 
 def _draw_test(rest: Iterable[Utterance], num_test: int, draw: random.Random) -> list[Utterance]:
@@ -113,20 +86,10 @@ def _draw_test(rest: Iterable[Utterance], num_test: int, draw: random.Random) ->
     return test
 
 
-def with_another_voice(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
-    """Return the utterances whose speaker has a second one, and the others; sorted by id."""
-    ordered = by_id(utterances)
-    number = Counter(utterance.speaker for utterance in ordered)
-    alone, together = _parted(ordered, [each for each in ordered if number[each.speaker] > 1])
-    return together, alone
-
-
 def reconstruction_pairs(
-    utterances: Iterable[Utterance],
-    words: Mapping[str, str] | None = None,
-    num_pairs: int = NUM_PAIRS,
+    utterances: Iterable[Utterance], words: Mapping[str, str] | None = None
 ) -> PairTables:
-    """Return the tables of at most ``num_pairs`` pairs of a test set, the speakers in turn.
+    """Return the tables of at most ``NUM_PAIRS`` pairs of a test set, the speakers in turn.
 
     The utterance that gives the voice, which is also the mismatched text, has other words as far
     as these are known by utterance id. An utterance without such a partner makes no pair.
@@ -134,89 +97,80 @@ def reconstruction_pairs(
     Raises:
         ValueError: there is no pair at all.
     """
+    words = words or {}
     members: dict[str, list[str]] = {}
     for utterance in utterances:
         members.setdefault(utterance.speaker, []).append(utterance.utterance_id)
-    tables: PairTables = {"pairs": {}, "targets": {}, "conditions": {}, "wrong_sentence": {}}
+    others: dict[str, str] = {}
     for turn in range(max(map(len, members.values()), default=0)):
-        for ids in members.values():
-            other = _other(ids, turn, words or {}) if turn < len(ids) else None
-            if other is not None and len(tables["pairs"]) < num_pairs:
-                key = ids[turn]
-                tables["pairs"][key] = f"{key} {key} {other}"
-                tables["targets"][key] = key
-                tables["conditions"][key] = RECONSTRUCTION
-                tables["wrong_sentence"][key] = other
-    if not tables["pairs"]:
+        for ids in (ids for ids in members.values() if turn < len(ids)):
+            key = ids[turn]
+            for other in (*ids[turn + 1 :], *ids[:turn]):
+                if words.get(other, other) != words.get(key, key) and len(others) < NUM_PAIRS:
+                    others[key] = other
+                    break
+    if not others:
         raise ValueError("no speaker of the test set says two different things; draw another one")
-    return tables
-
-
-def _other(ids: Sequence[str], turn: int, words: Mapping[str, str]) -> str | None:
-    said = words.get(ids[turn], ids[turn])
-    others = [*ids[turn + 1 :], *ids[:turn]]
-    return next((other for other in others if words.get(other, other) != said), None)
+    return {
+        "pairs": {key: f"{key} {key} {other}" for key, other in others.items()},
+        "targets": {key: key for key in others},
+        "conditions": dict.fromkeys(others, RECONSTRUCTION),
+        "wrong_sentence": others,
+    }
 
 
 def write_pretraining_sets(
     out_data: str | Path,
     corpus: str,
-    sets: Sets,
+    sets: Mapping[str, Sequence[Utterance]],
     words: Mapping[str, str],
     rejected: Mapping[str, str],
     *,
     union: Iterable[Utterance] = (),
-    left_out_of_test: Mapping[str, str] | None = None,
 ) -> dict[str, list[Utterance]]:
     """Write ``<corpus>_train``, ``_valid`` and ``_test``; return their utterances by directory.
 
-    A directory has texts, and emotions, of all utterances or of none. Where words of some are not
-    known, the others' stand in ``words.tsv``, ``utterance<TAB>words``.
-
-    Args:
-        out_data: gets the directories.
-        corpus: begins their names.
-        sets: utterances of ``train``, ``valid`` and ``test``, without text.
-        words: by utterance id, as far as known.
-        rejected: reasons for what is left out of the corpus, entered under training.
-        union: all that is for pretraining, written as ``<corpus>`` for mixtures of corpora.
-        left_out_of_test: reasons for what is left out of the test set.
+    A directory has texts, and emotions, of all utterances or of none. Where some ``words``, by
+    utterance id, are not known, the others stand in ``words.tsv``, ``utterance<TAB>words``. Test
+    utterances that are alone of their speaker are left out. ``rejected``, reasons for what is
+    left out of the corpus, are entered under training. The ``union``, which is all that is for
+    pretraining, is written as ``<corpus>`` for mixtures of corpora.
 
     Raises:
         ValueError: a set is empty, or see `reconstruction_pairs`.
     """
+    number = Counter(each.speaker for each in sets["test"])
+    alone = {each.utterance_id for each in sets["test"] if number[each.speaker] == 1}
+    test = [each for each in by_id(sets["test"]) if each.utterance_id not in alone]
+    sets = {**sets, "test": test}
     for part, members in sets.items():
         if not members:
             raise ValueError(f"{out_data}: no utterance for {corpus}_{part}; see what is missing")
-    known = sum(u.utterance_id in words for members in sets.values() for u in members)
-    total = sum(map(len, sets.values()))
+    keys = [each.utterance_id for members in sets.values() for each in members]
+    known = sum(key in words for key in keys)
     if not known:
         logger.info("%s: no words are known", out_data)
-    elif known < total:
+    elif known < len(keys):
         logger.warning(
             "%s: %d of %d utterances have words; %s holds them, the table text is left out",
-            *(out_data, known, total, WORDS),
+            *(out_data, known, len(keys), WORDS),
         )
     pairs = reconstruction_pairs(sets["test"], words)
     written = {}
-    whole = by_id(union)
-    if whole:
+    if whole := by_id(union):
         texts = words if all(each.utterance_id in words for each in whole) else {}
         written[corpus] = _write_set(Path(out_data) / corpus, whole, texts, rejected)
-    left_out = {"train": rejected, "test": left_out_of_test or {}}
+    left_out = {"train": rejected, "test": dict.fromkeys(alone, ALONE)}
+    texts = words if known == len(keys) else {}
     for part, members in sets.items():
         path = Path(out_data) / f"{corpus}_{part}"
-        texts = words if known == total else {}
         written[path.name] = _write_set(path, members, texts, left_out.get(part, {}))
         (path / WORDS).unlink(missing_ok=True)
         if words and not texts:
-            keys = [u.utterance_id for u in members if u.utterance_id in words]
             with atomic_open(path / WORDS) as stream:
-                stream.writelines(f"{key}\t{words[key]}\n" for key in keys)
-    directory = Path(out_data) / f"{corpus}_test/pairs/{RECONSTRUCTION}"
-    write_pairs(directory, pairs)
-    with atomic_open(directory / "rule") as stream:
-        stream.write(f"{RULE_TEXT}\n")
+                for key in (u.utterance_id for u in members if u.utterance_id in words):
+                    stream.write(f"{key}\t{words[key]}\n")
+    write_pairs(Path(out_data) / f"{corpus}_test/pairs/{RECONSTRUCTION}", pairs, RULE_TEXT)
     return written
 
 
@@ -259,19 +213,19 @@ def split_directory(
         seed: of both draws.
 
     Raises:
-        ValueError: the directory breaks a rule or has too few utterances.
+        ValueError: too few utterances.
     """
     source = Path(data_dir)
     names = [table for table in OPTIONAL_TABLES if (source / table).is_file()]
     tables = read_data_directory(source, names)
     rejected = read_rejected(source)
-    fields = {OPTIONAL_TABLES[table]: tables[table] for table in names if table != "text"}
-    utterances = []
-    for key in tables["wav.scp"].keys() - rejected.keys():
-        optional = {field: table[key] for field, table in fields.items()}
-        utterances.append(
-            Utterance(key, tables["utt2spk"][key], tables["wav.scp"][key], **optional)
+    utterances = [
+        Utterance(
+            *(key, tables["utt2spk"][key], tables["wav.scp"][key]),
+            **{OPTIONAL_TABLES[table]: tables[table][key] for table in names if table != "text"},
         )
+        for key in tables["wav.scp"].keys() - rejected.keys()
+    ]
     try:
         sets = split_for_pretraining(utterances, num_valid=num_valid, num_test=num_test, seed=seed)
     except ValueError as error:
