@@ -223,7 +223,7 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
     no_wav, no_label, no_samples = dict[str, str](), dict[str, str](), dict[str, str]()
     found: Counter[str] = Counter()
     kept, rejected, hours = [], {}, 0.0
-    for name, row in sorted(rows.items(), key=lambda item: item[0]):
+    for name, row in sorted(rows.items()):
         if name not in wavs:
             no_wav[name] = f"{row.partition}, no wav in {release.root}"
             continue
@@ -244,7 +244,7 @@ def select(release: Release, number: str, *, tests: str, unknown_speakers: str) 
         elif row.speaker is None and unknown_speakers == "drop":
             rejected[key] = "speaker unknown, dropped"
         else:
-            hours += (sizes[name] - _HEADER_BYTES) / 32000 / 3600
+            hours += (sizes[name] - _HEADER_BYTES) / 32000 / 3600  # 16 bits at 16 kHz
             wav, podcast = f"{release.root}/{wavs[name]}", f"podcast{podcast_of(name)}"
             known = dict(emotion=emotion, session=podcast, language="eng")
             kept.append(Utterance(key, speaker, wav, **known))

@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-import soundfile
+from reference.copies import HIDDEN, write_tiny
 
 COUNTS = {
     "P": dict(A=38, S=66, H=1372, N=1164, O=11, X=134),
@@ -50,14 +49,13 @@ def write_copy(
     """Write the tree and return its folder; ``audio`` is Audio for the layout with that folder."""
     copy = root / "MSP-IMPROV"
     copy.mkdir(parents=True)
-    tiny = root / "tiny.wav"
-    soundfile.write(tiny, np.linspace(-0.1, 0.1, 480), 48000, subtype="PCM_16")
+    tiny = write_tiny(root / "tiny.wav", 48000)
     for name in labels:
         path = wav_path(copy, name, audio)
         path.parent.mkdir(parents=True, exist_ok=True)
         os.link(tiny, path)
     path.with_suffix(".avi").touch()
-    (path.parent / f"._{path.name}").write_bytes(b"\x00\x05\x16\x07Mac OS X\xff")
+    (path.parent / f"._{path.name}").write_bytes(HIDDEN)
     write_labels(copy / label_file, labels.items())
     return copy
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import soundfile
+from reference.copies import HIDDEN, write_tiny
 
 HEADER = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set"
 CLASSES_1_8 = dict(N=26009, H=14285, X=14199, U=4084, C=3644, A=3218, S=2649, D=2593, F=1544, O=817)
@@ -78,10 +77,9 @@ def write_copy(
     (copy / audio).mkdir(parents=True)
     for place, wav in enumerate(wavs):
         if place % LINKS == 0:
-            tiny = root / f"tiny_{place}.wav"
-            soundfile.write(tiny, np.linspace(-0.1, 0.1, 160), 16000, subtype="PCM_16")
+            tiny = write_tiny(root / f"tiny_{place}.wav")
         os.link(tiny, copy / audio / wav.name)
-    (copy / audio / f"._{wavs[0].name}").write_bytes(b"\x00\x05\x16\x07Mac OS X\xff")
+    (copy / audio / f"._{wavs[0].name}").write_bytes(HIDDEN)
     (copy / audio / ".DS_Store").write_bytes(b"\x00")
     write_labels(copy / labels, wavs)
     if partitions is not None:
@@ -114,10 +112,8 @@ def write_labels(path: Path, wavs: Sequence[Wav]) -> None:
 
 def write_speakers(copy: Path, wavs: Sequence[Wav]) -> None:
     """Write Speaker_ids.txt, of the known speakers."""
-    lines = []
-    for speaker in sorted({wav.speaker for wav in wavs} - {"Unknown"}):
-        lines.append(f"Speaker_{speaker}; Female")
-        lines += [f"{wav.name};{speaker}" for wav in wavs if wav.speaker == speaker]
+    known = [wav for wav in wavs if wav.speaker != "Unknown"]
+    lines = [f"Speaker_{known[0].speaker}; Female", *(f"{w.name};{w.speaker}" for w in known)]
     (copy / "Speaker_ids.txt").write_text("\n".join(lines) + "\n")
 
 

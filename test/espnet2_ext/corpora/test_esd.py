@@ -13,13 +13,11 @@ from espnet2_ext.corpora.esd import (
     EsdId,
     Release,
     choose_speakers,
-    expected_ids,
     parse_id,
     prepare,
     read_release,
     read_transcript,
     survey_release,
-    tally,
 )
 from espnet2_ext.data.directory import validate_data_directory
 from espnet2_ext.data.tables import read_rejected, read_table
@@ -105,16 +103,14 @@ def test_lines_without_tabs_and_without_words(whole: Path, tmp_path: Path, caplo
         ):
             change_transcript(whole, "0013", old, new)
         sets = prepare(whole, tmp_path, **ONE)
-    found = {u.utterance_id: u for u in sets["esd_test"]}
-    assert found["0013-0013_000371"].text == "THE clock, 21."
-    assert found["0013-0013_000022"].text == "The clock stopped at 22."
-    assert found["0013-0013_000023"].text == "Really 23."
-    assert found["0013-0013_000023"].emotion == "neutral"
+    found = {u.utterance_id: (u.text, u.emotion) for u in sets["esd_test"]}
+    assert found["0013-0013_000371"] == ("THE clock, 21.", "angry")
+    assert found["0013-0013_000022"] == ("The clock stopped at 22.", "neutral")
+    assert found["0013-0013_000023"] == ("Really 23.", "neutral")
     assert (tmp_path / "esd_test/text_repairs.tsv").read_text().splitlines() == [
         "0013-0013_000022\tno line of its own; the words of 0013_000372, the same sentence",
         "0013-0013_000371\tthe line is not id, words and label with tabs",
     ]
-    assert (tmp_path / "esd_train/text_repairs.tsv").read_text() == ""
     assert "2 texts repaired" in caplog.text
     assert "passed over: 1 labels of transcripts that contradict the id" in caplog.text
 
@@ -138,29 +134,16 @@ def test_what_cannot_be_used_is_listed_where_the_incomplete_is_allowed(tmp_path:
     assert unreadable.startswith("0013/Sad/0013_001072.wav: not readable as audio: Error opening")
     assert test == {"0013-0013_000371": f"no wav in {copy}"}
     assert train["0013/Happy/0013_001101.wav"] == "sad by its id, happy by its folder"
-    assert train["0013/Happy/copy.wav"] == "no utterance of the corpus has this name"
     assert train["0013-0013_001101"] == f"no wav in {copy}"
     assert len(read_table(tmp_path / "data/esd_test/pairs/same_voice/pairs")) == 88
     numbers = "29 neutral-angry, 30 neutral-happy, 29 neutral-sad; 2 others lack an utterance"
     assert numbers in caplog.text and "going on with what is there" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("sentences", "message"),
-    [((1, 2, 3, 51), "no utterance of esd_test is"), ((1, 2, 3, 21, 51), "esd_test: no neut")],
-)
-def test_sets_that_cannot_be_made(sentences, message, tmp_path: Path):
-    copy = write_copy(tmp_path, ["0013"], sentences=sentences)
+def test_sets_that_cannot_be_made(tmp_path: Path):
+    copy = write_copy(tmp_path, ["0013"], sentences=(1, 2, 3, 21, 51))
+    message = "esd_test: no neutral utterance has a partner"
     refused(prepare, copy, tmp_path / "data", message, **ONE, allow_incomplete=True)
-
-
-def test_counts_of_the_whole_corpus():
-    counts = tally(expected_ids(SPEAKERS))
-    assert (counts["utterances"], counts["english"], counts["mandarin"]) == (35000, 17500, 17500)
-    assert (counts["evaluation"], counts["test"], counts["train"]) == (2000, 3000, 30000)
-    assert {counts[speaker] for speaker in SPEAKERS} == {1750}
-    assert counts["0013/angry/train"] == 300 and counts["0013/angry/test"] == 30
-    assert len(counts) == 1 + 2 + 20 + 5 + 3 + 20 * 5 * 3
 
 
 def test_everything_is_in_the_id():

