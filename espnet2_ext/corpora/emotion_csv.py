@@ -69,10 +69,12 @@ def prepare(csv_path: str | Path, out_dir: str | Path) -> list[Utterance]:
         if usual != emotion:
             fault = f"emotion {emotion!r}, but {usual!r} in line {first}; spell it one way"
             raise ValueError(f"{place}: {fault}")
-        file = Path(row["file"])
-        parts = [file.stem]
-        if stems[row.get("speaker"), file.stem] > 1:
-            parts = [part for part in file.parts[:-1] if part not in (file.anchor, "..")] + parts
+        source = Path(row["file"])
+        parts = [source.stem]
+        if stems[row.get("speaker"), source.stem] > 1:
+            parts = [
+                part for part in source.parts[:-1] if part not in (source.anchor, "..")
+            ] + parts
         name = "_".join("_".join(parts).split())
         speaker = row.get("speaker", name)
         key = f"{speaker}-{name}"

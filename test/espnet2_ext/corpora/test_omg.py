@@ -212,8 +212,7 @@ def test_wrong_roots(fetched: Path, tmp_path: Path):
         run(fetched, tmp_path, media_dir=tmp_path / "none")
 
 
-LINK = "AbCdEfGhIjK"
-TRAIN = "omg_TrainVideos.csv"
+LINK, TRAIN = LINKS[0], "omg_TrainVideos.csv"
 
 
 def read(folder: Path, *lines: str, name: str = TRAIN, header: str = HEADER):
