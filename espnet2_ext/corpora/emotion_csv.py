@@ -69,12 +69,10 @@ def prepare(csv_path: str | Path, out_dir: str | Path) -> list[Utterance]:
         if usual != emotion:
             fault = f"emotion {emotion!r}, but {usual!r} in line {first}; spell it one way"
             raise ValueError(f"{place}: {fault}")
-        source = Path(row["file"])
-        parts = [source.stem]
-        if stems[row.get("speaker"), source.stem] > 1:
-            parts = [
-                part for part in source.parts[:-1] if part not in (source.anchor, "..")
-            ] + parts
+        own = Path(row["file"])
+        parts = [own.stem]
+        if stems[row.get("speaker"), own.stem] > 1:
+            parts = [part for part in own.parts[:-1] if part not in (own.anchor, "..")] + parts
         name = "_".join("_".join(parts).split())
         speaker = row.get("speaker", name)
         key = f"{speaker}-{name}"

@@ -39,11 +39,8 @@ def small_plan() -> Labels:
 
 def first(scenario: str, label: str) -> str:
     """Return the first utterance of the whole corpus with these."""
-    return next(
-        name
-        for name, given in whole_plan().items()
-        if given == label and name.split("-")[2] == scenario
-    )
+    plan = whole_plan().items()
+    return next(name for name, own in plan if (name.split("-")[2], own) == (scenario, label))
 
 
 def everyone(sets: dict[str, list[Utterance]]) -> list[Utterance]:
