@@ -276,7 +276,6 @@ def test_options_that_cannot_be_served(option: str, message: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("folder", "wavs", "rows", "release"),
     [
-        ("/data/MSP-PODCAST-Publish-1.12", 1, 1, "1.12"),
         ("/data/MSP_Podcast_v1.7/data", 1, 1, "1.7"),
         ("/data/Emo-challenge-odyssey", 1, 1, "odyssey"),
         ("/data/podcast", 73042, 73042, "1.8"),
