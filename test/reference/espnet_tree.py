@@ -5,11 +5,10 @@ sources, the backend of cmd.sh, Kaldi's run.pl with its quoting, and the rules o
 utils/validate_data_dir.sh.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
-from reference.recipe_copy import MADE, ROOT
+from reference.recipe_copy import ROOT, copy_recipe
 
 _PATH = """MAIN_ROOT=$PWD/../../..
 export PATH=$PWD/utils/:$PATH
@@ -30,36 +29,30 @@ if [ "${cmd_backend}" = local ]; then
     export decode_cmd="run.pl"
 fi
 """
-_RUN_PL = '''#!/usr/bin/env python3
-"""run.pl [--OPTION VALUE ...] [JOB=1:n] LOG COMMAND...: a shell reads what the words make."""
-import re, subprocess, sys, time
-
-words, name, first, last = sys.argv[1:], None, 1, 1
-while words and re.match(r"--|\\w+=\\d+:\\d+$", words[0]):
-    if words[0].startswith("--"):
-        del words[:2]
-    else:
-        name, first, last = re.match(r"(\\w+)=(\\d+):(\\d+)$", words.pop(0)).groups()
-log, *words = words
-assert last == 1 or name in log, "run.pl: the log needs the name of the job"
-quoted = [
-    word if re.fullmatch(r"\\S+", word) else f"'{word}'" if '"' in word else f'"{word}"'
-    for word in words
-]
-jobs = []
-for job in range(int(first), int(last) + 1):
-    text, path = (re.sub(name or "$^", str(job), each) for each in (" ".join(quoted), log))
-    stream = open(path, "w")
-    stream.write(f"# {text}\\n# Started at {time.ctime()}\\n#\\n")
-    stream.flush()
-    script = ["bash", "-c", text]
-    jobs.append((subprocess.Popen(script, stdout=stream, stderr=subprocess.STDOUT), stream))
-failed = 0
-for process, stream in jobs:
-    failed += process.wait() != 0
-    stream.write(f"# Ended (code {process.returncode}) at {time.ctime()}\\n")
-sys.exit(failed and f"run.pl: {failed} / {len(jobs)} failed, log is in {log}")
-'''
+_RUN_PL = r"""#!/usr/bin/env bash
+# run.pl [--OPTION VALUE ...] [JOB=1:n] LOG COMMAND...: a shell reads what the words make.
+name=$'\1' last=1 command= failed=0 jobs=()
+while [[ $1 == --* ]]; do shift 2; done
+if [[ $1 =~ ^([A-Z]+)=1:([0-9]+)$ ]]; then
+    name=${BASH_REMATCH[1]} last=${BASH_REMATCH[2]}
+    shift
+fi
+log=$1
+for word in "${@:2}"; do
+    if [[ -z ${word} || ${word} =~ [[:space:]] ]]; then
+        case ${word} in *'"'*) word="'${word}'" ;; *) word="\"${word}\"" ;; esac
+    fi
+    command+="${word} "
+done
+for job in $(seq "${last}"); do
+    text=${command//${name}/${job}}
+    { echo "# ${text}"; bash -c "${text}"; code=$?; echo "# Ended (code ${code})"; exit ${code}; } \
+        > "${log//${name}/${job}}" 2>&1 &
+    jobs+=($!)
+done
+for job in "${jobs[@]}"; do wait "${job}" || failed=$((failed + 1)); done
+[ ${failed} -eq 0 ] || { echo "run.pl: ${failed} / ${last} failed, log is in ${log}" >&2; exit 1; }
+"""
 _VALIDATE = """#!/usr/bin/env bash
 # utils/validate_data_dir.sh DIR: tables sorted, of the same utterances, spk2utt and utt2spk alike.
 set -euo pipefail
@@ -81,16 +74,15 @@ def write_espnet(root: Path, corpus: str, task: str) -> Path:
     (template / "asr1/utils").mkdir(parents=True)
     for path in (ROOT / "egs2/TEMPLATE").iterdir():
         (template / path.name).symlink_to(path)
-    for name, text in (("path.sh", _PATH), ("cmd.sh", _CMD)):
+    files = {"path.sh": _PATH, "cmd.sh": _CMD}
+    files |= {"utils/run.pl": _RUN_PL, "utils/validate_data_dir.sh": _VALIDATE}
+    for name, text in files.items():
         (template / "asr1" / name).write_text(text)
-    for name, text in (("run.pl", _RUN_PL), ("validate_data_dir.sh", _VALIDATE)):
-        (template / "asr1/utils" / name).write_text(text)
-        (template / "asr1/utils" / name).chmod(0o755)
+        (template / "asr1" / name).chmod(0o755)
     (root / "tools").mkdir()
     (root / "tools/activate_python.sh").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
     (root / "tools/extra_path.sh").touch()
-    recipe = root / "egs2" / corpus / task
-    shutil.copytree(ROOT / "egs2" / corpus / task, recipe, symlinks=True, ignore=MADE)
+    recipe = copy_recipe(root, task, corpus)
     for name in ("path.sh", "cmd.sh", "utils"):
         (recipe / name).unlink(missing_ok=True)
         (recipe / name).symlink_to(f"../../TEMPLATE/asr1/{name}")

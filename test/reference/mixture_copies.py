@@ -1,10 +1,9 @@
 """Miniature copies of the four pretraining corpora, spoken by eSpeak NG, in the real containers."""
 
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -32,98 +31,80 @@ PODCAST_LABELS = dict(zip(EMOTIONS, "NAHS", strict=True))
 OMG_LABELS = dict(zip(EMOTIONS, (4, 0, 3, 5), strict=True))
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """One spoken sentence; its wav is at 16 kHz."""
+class Spoken(NamedTuple):
+    """One spoken sentence; the waveform (N,) is at 16 kHz."""
 
     text: str
     emotion: str
-    path: Path
-
-    def waveform(self, rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
-        """Return the sound (N,) at a rate."""
-        samples, _ = soundfile.read(self.path, dtype="float32")
-        return samples if rate_hz == SAMPLE_RATE_HZ else resample(samples, SAMPLE_RATE_HZ, rate_hz)
+    waveform: np.ndarray
 
 
-def speak(root: Path) -> list[list[Spoken]]:
-    """Return the utterances of each of four voices, all emotions in turn."""
+def speak(root: Path) -> Iterator[Iterator[Spoken]]:
+    """Yield the utterances of each of four voices, all emotions in turn."""
     sentences = SentenceGrammar(SEED)
-    voices = []
-    jobs: list[SpeechJob] = []
     for voice in pretraining_voices(NUM_VOICES, SEED):
-        spoken = []
-        for number, text in enumerate(sentences.draw(PER_VOICE, 6, 12)):
-            name, emotion = f"{voice.speaker}_{number:02d}", EMOTIONS[number % len(EMOTIONS)]
-            jobs.append(SpeechJob(f"{name}.wav", text, deliver(voice, emotion, name, SEED)))
-            spoken.append(Spoken(text, emotion, root / f"{name}.wav"))
-        voices.append(spoken)
-    speak_files(root, jobs, num_workers=1)
-    return voices
+        emotions = [EMOTIONS[number % len(EMOTIONS)] for number in range(PER_VOICE)]
+        names = [f"{voice.speaker}_{number:02d}" for number in range(PER_VOICE)]
+        jobs = [
+            SpeechJob(f"{name}.wav", text, deliver(voice, emotion, name, SEED))
+            for name, text, emotion in zip(
+                names, sentences.draw(PER_VOICE, 6, 12), emotions, strict=True
+            )
+        ]
+        speak_files(root, jobs, num_workers=1)
+        waveforms = [soundfile.read(root / job.path, dtype="float32")[0] for job in jobs]
+        yield map(Spoken, (job.text for job in jobs), emotions, waveforms)
 
 
 def write_copies(root: Path) -> dict[str, Path]:
     """Write the four trees below ``root``; return what db.sh is to say, by its names."""
-    voices = [iter(spoken) for spoken in speak(root / "spoken")]
-    found = {
+    voices = [*speak(root / "spoken")]
+    return {
         "LRS3": write_lrs3(root, [list(islice(voice, 14)) for voice in voices[:3]]),
         "MSP_PODCAST": write_msp_podcast(root, [list(islice(voice, 12)) for voice in voices]),
         "MSP_IMPROV": write_msp_improv(root, [list(islice(voice, 10)) for voice in voices]),
         "OMG": write_omg(root, [list(islice(voice, 10)) for voice in voices[1:]]),
         "OMG_MEDIA": root / "videos",
     }
-    shutil.rmtree(root / "spoken")
-    return found
 
 
 def write_lrs3(root: Path, talks: Sequence[Sequence[Spoken]]) -> Path:
     """Write seven clips of each talk; the first has eight sentences, which is above 15 s."""
-    films: dict[str, tuple[str, np.ndarray]] = {}
     splits = ("pretrain", "pretrain", "trainval", "trainval", "trainval", "test", "test")
     for talk, spoken in zip(TALKS, talks, strict=True):
         clips = [spoken[:8], *([one] for one in spoken[8:])]
         for number, (split, sentences) in enumerate(zip(splits, clips, strict=True), start=1):
-            films[f"{split}/{talk}/{number:05d}"] = _clip(sentences)
-    any_film = write_film(root / "any.mp4", np.zeros(SAMPLE_RATE_HZ, np.float32))
-    copy = lrs3_copy.write_copy(root, {name: text for name, (text, _) in films.items()}, any_film)
-    for name, (_, waveform) in films.items():
-        (copy / f"{name}.mp4").unlink()  # a link to the one film
-        write_film(copy / f"{name}.mp4", waveform, picture=True)
-    return copy
-
-
-def _clip(sentences: Sequence[Spoken]) -> tuple[str, np.ndarray]:
-    """Return text file and sound of a clip; a sentence's words are taken to be equally long."""
-    parts: list[np.ndarray] = []
-    words: list[tuple[str, float, float]] = []
-    for sentence in sentences:
-        start_s = sum(map(len, parts)) / SAMPLE_RATE_HZ
-        parts += [sentence.waveform(), np.zeros(round(PAUSE_S * SAMPLE_RATE_HZ), np.float32)]
-        said = sentence.text.upper().rstrip(".").split()
-        step_s = len(parts[-2]) / SAMPLE_RATE_HZ / len(said)
-        for place, word in enumerate(said):
-            times_s = (start_s + step_s * place, start_s + step_s * (place + 1))
-            words.append((word, round(times_s[0], 2), round(times_s[1], 2)))
-    text = " ".join(word for word, _, _ in words)
-    return lrs3_copy.clip_text(text, words), np.concatenate(parts)
+            # A sentence's words are taken to be equally long.
+            parts: list[np.ndarray] = []
+            words: list[tuple[str, float, float]] = []
+            for sentence in sentences:
+                said = sentence.text.upper().rstrip(".").split()
+                start_s = sum(map(len, parts)) / SAMPLE_RATE_HZ
+                stop_s = start_s + len(sentence.waveform) / SAMPLE_RATE_HZ
+                times_s = np.linspace(start_s, stop_s, len(said) + 1).round(2).tolist()
+                words += zip(said, times_s, times_s[1:], strict=False)
+                parts += [sentence.waveform, np.zeros(round(PAUSE_S * SAMPLE_RATE_HZ), np.float32)]
+            path = root / f"lrs3/{split}/{talk}/{number:05d}.mp4"
+            write_film(path, np.concatenate(parts), picture=True)
+            text = lrs3_copy.clip_text(" ".join(word for word, *_ in words), words)
+            path.with_suffix(".txt").write_text(text)
+    return root / "lrs3"
 
 
 def write_msp_podcast(root: Path, speakers: Sequence[Sequence[Spoken]]) -> Path:
     """Write release 1.7: a sixth of each speaker is in Test1, one utterance has no speaker."""
     partitions = ("Train", "Train", "Train", "Validation", "Train", "Test1")
-    rows, spoken = [], []
+    spoken = {}
     for speaker, members in enumerate(speakers):
         for number, one in enumerate(members):
             known = "Unknown" if number % 9 == 8 else str(300 + speaker)
-            name = msp_podcast_copy.name_of(len(rows))
-            partition = partitions[number % len(partitions)]
-            rows.append(msp_podcast_copy.Wav(name, PODCAST_LABELS[one.emotion], known, partition))
-            spoken.append(one)
-    copy = msp_podcast_copy.write_copy(root, rows)
-    for row, one in zip(rows, spoken, strict=True):
-        (copy / "Audios" / row.name).unlink()
-        _write_wav(copy / "Audios" / row.name, one.waveform(), SAMPLE_RATE_HZ)
-    msp_podcast_copy.write_speakers(copy, rows)
+            name, label = msp_podcast_copy.name_of(len(spoken)), PODCAST_LABELS[one.emotion]
+            row = msp_podcast_copy.Wav(name, label, known, partitions[number % len(partitions)])
+            spoken[row] = one.waveform
+    copy = msp_podcast_copy.write_copy(root, [*spoken])
+    for row, waveform in spoken.items():
+        write_wav(copy / "Audios" / row.name, waveform, SAMPLE_RATE_HZ)
+    msp_podcast_copy.write_speakers(copy, [*spoken])
     return copy
 
 
@@ -138,40 +119,31 @@ def write_msp_improv(root: Path, actors: Sequence[Sequence[Spoken]]) -> Path:
     labels = {name: PODCAST_LABELS[one.emotion] for name, one in spoken.items()}
     copy = msp_improv_copy.write_copy(root, labels)
     for name, one in spoken.items():
-        path = msp_improv_copy.wav_path(copy, name)
-        path.unlink()
-        _write_wav(path, one.waveform(48000), 48000)
+        write_wav(msp_improv_copy.wav_path(copy, name), one.waveform, 48000)
     msp_improv_copy.write_words(copy, list(spoken)[::2])
     return copy
 
 
 def write_omg(root: Path, links: Sequence[Sequence[Spoken]]) -> Path:
-    """Write a link a split, two as whole videos and one cut, stereo at 44.1 kHz; and a dead one.
-
-    Utterances of the whole videos begin 0.3 s before the one before them ends.
-    """
+    """Write a video a split, whose utterances follow each other, and one that is gone."""
     files = [name for name, *_ in omg_copy.SPLITS.values()]
     for number, (link, spoken, name) in enumerate(zip(LINKS, links, files, strict=True)):
-        lines, parts, time_s = [], [], 0.0
-        video = f"{number + 10:09x}_{number + 1}"
-        for place, one in enumerate(spoken, start=1):
-            waveform, utterance = one.waveform(), f"utterance_{place}.mp4"
-            stop_s = time_s + len(waveform) / SAMPLE_RATE_HZ
-            overlap_s = 0.3 if number != 1 and place > 1 else 0.0
-            times = (f"{time_s - overlap_s:.2f}", f"{stop_s:.2f}")
-            lines.append(omg_copy.row(link, *times, video, utterance, OMG_LABELS[one.emotion]))
-            if number == 1:
-                path = root / "videos" / video / utterance
-                write_film(path, one.waveform(44100), 44100, channels=2)
-            parts.append(waveform)
-            time_s = stop_s
-        if number != 1:
-            write_film(root / "videos" / f"{link}.mp4", np.concatenate(parts), picture=True)
-        dead = ("00000dead_1", f"utterance_{number + 1}.mp4")
-        lines.append(omg_copy.row("DeadDeadDea", str(3 * number), str(3 * number + 2), *dead, 4))
+        stops_s = np.cumsum([0, *(len(one.waveform) for one in spoken)]) / SAMPLE_RATE_HZ
+        dead = (f"{3 * number}", f"{3 * number + 2}", "00000dead_1", f"utterance_{number + 1}.mp4")
+        lines = [omg_copy.row("DeadDeadDea", *dead, 4)]
+        for place, one in enumerate(spoken):
+            times, video = stops_s[place : place + 2], f"{number + 10:09x}_{number + 1}"
+            label, utterance = OMG_LABELS[one.emotion], f"utterance_{place + 1}.mp4"
+            lines.append(omg_copy.row(link, *(f"{t:.2f}" for t in times), video, utterance, label))
         omg_copy.write_csv(root / "omg" / name, lines)
+        waveform = np.concatenate([one.waveform for one in spoken])
+        write_film(root / "videos" / f"{link}.mp4", waveform, picture=True)
     return root / "omg"
 
 
-def _write_wav(path: Path, waveform: np.ndarray, rate_hz: int) -> None:
+def write_wav(path: Path, waveform: np.ndarray, rate_hz: int) -> None:
+    """Write a wav at a rate in place of the link that stands there."""
+    path.unlink()
+    if rate_hz != SAMPLE_RATE_HZ:
+        waveform = resample(waveform, SAMPLE_RATE_HZ, rate_hz)
     soundfile.write(path, waveform, rate_hz, subtype="PCM_16")
