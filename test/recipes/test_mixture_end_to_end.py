@@ -101,6 +101,5 @@ def test_all_four_and_a_rerun(tmp_path: Path):
     run_to_the_end(recipe, [*command, "--stage", "3"])
     check_sets(recipe)
     check_report(recipe, "LRS3 + MSP-PODCAST + MSP-IMPROV + OMG")
-    kept = ("exp/**/*.pth", "exp/**/*.npz", "dump/**/*.flac", "downloads/**/*.flac", "exp/**/*.wav")
-    assert all(list(recipe.glob(pattern)) for pattern in kept)
-    check_rerun(recipe, command, *kept)
+    rerun = [*command, "--skip_stages", "4 5 6 7 8"]  # which test_mini_emo.py runs again
+    check_rerun(recipe, rerun, "dump/**/*.flac", "downloads/**/*.flac", "exp/**/*.wav")
