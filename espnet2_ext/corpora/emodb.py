@@ -80,7 +80,6 @@ def prepare(db: str | Path, data: str | Path, *, allow_incomplete: bool = False)
     Args:
         db: the folder of ``wav``, that folder itself, or up to two above it.
         data: gets the directory ``emodb``.
-        allow_incomplete: warn of what is missing or wrong and go on.
     """
     utterances, rejected, hours = read_copy(db, allow_incomplete=allow_incomplete)
     folder = Path(data) / "emodb"
@@ -141,8 +140,6 @@ def prepare_style(
         sources: a copy of ESD or a data directory.
         data: gets the directory ``emodb_style``.
         num_sources: so many sources, speaker by speaker in turn.
-        seed: of the choice of sources and references.
-        allow_incomplete: warn of what EmoDB lacks and go on.
     """
     if num_sources < 1:
         raise ValueError(f"{num_sources} sources are asked for; ask for at least 1")

@@ -125,8 +125,6 @@ def prepare(
             with ``pairs/same_voice`` and ``pairs/parallel``.
         targets: emotions to which the pairs convert neutral utterances.
         prompts: ``cmuarctic.data``; none for the one in the folder, or no words.
-        seed: of the pairs.
-        allow_incomplete: warn of what is missing or wrong and go on.
     """
     check_targets(targets, FILES)
     copy = read_copy(db, allow_incomplete=allow_incomplete)

@@ -176,8 +176,6 @@ def prepare(
         language: ``english``, ``mandarin`` or ``both``.
         speakers: such as 0013; none for all of the language.
         targets: emotions to which the pairs convert neutral utterances.
-        seed: of the pairs.
-        allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
         ValueError: no copy of ESD at ``db``, or one that is not whole; nothing is written then.

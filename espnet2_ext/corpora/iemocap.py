@@ -151,7 +151,6 @@ def prepare(
         db: folder IEMOCAP_full_release, up to three above it, or the .tar.gz.
         data: gets the directory ``iemocap``, or ``iemocap_10`` for ten classes.
         classes: 4 for neutral, angry, happy (with excited) and sad; 10 for all labels.
-        allow_incomplete: warn of what is missing and go on.
         unpack_dir: where the wanted part of an archive is unpacked, 1.5 GB.
 
     Raises:

@@ -149,11 +149,7 @@ def prepare(
         tests: ``out``: the corpus's test split is ``lrs3_test`` and in nothing else;
             ``in``: it is trained on, and the test set is drawn from all clips.
         max_clip_s: longer clips of pretrain are cut at pauses.
-        num_valid: utterances drawn for validation.
         num_test: utterances drawn for the test with ``tests="in"``.
-        seed: of the draws.
-        num_workers: processes that decode.
-        allow_incomplete: warn of what is missing and go on.
 
     Raises:
         ValueError: no copy of LRS3 at ``db``, one that is not whole, or too few clips.

@@ -147,10 +147,6 @@ def prepare(
     Args:
         db: the folder of the label file and the sessions, or up to two above it.
         data: gets ``msp_improv_train``, ``_valid`` and ``_test``.
-        num_valid: utterances drawn for validation.
-        num_test: utterances drawn for the test.
-        seed: of both draws.
-        allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
         ValueError: no copy at ``db``, or one that is not whole; nothing is written then.

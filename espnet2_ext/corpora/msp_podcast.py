@@ -152,10 +152,6 @@ def prepare(
             like any other. The set ``msp_podcast_test`` is drawn here and is none of them.
         unknown_speakers: ``alone``, ``podcast`` or ``drop``: each a speaker of its own,
             one speaker a podcast, or left out.
-        num_valid: utterances drawn for validation.
-        num_test: utterances drawn for the test.
-        seed: of both draws.
-        allow_incomplete: warn of what is missing or wrong and go on.
 
     Raises:
         ValueError: no release at ``db``, or one that is not whole; nothing is written then.

@@ -136,8 +136,6 @@ def prepare(
             files.
         audio_dir: gets ``omg`` with the flac files, about 0.6 GB.
         tests: ``in``: the corpus's test split is in ``omg``, as [P2V] uses all; ``out``: not.
-        num_workers: processes that decode.
-        allow_incomplete: warn of csv files or rows that are missing and go on.
 
     Raises:
         ValueError: no csv files, malformed ones or not all, or no sound for one of the sets.

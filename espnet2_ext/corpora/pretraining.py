@@ -208,9 +208,7 @@ def split_directory(
         data_dir: such as a mixture of corpora by ``combine_data``.
         out_data: gets the directories.
         name: begins their names.
-        num_valid: utterances drawn for validation.
         num_test: utterances drawn for the test, two or more of each of its speakers.
-        seed: of both draws.
 
     Raises:
         ValueError: too few utterances.

@@ -85,7 +85,6 @@ def prepare(
         db: the folder of the actors' folders, or up to three above it.
         data: gets the directory ``ravdess``, or ``ravdess_8`` for eight classes.
         classes: 4 for neutral, angry, happy and sad; 8 for all.
-        allow_incomplete: warn of what is missing or wrong and go on.
     """
     if classes not in CLASSES:
         raise ValueError(f"classes is {classes}; give 4 or 8 (all)")

@@ -159,14 +159,11 @@ class SpecAugment(SpecAug):
 
     ESPnet draws all positions of a batch below ``D - widest mask of the batch``: with widths up
     to 50 of 80 bands the upper bands are hardly ever masked, the less the larger the batch.
-    Here every mask has its own width f, uniform over the integers of its range, and its own
-    position, uniform over all ``D - f + 1`` places where it fits; a wider one covers all of D,
-    the bands or, for time masks, the utterance's own frames. Under one seed an utterance's masks
-    do not depend on the padding (time warp apart).
-
-    Ranges are read as ESPnet reads them, without the upper end: Park's F = 50 is
-    ``freq_mask_width_range: [0, 51]``. Masked places become 0, the mean of normalised mels; with
-    ``replace_with_zero: false`` the utterance's mean.
+    Here every mask has its own width f, uniform over its range, and its own position, uniform over
+    all ``D - f + 1`` places where it fits; D is the utterance's own, so padding changes no mask
+    (time warp apart). As in ESPnet, ranges lack the upper end (Park's F = 50 is
+    ``freq_mask_width_range: [0, 51]``), and masked places become 0 or, with
+    ``replace_with_zero: false``, the utterance's mean.
 
     Source: D. S. Park et al., "SpecAugment", Interspeech 2019, section 2; [P2V] IV-B: "two
     frequency masks (maximum width of 50)".

@@ -181,8 +181,7 @@ def learn_kmeans(
     gives the same bytes, whatever the number of workers.
 
     Source: [P2V] III-A and IV-B, k-means with 50, 100 or 200 clusters on HuBERT features.
-    Deviation: clusters are learnt on a uniform sample of frames, and by mini-batches; not
-    in paper.
+    Deviation: learnt on a uniform sample of frames, and by mini-batches; not in paper.
 
     ``features_spec``, ``path_or_url`` and ``device`` are those of ``build_frame_features``. A
     sample of a million frames of HuBERT base takes 3.3 GB; ``portion`` and ``max_utterances`` look

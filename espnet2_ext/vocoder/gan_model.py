@@ -58,8 +58,7 @@ class VocoderModel(AbsGANESPnetModel):
         generator: (B, 80, T) -> (B, 1, 256 * T).
         discriminator: (B, 1, N) -> a list a discriminator of features (B, ...).
         segment_frames: S; 32 frames are the published 8192 samples.
-        adversarial_start_updates: updates on the mel's error alone before discriminators take part,
-            which halves their cost; 0 as published.
+        adversarial_start_updates: on the mel's error alone, at half the cost; 0 as published.
     """
 
     def __init__(

@@ -4,25 +4,7 @@ Sentences come from a grammar of our own, speech from eSpeak NG (espeakng-loader
 its rate, pitch, pitch range and level. Everything is drawn from a seed: the same files come out
 on every run of one version of eSpeak NG. Every sentence is in one set only.
 
-==================  =====  =====  ==========================================================
-mini_emo_ ...       utts   hours  what it is, in neutral, angry, happy and sad
-==================  =====  =====  ==========================================================
-train               1,560  1.32   pretraining ([P2V] IV-A): 60 voices, 26 utterances each
-valid               60     0.05   the same voices, one other sentence each
-test                200    0.17   10 of these voices, 5 other sentences in all emotions
-iemocap             600    0.41   emotion recognition (IV-C): 5 sessions of a woman and a man,
-                                  emotions as frequent as in IEMOCAP
-esd_train           192    0.14   conversion (ESD; IV-D): 4 other voices, the same 12
-                                  sentences by each in all emotions
-esd_valid           64     0.05   4 further sentences
-esd_test            128    0.09   8 further sentences
-==================  =====  =====  ==========================================================
-
-2,804 utterances, 2.2 h. Within a voice, means of the parallel test set against neutral:
-angry F0 x 1.19, duration x 0.83, +3.3 dB; happy 1.35, 0.89, +1.2 dB; sad 0.80, 1.35,
--3.0 dB. F0 alone tells the emotion of an unknown voice no better than 0.29 (chance 0.25), all
-these measures together 0.59. Pairs for conversion are ``same_voice`` of both test sets (150 and
-96 pairs) and ``other_voice`` of mini_emo_test (150), by the voice of the prosody utterance.
+2,804 utterances, 2.2 h; egs2/mini_emo/p2v1/README.md lists the sets and what their emotions are.
 
 Deviation: the voices are synthetic, clean and all of one engine. A result on this corpus shows
 that the code works and nothing about human speech.
