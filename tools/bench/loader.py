@@ -167,7 +167,7 @@ def cost_row(arguments: dict[str, argparse.Namespace], options: Options) -> Row:
             _, data = factory.collate_fn([factory.dataset[utterance] for utterance in batch])
             data = to_device(data, options.device)
             names = ("speech", "speech_lengths", "feats", "feats_lengths")
-            model.mels(**{name: data.get(name) for name in names})
+            model.mels(*(data.get(name) for name in names))
 
         functions[name] = load
     seconds = interleaved_seconds(functions, options)
