@@ -7,11 +7,13 @@ Any audio file does, of any length. Prints seconds and mean F0 of all recordings
 """
 
 from argparse import ArgumentParser
+from dataclasses import fields
 
 from espnet2.utils.types import str2bool
 
 from espnet2_ext.bin.entry import Command
 from espnet2_ext.conversion.recordings import AnyConverter, convert_file
+from espnet2_ext.prosody2vec.predictor import ProsodyControl
 from espnet2_ext.report.figures import conversion_figure, save_figure
 
 
@@ -33,11 +35,18 @@ def add_model_options(parser: ArgumentParser) -> None:
     add("--device", default="cpu", help="torch device: cpu, cuda, cuda:1")
 
 
+RECORDINGS = (
+    *("source", "prosody", "speaker", "intensity", "interpolate_from", "out"),
+    *("speaker_wavs", "prosody_speaker_wavs"),
+)
+CONTROLS = [each.name for each in fields(ProsodyControl)]
+
+
 def convert(plot: str | None, **options) -> None:
     """Convert one recording, print what became of it, and draw it."""
-    names = ("source", "prosody", "speaker", "intensity", "interpolate_from", "out")
-    recordings = {name: options.pop(name) for name in names}
-    result = convert_file(AnyConverter.from_file(**options), **recordings)
+    recordings = {name: options.pop(name) for name in RECORDINGS}
+    control = ProsodyControl(**{name: options.pop(name) for name in CONTROLS})
+    result = convert_file(AnyConverter.from_file(**options), **recordings, control=control)
     print(result.summary())
     if plot:
         save_figure(conversion_figure(result.source, result.references, result.converted), plot)
@@ -52,6 +61,15 @@ add("--speaker", help="whose voice: another recording, as in training; default: 
 add("--intensity", type=float, help="0 neutral, 1 as --prosody (default), 2 more; -3 to 3")
 add("--interpolate_from", help="neutral prosody; default: the source's")
 add("--out", required=True, help="audio to write, .wav or .flac")
+add = main.add_argument_group("explicit prosody path").add_argument
+of_voice = "further recordings of who shall speak, for mean pitch, level and rate"
+add("--speaker_wavs", nargs="+", default=[], action="extend", help=of_voice)
+of_reference = "other recordings of the reference's speaker; default: from its speaker vector"
+add("--prosody_speaker_wavs", nargs="+", default=[], action="extend", help=of_reference)
+add("--pitch_semitones", type=float, default=0.0, help="added to the pitch")
+add("--pitch_range", type=float, default=1.0, help="factor of the pitch's movement about its mean")
+add("--tempo", type=float, default=1.0, help="factor of the speed; 2 is twice as fast")
+add("--level_db", type=float, default=0.0, help="added to the level")
 main.add_argument("--plot", help="figure to write: mels and F0 (.png, .svg, .pdf)")
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,9 @@ from espnet2_ext.data.pairs import Pair, mix_text, read_pairs
 from espnet2_ext.data.parallel import atomic_open, parallel_map, remove_leftovers
 from espnet2_ext.data.tables import read_int_table, read_table, write_table
 from espnet2_ext.metrics.content import attention_path
+from espnet2_ext.prosody2vec.contour_tables import SpeakerStatisticsTable
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
+from espnet2_ext.prosody2vec.explicit_model import ExplicitProsody2VecModel
 from espnet2_ext.vocoder import build_vocoder
 from espnet2_ext.vocoder.settings import MelSettings, check_vocoder_mel, vocoder_fingerprint
 from espnet2_ext.vocoder.vocode import vocode_file
@@ -56,13 +58,23 @@ class PairRequests:
     """
 
     def __init__(
-        self, data_dir: Path, unit_tag: str, converter: Prosody2VecConverter, pairs: Sequence[Pair]
+        self,
+        data_dir: Path,
+        unit_tag: str,
+        converter: Prosody2VecConverter,
+        pairs: Sequence[Pair],
+        targets: Mapping[str, str],
     ):
         self.converter = converter
         self.units = read_int_table(data_dir / f"units_{unit_tag}")
         self.wavs = read_table(data_dir / "wav.scp")
         self.speakers = load_ark_scp(data_dir / "spk_embed.scp")
-        self._prosody: dict[str, np.ndarray] = {}
+        self.targets = targets
+        self.statistics: SpeakerStatisticsTable | None = None
+        if isinstance(converter.model, ExplicitProsody2VecModel):
+            self.statistics = SpeakerStatisticsTable.from_directory(data_dir)
+        self._prosody: dict[tuple[str, str], np.ndarray] = {}
+        self._samples: dict[str, int] = {}
         tables: dict[str, Mapping[str, object]] = {
             f"units_{unit_tag}": self.units,
             "spk_embed.scp": self.speakers,
@@ -80,24 +92,58 @@ class PairRequests:
 
     def requests(self, pairs: Sequence[Pair]) -> list[ConversionRequest]:
         """Return the requests to the converter, in the order of the pairs."""
-        mixed = {name for pair in pairs if pair.mix for name in pair.prosody_utterances}
-        new = sorted(mixed - self._prosody.keys())
-        for start in range(0, len(new), BATCH_SIZE):
-            names = new[start : start + BATCH_SIZE]
-            waveforms = [read_audio(self.wavs[name]) for name in names]
-            vectors = self.converter.prosody_embeddings(waveforms).float().cpu().numpy()
-            self._prosody.update(zip(names, vectors, strict=True))
+        if self.statistics is not None:
+            return self._explicit_requests(pairs, self.statistics)
+        self._encode([(name, "") for pair in pairs if pair.mix for name in pair.prosody_utterances])
         return [
             ConversionRequest(
                 np.array(self.units[pair.source]),
                 None if pair.mix else read_audio(self.wavs[pair.prosody]),
                 np.asarray(self.speakers[pair.speaker]),
-                weighted_prosody([(self._prosody[name], w) for name, w in pair.mix])
-                if pair.mix
-                else None,
+                self._mixed(pair) if pair.mix else None,
             )
             for pair in pairs
         ]
+
+    def _explicit_requests(
+        self, pairs: Sequence[Pair], table: SpeakerStatisticsTable
+    ) -> list[ConversionRequest]:
+        """Return the requests of the explicit prosody path.
+
+        Statistics are of the speakers' other utterances, the ground-truth target left out too: it
+        would not be there in use.
+        """
+        sources = [(pair.source, self.targets.get(pair.pair_id, "")) for pair in pairs]
+        self._encode([(name, "") for pair in pairs for name in pair.prosody_utterances] + sources)
+        return [
+            ConversionRequest(
+                np.array(self.units[pair.source]),
+                None,
+                np.asarray(self.speakers[pair.speaker]),
+                self._mixed(pair) if pair.mix else self._prosody[pair.prosody, ""],
+                speaker_statistics=table.of_others(pair.speaker, source[1]),
+                source_embedding=self._prosody[source],
+                source_samples=self._samples[pair.source],
+            )
+            for pair, source in zip(pairs, sources, strict=True)
+        ]
+
+    def _mixed(self, pair: Pair) -> np.ndarray:
+        return weighted_prosody([(self._prosody[name, ""], weight) for name, weight in pair.mix])
+
+    def _encode(self, utterances: Iterable[tuple[str, str]]) -> None:
+        """Add prosody vectors (P,) of utterances, each with one that its statistics leave out."""
+        new = sorted({*utterances} - self._prosody.keys())
+        for start in range(0, len(new), BATCH_SIZE):
+            keys = new[start : start + BATCH_SIZE]
+            waveforms = [read_audio(self.wavs[name]) for name, _ in keys]
+            self._samples |= {
+                name: len(waveform) for (name, _), waveform in zip(keys, waveforms, strict=True)
+            }
+            table = self.statistics
+            rows = None if table is None else [table.of_others(*key) for key in keys]
+            vectors = self.converter.prosody_embeddings(waveforms, rows).float().cpu().numpy()
+            self._prosody.update(zip(keys, vectors, strict=True))
 
 
 def convert_pairs(
@@ -124,7 +170,8 @@ def convert_pairs(
     Args:
         model_file, train_config: see Prosody2VecConverter.from_file.
         data_dir: holds wav.scp, units_<unit_tag> and spk_embed.scp of all utterances named.
-        pairs_dir: holds the table ``pairs`` and, for mixed prosody, ``prosody_mix``.
+        pairs_dir: holds the table ``pairs`` and, for mixed prosody, ``prosody_mix``; of
+            ``targets``, where there, none has a say in speaker statistics (explicit path).
         output_dir: where ``wav.scp mel.scp attention.scp generation.tsv`` appear.
         num_workers: processes of the vocoder, see build_vocoder; ``device`` is the model's.
         compensation_data_dir: validation set on which the lost variance is measured, to be
@@ -148,6 +195,10 @@ def convert_pairs(
         "pairs": hashlib.sha256(repr(list(pairs)).encode()).hexdigest(),
         "contrast": None,
     }
+    targets_path = Path(pairs_dir) / "targets"
+    targets = read_table(targets_path) if targets_path.is_file() else {}
+    if (data_dir / "utt2prosody").is_file():
+        settings["targets"] = hashlib.sha256(repr(targets).encode()).hexdigest()
     if compensation_data_dir:
         settings["contrast"] = [
             str(compensation_data_dir),
@@ -174,7 +225,8 @@ def convert_pairs(
                 speaker_dir=compensation_speaker_dir or None,
                 batch_size=batch_size,
             )
-        _generate(PairRequests(data_dir, unit_tag, converter, pairs), pairs, output_dir, batch_size)
+        tables = PairRequests(data_dir, unit_tag, converter, pairs, targets)
+        _generate(tables, pairs, output_dir, batch_size)
     wavs = {_file(output_dir, "mel", pair): _file(output_dir, "wav", pair) for pair in pairs}
     for _ in parallel_map(
         partial(vocode_file, vocoder=vocoder),
@@ -193,7 +245,7 @@ def convert_pairs(
 def _hash_of_tables(data_dir: Path, unit_tag: str) -> str:
     """Return a hash of the tables of units, audio and vectors that are there."""
     digest = hashlib.sha256()
-    for name in (f"units_{unit_tag}", "wav.scp", "utt2num_samples", "spk_embed.scp"):
+    for name in (f"units_{unit_tag}", "wav.scp", "utt2num_samples", "spk_embed.scp", "utt2prosody"):
         table = data_dir / name
         digest.update(table.read_bytes() if table.is_file() else b"")
     return digest.hexdigest()

@@ -14,10 +14,13 @@ Tokuda 2007), here as one gain a band and model, not an utterance's.
 import hashlib
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sklearn.linear_model import RidgeCV
 
+from espnet2_ext._compat import load_ark_scp
 from espnet2_ext.conversion.converter import (
     ConversionRequest,
     Prosody2VecConverter,
@@ -26,7 +29,10 @@ from espnet2_ext.conversion.converter import (
 )
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.tables import read_int_table, read_table
+from espnet2_ext.metrics.pitch import f0_contour
 from espnet2_ext.metrics.prosody import speech_level_db
+from espnet2_ext.prosody2vec.contour_tables import SpeakerStatisticsTable
+from espnet2_ext.prosody2vec.explicit_model import ExplicitProsody2VecModel
 from espnet2_ext.speaker.embeddings import SpeakerVectorSampler
 from espnet2_ext.vocoder import Vocoder
 
@@ -34,6 +40,29 @@ logger = logging.getLogger(__name__)
 
 MAX_UTTERANCES, MAX_VOCODED = 64, 24
 """Generated, taken evenly from the list, and of these vocoded for the level."""
+MAX_PITCH_RANGE = 1.5
+"""What is measured beyond it comes from errors of the F0 tracker."""
+
+
+def speaker_regression(data_dir: str | Path) -> list[list[float]]:
+    """Return (speaker_dim + 1, 3): ridge regression from a speaker vector to speaker statistics.
+
+    For a reference of whose speaker nothing else is known; its own mean pitch would say that it
+    is spoken neither high nor low. The penalty is chosen by leaving one out.
+    """
+    vectors = load_ark_scp(Path(data_dir) / "spk_embed.scp")
+    table = SpeakerStatisticsTable.from_directory(data_dir)
+    names = sorted(vectors)
+    model = RidgeCV(np.logspace(-2, 4, 13)).fit(
+        np.stack([vectors[name] for name in names]), np.stack([table.of_others(n) for n in names])
+    )
+    return np.vstack([model.coef_.T, model.intercept_]).tolist()
+
+
+def log_f0_deviation(waveform: np.ndarray) -> float:
+    """Return the standard deviation of the natural log of F0; nan where fewer than two frames."""
+    voiced_hz = f0_contour(waveform, "dio").voiced_hz
+    return float(np.log(voiced_hz).std()) if len(voiced_hz) > 1 else float("nan")
 
 
 def model_compensation(
@@ -52,7 +81,8 @@ def model_compensation(
     utterances, or no speaker another one.
 
     Args:
-        data_dir: validation set: wav.scp, utt2spk, units_<tag> and spk_embed.scp.
+        data_dir: validation set: wav.scp, utt2spk, units_<tag>, spk_embed.scp and, for the
+            explicit prosody path, utt2prosody.
         vocoder: whose loss of level is measured.
         speaker_dir: training set, with utt2spk and spk_embed.scp, whose utterances give
             voices too. An utterance whose speaker has no other one in either is left out.
@@ -95,6 +125,15 @@ def model_compensation(
         ConversionRequest(np.array(units[name]), waveform, sampler.draw(name))
         for name, waveform in zip(names, waveforms, strict=True)
     ]
+    is_explicit = isinstance(converter.model, ExplicitProsody2VecModel)
+    if is_explicit:
+        table = SpeakerStatisticsTable.from_directory(data_dir, speaker_dir)
+        of_speakers = [table.of_others(name) for name in names]
+        requests = [
+            replace(request, speaker_statistics=row, prosody_statistics=row)
+            for request, row in zip(requests, of_speakers, strict=True)
+        ]
+    converter.compensation = None  # as generated, not as restored for another vocoder
     generated = [
         item.mel
         for start in range(0, len(requests), batch_size)
@@ -105,11 +144,18 @@ def model_compensation(
         np.concatenate([converter.normalised_mel(waveform) for waveform in waveforms]),
     )
     some = slice(None, None, -(-len(requests) // MAX_VOCODED))
-    lost_db = [
-        speech_level_db(waveform) - speech_level_db(vocoder(converter.denormalize(mel)))
-        for mel, waveform in zip(generated[some], waveforms[some], strict=True)
-    ]
+    lost_db, ranges = [], []
+    for mel, waveform in zip(generated[some], waveforms[some], strict=True):
+        spoken = vocoder(converter.denormalize(mel))
+        lost_db.append(speech_level_db(waveform) - speech_level_db(spoken))
+        ranges.append(log_f0_deviation(waveform) / max(log_f0_deviation(spoken), 1.0e-3))
     compensation.lost_level_db.update({vocoder.name: float(np.median(lost_db)), **known})
+    if is_explicit and speaker_dir is not None:
+        compensation = replace(compensation, speaker_regression=speaker_regression(speaker_dir))
+    if is_explicit and np.isfinite(ranges).any():
+        pitch_range = min(max(float(np.nanmedian(ranges)), 1.0), MAX_PITCH_RANGE)
+        compensation = replace(compensation, pitch_range=pitch_range)
+    converter.compensation = compensation
     compensation.save(path, key, file_hash(model_file))
     logger.info(
         f"variance compensation of {model_file}: gain {compensation.gain.mean():.2f}, level "

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,13 @@ from tqdm import tqdm
 
 from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import atomic_open
+from espnet2_ext.prosody2vec.contour_tables import SpeakerStatistics
+from espnet2_ext.prosody2vec.contours import contours_of, summarise
 from espnet2_ext.prosody2vec.decoding import Generated, GenerationLimits, generate
-from espnet2_ext.prosody2vec.mels import LOG_MEL_FLOOR
+from espnet2_ext.prosody2vec.explicit_model import ExplicitProsody2VecModel, GeneratedProsody
+from espnet2_ext.prosody2vec.mels import LOG_MEL_FLOOR, normalised_mels
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
+from espnet2_ext.prosody2vec.predictor import ProsodyControl
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class VarianceCompensation:
     gain: np.ndarray  # deviation of those over that of the generated ones, at least 1
     lost_level_db: dict[str, float] = field(default_factory=dict)
     """By vocoder, how much quieter its speech is than recordings."""
+    pitch_range: float = 1.0
+    """Of the explicit path: deviation of true pitch over that of generated pitch, at least 1."""
+    speaker_regression: list[list[float]] | None = None
+    """Of the explicit path: (speaker_dim + 1, 3), from a speaker vector and 1 to statistics."""
 
     @classmethod
     def between(cls, generated: np.ndarray, true: np.ndarray) -> "VarianceCompensation":
@@ -63,7 +71,14 @@ class VarianceCompensation:
                 )
         names = ("generated_mean", "true_mean", "gain")
         generated_mean, true_mean, gain = (np.array(kept[name]) for name in names)
-        return cls(generated_mean, true_mean, gain, kept.get("lost_level_db", {}))
+        return cls(
+            generated_mean,
+            true_mean,
+            gain,
+            kept.get("lost_level_db", {}),
+            kept.get("pitch_range", 1.0),
+            kept.get("speaker_regression"),
+        )
 
     def save(self, path: str | Path, key: str, weights: str | None = None) -> None:
         """Write it for ``load``; the key says what it was measured on, the weights are a hash."""
@@ -93,12 +108,21 @@ def file_hash(model_file: str | Path) -> str:
 
 @dataclass(frozen=True)
 class ConversionRequest:
-    """Units, prosody (a waveform or else a vector) and voice of one utterance to be generated."""
+    """Units, prosody (a waveform or else a vector) and voice of one utterance to be generated.
+
+    The rest is of the explicit prosody path. Statistics are those of SpeakerStatisticsTable; None
+    takes those of the waveform itself for the reference's speaker. Without the source's vector
+    and length the durations are as predicted.
+    """
 
     units: np.ndarray  # (U,) de-duplicated unit ids of the source
     prosody: np.ndarray | None  # (N,) 16 kHz waveform of the prosody reference
     speaker_embedding: np.ndarray  # (speaker_dim,)
     prosody_embedding: np.ndarray | None = None  # (P,)
+    speaker_statistics: np.ndarray | None = None  # (3,) of who shall speak
+    prosody_statistics: np.ndarray | None = None  # (3,) of the speaker of ``prosody``
+    source_embedding: np.ndarray | None = None  # (P,)
+    source_samples: int | None = None
 
     def __post_init__(self) -> None:
         if (self.prosody is None) == (self.prosody_embedding is None):
@@ -112,13 +136,15 @@ class Conversion:
     mel: np.ndarray  # (T, M) natural-log mel, as the vocoder takes it
     attention: np.ndarray  # (S, U)
     is_stopped: bool  # whether the stop token ended it
+    unit_prosody: np.ndarray | None = None  # (U, 4) of the explicit path; see GeneratedProsody
 
 
 class Prosody2VecConverter:
     """Convert with a trained model; a batch gives the same as each request alone.
 
     ``compensation`` is applied to every mel (None leaves them as generated); it also restores
-    the level that the vocoder ``vocoder_name`` loses, where that was measured.
+    the level that the vocoder ``vocoder_name`` loses, where that was measured. ``control`` says
+    how conversions depart from what is predicted on the explicit prosody path.
 
     Source: [P2V] IV-D, V and Fig. 6.
 
@@ -129,11 +155,12 @@ class Prosody2VecConverter:
 
     def __init__(
         self,
-        model: Prosody2VecModel,
+        model: Prosody2VecModel | ExplicitProsody2VecModel,
         limits: GenerationLimits = GenerationLimits(),
         device: str = "cpu",
     ):
         self.model = model.to(device).eval()
+        self.control = ProsodyControl()
         self.limits = limits
         self.device = device
         self.compensation: VarianceCompensation | None = None
@@ -158,18 +185,46 @@ class Prosody2VecConverter:
         return cls(model, limits, device)
 
     @torch.no_grad()
-    def prosody_embeddings(self, waveforms: Sequence[np.ndarray]) -> torch.Tensor:
-        """Return prosody_embedding (B, P) of waveforms (N,) at 16 kHz."""
-        return self.model.prosody(*_mels(self.model, waveforms))
+    def prosody_embeddings(
+        self,
+        waveforms: Sequence[np.ndarray],
+        statistics: Sequence[np.ndarray | None] | None = None,
+    ) -> torch.Tensor:
+        """Return prosody_embedding (B, P) of waveforms (N,) at 16 kHz.
+
+        On the explicit prosody path they are relative to the ``statistics`` (3,) of their
+        speakers; where these are None, to the waveform's own.
+        """
+        inputs, lengths = encoder_inputs(self.model, waveforms, statistics)
+        return self.model.vector(self.model.prosody_encoder(inputs, lengths))
 
     def normalised_mel(self, waveform: np.ndarray) -> np.ndarray:
         """Return the mel (T, M) of a waveform (N,) at 16 kHz, as the decoder's target."""
-        return _mels(self.model, [waveform])[0][0].cpu().numpy()
+        mels, _ = normalised_mels(
+            self.model.features, self.model.normalize, *_padded(self.model, [waveform])
+        )
+        return mels[0].cpu().numpy()
+
+    def statistics(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the speaker statistics (3,) of recordings (N,) of a speaker; explicit path.
+
+        Raises:
+            ValueError: none has a pitch.
+        """
+        assert isinstance(self.model, ExplicitProsody2VecModel)
+        return _statistics(
+            [contours_of(each, self.model.features, self.model.f0_tracker) for each in waveforms]
+        )
 
     def convert(self, requests: Sequence[ConversionRequest]) -> list[Conversion]:
         """Return one conversion for each request; raises as ``generate``."""
         return [
-            Conversion(self.denormalize(item.mel), item.attention.cpu().numpy(), item.is_stopped)
+            Conversion(
+                self.denormalize(item.mel),
+                item.attention.cpu().numpy(),
+                item.is_stopped,
+                item.unit_prosody.cpu().numpy() if isinstance(item, GeneratedProsody) else None,
+            )
             for item in self.generate(requests)
         ]
 
@@ -178,16 +233,52 @@ class Prosody2VecConverter:
         """Return what the decoder generates for each request, in normalised mels."""
         if any(len(request.units) == 0 for request in requests):
             raise ValueError("a source without units cannot be converted")
-        units = [torch.as_tensor(request.units, dtype=torch.long) for request in requests]
-        lengths = torch.tensor([len(item) for item in units], device=self.device)
-        speaker = np.stack([request.speaker_embedding for request in requests])
-        memory = self.model.memory(
-            pad_sequence(units, batch_first=True).to(self.device),
-            lengths,
-            torch.as_tensor(speaker, dtype=torch.float32, device=self.device),
-            self._prosody_of(requests),
-        )
+        padded = pad_sequence(
+            [torch.as_tensor(request.units, dtype=torch.long) for request in requests],
+            batch_first=True,
+        ).to(self.device)
+        lengths = torch.tensor([len(request.units) for request in requests], device=self.device)
+        speaker = self._stacked([request.speaker_embedding for request in requests])
+        vectors = self._prosody_of(requests)
+        if isinstance(self.model, ExplicitProsody2VecModel):
+            return [*self._generate_explicit(requests, padded, lengths, speaker, vectors)]
+        memory = self.model.memory(padded, lengths, speaker, vectors)
         return generate(self.model.decoder, memory, self.limits)
+
+    def _stacked(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
+        return torch.as_tensor(np.stack(rows), dtype=torch.float32, device=self.device)
+
+    def _generate_explicit(
+        self,
+        requests: Sequence[ConversionRequest],
+        units: torch.Tensor,
+        lengths: torch.Tensor,
+        speaker: torch.Tensor,
+        vectors: torch.Tensor,
+    ) -> list[GeneratedProsody]:
+        assert isinstance(self.model, ExplicitProsody2VecModel)
+        statistics, source_frames, source_vectors = [], [], []
+        for request, vector in zip(requests, vectors.cpu().numpy(), strict=True):
+            if request.speaker_statistics is None:
+                raise ValueError("this model needs speaker_statistics (explicit prosody path)")
+            statistics.append(request.speaker_statistics)
+            frames, source_vector = np.nan, vector
+            if request.source_samples is not None and request.source_embedding is not None:
+                frames = request.source_samples // self.model.features.hop_length + 1
+                source_vector = request.source_embedding
+            source_frames.append(np.float32(frames))
+            source_vectors.append(source_vector)
+        gain = self.compensation.pitch_range if self.compensation is not None else 1.0
+        return self.model.generate(
+            units,
+            lengths,
+            speaker,
+            self._stacked(statistics),
+            vectors,
+            torch.tensor(source_frames, device=self.device),
+            self._stacked(source_vectors),
+            replace(self.control, pitch_range=gain * self.control.pitch_range),
+        )
 
     def _prosody_of(self, requests: Sequence[ConversionRequest]) -> torch.Tensor:
         """Return prosody_embedding (B, P), computed where a waveform is given."""
@@ -195,7 +286,8 @@ class Prosody2VecConverter:
         vectors = torch.zeros(len(requests), width, device=self.device)
         waveforms = {i: r.prosody for i, r in enumerate(requests) if r.prosody is not None}
         if waveforms:
-            vectors[list(waveforms)] = self.prosody_embeddings(list(waveforms.values()))
+            statistics = [requests[row].prosody_statistics for row in waveforms]
+            vectors[list(waveforms)] = self.prosody_embeddings([*waveforms.values()], statistics)
         for row, vector in enumerate(request.prosody_embedding for request in requests):
             if vector is None:
                 continue
@@ -220,14 +312,41 @@ class Prosody2VecConverter:
         return mel.clamp(min=LOG_MEL_FLOOR).cpu().numpy()
 
 
-def _mels(
-    model: Prosody2VecModel, waveforms: Sequence[np.ndarray]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return normalised mels (B, T, M) and lengths (B,) of waveforms (N,) at 16 kHz."""
+def _padded(model: nn.Module, waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return waveforms (N,) as a batch (B, N) on the model's device, and lengths (B,)."""
     device = next(model.parameters()).device
     speech = [torch.as_tensor(waveform, dtype=torch.float32) for waveform in waveforms]
     lengths = torch.tensor([len(waveform) for waveform in speech], device=device)
-    return model.mels(pad_sequence(speech, batch_first=True).to(device), lengths)
+    return pad_sequence(speech, batch_first=True).to(device), lengths
+
+
+@torch.no_grad()
+def encoder_inputs(
+    model: Prosody2VecModel | ExplicitProsody2VecModel,
+    waveforms: Sequence[np.ndarray],
+    statistics: Sequence[np.ndarray | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the prosody encoder reads (B, T, D) and lengths (B,); see prosody_embeddings."""
+    speech, lengths = _padded(model, waveforms)
+    if isinstance(model, Prosody2VecModel):
+        return normalised_mels(model.features, model.normalize, speech, lengths)
+    contours = [contours_of(each, model.features, model.f0_tracker) for each in waveforms]
+    rows = [
+        _statistics([each]) if row is None else row
+        for each, row in zip(contours, statistics or [None] * len(contours), strict=True)
+    ]
+    mels, relative, mel_lengths = model.read(
+        pad_sequence([*map(torch.from_numpy, contours)], batch_first=True).to(speech.device),
+        torch.as_tensor(np.stack(rows), dtype=torch.float32, device=speech.device),
+        speech,
+        lengths,
+    )
+    return model.encoder_input(mels, relative, mel_lengths), mel_lengths
+
+
+def _statistics(contours: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the speaker statistics (3,) of a speaker's contours (T, 3)."""
+    return np.array(SpeakerStatistics.of(map(summarise, contours)), dtype=np.float32)
 
 
 # ---------------------------------------------------------------- prosody mix
@@ -285,16 +404,18 @@ CHUNK_SIZE = 128
 
 @torch.no_grad()
 def prosody_vectors(
-    model: Prosody2VecModel,
+    model: Prosody2VecModel | ExplicitProsody2VecModel,
     encoders: Mapping[str, nn.Module],
     wavs: Sequence[str],
+    statistics: Sequence[np.ndarray] | None = None,
     *,
     batch_size: int = 16,
 ) -> dict[str, np.ndarray]:
     """Return ``{encoder: (n, P)}``, one vector a file and in their order.
 
-    Model, which gives the normalised mels, and encoders are in eval mode and on one device. The
-    vectors do not depend on ``batch_size``.
+    ``statistics`` (3,) are of the speakers, for the explicit prosody path. Model, which gives the
+    encoders' input, and encoders are in eval mode and on one device. The vectors do not depend on
+    ``batch_size``.
     """
     rows: dict[str, list[np.ndarray]] = {name: [np.empty(0)] * len(wavs) for name in encoders}
     with tqdm(total=len(wavs), desc="prosody vectors", dynamic_ncols=True, mininterval=1.0) as bar:
@@ -305,11 +426,15 @@ def prosody_vectors(
             for first in range(0, len(order), batch_size):
                 batch = order[first : first + batch_size]
                 try:
-                    mels, lengths = _mels(model, [waveforms[place] for place in batch])
+                    inputs, lengths = encoder_inputs(
+                        model,
+                        [waveforms[place] for place in batch],
+                        None if statistics is None else [statistics[place] for place in batch],
+                    )
                 except ValueError as error:
                     raise ValueError(f"{wavs[batch[0]]}: {error}") from error
                 for name, encoder in encoders.items():
-                    vectors = encoder(mels, lengths).float().cpu().numpy()
+                    vectors = model.vector(encoder(inputs, lengths)).float().cpu().numpy()
                     for place, vector in zip(batch, vectors, strict=True):
                         rows[name][place] = vector
                 bar.update(len(batch))

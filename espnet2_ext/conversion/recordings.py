@@ -7,8 +7,8 @@ utterances above some seconds are left out of training.
 
 import logging
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,8 @@ from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_any_audio
 from espnet2_ext.data.weights import load_weights, read_weights
 from espnet2_ext.metrics.pitch import f0_contour
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
+from espnet2_ext.prosody2vec.explicit_model import ExplicitProsody2VecModel
+from espnet2_ext.prosody2vec.predictor import ProsodyControl
 from espnet2_ext.speaker.encoder import SpeakerEncoder, build_speaker_encoder
 from espnet2_ext.units.centroids import UnitEncoderPipeline
 from espnet2_ext.vocoder import Vocoder, build_vocoder
@@ -267,23 +269,79 @@ class AnyConverter:
                 )
         return cls(converter, unit_encoder, speaker, build_vocoder(vocoder, device), max_segment_s)
 
-    def prosody(self, files: Sequence[str | Path]) -> np.ndarray:
-        """Return the prosody vector (P,) of recordings, averaged; raises as ``read_speech``."""
+    def prosody(
+        self, files: Sequence[str | Path], speaker_files: Sequence[str | Path] = ()
+    ) -> np.ndarray:
+        """Return the prosody vector (P,) of recordings, averaged; raises as ``read_speech``.
+
+        ``speaker_files`` are other recordings of their speaker; see ``statistics``.
+        """
         waveforms = [read_speech(path, "prosody reference") for path in files]
-        vectors = [self.converter.prosody_embeddings([w])[0].cpu().numpy() for w in waveforms]
+        rows = None
+        if self.is_explicit:
+            rows = [
+                self.statistics(speaker_files)[0]
+                if speaker_files
+                else self.statistics([path], by_regression=True)[0]
+                for path in files
+            ]
+        vectors = [
+            self.converter.prosody_embeddings([waveform], rows and [rows[place]])[0].cpu().numpy()
+            for place, waveform in enumerate(waveforms)
+        ]
         return average_prosody(vectors)
+
+    @property
+    def is_explicit(self) -> bool:
+        """Return whether the model has the explicit prosody path."""
+        return isinstance(self.converter.model, ExplicitProsody2VecModel)
+
+    def statistics(
+        self, files: Sequence[str | Path], *, by_regression: bool = False
+    ) -> tuple[np.ndarray, str]:
+        """Return the statistics (3,) of a speaker, and in words where they come from.
+
+        They are measured in recordings of the speaker, or predicted from their speaker vectors
+        alone, as the pitch of one emotional utterance is not that of its speaker. Where that
+        regression is not known (no compensation beside the weights), they are measured.
+        """
+        kept = self.converter.compensation
+        regression = kept.speaker_regression if kept is not None else None
+        if by_regression and regression is not None:
+            vectors = np.stack([self.speaker(path) for path in files])
+            inputs = np.append(vectors.mean(axis=0), 1.0)
+            row = (inputs @ np.array(regression)).astype(np.float32)
+            return row, "regression from the speaker vector"
+        waveforms = [read_speech(path, "recording of the speaker") for path in files]
+        number = "1 recording" if len(files) == 1 else f"{len(files)} recordings"
+        return self.converter.statistics(waveforms), f"{number} of the speaker"
 
     def speaker(self, file: str | Path) -> np.ndarray:
         """Return the speaker vector (speaker_dim,) of a recording; raises as ``read_speech``."""
         return self.speaker_encoder(read_speech(file, "recording of the speaker"))
 
     def convert(
-        self, source: np.ndarray, prosody_embedding: np.ndarray, speaker_embedding: np.ndarray
+        self,
+        source: np.ndarray,
+        prosody_embedding: np.ndarray,
+        speaker_embedding: np.ndarray,
+        speaker_statistics: np.ndarray | None = None,
+        source_statistics: np.ndarray | None = None,
     ) -> AnyConversion:
         """Return the words of a source (N,) at 16 kHz in the given prosody (P,) and voice.
 
-        All segments get the same prosody vector; the pauses between them keep their length.
+        All segments get the same prosody vector; the pauses between them keep their length. On
+        the explicit prosody path the statistics (3,) are those of the speaker who shall speak and
+        of the source's own; None takes those of the source itself.
         """
+        source_embedding = None
+        if self.is_explicit:
+            if source_statistics is None:
+                source_statistics = self.converter.statistics([source])
+            if speaker_statistics is None:
+                speaker_statistics = source_statistics
+            embeddings = self.converter.prosody_embeddings([source], [source_statistics])
+            source_embedding = embeddings[0].cpu().numpy()
         segments = split_at_pauses(source, self.max_segment_s)
         requests = {
             segment: ConversionRequest(
@@ -291,6 +349,9 @@ class AnyConverter:
                 None,
                 speaker_embedding,
                 prosody_embedding,
+                speaker_statistics=speaker_statistics,
+                source_embedding=source_embedding,
+                source_samples=segment.num_samples,
             )
             for segment in segments
             if not segment.is_pause
@@ -340,6 +401,8 @@ class ConvertedFile:
     references: list[np.ndarray]  # one a prosody file
     converted: np.ndarray
     num_not_stopped: int = 0  # segments of speech cut by a limit on length
+    statistics_from: Mapping[str, str] = field(default_factory=dict)
+    """Explicit path: whose mean pitch, level and rate come from what."""
 
     def summary(self) -> str:
         """Return a table of seconds and mean F0 in Hz, one line a recording."""
@@ -350,6 +413,8 @@ class ConvertedFile:
             mean_hz = f0_contour(waveform).mean_hz
             pitch = "unvoiced" if mean_hz is None else f"{mean_hz:.1f}"
             lines.append(f"{what}\t{len(waveform) / SAMPLE_RATE_HZ:.2f}\t{pitch}")
+        for whose, where in self.statistics_from.items():
+            lines.append(f"mean pitch, level and rate of the {whose}: {where}")
         return "\n".join(lines)
 
 
@@ -362,6 +427,9 @@ def convert_file(
     speaker: str | Path | None = None,
     intensity: float | None = None,
     interpolate_from: str | Path | None = None,
+    speaker_wavs: Sequence[str | Path] = (),
+    prosody_speaker_wavs: Sequence[str | Path] = (),
+    control: ProsodyControl = ProsodyControl(),
 ) -> ConvertedFile:
     """Write the words of ``source`` in the prosody of other files, 16 kHz 16 bit.
 
@@ -373,6 +441,11 @@ def convert_file(
         intensity: 0 to 1 leads from the neutral prosody to that of ``prosody``, above 1
             beyond it; None is 1.
         interpolate_from: file that gives the neutral prosody; None takes the source.
+        speaker_wavs: explicit path: further recordings of who shall speak, for mean pitch, level
+            and rate; without them those of ``speaker`` or of the source count.
+        prosody_speaker_wavs: likewise of the prosody reference's speaker; without them they are
+            predicted from the reference's speaker vector.
+        control: explicit path: how the conversion departs from what is predicted.
     """
     if interpolate_from is not None and intensity is None:
         raise ValueError(
@@ -385,13 +458,30 @@ def convert_file(
     if any(Path(out).resolve() == Path(each).resolve() for each in recordings):
         raise ValueError(f"{out}: is one of the recordings, which would be lost; name another")
     words = read_speech(source, "source")
-    vector = converter.prosody(prosody)
+    if not converter.is_explicit and (
+        speaker_wavs or prosody_speaker_wavs or control != ProsodyControl()
+    ):
+        raise ValueError(
+            "speaker_wavs, pitch, range, tempo and level need a model of the explicit prosody path"
+        )
+    vector = converter.prosody(prosody, prosody_speaker_wavs)
+    voice = source if speaker is None else speaker
+    statistics: list[np.ndarray | None] = [None, None]
+    statistics_from = {}
+    if converter.is_explicit:
+        for place, (whose, file) in enumerate((("speaker", voice), ("source", source))):
+            files = [file, *speaker_wavs] if file == voice else [file]
+            statistics[place], statistics_from[whose] = converter.statistics(files)
+        statistics_from["reference's speaker"] = converter.statistics(
+            prosody_speaker_wavs or prosody, by_regression=not prosody_speaker_wavs
+        )[1]
     if intensity is not None:
-        neutral = converter.prosody([source if interpolate_from is None else interpolate_from])
-        vector = scale_intensity(neutral, vector, intensity)
-    voice = converter.speaker(source if speaker is None else speaker)
+        neutral_file = source if interpolate_from is None else interpolate_from
+        own = [source, *speaker_wavs] if interpolate_from is None and voice == source else ()
+        vector = scale_intensity(converter.prosody([neutral_file], own), vector, intensity)
+    converter.converter.control = control
     try:
-        conversion = converter.convert(words, vector, voice)
+        conversion = converter.convert(words, vector, converter.speaker(voice), *statistics)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     for segment in conversion.not_stopped:
@@ -400,4 +490,6 @@ def convert_file(
     if write_waveform(out, conversion.waveform):
         logger.warning(f"{out}: samples above full scale were clipped")
     references = [read_speech(path, "prosody reference") for path in prosody]
-    return ConvertedFile(words, references, conversion.waveform, len(conversion.not_stopped))
+    return ConvertedFile(
+        words, references, conversion.waveform, len(conversion.not_stopped), statistics_from
+    )

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from espnet2_ext.data.parallel import atomic_open
-from espnet2_ext.data.weights import read_training_config, recipe_directory
+from espnet2_ext.data.weights import read_training_config, read_weights, recipe_directory
 from espnet2_ext.speaker.encoder import find_model_directory, model_fingerprint
 from espnet2_ext.units.centroids import Centroids
 
@@ -118,11 +119,19 @@ def _find_speaker_encoder(
 MODEL_KEYS = (
     *("features", "features_conf", "normalize", "specaug", "specaug_conf", "speaker_dim"),
     *("unit_encoder", "unit_encoder_conf", "prosody_encoder", "prosody_encoder_conf"),
-    *("decoder", "decoder_conf", "model_conf"),
+    *("decoder", "decoder_conf", "model_conf", "prosody_path", "bottleneck", "bottleneck_conf"),
+    *("predictor_conf", "unit_prosody_conf", "speaker_classifier_conf"),
 )
 """Of config.yaml; everything else is of the training."""
-FIXED_KEYS = ("features", "features_conf", "normalize", "normalize_conf", "speaker_dim")
+FIXED_KEYS = (
+    *("features", "features_conf", "normalize", "normalize_conf", "speaker_dim"),
+    *("prosody_path", "unit_prosody_conf"),
+)
 """What fine-tuning cannot change without changing what the weights mean."""
+
+
+CLASSIFIER = "speaker_classifier."
+"""Of the explicit path: how its weights are named."""
 
 
 def prepare_fine_tuning(
@@ -133,7 +142,8 @@ def prepare_fine_tuning(
     The model's sizes, mel normalisation, k-means and speaker encoder are those of pretraining,
     whatever corpus is fine-tuned on. The folder holds
 
-    * ``model.pth`` and ``config.yaml``: the pretrained model, to convert with as it is;
+    * ``model.pth`` and ``config.yaml``: the pretrained model, to convert with as it is (without
+      the speaker classifier of the explicit path, which conversion does not use);
     * ``train.yaml``: its configuration of the model, overridden key by key by ``config``;
     * ``p2v_options.sh``: options with which ``p2v.sh`` prepares data and trains.
 
@@ -154,10 +164,20 @@ def prepare_fine_tuning(
         elif key in files.config or key in own:
             merged[key] = pretrained if changed is None else changed
     out_dir.mkdir(parents=True, exist_ok=True)
-    link = out_dir / "model.pth"
-    link.unlink(missing_ok=True)
-    link.symlink_to(files.model_file.resolve())
-    for name, content in (("config.yaml", files.config), ("train.yaml", merged)):
+    config_as_it_is = dict(files.config)
+    weights = out_dir / "model.pth"
+    weights.unlink(missing_ok=True)
+    if (files.config.get("model_conf") or {}).get("classifier_weight"):
+        # The speaker classifier knows the speakers of pretraining alone.
+        kept = read_weights(files.model_file)
+        kept = {name: each for name, each in kept.items() if not name.startswith(CLASSIFIER)}
+        with atomic_open(weights, "wb") as stream:
+            torch.save(kept, stream)
+        for conf in (config_as_it_is, merged):
+            conf["model_conf"] = {**conf["model_conf"], "classifier_weight": 0.0}
+    else:
+        weights.symlink_to(files.model_file.resolve())
+    for name, content in (("config.yaml", config_as_it_is), ("train.yaml", merged)):
         with atomic_open(out_dir / name) as stream:
             yaml.safe_dump(content, stream, sort_keys=False)
     with atomic_open(out_dir / "p2v_options.sh") as stream:

@@ -3,10 +3,12 @@
 import math
 
 import torch
+from espnet2.asr.specaug.abs_specaug import AbsSpecAug
 from espnet2.asr.specaug.specaug import SpecAug
 from espnet2.layers.mask_along_axis import MaskAlongAxisVariableMaxWidth
 from espnet2.tts.feats_extract.log_mel_fbank import LogMelFbank
 from torch import nn
+from torch.nn import functional as F
 
 from espnet2_ext.prosody2vec.memory import length_mask
 
@@ -220,3 +222,54 @@ def _uniform_below(bounds: torch.Tensor, num_mask: int) -> torch.Tensor:
     # torch.randint takes one bound for all. The bias of the remainder is below bounds / 2**62.
     draws = torch.randint(2**62, (bounds.size(0), num_mask), device=bounds.device)
     return draws % bounds
+
+
+class VoiceWarp(AbsSpecAug):
+    """Random warps along frequency, of harmonics and of the envelope apart; not in paper.
+
+    An utterance then sounds as of another voice, with another pitch and other formants, while
+    its movements in time stay: what is left for a prosody encoder to learn. The envelope is the
+    mel smoothed over bands; each part is read at ``band / factor``, factors log-uniform.
+
+    Args:
+        fine: the harmonics' factor lies between 1 over this and this.
+        envelope: likewise the envelope's.
+        smoothing_bands: deviation of the Gaussian that separates the two.
+
+    Raises:
+        ValueError: a factor is below 1.
+    """
+
+    def __init__(self, fine: float = 1.3, envelope: float = 1.15, smoothing_bands: float = 3.0):
+        super().__init__()
+        if min(fine, envelope) < 1.0:
+            raise ValueError(f"voice_warp: factors must be at least 1: {fine}, {envelope}")
+        self.fine = fine
+        self.envelope = envelope
+        reach = math.ceil(3 * smoothing_bands)
+        kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / smoothing_bands).square())
+        self.kernel: torch.Tensor
+        self.register_buffer("kernel", (kernel / kernel.sum())[None, None], persistent=False)
+
+    def forward(
+        self, x: torch.Tensor, x_lengths: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return warped mels (B, T, M), not in place, and the lengths as given."""
+        batch, frames, bands = x.shape
+        flat = x.reshape(-1, 1, bands)
+        reach = self.kernel.size(2) // 2
+        padded = F.pad(flat, (reach, reach), mode="replicate")
+        envelope = F.conv1d(padded, self.kernel).view(batch, frames, bands)
+        warped = _warp_bands(envelope, draw_factors(batch, self.envelope, x.device))
+        warped = warped + _warp_bands(x - envelope, draw_factors(batch, self.fine, x.device))
+        return warped, x_lengths
+
+
+def _warp_bands(mels: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """Return mels (B, T, M) read at band / factor, between bands linearly."""
+    last = mels.size(2) - 1
+    place = torch.arange(last + 1, device=mels.device) / factors[:, None]  # (B, M)
+    place = place.clamp(max=last)[:, None].expand(mels.shape)
+    lower = place.long()
+    upper = (lower + 1).clamp(max=last)
+    return torch.lerp(mels.gather(2, lower), mels.gather(2, upper), place - lower)

@@ -104,9 +104,7 @@ class Prosody2VecModel(AbsESPnetModel):
         """Set training or eval mode; frozen batch normalisation stays in eval mode."""
         super().train(mode)
         if self.frozen_batch_norm:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+            freeze_batch_norm(self)
         return self
 
     def forward(
@@ -225,7 +223,11 @@ class Prosody2VecModel(AbsESPnetModel):
         if self.training and self.prosody_augmentation is not None:
             # espnet_specaug works in place on an input without gradient.
             mels, _ = self.prosody_augmentation(mels.clone(), mel_lengths)
-        return self.prosody_encoder(mels, mel_lengths)
+        return self.vector(self.prosody_encoder(mels, mel_lengths))
+
+    def vector(self, encoding: torch.Tensor) -> torch.Tensor:
+        """Return the prosody vector (B, P) of the encoder's output, which is the same here."""
+        return encoding
 
     def memory(
         self,
@@ -290,6 +292,13 @@ class Prosody2VecModel(AbsESPnetModel):
             "attention_near": near.detach().sum() / (at_steps >= 0).sum(),
         }
         return loss, stats
+
+
+def freeze_batch_norm(model: nn.Module) -> None:
+    """Set batch normalisation to eval mode."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def _count_from_buffer(model: nn.Module, incompatible_keys: object) -> None:

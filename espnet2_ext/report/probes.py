@@ -33,6 +33,8 @@ from espnet2_ext.metrics.probes import (
 )
 from espnet2_ext.metrics.prosody import ProsodyMeasures, measure_prosody
 from espnet2_ext.metrics.statistics import Crossing
+from espnet2_ext.prosody2vec.contour_tables import SpeakerStatisticsTable
+from espnet2_ext.prosody2vec.explicit_model import ExplicitProsody2VecModel
 from espnet2_ext.prosody2vec.model import Prosody2VecModel
 from espnet2_ext.report.figures import project, save_figure, vector_figure
 from espnet2_ext.report.records import (
@@ -101,7 +103,7 @@ class ProbeSet:
 
 def read_probe_set(
     data_dir: str | Path,
-    model: Prosody2VecModel,
+    model: Prosody2VecModel | ExplicitProsody2VecModel,
     *,
     unit_tag: str,
     max_utterances: int = 2000,
@@ -139,7 +141,11 @@ def read_probe_set(
         PROSODY: model.prosody_encoder,
         UNTRAINED: untrained_encoder(model.prosody_encoder, seed),
     }
-    vectors |= prosody_vectors(model, encoders, wavs)
+    statistics = None
+    if isinstance(model, ExplicitProsody2VecModel):
+        table = SpeakerStatisticsTable.from_directory(data_dir)
+        statistics = [table.of_others(utterance) for utterance in utterances]
+    vectors |= prosody_vectors(model, encoders, wavs, statistics)
     attributes = attributes_of(data_dir.name, utterances)
     known = attributes.values
     speakers = np.array([known["speaker"].get(k, u.speaker) for k, u in utterances.items()])

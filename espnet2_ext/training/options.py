@@ -17,9 +17,11 @@ from espnet2.train.class_choices import ClassChoices
 from espnet2.utils.get_default_kwargs import get_default_kwargs
 from espnet2.utils.nested_dict_action import NestedDictAction
 
+from espnet2_ext.prosody2vec.aligned_decoder import AlignedDecoder
+from espnet2_ext.prosody2vec.bottleneck import FiniteScalarQuantizer
 from espnet2_ext.prosody2vec.decoder import Prosody2VecDecoder
 from espnet2_ext.prosody2vec.encoders import EspnetProsodyEncoder, ProsodyEncoder, UnitEncoder
-from espnet2_ext.prosody2vec.mels import HifiGanMel, SpecAugment
+from espnet2_ext.prosody2vec.mels import HifiGanMel, SpecAugment, VoiceWarp
 
 features_choices = ClassChoices(
     "features", classes=dict(hifigan_mel=HifiGanMel), default="hifigan_mel"
@@ -35,12 +37,13 @@ normalize_choices = ClassChoices(
 )
 specaug_choices = ClassChoices(
     "specaug",
-    classes=dict(specaug=SpecAugment, espnet_specaug=SpecAug),
+    classes=dict(specaug=SpecAugment, espnet_specaug=SpecAug, voice_warp=VoiceWarp),
     type_check=AbsSpecAug,
     default=None,
     optional=True,
 )
-"""``espnet_specaug`` is ESPnet's own, with the same options; see SpecAugment for the difference."""
+"""Of what the prosody encoder reads, in training. ``espnet_specaug`` is ESPnet's own, with the same
+options; see SpecAugment for the difference."""
 unit_encoder_choices = ClassChoices(
     "unit_encoder", classes=dict(units2vec=UnitEncoder), default="units2vec"
 )
@@ -52,10 +55,16 @@ prosody_encoder_choices = ClassChoices(
 )
 """Built with ``mel_dim``; mels (B, T, M) and lengths to (B, ``output_dim``)."""
 decoder_choices = ClassChoices(
-    "decoder", classes=dict(attention_lstm=Prosody2VecDecoder), default="attention_lstm"
+    "decoder",
+    classes=dict(attention_lstm=Prosody2VecDecoder, aligned_lstm=AlignedDecoder),
+    default="attention_lstm",
 )
 """Built with ``encoded_dim``, ``shared_dim`` and ``mel_dim``; the attributes and methods of
-Prosody2VecDecoder."""
+Prosody2VecDecoder, or of AlignedDecoder on the explicit prosody path."""
+bottleneck_choices = ClassChoices(
+    "bottleneck", classes=dict(fsq=FiniteScalarQuantizer), default=None, optional=True
+)
+"""Of the explicit prosody path: vectors (B, P) to vectors (B, P)."""
 
 
 def build_part(choices: ClassChoices, args: argparse.Namespace, **given: Any) -> Any:

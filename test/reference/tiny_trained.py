@@ -18,10 +18,26 @@ TINY = {
     "prosody_encoder_conf": PROSODY_ENCODER,
     "decoder_conf": {**DECODER, "reduction_factor": 3},
 }
+EXPLICIT = {
+    "prosody_path": "explicit",
+    "unit_encoder_conf": TINY["unit_encoder_conf"],
+    "prosody_encoder_conf": PROSODY_ENCODER,
+    "bottleneck": "fsq",
+    "predictor_conf": {"channels": 6},
+    "unit_prosody_conf": {"output_dim": 4, "bins": 5},
+    "decoder": "aligned_lstm",
+    "decoder_conf": {
+        "prenet_dim": 5,
+        "prenet_dropout": 0.0,
+        "first_lstm_units": 6,
+        "second_lstm_units": 7,
+        "reduction_factor": 3,
+    },
+}
 NUM_UNITS = 5
 
 
-def write_trained_model(root: Path) -> Path:
+def write_trained_model(root: Path, config: dict = TINY) -> Path:
     """Write k-means, speaker encoder, statistics and model below a recipe; return the weights."""
     centers = np.random.default_rng(0).normal(0, 1, (NUM_UNITS, 36)).astype(np.float32)
     (root / "exp/kmeans").mkdir(parents=True)
@@ -38,7 +54,7 @@ def write_trained_model(root: Path) -> Path:
     stats = root / "exp/stats/feats_stats.npz"
     stats.parent.mkdir()
     np.savez(stats, count=2, sum=np.full(80, -10.0), sum_square=np.full(80, 58.0))
-    (root / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    (root / "tiny.yaml").write_text(yaml.safe_dump(config))
     command = f"--config {root}/tiny.yaml --output_dir exp/p2v --normalize_conf stats_file={stats}"
     command += f" --centroids {root}/exp/kmeans/centroids.npz --train_speaker_dir dump/raw/train"
     args = Prosody2VecTask.get_parser().parse_args(command.split())

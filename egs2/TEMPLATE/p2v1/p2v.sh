@@ -66,7 +66,7 @@ corpus_note=                # for titles of tables; none: what local/corpus_note
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data  2 format wav  3 speed perturbation  4 k-means and units  5 speaker vectors
-6 length filter, voices of validation  7 statistics  8 training  9 inference  10 scores and report
+6 length filter, voices of validation, prosody contours (prosody_path: explicit)  7 statistics  8 training  9 inference  10 scores and report
 A complete stage is skipped (up to date); an interrupted run resumes where it stopped.
 $(options_help "$0")"
 # shellcheck disable=SC2034  # read by parse_options.sh
@@ -95,6 +95,7 @@ unit_tag=${kmeans_feature//\//_}_${nclusters}
 centroids=${kmeans_centroids:-${expdir}/kmeans/${unit_tag}/centroids.npz}
 encoder=${speaker_encoder}
 if [ "${encoder}" = train ]; then encoder=${expdir}/speaker_encoder; fi
+explicit=$(grep -q '^prosody_path: *explicit' "${p2v_config}" && echo true || echo false)
 device=cpu inference_ngpu=0
 if "${gpu_inference}"; then device=cuda inference_ngpu=1; fi
 tag=$(basename "${p2v_config}" .yaml)_${unit_tag}${speed_perturb_factors:+_sp}
@@ -159,6 +160,10 @@ if begin 6 "utterances of ${min_wav_duration} to ${max_wav_duration} s in ${raw}
     for name in "${tests[@]}"; do  # nothing is left out of a test
         "${python}" -m espnet2_ext.bin.combine_data --out_dir "${raw}/${name}" --data_dirs "${org}/${name}"
     done
+    for name in "${train_sp}" "${valid_set}" "${tests[@]}"; do
+        ! "${explicit}" || in_shares "${logs}/contours_${name}.log" 0 "${python}" -m espnet2_ext.bin.extract_contours \
+            --data_dir "${raw}/${name}" --train_config "${p2v_config}" --num_workers "${nj}"
+    done
 fi
 
 training=("${python}" -m espnet2_ext.bin.p2v_train --config "${p2v_config}" --use_preprocessor true
@@ -174,6 +179,10 @@ for part in train valid; do
         training+=("${option}" "${directory}/${data}")
         tables+=("${directory}/${data%%,*}")
     done
+    if "${explicit}"; then
+        training+=("${option}" "${directory}/contours.scp,contours,npy")
+        tables+=("${directory}/contours.json" "${directory}/utt2prosody")
+    fi
     training+=("--${part}_speaker_dir" "${directory}")
     tables+=("${directory}/utt2num_samples" "${org}/$(basename "${directory}")/spk_embed.json")
 done

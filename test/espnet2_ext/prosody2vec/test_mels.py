@@ -6,9 +6,11 @@ import torch
 import yaml
 from speechbrain.lobes.models.HifiGAN import mel_spectrogram
 
+from espnet2_ext.prosody2vec import mels as mels_module
 from espnet2_ext.prosody2vec.mels import (
     LOG_MEL_FLOOR,
     HifiGanMel,
+    VoiceWarp,
     crop_mels,
     draw_factors,
     stretch_mels,
@@ -228,3 +230,32 @@ def test_masked_places_get_zero_or_the_mean_of_the_utterance():
     out, lengths = augmentation(freq_mask_width_range=[90, 95])(torch.ones(4, 3, BANDS))
     assert not out.any()
     assert lengths is None
+
+
+# ---------------------------------------------------------------- voice warp
+
+
+def test_voice_warp_moves_harmonics_and_envelope_apart(monkeypatch):
+    """Of a smooth hill and a narrow peak only the peak moves with the harmonics' factor."""
+    bands = torch.arange(80.0)
+    hill = torch.exp(-0.5 * ((bands - 30) / 12).square())
+    peak = 0.5 * torch.exp(-0.5 * ((bands - 40) / 0.7).square())
+    mels = (hill + peak).expand(2, 5, 80)
+    factors = iter([torch.ones(2), torch.tensor([1.25, 1.0])])
+    monkeypatch.setattr(mels_module, "draw_factors", lambda *_: next(factors))
+    warped, _ = VoiceWarp()(mels)
+    torch.testing.assert_close(warped[1], mels[1])
+    assert int((warped[0, 0] - hill).argmax()) == 50  # 40 * 1.25
+    assert float((warped[0, 0] - hill).abs()[15:35].max()) < 0.05
+
+
+def test_voice_warp_differs_between_items_and_is_none_at_one():
+    mels = torch.randn(3, 4, 20, generator=torch.Generator().manual_seed(0))
+    same, lengths = VoiceWarp(fine=1.0, envelope=1.0)(mels, torch.tensor([4, 4, 2]))
+    torch.testing.assert_close(same, mels)
+    assert lengths.tolist() == [4, 4, 2]
+    torch.manual_seed(0)
+    changed, _ = VoiceWarp(fine=1.5)(mels[:1].expand(3, -1, -1))
+    assert not torch.allclose(changed[0], changed[1])
+    with pytest.raises(ValueError, match=r"0\.9"):
+        VoiceWarp(fine=0.9)
