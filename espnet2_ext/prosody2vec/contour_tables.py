@@ -20,8 +20,7 @@ import yaml
 from espnet2.utils.get_default_kwargs import get_default_kwargs
 
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.formatting import Share
-from espnet2_ext.data.parallel import atomic_open, one_thread, parallel_map, remove_leftovers
+from espnet2_ext.data.parallel import Share, atomic_open, one_thread, parallel_map, remove_leftovers
 from espnet2_ext.data.tables import iterate_sorted_table, read_table
 from espnet2_ext.prosody2vec.contours import (
     DEFAULT_TRACKER,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from espnet2_ext.data.formatting import Share
+from espnet2_ext.data.parallel import Share
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.prosody2vec.contour_tables import (
     ContourSettings,

@@ -221,3 +221,12 @@ def test_impossible_options(options) -> None:
     else:
         with pytest.raises(ValueError, match=name):
             make_model(**options)
+
+
+def test_frozen_batch_normalisation_keeps_its_statistics() -> None:
+    model = make_model(frozen_batch_norm=True).train()
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    model(**make_batch())[0].backward()
+    assert model.prosody_encoder.training
+    for name, value in model.named_buffers():
+        torch.testing.assert_close(value, before[name])
