@@ -90,6 +90,7 @@ def test_nothing_of_ours_is_on_where_settings_are_the_papers(script: Path) -> No
     if script.parent.name in TASKS:
         args = training_of(script)
         assert {name: args.model_conf[name] for name in MODEL_OURS} == MODEL_OURS
+        assert args.prosody_path == "implicit"
         assert args.model_conf["stop_weight"] > 0, "generation needs a stop token"
         assert args.prosody_encoder_conf["input_normalization"] == "none"
     for config in options.get("ser_configs", "").split():
