@@ -49,7 +49,8 @@ def convert(plot: str | None, **options) -> None:
     result = convert_file(AnyConverter.from_file(**options), **recordings, control=control)
     print(result.summary())
     if plot:
-        save_figure(conversion_figure(result.source, result.references, result.converted), plot)
+        waveforms = result.source, result.references, result.converted
+        save_figure(conversion_figure(*waveforms, predicted=result.predicted), plot)
 
 
 main = Command("convert", __doc__, convert, is_quiet=True)

@@ -25,7 +25,7 @@ from espnet2_ext.conversion.converter import (
 from espnet2_ext.conversion.trained_model import find_trained_files
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ, read_any_audio
 from espnet2_ext.data.weights import load_weights, read_weights
-from espnet2_ext.metrics.pitch import f0_contour
+from espnet2_ext.metrics.pitch import F0Contour, f0_contour
 from espnet2_ext.prosody2vec.decoding import GenerationLimits
 from espnet2_ext.prosody2vec.explicit_model import ExplicitProsody2VecModel
 from espnet2_ext.prosody2vec.predictor import ProsodyControl
@@ -167,6 +167,7 @@ class AnyConversion:
     waveform: np.ndarray  # (N',) float32 at 16 kHz
     segments: list[Segment]  # of the source; its pauses are silence in the waveform
     not_stopped: list[Segment]  # segments of speech cut by a limit on length
+    predicted: F0Contour | None = None  # explicit path: F0 at the units' centres, as predicted
 
 
 class AnyConverter:
@@ -359,18 +360,40 @@ class AnyConverter:
         order = sorted(requests, key=lambda segment: len(requests[segment].units))
         converted = {}
         not_stopped = []
+        pitches: dict[Segment, F0Contour] = {}
         for start in range(0, len(order), BATCH_SIZE):
             batch = order[start : start + BATCH_SIZE]
             conversions = self.converter.convert([requests[segment] for segment in batch])
             for segment, conversion in zip(batch, conversions, strict=True):
                 converted[segment] = self.vocoder(conversion.mel)
+                if conversion.unit_prosody is not None and speaker_statistics is not None:
+                    pitches[segment] = self._predicted(conversion.unit_prosody, speaker_statistics)
                 if not conversion.is_stopped:
                     not_stopped.append(segment)
         parts = [
             np.zeros(each.num_samples) if each.is_pause else converted[each] for each in segments
         ]
         waveform = np.concatenate(parts, dtype=np.float32, casting="same_kind")
-        return AnyConversion(waveform, segments, sorted(not_stopped))
+        predicted = None
+        if pitches:
+            starts_s = np.cumsum([0, *map(len, parts)]) / SAMPLE_RATE_HZ
+            shifted = [
+                F0Contour(pitches[each].times_s + start_s, pitches[each].f0_hz)
+                for each, start_s in zip(segments, starts_s, strict=False)
+                if each in pitches
+            ]
+            predicted = F0Contour(
+                np.concatenate([each.times_s for each in shifted]),
+                np.concatenate([each.f0_hz for each in shifted]),
+            )
+        return AnyConversion(waveform, segments, sorted(not_stopped), predicted)
+
+    def _predicted(self, unit_prosody: np.ndarray, statistics: np.ndarray) -> F0Contour:
+        """Return F0 at the centres of units, 0 where less than half of one is voiced."""
+        pitch, voicing, _, frames = unit_prosody.astype(np.float64).T
+        centres = np.cumsum(frames) - frames / 2
+        f0_hz = np.where(voicing >= 0.5, np.exp(pitch + statistics[0]), 0.0)
+        return F0Contour(centres * self.converter.model.frame_s, f0_hz)
 
 
 def read_speech(path: str | Path, role: str) -> np.ndarray:
@@ -403,6 +426,7 @@ class ConvertedFile:
     num_not_stopped: int = 0  # segments of speech cut by a limit on length
     statistics_from: Mapping[str, str] = field(default_factory=dict)
     """Explicit path: whose mean pitch, level and rate come from what."""
+    predicted: F0Contour | None = None  # explicit path: F0 at the units' centres, as predicted
 
     def summary(self) -> str:
         """Return a table of seconds and mean F0 in Hz, one line a recording."""
@@ -413,6 +437,13 @@ class ConvertedFile:
             mean_hz = f0_contour(waveform).mean_hz
             pitch = "unvoiced" if mean_hz is None else f"{mean_hz:.1f}"
             lines.append(f"{what}\t{len(waveform) / SAMPLE_RATE_HZ:.2f}\t{pitch}")
+        if self.predicted is not None and self.predicted.mean_hz:
+            pitch_hz = self.predicted.voiced_hz
+            share = 100 * len(pitch_hz) / len(self.predicted.f0_hz)
+            lines.append(
+                f"predicted: mean F0 {pitch_hz.mean():.1f} Hz, {pitch_hz.min():.0f} to "
+                f"{pitch_hz.max():.0f} Hz; {share:.0f} % of units voiced"
+            )
         for whose, where in self.statistics_from.items():
             lines.append(f"mean pitch, level and rate of the {whose}: {where}")
         return "\n".join(lines)
@@ -491,5 +522,10 @@ def convert_file(
         logger.warning(f"{out}: samples above full scale were clipped")
     references = [read_speech(path, "prosody reference") for path in prosody]
     return ConvertedFile(
-        words, references, conversion.waveform, len(conversion.not_stopped), statistics_from
+        words,
+        references,
+        conversion.waveform,
+        len(conversion.not_stopped),
+        statistics_from,
+        conversion.predicted,
     )

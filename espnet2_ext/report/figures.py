@@ -129,8 +129,11 @@ def conversion_figure(
     converted: np.ndarray,
     *,
     title: str = "",
+    predicted: F0Contour | None = None,
 ) -> Figure:
     """Return mels and F0 (Praat) of the waveforms, padded to equal length.
+
+    ``predicted`` pitch (explicit prosody path) is drawn as dots over that of the conversion.
 
     Source: [P2V] Figs. 6 to 10. Deviation: boxes, there drawn by hand, are ``pitch_regions``.
     """
@@ -147,6 +150,10 @@ def conversion_figure(
             box = Rectangle(corner, width, MEL_DIM - 1.0, fill=False, linewidth=1.4, linestyle="--")
             box.set_edgecolor("#ffffff")
             axes.add_patch(box)
+    if predicted is not None:
+        voiced = predicted.f0_hz > 0.0
+        dots = predicted.times_s[voiced], predicted.f0_hz[voiced]
+        figure.axes[-1].plot(*dots, ".", color="#ffffff", markersize=3.0, label="predicted")
     return figure
 
 

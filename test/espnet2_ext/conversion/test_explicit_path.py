@@ -157,6 +157,9 @@ def test_a_recording_and_where_its_statistics_come_from(recipe, tmp_path) -> Non
         "reference's speaker": "1 recording of the speaker",  # nothing says how to predict it
     }
     assert "mean pitch, level and rate of the source: 1 recording" in plain.summary()
+    assert plain.predicted is not None
+    assert 0 < plain.predicted.times_s[0] < plain.predicted.times_s[-1]
+    assert plain.predicted.times_s[-1] < len(plain.converted) / 16000
     converter.converter.compensation = VarianceCompensation(
         np.zeros(80),
         np.zeros(80),

@@ -43,7 +43,7 @@ def test_tables_of_a_directory(directory) -> None:
     assert contours["a-1"].shape == (6400 // 256 + 1, 3)
     statistics = SpeakerStatisticsTable.from_directory(directory)
     assert math.exp(statistics.of_others("a-1")[0]) == pytest.approx(200, rel=0.02)
-    settings = ContourSettings.of_training(config)
+    settings = ContourSettings.of_config({})
     check_contours(directory, settings)
     with pytest.raises(ValueError, match="tracker dio"):
         check_contours(directory, settings._replace(tracker="praat"))
@@ -59,7 +59,7 @@ def test_a_killed_run_resumes_in_shares_and_a_complete_one_is_kept(directory, mo
     assert first.stat().st_mtime_ns == written
     (directory / "a-1.wav").unlink()
     extract_contours(directory, config)  # complete: no audio is read
-    config.write_text("prosody_path: explicit\nf0_tracker: praat\n")
+    config.write_text("prosody_path: explicit\nmodel_conf: {f0_tracker: praat}\n")
     with pytest.raises(ValueError, match=r"a-1\.wav"):
         extract_contours(directory, config)
 
@@ -70,7 +70,7 @@ def test_the_implicit_path_needs_none(directory) -> None:
     extract_contours(directory, config)
     assert not list(directory.glob("contours*"))
     with pytest.raises(ValueError, match="stage 6"):
-        check_contours(directory, ContourSettings())
+        check_contours(directory, ContourSettings.of_config({}))
 
 
 def test_broken_audio_is_named(directory) -> None:

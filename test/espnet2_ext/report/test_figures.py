@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from espnet2_ext.listening.scores import SystemScore
+from espnet2_ext.metrics.pitch import F0Contour
 from espnet2_ext.report.figures import (
     Projection,
     confusion_figure,
@@ -80,6 +81,11 @@ def test_regions_are_where_pitch_differs_by_three_semitones(make_pulses: Pulses)
     in_source, in_converted = rows[0].patches[0], rows[3].patches[0]
     assert in_converted.get_x() == pytest.approx(2 * in_source.get_x())
     assert in_converted.get_width() == pytest.approx(2 * in_source.get_width())
+    predicted = F0Contour(np.array([0.1, 0.2, 0.3]), np.array([150.0, 0.0, 160.0]))
+    figure = conversion_figure(source, references, converted, predicted=predicted)
+    [dots] = [line for line in figure.axes[-1].lines if line.get_label() == "predicted"]
+    assert dots.get_xydata().tolist() == [[0.1, 150.0], [0.3, 160.0]]
+    assert figure.axes[-1].get_title(loc="left") == "" and figure.axes[-1].get_ylabel() == "F0 (Hz)"
 
 
 def test_confusions_are_shares_of_the_reference_with_counts_beneath() -> None:
