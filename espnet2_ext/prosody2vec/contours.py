@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from espnet2_ext.data.audio import SAMPLE_RATE_HZ
-from espnet2_ext.metrics.pitch import f0_contour
+from espnet2_ext.metrics.pitch import F0Contour, f0_contour
 from espnet2_ext.prosody2vec.mels import HifiGanMel
 
 DEFAULT_TRACKER = "dio"
@@ -20,6 +20,8 @@ MIN_VOICED_FRAMES = 4
 """Fewer give no mean log F0 of an utterance."""
 PITCH_LIMIT = 0.8
 """Natural log of the widest F0 ratio to the speaker's mean that is kept: 14 semitones."""
+MIN_RUN_FRAMES = 3
+"""Voiced runs of fewer mel frames, 48 ms, are taken for noise."""
 LEVEL_LIMITS = (-4.0, 3.0)
 """Natural log of the lowest and highest ratio of level to the speaker's mean that is kept."""
 INPUT_SCALES = (5.0, 1.0, 1.0)
@@ -70,17 +72,38 @@ def make_contours(
         tracker: a method of ``metrics.pitch.f0_contour``; its nearest frame counts.
     """
     centres_s = np.arange(len(mel)) * (hop_length / SAMPLE_RATE_HZ)
-    contour = f0_contour(waveform, tracker)
-    f0_hz = np.zeros(len(mel))
-    if len(contour.f0_hz) > 1:
-        following = np.searchsorted(contour.times_s, centres_s).clip(1, len(contour.times_s) - 1)
-        gaps_s = contour.times_s[following] - centres_s, centres_s - contour.times_s[following - 1]
-        f0_hz = contour.f0_hz[following - (gaps_s[1] < gaps_s[0])]
+    f0_hz = f0_at(f0_contour(waveform, tracker), centres_s)
     voiced = f0_hz > 0.0
     level = np.log(np.exp(mel, dtype=np.float64).mean(axis=1))
     return np.stack([np.log(f0_hz, where=voiced, out=np.zeros(len(mel))), voiced, level], 1).astype(
         np.float32
     )
+
+
+def f0_at(contour: F0Contour, centres_s: np.ndarray) -> np.ndarray:
+    """Return F0 (T,) in Hz of the tracker's frames nearest to centres (T,), 0 where unvoiced."""
+    if len(contour.f0_hz) < 2:
+        return np.zeros(len(centres_s))
+    following = np.searchsorted(contour.times_s, centres_s).clip(1, len(contour.times_s) - 1)
+    gaps_s = contour.times_s[following] - centres_s, centres_s - contour.times_s[following - 1]
+    return contour.f0_hz[following - (gaps_s[1] < gaps_s[0])]
+
+
+def clean_f0(f0_hz: np.ndarray, min_run_frames: int = MIN_RUN_FRAMES) -> np.ndarray:
+    """Return F0 (T,) in Hz without what no melody does, which becomes unvoiced (0).
+
+    Frames further than PITCH_LIMIT from the median of the voiced ones, then voiced runs shorter
+    than ``min_run_frames``. Not in paper.
+    """
+    voiced = f0_hz > 0.0
+    if not voiced.any():
+        return f0_hz
+    ratio = np.log(f0_hz / np.median(f0_hz[voiced]), where=voiced, out=np.zeros(len(f0_hz)))
+    voiced &= np.abs(ratio) <= PITCH_LIMIT
+    edges = np.flatnonzero(np.diff(voiced.astype(int), prepend=0, append=0))
+    for start, stop in edges.reshape(-1, 2):
+        voiced[start:stop] &= stop - start >= min_run_frames
+    return np.where(voiced, f0_hz, 0.0)
 
 
 def summarise(contours: np.ndarray) -> UtteranceProsody:
