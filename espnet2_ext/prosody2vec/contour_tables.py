@@ -32,6 +32,9 @@ from espnet2_ext.prosody2vec.mels import HifiGanMel
 
 logger = logging.getLogger(__name__)
 
+LOW_VOICING = 0.3
+"""Utterances whose voiced share is below so much of the set's median are warned of."""
+
 # ---------------------------------------------------------------- extraction
 
 
@@ -130,6 +133,7 @@ def _write_tables(folder: Path, names: Iterable[str], made_by: Mapping[str, Any]
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     remove_leftovers(folder)
+    shares: dict[str, float] = {}
     unvoiced = []
     with (
         atomic_open(data_dir / "contours.scp") as scp,
@@ -137,7 +141,9 @@ def _write_tables(folder: Path, names: Iterable[str], made_by: Mapping[str, Any]
     ):
         for name in names:
             path = folder / f"{name}.npy"
-            prosody = summarise(np.load(path))
+            contours = np.load(path)
+            prosody = summarise(contours)
+            shares[name] = prosody.voiced_frames / len(contours)
             numbers = f"{prosody.log_f0:.6f} {prosody.level:.6f} {prosody.log_rate:.6f}"
             scp.write(f"{name} {path}\n")
             table.write(f"{name} {numbers} {prosody.voiced_frames}\n")
@@ -148,8 +154,22 @@ def _write_tables(folder: Path, names: Iterable[str], made_by: Mapping[str, Any]
             f"{data_dir}: {len(unvoiced)} utterances without pitch, which count for level and rate "
             f"alone: {' '.join(unvoiced[:10])}"
         )
+    low = low_voicing(shares)
+    if low:
+        logger.warning(
+            f"{data_dir}: {len(low)} utterances are voiced for less than {LOW_VOICING:g} of the "
+            f"set's median share (noise, whisper, or pitch outside the tracker's range?): "
+            f"{' '.join(low[:10])}"
+        )
     with atomic_open(data_dir / "contours.json") as stream:
-        json.dump({"made_by": made_by, "unvoiced": unvoiced}, stream, indent=2)
+        made = {"made_by": made_by, "unvoiced": unvoiced, "low_voicing": low}
+        json.dump(made, stream, indent=2)
+
+
+def low_voicing(shares: Mapping[str, float]) -> list[str]:
+    """Return the names whose voiced share is below LOW_VOICING times the median, in order."""
+    limit = LOW_VOICING * float(np.median(list(shares.values()))) if shares else 0.0
+    return [name for name, share in shares.items() if share < limit]
 
 
 def check_contours(data_dir: str | Path, settings: ContourSettings) -> None:

@@ -117,7 +117,7 @@ OPTIONAL: dict[str, tuple[str, str, Callable[[], Tracker], str]] = {
     ),
 }
 """Name: module, package that carries the weights, what builds it, and how it is used."""
-BUILT_IN = ("dio", "harvest", "praat")
+BUILT_IN = ("dio", "praat", "harvest")
 
 
 def installed() -> dict[str, Callable[[], Tracker]]:
@@ -356,7 +356,7 @@ def render(
         *(f"- {name}: `{value}`" for name, value in facts.items()),
         *(f"- {name}: {describe_f0(name)}" for name in BUILT_IN),
         *(
-            f"- {name}: package {package}, {use}{'' if name in costs else '; **not installed**'}"
+            f"- {name}: package {package}, {use}{'' if name in costs else '; **not measured**'}"
             for name, (_, package, _, use) in OPTIONAL.items()
         ),
         f"- command: `{command}`",
@@ -427,9 +427,11 @@ def _flat_lines(flat: Sequence[Result], costs: Mapping[str, float]) -> list[str]
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser("python -m tools.bench.f0_trackers", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=4, help="utterances of each kind")
-    parser.add_argument("--voices", type=int, default=4, help="of mini_emo, at most 14")
-    parser.add_argument("--only", nargs="+", metavar="TRACKER", help="these trackers")
+    parser.add_argument("--repeats", type=int, default=3, help="utterances of each kind")
+    parser.add_argument("--voices", type=int, default=2, help="of mini_emo, at most 14")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*BUILT_IN, *OPTIONAL], help="these, in this order"
+    )
     parser.add_argument("--out", type=Path, default=OUT)
     return parser
 
@@ -447,18 +449,16 @@ def main(cmd: list[str] | None = None) -> None:
     results: list[Result] = []
     flat: list[Result] = []
     costs: dict[str, float] = {}
-    for name, build in installed().items():
-        if arguments.only and name not in arguments.only:
-            continue
-        track = build()
+    command = shlex.join(["python", "-m", "tools.bench.f0_trackers", *words])
+    builders = installed()
+    for name in arguments.only or builders:
+        track = builders[name]()
         found, costs[name] = measure(name, track, speech)
         results += found
-        if spoken:
-            flat += measure(name, track, spoken)[0]
+        flat += measure(name, track, spoken)[0] if spoken else []
         print(f"{name}: {costs[name]:.3f} of real time", flush=True)
-    command = shlex.join(["python", "-m", "tools.bench.f0_trackers", *words])
-    with atomic_open(arguments.out) as stream:
-        stream.write(render(results, flat, costs, facts, command))
+        with atomic_open(arguments.out) as stream:  # whole after each, as some take long
+            stream.write(render(results, flat, costs, facts, command))
     print(f"wrote {arguments.out}")
 
 

@@ -1,10 +1,12 @@
 """Contours and speaker statistics of a data directory."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from espnet2_ext.data.parallel import Share
 from espnet2_ext.data.tables import read_table, write_table
@@ -14,6 +16,7 @@ from espnet2_ext.prosody2vec.contour_tables import (
     SpeakerStatisticsTable,
     check_contours,
     extract_contours,
+    low_voicing,
 )
 from espnet2_ext.prosody2vec.contours import UtteranceProsody
 
@@ -62,6 +65,23 @@ def test_a_killed_run_resumes_in_shares_and_a_complete_one_is_kept(directory, mo
     config.write_text("prosody_path: explicit\nmodel_conf: {f0_tracker: praat}\n")
     with pytest.raises(ValueError, match=r"a-1\.wav"):
         extract_contours(directory, config)
+
+
+def test_utterances_of_little_voicing_are_warned_of(directory, make_pulses, caplog) -> None:
+    wave = np.zeros(32000)
+    wave[8000:9600] = make_pulses(150, 0.1)
+    soundfile.write(directory / "b-1.wav", wave, 16000)
+    extract_contours(directory, directory.parent / "train.yaml")
+    assert "1 utterances are voiced for less than 0.3 of the set's median share" in caplog.text
+    assert caplog.messages[-1].endswith(": b-1")
+    record = json.loads((directory / "contours.json").read_text())
+    assert record["low_voicing"] == ["b-1"] and record["unvoiced"] == []
+
+
+def test_low_voicing_by_hand() -> None:
+    shares = {"a": 0.5, "b": 0.14, "c": 0.16, "d": 0.5, "e": 0.6}
+    assert low_voicing(shares) == ["b"]  # 0.3 of 0.5 is 0.15
+    assert low_voicing({}) == []
 
 
 def test_the_implicit_path_needs_none(directory) -> None:

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from espnet2_ext.metrics.pitch import F0Contour
 from espnet2_ext.prosody2vec.contours import (
     LEVEL_LIMITS,
     PITCH_LIMIT,
+    clean_f0,
+    f0_at,
     make_contours,
     relative_contours,
     revoiced,
@@ -33,6 +36,25 @@ def test_contours_of_a_tone(make_pulses) -> None:
 def test_too_short_for_a_tracker_is_unvoiced() -> None:
     contours = make_contours(np.zeros(600), np.zeros((3, 2)), HOP, "dio")
     assert not contours.any()
+
+
+def test_the_nearest_frame_of_the_tracker_counts() -> None:
+    contour = F0Contour(np.array([0.1, 0.2, 0.3]), np.array([100.0, 0.0, 300.0]))
+    centres_s = np.array([0.0, 0.14, 0.16, 0.26, 0.9])
+    assert f0_at(contour, centres_s).tolist() == [100, 100, 0, 300, 300]
+
+
+def test_cleaning_by_hand() -> None:
+    low, high = 100 * math.exp(-PITCH_LIMIT), 100 * math.exp(PITCH_LIMIT)
+    f0_hz = np.array([100.0, 0, 100, 100, 0, 100, 1.01 * high, 100, 100, 0.99 * high, 1.01 * low])
+    f0_hz = np.concatenate([f0_hz, [0.99 * low], np.full(6, 100.0)])
+    kept = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+    assert (clean_f0(f0_hz) > 0).tolist() == [bool(each) for each in kept]
+    np.testing.assert_array_equal(clean_f0(f0_hz)[7:11], f0_hz[7:11])
+    outliers = np.flatnonzero((clean_f0(f0_hz, min_run_frames=1) > 0) != (f0_hz > 0))
+    assert outliers.tolist() == [6, 11]
+    assert clean_f0(np.zeros(3)).tolist() == [0, 0, 0]
+    assert clean_f0(np.zeros(0)).shape == (0,)
 
 
 def test_summary_by_hand() -> None:
