@@ -32,6 +32,8 @@ from espnet2_ext.prosody2vec.mels import HifiGanMel
 
 logger = logging.getLogger(__name__)
 
+VERSION = 2
+"""Raised when the way from audio to contours changes. 2: outliers of F0 are unvoiced."""
 LOW_VOICING = 0.3
 """Utterances whose voiced share is below so much of the set's median are warned of."""
 
@@ -106,7 +108,7 @@ def _made_by(data_dir: Path, settings: ContourSettings) -> dict[str, Any]:
     table = data_dir / "utt2num_samples"
     content = (table if table.is_file() else data_dir / "wav.scp").read_bytes()
     data = hashlib.sha256(content).hexdigest()[:16]
-    return {**settings._asdict(), "data": data}
+    return {**settings._asdict(), "data": data, "version": VERSION}
 
 
 @lru_cache(maxsize=1)

@@ -69,10 +69,12 @@ def make_contours(
         waveform: (N,) at 16 kHz.
         mel: (T, M) its natural-log mel, not normalised; T = N // hop_length + 1.
         hop_length: samples between mel frames.
-        tracker: a method of ``metrics.pitch.f0_contour``; its nearest frame counts.
+        tracker: a method of ``metrics.pitch.f0_contour``; its nearest frame counts, and is unvoiced
+            where further than PITCH_LIMIT from the utterance's median. Voiced runs keep their
+            length: at 0 dB taking short ones away costs more (tools/bench/f0_trackers.md).
     """
     centres_s = np.arange(len(mel)) * (hop_length / SAMPLE_RATE_HZ)
-    f0_hz = f0_at(f0_contour(waveform, tracker), centres_s)
+    f0_hz = clean_f0(f0_at(f0_contour(waveform, tracker), centres_s), min_run_frames=1)
     voiced = f0_hz > 0.0
     level = np.log(np.exp(mel, dtype=np.float64).mean(axis=1))
     return np.stack([np.log(f0_hz, where=voiced, out=np.zeros(len(mel))), voiced, level], 1).astype(

@@ -10,6 +10,7 @@ import yaml
 
 from espnet2_ext.data.parallel import Share
 from espnet2_ext.data.tables import read_table, write_table
+from espnet2_ext.prosody2vec import contour_tables
 from espnet2_ext.prosody2vec.contour_tables import (
     ContourSettings,
     SpeakerStatistics,
@@ -62,6 +63,11 @@ def test_a_killed_run_resumes_in_shares_and_a_complete_one_is_kept(directory, mo
     assert first.stat().st_mtime_ns == written
     (directory / "a-1.wav").unlink()
     extract_contours(directory, config)  # complete: no audio is read
+    monkeypatch.setattr(contour_tables, "VERSION", 3)
+    with pytest.raises(ValueError, match=r"a-1\.wav"):  # made otherwise, so made again
+        extract_contours(directory, config)
+    monkeypatch.undo()
+    extract_contours(directory, config)
     config.write_text("prosody_path: explicit\nmodel_conf: {f0_tracker: praat}\n")
     with pytest.raises(ValueError, match=r"a-1\.wav"):
         extract_contours(directory, config)

@@ -33,6 +33,12 @@ def test_contours_of_a_tone(make_pulses) -> None:
     np.testing.assert_allclose(contours[:, 2], math.log(2.0), rtol=1e-6)
 
 
+def test_outliers_of_pitch_are_unvoiced(make_pulses) -> None:
+    parts = [make_pulses(100, 1.0), np.zeros(4000), make_pulses(400, 0.3), np.zeros(4000)]
+    contours = make_contours(np.concatenate(parts), np.zeros((113, 2)), HOP, "dio")
+    assert contours[10:50, 1].all() and not contours[70:, :2].any()
+
+
 def test_too_short_for_a_tracker_is_unvoiced() -> None:
     contours = make_contours(np.zeros(600), np.zeros((3, 2)), HOP, "dio")
     assert not contours.any()
