@@ -127,7 +127,7 @@ def test_slow_trackers_hear_one_utterance_of_each_kind(monkeypatch) -> None:
     clock = iter(range(1000))
     monkeypatch.setattr(f0_trackers.time, "process_time", lambda: next(clock))
     contour = f0_trackers.F0Contour(np.arange(9.0), np.full(9, 120.0))
-    results, cost = f0_trackers.measure("slow", lambda waveform: contour, speech)
+    results, cost = f0_trackers.measure_tracker("slow", lambda waveform: contour, speech)
     assert len(results) == len(CONDITIONS) * len(f0_trackers.STEPS)
     assert cost == pytest.approx(16000 / 5000)
 

@@ -218,7 +218,9 @@ class Result(NamedTuple):
     errors: Errors
 
 
-def measure(name: str, track: Tracker, utterances: Sequence[Speech]) -> tuple[list[Result], float]:
+def measure_tracker(
+    name: str, track: Tracker, utterances: Sequence[Speech]
+) -> tuple[list[Result], float]:
     """Return a result for each utterance, condition and step, and the cost.
 
     The cost is processor seconds, of all threads, for each second of speech. A tracker above
@@ -453,9 +455,9 @@ def main(cmd: list[str] | None = None) -> None:
     builders = installed()
     for name in arguments.only or builders:
         track = builders[name]()
-        found, costs[name] = measure(name, track, speech)
+        found, costs[name] = measure_tracker(name, track, speech)
         results += found
-        flat += measure(name, track, spoken)[0] if spoken else []
+        flat += measure_tracker(name, track, spoken)[0] if spoken else []
         print(f"{name}: {costs[name]:.3f} of real time", flush=True)
         with atomic_open(arguments.out) as stream:  # whole after each, as some take long
             stream.write(render(results, flat, costs, facts, command))
