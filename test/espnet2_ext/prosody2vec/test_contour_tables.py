@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 import soundfile
-import yaml
 
 from espnet2_ext.data.parallel import Share
 from espnet2_ext.data.tables import read_table, write_table
