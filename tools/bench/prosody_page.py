@@ -18,7 +18,7 @@ BASELINES = "baselines"
 """Name of the row of figures that need no model."""
 Figure = float | str
 Row = Mapping[str, Any]
-Columns = Mapping[str, tuple[int, str]]
+Columns = dict[str, tuple[int, str]]
 """Decimals and definition by name."""
 
 SET_COLUMNS: Columns = {
