@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,8 +145,8 @@ def test_voices_leave_out_source_and_target():
 
 
 def records(model: str) -> list[Record]:
-    """Return probes of a training: 1 to 12 %, in the order of vectors, sets and probes."""
-    kinds = ("prosody vector", "untrained encoder", "speaker vector")
+    """Return probes of a training: 1 to 16 %, in the order of vectors, sets and probes."""
+    kinds = ("prosody vector", "untrained encoder", "speaker vector", "chance")
     every = product(kinds, ("seen_set", "unseen_set"), ("emotion probe", "speaker probe"))
     protocol = f"model {model}/valid.loss.best.pth, units tiny"
     return [
@@ -159,6 +160,7 @@ def test_probes_are_those_of_the_training():
     found = probe_figures([*records("p2v_b")[::-1], *records("p2v")], "p2v", voices)
     assert list(found["prosody vector"].values()) == [1.0, 3.0, 2.0, 4.0]
     assert list(found["speaker vector"].items())[1] == ("emotion probe, unseen (%)", 11.0)
+    assert list(found) == ["prosody vector", "untrained encoder", "speaker vector"]
     with pytest.raises(ValueError, match=r"p: no emotion probe, seen \(%\) of the prosody vector"):
         probe_figures(records("p2v"), "p", voices)
 
@@ -173,6 +175,21 @@ def test_four_figures_relative_to_the_speaker(tmp_path):
     assert figures[2, 2] < -90.0 and figures[:, 3] == pytest.approx([0.4, 0.5, 0.6])
     relative = relative_to_speaker(np.array([[1.0], [5.0], [3.0], [9.0]]), np.array([*"aaab"]))
     assert relative[:, 0].tolist() == [-3.0, 3.0, 0.0, 9.0]
+
+
+def test_vectors_at_chance_everywhere_are_called_the_same():
+    voices = {"seen_set": "seen", "unseen_set": "unseen"}
+    flat = [
+        replace(each, value=each.value + 8.0) if "untrained" in each.row else each
+        for each in records("p2v")
+    ]
+    content = replace(flat[0], metric="content probe", row="seen_set: chance")
+    found = probe_figures([*flat, content], "p2v", voices)
+    assert found["untrained encoder"] == dict.fromkeys(PROBE_COLUMNS, "all the same")
+    flat[4] = replace(flat[4], value=13.5)  # above chance in one
+    assert (
+        probe_figures(flat, "p2v", voices)["untrained encoder"]["speaker probe, seen (%)"] == 14.0
+    )
 
 
 SOUNDS = {"neutral": (1.0, 0.05, 0.4, 0.3), "happy": (1.2, 0.15, 0.5, 0.5)}

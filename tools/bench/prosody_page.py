@@ -14,6 +14,7 @@ from espnet2_ext.data.parallel import atomic_open
 
 SETS = ("same voice", "other voice", "unseen speakers")
 NOT_RUN = "not run"
+CONSTANT = "all the same"
 BASELINES = "baselines"
 """Name of the row of figures that need no model."""
 Figure = float | str
@@ -98,7 +99,10 @@ def render(rows: Sequence[Row], command: str) -> str:
         f"<!-- Made by `{command}`; do not edit. -->",
         "",
         "Mean ± standard deviation over the n seeds of a try. Conversions have no mel error, for "
-        "they differ from the target in length: MCD stands for it.",
+        "they differ from the target in length: MCD stands for it. Figures relative to the "
+        "speaker are less the mean of the speaker's other utterances of the set, which puts what "
+        "a probe is tested on opposite to what it was trained on: a speaker probe below chance is "
+        "that and does not say that the voice is gone. Vectors 'all the same' are rounded to one.",
         "",
     ]
     for corpus in dict.fromkeys(row["corpus"] for row in rows):
@@ -128,7 +132,7 @@ def render(rows: Sequence[Row], command: str) -> str:
 
 def _made_of(rows: Iterable[Row]) -> dict[str, str]:
     """Return commits of the runs and of the measuring code, and environments, each once."""
-    found: dict[str, dict[str, None]] = {"commit": {}, "measured at": {}, "environment": {}}
+    found: dict[str, dict[str, None]] = {"scored at": {}, "measured at": {}, "environment": {}}
     for row in rows:
         facts = ", ".join(f"{name} {value}" for name, value in row["environment"].items())
         for name, value in zip(found, (row["commit"], row["measured at"], facts), strict=True):

@@ -44,6 +44,7 @@ from espnet2_ext.report.records import ENVIRONMENT, OLD_LABELS, Record, git_comm
 from espnet2_ext.ser.attributes import attributes_of, read_utterances
 from tools.bench.prosody_page import (
     BASELINES,
+    CONSTANT,
     NOT_RUN,
     PROBE_COLUMNS,
     SET_COLUMNS,
@@ -247,18 +248,25 @@ def probe_figures(
 ) -> dict[str, dict[str, Figure]]:
     """Return ``{vectors: PROBE_COLUMNS}`` of the training ``model`` in results.jsonl.
 
-    ``voices`` says of the test sets whether they are seen or unseen. ValueError if one is lacking.
+    ``voices`` says of the test sets whether they are seen or unseen. Vectors that are at chance
+    everywhere are all the same (a bottleneck rounds an untrained encoder's to one), which is no
+    figure of what they know, and said instead. ValueError if one is lacking.
     """
-    kinds = (probes.PROSODY, probes.UNTRAINED, probes.SPEAKER_VECTOR)
+    kinds = (probes.PROSODY, probes.UNTRAINED, probes.SPEAKER_VECTOR, probes.CHANCE)
     found: dict[str, dict[str, Figure]] = {kind: {} for kind in kinds}
     for record in records:
         data, _, kind = record.row.partition(": ")
-        if f"model {model}/" in record.protocol and data in voices and kind in found:
-            found[kind][f"{record.metric}, {voices[data]} (%)"] = record.value
+        column = f"{record.metric}, {voices.get(data)} (%)"
+        if f"model {model}/" in record.protocol and column in PROBE_COLUMNS and kind in found:
+            found[kind][column] = record.value
     for kind, figures in found.items():
         if lacking := sorted(PROBE_COLUMNS.keys() - figures.keys()):
             raise ValueError(f"{model}: no {lacking[0]} of the {kind} in results.jsonl; {REMEDY}")
-    return {kind: {name: of[name] for name in PROBE_COLUMNS} for kind, of in found.items()}
+    chance = found.pop(probes.CHANCE)
+    return {
+        kind: {name: CONSTANT if of == chance else of[name] for name in PROBE_COLUMNS}
+        for kind, of in found.items()
+    }
 
 
 def four_figures(wavs: Sequence[str], num_workers: int = 1) -> np.ndarray:
