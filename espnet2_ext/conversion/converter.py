@@ -434,7 +434,10 @@ def prosody_vectors(
                 except ValueError as error:
                     raise ValueError(f"{wavs[batch[0]]}: {error}") from error
                 for name, encoder in encoders.items():
-                    vectors = model.vector(encoder(inputs, lengths)).float().cpu().numpy()
+                    vectors = encoder(inputs, lengths)
+                    if encoder is model.prosody_encoder:  # a bottleneck suits its own encoder alone
+                        vectors = model.vector(vectors)
+                    vectors = vectors.float().cpu().numpy()
                     for place, vector in zip(batch, vectors, strict=True):
                         rows[name][place] = vector
                 bar.update(len(batch))

@@ -15,6 +15,7 @@ from espnet2_ext.conversion.converter import (
     Prosody2VecConverter,
     VarianceCompensation,
     prosody_vectors,
+    untrained_encoder,
 )
 from espnet2_ext.conversion.recordings import AnyConverter, convert_file
 from espnet2_ext.conversion.trained_model import prepare_fine_tuning
@@ -88,6 +89,15 @@ def test_vectors_are_relative_to_the_speaker(recipe) -> None:
         converter.model, {"p": converter.model.prosody_encoder}, paths, [own, own]
     )
     np.testing.assert_allclose(vectors["p"][1], given.numpy(), atol=1e-5)
+
+
+def test_a_bottleneck_is_that_of_its_own_encoder(recipe) -> None:
+    model = Prosody2VecConverter.from_file(recipe).model
+    encoders = {"own": model.prosody_encoder, "untrained": untrained_encoder(model.prosody_encoder)}
+    row = np.array([5.0, -2.0, -2.0], dtype=np.float32)
+    vectors = prosody_vectors(model, encoders, ["data/a-1.wav"], [row])
+    assert set(np.unique(vectors["own"] * 2)) <= {-2, -1, 0, 1, 2}
+    assert np.abs(vectors["untrained"] * 2 % 1).max() > 1e-3
 
 
 def test_statistics_of_pairs_leave_the_target_out(recipe, tmp_path, monkeypatch) -> None:
