@@ -117,6 +117,20 @@ def test_the_papers_experiments_are_among_those_and_ours_are_noticed() -> None:
     assert [name for name, off in MODEL_OURS.items() if on[name] == off] == []
 
 
+def test_harder_corpus_has_the_same_settings_under_its_own_names() -> None:
+    scripts = EGS2 / "mini_emo/p2v1/run.sh", EGS2 / "mini_emo/p2v1/run_hard.sh"
+    plain, hard = map(options_of, scripts)
+    names = {"train_set", "valid_set", "test_sets"}
+    assert {name for name in plain if plain[name] != hard[name]} == {
+        *names,
+        "local_data_opts",
+        "expdir",
+    }
+    for name in names:
+        assert hard[name] == plain[name].replace("mini_emo", "mini_emo_hard")
+    assert hard["local_data_opts"] == "--difficulty hard" and hard["expdir"] != plain["expdir"]
+
+
 def test_pretraining_overlaps_are_declared_only_where_they_are_explained() -> None:
     """A declared overlap stops no run; directories of pretraining are those of the model."""
     declared = {}

@@ -6,6 +6,9 @@ on every run of one version of eSpeak NG. Every sentence is in one set only.
 
 2,804 utterances, 2.2 h; egs2/mini_emo/p2v1/README.md lists the sets and what their emotions are.
 
+With ``difficulty`` hard the same sentences by the same voices make ``mini_emo_hard_*``: see
+``hard.py``.
+
 Deviation: the voices are synthetic, clean and all of one engine. A result on this corpus shows
 that the code works and nothing about human speech.
 Licence: eSpeak NG (GPL-3.0-or-later) is used as an installed program, no part of it is copied.
@@ -18,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from espnet2_ext.corpora.mini_emo import hard
 from espnet2_ext.corpora.mini_emo.grammar import SentenceGrammar
 from espnet2_ext.corpora.mini_emo.speech import (
     EMOTIONS,
@@ -210,6 +214,7 @@ def prepare(
     *,
     num_workers: int = 2,
     seed: int = 0,
+    difficulty: str = "plain",
     size: MiniEmoSize = MiniEmoSize(),
 ) -> dict[str, list[Utterance]]:
     """Generate what is missing of the corpus, write its data directories, return the sets.
@@ -219,16 +224,30 @@ def prepare(
         data: gets one data directory a set, and ``<test set>/pairs/<name>``.
         num_workers: processes; the files do not depend on it.
         seed: of the sentences, the voices and their deviations.
+        difficulty: plain, or hard: sets ``mini_emo_hard_*`` whose emotions overlap, of files in
+            the root's folder ``hard``.
         size: how much to generate.
     """
+    if difficulty not in ("plain", "hard"):
+        raise ValueError(f"mini_emo: difficulty is {difficulty!r}; it must be plain or hard")
     root, data = Path(root).resolve(), Path(data)
     sets = plan_sets(size, seed)
     planned = [utterance for utterances in sets.values() for utterance in utterances]
-    jobs = [
-        SpeechJob(u.path, u.text, deliver(u.voice, u.emotion, u.utterance_id, seed))
-        for u in planned
-    ]
-    num_samples = speak_files(root, jobs, num_workers)
+    test_set = "mini_emo_test"
+    hard_jobs: dict[str, hard.HardJob] = {}
+    if difficulty == "hard":
+        root, test_set = root / "hard", "mini_emo_hard_test"
+        sets = {name.replace("emo", "emo_hard", 1): each for name, each in sets.items()}
+        for u in planned:
+            told = u.path, u.text, u.voice, u.emotion, u.utterance_id, seed
+            hard_jobs[u.utterance_id] = hard.plan_job(*told)
+        num_samples = speak_files(root, list(hard_jobs.values()), num_workers, hard.speak)
+    else:
+        jobs = [
+            SpeechJob(u.path, u.text, deliver(u.voice, u.emotion, u.utterance_id, seed))
+            for u in planned
+        ]
+        num_samples = speak_files(root, jobs, num_workers)
     _write_voices(root / "mini_emo_voices.tsv", planned)
     result: dict[str, list[Utterance]] = {}
     for name, utterances in sets.items():
@@ -237,13 +256,16 @@ def prepare(
             said = (u.utterance_id, u.voice.speaker, str(root / u.path), u.text, u.emotion)
             result[name].append(Utterance(*said, session=u.session, language="eng"))
         write_data_directory(data / name, result[name])
+        if hard_jobs:
+            own = {u.utterance_id: hard_jobs[u.utterance_id] for u in utterances}
+            hard.write_parameters(data / name / hard.PARAMETERS, own)
         hours = sum(num_samples[u.path] for u in utterances) / SAMPLE_RATE_HZ / 3600
         speakers = len({u.voice.speaker for u in utterances})
         logger.info(f"{name}: {len(utterances)} utterances, {speakers} voices, {hours:.2f} h")
         if name.endswith("_test"):
             write_pairs(data / name / "pairs/same_voice", make_pairs(utterances, other_voice=False))
-    name = "mini_emo_test"
-    write_pairs(data / name / "pairs/other_voice", make_pairs(sets[name], other_voice=True))
+    pairs = make_pairs(sets[test_set], other_voice=True)
+    write_pairs(data / test_set / "pairs/other_voice", pairs)
     return result
 
 

@@ -10,7 +10,7 @@ import math
 import os
 import random
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -311,8 +311,19 @@ class SpeechJob:
     delivery: Delivery
 
 
-def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -> dict[str, int]:
+def _speak(job: SpeechJob) -> np.ndarray:
+    return synthesize(job.text, job.delivery.engine)
+
+
+def speak_files(
+    root: str | Path,
+    jobs: Sequence[SpeechJob],
+    num_workers: int,
+    speak: Callable[..., np.ndarray] = _speak,
+) -> dict[str, int]:
     """Write every job's wav file (16 kHz, mono, 16 bit) and return ``{path: samples}``.
+
+    ``speak`` returns a job's samples (N,) int16 at its delivery's rate, in a worker.
 
     A file is kept if the manifest, which is written every 200 files and at the end, lists it with
     the job's fingerprint and its size.
@@ -334,7 +345,7 @@ def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -
     # The workers only speak: they fork for every utterance, which is twice as fast in a
     # process that never loaded torch. The filter's and level's arithmetic stays here.
     spoken = parallel_map(
-        *(_speak, missing),
+        *(speak, missing),
         description="mini_emo",
         num_workers=num_workers,
         chunk_size=8,
@@ -349,10 +360,6 @@ def speak_files(root: str | Path, jobs: Sequence[SpeechJob], num_workers: int) -
     if rows != listed:
         _write_manifest(root, rows)
     return {job.path: rows[job.path][0] for job in jobs}
-
-
-def _speak(job: SpeechJob) -> np.ndarray:
-    return synthesize(job.text, job.delivery.engine)
 
 
 def finish(samples: np.ndarray, job: SpeechJob) -> np.ndarray:
