@@ -83,8 +83,8 @@ EMOTION_MEANS = {
     "happy": Cues(0.32, 0.50, 0.09, 1.5, 0.4, 2.4, -0.40, -0.25, 3.3, 1.2, 0.18),
     "sad": Cues(-0.15, -0.35, -0.20, -2.2, -1.5, 6.5, 0.45, 0.45, -1.2, -0.8, 0.0),
 }
-"""From the speaker's neutral. Signs as in the reviews of vocal emotion; sizes tuned so that the
-parameters tell about nine of ten emotions, and pitch, range, rate and level about seven."""
+"""From the speaker's neutral. Signs and sizes are ours; sizes are tuned so that the parameters
+tell about nine of ten emotions, and pitch, range, rate and level about seven."""
 SPREAD = Cues(0.11, 0.23, 0.085, 1.6, 1.15, 5.0, 0.65, 0.55, 2.2, 1.0, 0.19)
 """Standard deviation of the draws within an emotion."""
 SPEAKER_MEAN = Cues(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 0.5)
