@@ -3,7 +3,8 @@
 Example:
     python -m espnet2_ext.bin.ser_inference \\
         --model_file exp/ser_p2v/loso/fold_1/seed_0/valid.acc.best.pth --wavs a.wav b.wav
-Prints one line a file: its path, the emotion, and the probability of every class.
+Prints one line a file: its path, the emotion, and the probability of every class. On the explicit
+prosody path pitch and level are relative to each file itself.
 """
 
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ def get_parser() -> ArgumentParser:
     parser = Command("ser_train_folds", __doc__, allow_abbrev=False)
     add_experiment_options(parser)
     add = parser.add_argument
-    add("--stats_dir", required=True, help="output of collect_stats")
+    add("--stats_dir", required=True, help="output of collect_stats or write_prosody_input")
     add("--prosody_encoder_dir", help="of bin/export_prosody_encoder")
     add("--balanced", action="store_true", help="weight the loss by class")
     add("--nj", type=int, default=1, help="trainings at a time")
@@ -47,17 +47,14 @@ def main(cmd: list[str] | None = None) -> None:
     args, extra = get_parser().parse_known_args(cmd)
     start_log()
     with user_errors("ser_train_folds", RuntimeError):  # that a training failed
-        data_dir, stats = Path(args.data_dir), Path(args.stats_dir) / "train"
-        feats = stats / "collect_feats/feats.scp"
-        data = SerData(
-            emotion=data_dir / "utt2emo",
-            shapes=stats / "speech_shape",
-            speech=data_dir / "wav.scp",
-            feats=feats if feats.is_file() else None,
-            prosody_encoder_dir=args.prosody_encoder_dir and Path(args.prosody_encoder_dir),
-        )
+        encoder = args.prosody_encoder_dir and Path(args.prosody_encoder_dir)
+        data = SerData.of_recipe(Path(args.data_dir), Path(args.stats_dir), encoder)
         if "--seed" in extra:
             raise ValueError("--seed: seeds stand behind the protocol's name, as in loso:0,1,2")
+        if "--speaker_statistics" in extra:
+            raise ValueError(
+                "--speaker_statistics: an option of ser.sh, stage 6, whose table counts"
+            )
         protocols = read_protocols(args.folds_dir, args.protocols, data.emotion)
         systems = [System.of_config(config) for config in args.configs]
         runs = list_runs(

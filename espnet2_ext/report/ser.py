@@ -52,6 +52,7 @@ from espnet2_ext.report.records import (
 )
 from espnet2_ext.ser.experiment import LAST, FoldRun, ProtocolRuns, RunResult, System, list_runs
 from espnet2_ext.ser.leaks import pretraining_status
+from espnet2_ext.ser.prosody_input import SPEAKER_STATISTICS
 
 SELECTIONS = {
     "acc": "epoch of the best validation WA",
@@ -372,14 +373,19 @@ def collect_system(
     folder = f"ser_{system.tag}/{protocol.tag}"
     seeds = sorted({run.seed for run in runs})
     deviation = lists.deviation and f"deviation: {lists.deviation}"
+    name = _comment(text, "row", units) or system.tag
+    paper_system, contours = _comment(text, "paper row", units), ""
+    if settings.get("prosody_path") == "explicit" and settings.get("use_prosody", True):
+        name, paper_system = name.replace("FBANK", "contours"), None  # the paper's reads mels
+        contours = SPEAKER_STATISTICS[settings["speaker_statistics"]]
     return SystemScores(
-        name=_comment(text, "row", units) or system.tag,
+        name=name,
         protocol=lists.protocol,
         folds=folds,
         selection=selection,
         train_limit=lists.max_train,
-        paper_system=_comment(text, "paper row", units),
-        notes="; ".join(filter(None, (notes, deviation, *lists.leak_check))),
+        paper_system=paper_system,
+        notes="; ".join(filter(None, (notes, contours, deviation, *lists.leak_check))),
         pretraining=pretraining_status(
             settings, checked=lists.pretraining_checked, model_sha256=lists.model_sha256
         ),

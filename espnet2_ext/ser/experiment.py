@@ -13,7 +13,7 @@ import queue
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class SerData:
 
     ``shapes`` is ``feats_shape`` or ``speech_shape`` of all utterances; ``speech``, a wav.scp, is
     for an upstream to be fine-tuned, or where there are no precomputed mels (``feats``).
+    On the explicit prosody path ``feats`` are contours relative to the ``speaker_statistics``.
     """
 
     emotion: Path
@@ -51,6 +52,33 @@ class SerData:
     speech: Path
     feats: Path | None = None
     prosody_encoder_dir: Path | None = None
+    speaker_statistics: str | None = None
+
+    @classmethod
+    def of_recipe(
+        cls, data_dir: Path, stats_dir: Path, prosody_encoder_dir: Path | None
+    ) -> "SerData":
+        """Return the tables that ser.sh left; FileNotFoundError where contours are missing."""
+        from espnet2_ext.ser.prosody_input import TABLE
+
+        data = cls(
+            emotion=data_dir / "utt2emo",
+            shapes=stats_dir / "train/speech_shape",
+            speech=data_dir / "wav.scp",
+            prosody_encoder_dir=prosody_encoder_dir,
+        )
+        if prosody_encoder_dir is not None:
+            config = yaml.safe_load((prosody_encoder_dir / "config.yaml").read_text("utf-8"))
+            if config.get("prosody_path") == "explicit":
+                path = stats_dir / TABLE
+                made_by = path.with_suffix(".json")
+                if not made_by.is_file():
+                    raise FileNotFoundError(f"{made_by}: no such file; run ser.sh, stage 6")
+                said = json.loads(made_by.read_text("utf-8"))["speaker_statistics"]
+                shapes = data_dir / "utt2num_samples"
+                return replace(data, shapes=shapes, feats=path, speaker_statistics=said)
+        feats = stats_dir / "train/collect_feats/feats.scp"
+        return replace(data, feats=feats if feats.is_file() else None)
 
 
 @dataclass(frozen=True)
@@ -83,6 +111,7 @@ class FoldRun:
         parts += [str(self.balanced), *self.emotions, *self.extra]
         if data.prosody_encoder_dir is not None and self.settings.get("use_prosody", True):
             parts.append((data.prosody_encoder_dir / "config.yaml").read_text(encoding="utf-8"))
+            parts += filter(None, [data.speaker_statistics])
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def begun_from(self) -> str | None:
@@ -135,6 +164,8 @@ class FoldRun:
         options += ["--seed", self.seed, "--ngpu", ngpu, "--resume", "true"]
         if data.prosody_encoder_dir is not None and uses_prosody:
             options += ["--prosody_encoder_dir", data.prosody_encoder_dir]
+            if data.speaker_statistics is not None:
+                options += ["--speaker_statistics", data.speaker_statistics]
         if self.balanced:
             weights = ",".join(f"{weight:.6f}" for weight in self.class_weights())
             options += ["--model_conf", f"class_weights=[{weights}]"]

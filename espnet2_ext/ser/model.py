@@ -118,6 +118,8 @@ class EmotionModel(AbsESPnetModel):
         dropout: before the classifier; not in paper.
         class_weights: of the loss, one a class (else ValueError); None as in the paper.
         crop_frames: of the prosody encoder's random crop in training; None as in the paper.
+        reads_contours: the prosody encoder's input is no mel but given as ``feats``, see
+            ``ser/prosody_input.py``; its bottleneck, if pretraining had one, is left out.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class EmotionModel(AbsESPnetModel):
         dropout: float = 0.0,
         class_weights: Sequence[float] | None = None,
         crop_frames: int | None = None,
+        reads_contours: bool = False,
     ):
         super().__init__()
         parts = [part for part in (prosody_encoder, upstream_pooling) if part is not None]
@@ -147,6 +150,7 @@ class EmotionModel(AbsESPnetModel):
         self.upstream_pooling = upstream_pooling
         self.dropout = nn.Dropout(dropout)
         self.crop_frames = crop_frames
+        self.reads_contours = reads_contours
         weights = None if class_weights is None else torch.tensor(class_weights).float()
         self.register_buffer("class_weights", weights, persistent=False)
         self.classifier = nn.Linear(sum(part.output_dim for part in parts), num_emotions)
@@ -180,11 +184,14 @@ class EmotionModel(AbsESPnetModel):
 
         Args:
             speech: (B, N) 16 kHz waveforms.
-            feats: (B, T, M) mels, not normalised, that the prosody encoder takes instead.
+            feats: (B, T, M) mels, not normalised, that the prosody encoder takes instead; or
+                (B, T, 3) contours relative to the speaker.
             upstream_vector: (B, L, D) layer means of a frozen upstream.
         """
         vectors = []
         if self.prosody_encoder is not None:
+            if self.reads_contours and feats is None:
+                raise ValueError("this prosody encoder reads contours: give prosody_input.scp")
             audio = (None, None) if feats is not None else (speech, speech_lengths)
             mels, mel_lengths = normalised_mels(
                 self.features, self.normalize, *audio, feats, feats_lengths

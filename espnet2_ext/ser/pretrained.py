@@ -1,7 +1,8 @@
 """What recognisers take from pretrained models: a prosody encoder, vectors of a frozen upstream.
 
 A folder of ``export_prosody_encoder`` has ``weights.pth`` (tensors ``prosody_encoder.*``),
-``feats_stats.npz`` (statistics that normalise its mels) and ``config.yaml`` (options, source).
+``feats_stats.npz`` (statistics that normalise its mels) and ``config.yaml`` (options, source; of
+the explicit prosody path what ``extract_contours`` needs, too).
 
 A folder of ``cache_upstream_vectors`` has layer means, computed once for all folds and seeds:
 ``npy/<utterance>.npy`` (L, D), ``vectors.scp`` with their paths and ``vectors.json``, which
@@ -25,6 +26,7 @@ from espnet2_ext.data.audio import read_audio
 from espnet2_ext.data.parallel import atomic_open, atomic_path, one_thread, spawn_map
 from espnet2_ext.data.tables import read_table, write_table
 from espnet2_ext.data.weights import read_training_config, read_weights
+from espnet2_ext.prosody2vec.contour_tables import ContourSettings
 from espnet2_ext.ser.model import FineTunedUpstream
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,8 @@ def export_prosody_encoder(
     """Write the folder, unless it is up to date with the weights, such as ``valid.loss.best.pth``.
 
     ``train_config`` is the config.yaml beside them by default. FileNotFoundError where a file is
-    missing; ValueError for no Prosody2Vec model, or one without statistics of the mels.
+    missing; ValueError for no Prosody2Vec model, one without statistics of the mels, or one of the
+    explicit prosody path whose encoder reads mels.
     """
     model_file, out_dir = Path(model_file), Path(out_dir)
     train_config = Path(train_config) if train_config else model_file.parent / "config.yaml"
@@ -56,14 +59,18 @@ def export_prosody_encoder(
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file; pretrain first (p2v.sh, stage 8)")
     digest = hashlib.sha256(model_file.read_bytes()).hexdigest()
+    config = read_training_config(train_config)
+    settings: dict[str, Any] = {"source": str(model_file), "sha256": digest}
+    settings |= {option: config.get(option) for option in OPTIONS}
+    settings |= _explicit_settings(train_config, config)
     if (out_dir / CONFIG).is_file():
-        if read_training_config(out_dir / CONFIG)["sha256"] == digest:
+        found = read_training_config(out_dir / CONFIG)
+        if all(found.get(key) == settings.get(key) for key in ("sha256", "prosody_path")):
             return
     state = read_weights(model_file)
     weights = {name: value for name, value in state.items() if name.startswith(PART)}
     if not weights:
         raise ValueError(f"{model_file}: holds no {PART}*; it is no Prosody2Vec model")
-    config = read_training_config(train_config)
     stats_file = (config.get("normalize_conf") or {}).get("stats_file")
     if stats_file is None:
         raise ValueError(
@@ -83,10 +90,22 @@ def export_prosody_encoder(
         torch.save(weights, stream)
     with atomic_path(out_dir / STATISTICS) as temporary:
         shutil.copyfile(statistics, temporary)
-    settings: dict[str, Any] = {"source": str(model_file), "sha256": digest}
-    settings |= {option: config.get(option) for option in OPTIONS}
     with atomic_open(out_dir / CONFIG) as stream:
         yaml.safe_dump(settings, stream, sort_keys=False)
+
+
+def _explicit_settings(train_config: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Return what the folder of an explicit model has besides; ValueError if it reads mels."""
+    if config.get("prosody_path") != "explicit":
+        return {}
+    read = (config.get("model_conf") or {}).get("prosody_input", "contour")
+    if read != "contour":
+        raise ValueError(
+            f"{train_config}: prosody_input {read}: emotion recognition supports encoders of "
+            "prosody_path implicit, and of explicit with prosody_input contour; pretrain such a one"
+        )
+    conf = {"f0_tracker": ContourSettings.of_config(config).tracker, "prosody_input": read}
+    return {"prosody_path": "explicit", "model_conf": conf}
 
 
 def read_settings(directory: str | Path) -> dict[str, Any]:
@@ -99,6 +118,8 @@ def read_settings(directory: str | Path) -> dict[str, Any]:
             )
     config = read_training_config(directory / CONFIG)
     options = {option: config.get(option) for option in OPTIONS}
+    options["prosody_path"] = config.get("prosody_path", "implicit")
+    options["f0_tracker"] = ContourSettings.of_config(config).tracker
     return {**options, "normalize_conf": {"stats_file": str(directory / STATISTICS)}}
 
 

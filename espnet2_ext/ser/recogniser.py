@@ -5,6 +5,7 @@ with paths relative to the recipe; a folder at any of these levels means all mod
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +18,23 @@ from torch.nn.utils.rnn import pad_sequence
 from espnet2_ext import _compat  # noqa: F401  (must come before anything of ESPnet)
 from espnet2_ext.data.tables import read_table
 from espnet2_ext.data.weights import read_training_config, recipe_directory
+from espnet2_ext.prosody2vec.contours import contours_of
 from espnet2_ext.ser.experiment import RESULT, RunResult
 from espnet2_ext.ser.model import FineTunedUpstream
+from espnet2_ext.ser.prosody_input import OTHERS, own_encoder_input
 from espnet2_ext.ser.task import EmotionTask
 
 # isort: split
+
+logger = logging.getLogger(__name__)
 
 
 class EmotionRecogniser:
     """Emotion of waveforms by a model of ``EmotionTask``; a batch gives what each gives alone.
 
     ``emotions`` has the names in the order of the classes. Without ``train_config`` the config.yaml
-    beside the weights is taken. FileNotFoundError where there is no such model.
+    beside the weights is taken. FileNotFoundError where there is no such model. On the explicit
+    prosody path pitch and level are relative to the waveform itself.
     """
 
     def __init__(
@@ -40,6 +46,12 @@ class EmotionRecogniser:
         self.model, args = EmotionTask.build_model_from_file(train_config, model_file, device)
         self.model.eval()
         self.emotions: list[str] = list(args.emotions)
+        self.f0_tracker: str | None = args.f0_tracker if self.model.reads_contours else None
+        if self.f0_tracker is not None and args.speaker_statistics == OTHERS:
+            logger.warning(
+                f"{model_file}: pitch and level are taken relative to each recording itself; in "
+                "training they were relative to the speaker's other recordings"
+            )
         self.frozen_upstream: FineTunedUpstream | None = None
         if args.upstream is not None and str(args.upstream).endswith(".json"):
             described = json.loads(Path(args.upstream).read_text(encoding="utf-8"))
@@ -60,11 +72,25 @@ class EmotionRecogniser:
         vector = None
         if self.frozen_upstream is not None:
             vector = self.frozen_upstream(speech, lengths)
-        logits = self.model.logits(speech=speech, speech_lengths=lengths, upstream_vector=vector)
+        contours = {} if self.f0_tracker is None else self._contours(waveforms, self.f0_tracker)
+        logits = self.model.logits(
+            speech=speech, speech_lengths=lengths, upstream_vector=vector, **contours
+        )
         posteriors = logits.double().softmax(dim=1).cpu()
         if not posteriors.isfinite().all():
             raise ValueError("the model gives values that are not finite; check its weights")
         return [dict(zip(self.emotions, row.tolist(), strict=True)) for row in posteriors]
+
+    def _contours(self, waveforms: Sequence[np.ndarray], tracker: str) -> dict[str, torch.Tensor]:
+        """Return ``feats`` (B, T, 3) and their lengths, relative to each waveform itself."""
+        features = self.model.features
+        inputs = [
+            torch.from_numpy(own_encoder_input(contours_of(np.array(each), features, tracker)))
+            for each in waveforms
+        ]
+        lengths = torch.tensor([len(each) for each in inputs], device=self.device)
+        padded = pad_sequence(inputs, batch_first=True).to(self.device)
+        return {"feats": padded, "feats_lengths": lengths}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -26,8 +27,11 @@ from espnet2_ext.metrics.ser import (
     unweighted_accuracy,
     write_predictions,
 )
+from espnet2_ext.prosody2vec.contours import DEFAULT_TRACKER
+from espnet2_ext.prosody2vec.explicit_model import input_width
 from espnet2_ext.ser.model import EmotionModel, FineTunedUpstream, LayerPooling
 from espnet2_ext.ser.pretrained import WEIGHTS, read_settings
+from espnet2_ext.ser.prosody_input import OTHERS, SPEAKER_STATISTICS
 from espnet2_ext.training.options import (
     add_component_options,
     build_part,
@@ -38,6 +42,8 @@ from espnet2_ext.training.options import (
 )
 from espnet2_ext.training.task import TrainedTask
 from espnet2_ext.training.trainer import SafeTrainer
+
+logger = logging.getLogger(__name__)
 
 EMOTIONS = ("neutral", "happy", "angry", "sad")
 """The four classes of [P2V] IV-C."""
@@ -182,6 +188,15 @@ class EmotionTask(TrainedTask):
         )
         replaced = "of the prosody encoder, in place of its pretraining's; the rest stays"
         add("--input_normalization", **text, help=replaced)
+        folder = "of the encoder; its folder gives it"
+        add("--prosody_path", choices=["implicit", "explicit"], default="implicit", help=folder)
+        add("--f0_tracker", default=DEFAULT_TRACKER, help="of its contours; its folder gives it")
+        add(
+            "--speaker_statistics",
+            choices=list(SPEAKER_STATISTICS),
+            default=OTHERS,
+            help="of whose utterances the contours given are relative to",
+        )
         upstream = "S3PRL upstream to fine-tune; or the json that describes a frozen one's vectors"
         add("--upstream", **text, help=upstream)
         add("--upstream_path", **text, help="its checkpoint or directory")
@@ -264,6 +279,11 @@ class EmotionTask(TrainedTask):
         """Return the model; a frozen upstream's sizes are written back into ``args``."""
         if args.prosody_encoder_dir is not None:
             vars(args).update(read_settings(args.prosody_encoder_dir))
+        # A config.yaml from before the explicit path does not name it.
+        reads_contours = args.use_prosody and getattr(args, "prosody_path", "") == "explicit"
+        if reads_contours:
+            cls._leave_out_options_of_mels(args)
+        args.model_conf = {**args.model_conf, "reads_contours": reads_contours}
         if args.input_normalization is not None:
             args.prosody_encoder_conf = {
                 **args.prosody_encoder_conf,
@@ -272,7 +292,8 @@ class EmotionTask(TrainedTask):
         features = build_part(features_choices, args)
         encoder = None
         if args.use_prosody:
-            encoder = build_part(prosody_encoder_choices, args, mel_dim=features.mel_dim)
+            width = input_width("contour" if reads_contours else "mel", features.mel_dim)
+            encoder = build_part(prosody_encoder_choices, args, mel_dim=width)
         normalize = None
         if args.use_prosody and not args.collect_stats:
             normalize = build_part(normalize_choices, args)
@@ -287,6 +308,18 @@ class EmotionTask(TrainedTask):
             upstream_pooling=pooling,
             **args.model_conf,
         )
+
+    @staticmethod
+    def _leave_out_options_of_mels(args: argparse.Namespace) -> None:
+        """Set to None what a configuration for mels does to them, with a warning."""
+        for name in ("input_normalization", "specaug"):
+            if getattr(args, name) is not None:
+                logger.warning(
+                    f"{name} {getattr(args, name)}: left out, is for mels; this prosody encoder "
+                    "reads contours relative to the speaker"
+                )
+                setattr(args, name, None)
+        args.normalize = None
 
     @classmethod
     def _build_upstream(

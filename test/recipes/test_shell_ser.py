@@ -132,6 +132,28 @@ def test_mels_are_of_every_utterance_and_of_the_pretrained_model(recipe, monkeyp
     ]
 
 
+def test_an_explicit_model_has_contours_in_place_of_mels(recipe, monkeypatch):
+    monkeypatch.setenv("prosody_path", "explicit")
+    explicit = {"p2v_model": "../p2v1/best.pth", "stage": "4", "stop_stage": "6"}
+    run(recipe, speaker_statistics="own", **explicit)
+    encoder, stats = "exp/prosody_encoder", "exp/ser_stats_16k"
+    assert modules(recipe) == [
+        "export_prosody_encoder", "extract_contours", "write_prosody_input",
+    ]  # fmt: skip
+    assert options_of(recipe, "extract_contours") == [
+        f"--data_dir {RAW} --train_config {encoder}/config.yaml --num_workers 2"
+    ]
+    table = f"--data_dir {RAW} --out_dir {stats} --prosody_encoder_dir {encoder}"
+    assert options_of(recipe, "write_prosody_input") == [f"{table} --speaker_statistics own"]
+    run(recipe, **explicit)
+    assert options_of(recipe, "write_prosody_input") == [f"{table} --speaker_statistics others"]
+    monkeypatch.setenv("prosody_path", "implicit")
+    run(recipe, **explicit)
+    assert (
+        "extract_contours" not in modules(recipe) and "ser_train" in (recipe / "calls").read_text()
+    )
+
+
 def test_training_and_scores(recipe):
     settings = {"train_nj": "3", "ser_args": "--max_epoch 2 --patience 1", "balanced": "true"}
     settings |= {"comparisons": "a:b b:c", "published": "true", "corpus_note": "synthetic speech"}

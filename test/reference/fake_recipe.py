@@ -95,8 +95,8 @@ case "${module}" in
         """
 if [ "${module}" = export_prosody_encoder ]; then
     mkdir -p "${out}"
-    printf 'sha256: a\\nfeatures_conf:\\n  n_fft: %s\\nother: 1\\n' "${n_fft:-1024}" \\
-        > "${out}/config.yaml"
+    printf 'sha256: a\\nfeatures_conf:\\n  n_fft: %s\\nprosody_path: %s\\n' "${n_fft:-1024}" \\
+        "${prosody_path:-implicit}" > "${out}/config.yaml"
 fi
 """,
     ),

@@ -66,14 +66,16 @@ def write_corpus(root: Path) -> Path:
 def write_p2v_model(recipe: Path, **fields: Any) -> Path:
     """Write what a recogniser reads of a training of p2v.sh; return the weights.
 
-    ``fields`` are further options of its config.yaml.
+    ``fields`` are further options of its config.yaml; with ``prosody_path: explicit`` the encoder
+    reads contours.
     """
     exp, stats = recipe / "exp/p2v_tiny", recipe / "exp/stats/feats_stats.npz"
     for folder in (exp, stats.parent):
         folder.mkdir(parents=True)
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        weights = ProsodyEncoder(**ENCODER).state_dict()  # type: ignore[arg-type]
+        width = 3 if fields.get("prosody_path") == "explicit" else 80
+        weights = ProsodyEncoder(width, **ENCODER).state_dict()  # type: ignore[arg-type]
     state = {f"prosody_encoder.{name}": value for name, value in weights.items()}
     torch.save({**state, "decoder.weight": torch.ones(2)}, exp / "valid.loss.best.pth")
     # Mean -5 and variance 4 of 10 frames.

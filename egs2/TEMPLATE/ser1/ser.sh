@@ -39,6 +39,7 @@ allow=                      # overlaps to accept and print, such as "pretraining
 p2v_model=                  # weights of p2v.sh; none: only systems that need none
 upstream=                   # frozen S3PRL upstream whose vectors are cached; none: none
 upstream_path=              # its checkpoint or directory
+speaker_statistics=others   # of an explicit P2V model's contours: of the speaker's other utterances (transductive), or own: the utterance's
 ser_configs=                # conf/train_ser_<system>.yaml, one row each; FILE:1 takes the first seed alone
 balanced=false              # weight the loss by class
 ser_args=                   # further options of the task, such as "--max_epoch 30"
@@ -55,7 +56,7 @@ corpus_note=                # stands in the titles of tables, such as "synthetic
 help_message="Usage: ./run.sh [--option VALUE ...] [--config FILE] [--print_config]
 
 1 data  2 format wav  3 folds and leak check  4 prosody encoder of a P2V model
-5 vectors of a frozen upstream  6 mels  7 training of all folds and seeds  8 scores
+5 vectors of a frozen upstream  6 mels or contours  7 training of all folds and seeds  8 scores
 A complete stage is skipped (up to date); an interrupted run resumes where it stopped.
 $(options_help "$0")"
 # shellcheck disable=SC2034  # read by parse_options.sh
@@ -139,14 +140,20 @@ if begin 5 "vectors of ${upstream:-no upstream}" && [ -n "${upstream}" ]; then
         --num_workers "${nj}"
 fi
 
-if begin 6 "mels in ${stats}"; then
+if begin 6 "mels, or contours for an explicit P2V model, in ${stats}"; then
     # They depend on the audio and on how the mels of the P2V model are computed.
-    features=
+    features= explicit=false
     if [ -n "${p2v_model}" ]; then
         features=$(sed -n '/^features_conf:/,/^[^ ]/p' "${encoder}/config.yaml")
+        explicit=$(grep -q '^prosody_path: explicit' "${encoder}/config.yaml" && echo true || echo false)
     fi
     print=$(fingerprint "${raw}"/{wav.scp,utt2num_samples,utt2emo} "${features}")
-    if ! is_done "${stats}" "${print}"; then
+    if "${explicit}"; then
+        in_shares "${stats}/contours.log" 0 "${python}" -m espnet2_ext.bin.extract_contours \
+            --data_dir "${raw}" --train_config "${encoder}/config.yaml" --num_workers "${nj}"
+        "${python}" -m espnet2_ext.bin.write_prosody_input --data_dir "${raw}" --out_dir "${stats}" \
+            --prosody_encoder_dir "${encoder}" --speaker_statistics "${speaker_statistics}"
+    elif ! is_done "${stats}" "${print}"; then
         tables=()
         for part in train valid; do
             for table in "${raw}/wav.scp,speech,sound" "${raw}/utt2emo,emotion,text"; do

@@ -106,6 +106,25 @@ def test_what_cannot_be_exported(model_file, tmp_path):
     assert not out.exists()
 
 
+def test_the_explicit_path_has_what_contours_need(model_file, tmp_path):
+    out, config = tmp_path / "out", tmp_path / "out/config.yaml"
+    export_prosody_encoder(model_file, out)
+    assert not {"prosody_path", "model_conf"} & yaml.safe_load(config.read_text()).keys()
+    assert read_settings(out)["prosody_path"] == "implicit"
+    conf = {"f0_tracker": "praat", "tempo_weight": 1.0}
+    change_config(model_file, prosody_path="explicit", model_conf=conf)
+    export_prosody_encoder(model_file, out)  # the weights are the same, what they read is not
+    found = yaml.safe_load(config.read_text())
+    assert found["prosody_path"] == "explicit"
+    assert found["model_conf"] == {"f0_tracker": "praat", "prosody_input": "contour"}
+    settings = read_settings(out)
+    assert (settings["prosody_path"], settings["f0_tracker"]) == ("explicit", "praat")
+    for reads in ("mel", "both"):
+        change_config(model_file, model_conf={"prosody_input": reads})
+        with pytest.raises(ValueError, match=f"yaml: prosody_input {reads}: .* supports .*contour"):
+            export_prosody_encoder(model_file, out)
+
+
 def test_a_folder_that_is_not_whole(model_file, tmp_path):
     export_prosody_encoder(model_file, tmp_path / "out")
     (tmp_path / "out/weights.pth").unlink()
