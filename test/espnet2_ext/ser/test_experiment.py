@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
@@ -120,12 +119,15 @@ def test_the_entry_point_hands_on_what_it_is_given(call, corpus, tmp_path, monke
     feats = tmp_path / "stats/train/collect_feats/feats.scp"
     feats.parent.mkdir(parents=True)
     feats.touch()
-    call("--max_epoch", "3", "--nj", "2", "--ngpu", "1", "--balanced", "--prosody_encoder_dir", "e")
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e/config.yaml").write_text("sha256: a\n")
+    command = ["--max_epoch", "3", "--nj", "2", "--ngpu", "1", "--balanced"]
+    call(*command, "--prosody_encoder_dir", str(tmp_path / "e"))
     [(runs, data, options)] = seen
     assert options == {"num_jobs": 2, "num_gpus": 1}
     assert [(run.extra, run.balanced) for run in runs] == [(("--max_epoch", "3"), True)] * 2
     names = ("utt2emo", tmp_path / "stats/train/speech_shape", "wav.scp", feats, "e")
-    places = (corpus / "data", tmp_path, corpus / "data", tmp_path, Path())
+    places = (corpus / "data", tmp_path, corpus / "data", tmp_path, tmp_path)
     assert data == SerData(*(place / name for place, name in zip(places, names, strict=True)))
     call("--share", "2/3", protocols="tiny:0,1")
     assert [(run.fold.name, run.seed) for run in seen[-1][0]] == [("fold_2", 0)]
