@@ -50,7 +50,8 @@ class EmotionRecogniser:
         if self.f0_tracker is not None and args.speaker_statistics == OTHERS:
             logger.warning(
                 f"{model_file}: pitch and level are taken relative to each recording itself; in "
-                "training they were relative to the speaker's other recordings"
+                "training they were relative to the speaker's other recordings, so expect far "
+                "worse recognition, or take a model of ser.sh --speaker_statistics own"
             )
         self.frozen_upstream: FineTunedUpstream | None = None
         if args.upstream is not None and str(args.upstream).endswith(".json"):
