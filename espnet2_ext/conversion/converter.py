@@ -328,8 +328,8 @@ def encoder_inputs(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what the prosody encoder reads (B, T, D) and lengths (B,); see prosody_embeddings."""
     speech, lengths = _padded(model, waveforms)
-    if isinstance(model, Prosody2VecModel):
-        return normalised_mels(model.features, model.normalize, speech, lengths)
+    if not isinstance(model, ExplicitProsody2VecModel):
+        return model.mels(speech, lengths)
     contours = [contours_of(each, model.features, model.f0_tracker) for each in waveforms]
     rows = [
         _statistics([each]) if row is None else row
@@ -435,8 +435,9 @@ def prosody_vectors(
                     raise ValueError(f"{wavs[batch[0]]}: {error}") from error
                 for name, encoder in encoders.items():
                     vectors = encoder(inputs, lengths)
-                    if encoder is model.prosody_encoder:  # a bottleneck suits its own encoder alone
-                        vectors = model.vector(vectors)
+                    if isinstance(model, ExplicitProsody2VecModel):
+                        if encoder is model.prosody_encoder:  # whose own bottleneck it is
+                            vectors = model.vector(vectors)
                     vectors = vectors.float().cpu().numpy()
                     for place, vector in zip(batch, vectors, strict=True):
                         rows[name][place] = vector

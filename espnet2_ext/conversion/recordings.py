@@ -500,6 +500,7 @@ def convert_file(
     statistics: list[np.ndarray | None] = [None, None]
     statistics_from = {}
     if converter.is_explicit:
+        converter.converter.control = control
         for place, (whose, file) in enumerate((("speaker", voice), ("source", source))):
             files = [file, *speaker_wavs] if file == voice else [file]
             statistics[place], statistics_from[whose] = converter.statistics(files)
@@ -510,7 +511,6 @@ def convert_file(
         neutral_file = source if interpolate_from is None else interpolate_from
         own = [source, *speaker_wavs] if interpolate_from is None and voice == source else ()
         vector = scale_intensity(converter.prosody([neutral_file], own), vector, intensity)
-    converter.converter.control = control
     try:
         conversion = converter.convert(words, vector, converter.speaker(voice), *statistics)
     except ValueError as error:

@@ -233,7 +233,7 @@ def probe_scores(
         except NotMeasurable as error:
             notes.append(_not_measurable(data, probe, error))
             continue
-        score = found[probe][PROSODY]
+        score = next(iter(found[probe].values()))
         notes.append(f"{probe}: {score.classes} classes, {held_out} held out, {score.folds} folds")
         if score.left_out:
             notes[-1] += f", {score.left_out} utterances left out whose label training lacks"

@@ -311,19 +311,16 @@ class SpeechJob:
     delivery: Delivery
 
 
-def _speak(job: SpeechJob) -> np.ndarray:
-    return synthesize(job.text, job.delivery.engine)
-
-
 def speak_files(
     root: str | Path,
     jobs: Sequence[SpeechJob],
     num_workers: int,
-    speak: Callable[..., np.ndarray] = _speak,
+    speak: Callable[..., np.ndarray] | None = None,
 ) -> dict[str, int]:
     """Write every job's wav file (16 kHz, mono, 16 bit) and return ``{path: samples}``.
 
-    ``speak`` returns a job's samples (N,) int16 at its delivery's rate, in a worker.
+    ``speak`` returns a job's samples (N,) int16 at its delivery's rate, in a worker; None has the
+    synthesiser speak.
 
     A file is kept if the manifest, which is written every 200 files and at the end, lists it with
     the job's fingerprint and its size.
@@ -345,7 +342,7 @@ def speak_files(
     # The workers only speak: they fork for every utterance, which is twice as fast in a
     # process that never loaded torch. The filter's and level's arithmetic stays here.
     spoken = parallel_map(
-        *(speak, missing),
+        *(speak or _speak, missing),
         description="mini_emo",
         num_workers=num_workers,
         chunk_size=8,
@@ -360,6 +357,10 @@ def speak_files(
     if rows != listed:
         _write_manifest(root, rows)
     return {job.path: rows[job.path][0] for job in jobs}
+
+
+def _speak(job: SpeechJob) -> np.ndarray:
+    return synthesize(job.text, job.delivery.engine)
 
 
 def finish(samples: np.ndarray, job: SpeechJob) -> np.ndarray:

@@ -150,17 +150,19 @@ def test_mixed_prosody_is_the_weighted_sum_of_vectors(options, tmp_path, make_mo
 class FakeConverter:
     """Vectors are file names; speech whose source is loud finds no end."""
 
+    is_explicit = False
+
     def __init__(self):
         self.heard: list[tuple[str, str]] = []
         self.fails_on = ""
 
-    def prosody(self, files):
+    def prosody(self, files, speaker_files=()):
         return Path(files[0]).stem
 
     def speaker(self, file):
         return Path(file).stem
 
-    def convert(self, source, prosody, voice):
+    def convert(self, source, prosody, voice, *statistics):
         if prosody == self.fails_on:
             raise KeyboardInterrupt
         self.heard.append((prosody, voice))

@@ -208,16 +208,18 @@ def test_compensation_is_restored_as_asked(model_file, tmp_path, caplog):
 class FakeConverter:
     """Prosody is the seconds of the files, the voice too; speech is as loud as prosody."""
 
+    is_explicit = False
+
     def __init__(self):
         self.heard: list[tuple[float, float]] = []
 
-    def prosody(self, files):
+    def prosody(self, files, speaker_files=()):
         return np.array([np.mean([soundfile.info(path).duration for path in files])])
 
     def speaker(self, file):
         return np.array([soundfile.info(file).duration])
 
-    def convert(self, source, prosody, voice):
+    def convert(self, source, prosody, voice, *statistics):
         if len(source) == 3200:
             raise ValueError("too short for a unit")
         self.heard.append((round(float(prosody[0]), 6), float(voice[0])))
