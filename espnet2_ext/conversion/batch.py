@@ -81,7 +81,8 @@ class PairRequests:
             "wav.scp": self.wavs,
         }
         for pair in pairs:
-            needed = [[pair.source], [pair.speaker], pair.prosody_utterances]
+            heard = [*pair.prosody_utterances, *([pair.source] if self.statistics else [])]
+            needed = [[pair.source], [pair.speaker], heard]
             for (name, table), utterances in zip(tables.items(), needed, strict=True):
                 for utterance in utterances:
                     if utterance not in table:

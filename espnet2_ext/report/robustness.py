@@ -317,7 +317,13 @@ class Study:
             lines = {key: " ".join(map(str, both[index])) for key, both in damaged.items()}
             write_table(folder / f"{name}_{self.unit_tag}", lines)
         prosody = {name for pair in self.pairs for name in pair.prosody_utterances}
-        write_table(folder / "wav.scp", {name: self.wavs[name] for name in prosody})
+        heard = {name: self.wavs[name] for name in prosody}
+        if (self.data_dir / "utt2prosody").is_file():
+            # The explicit prosody path takes the tempo of the source, damaged as it is.
+            heard |= {source: str(wavs.get(source, self.wavs[source])) for source in damaged}
+            for name in ("utt2prosody", "utt2spk"):
+                write_table(folder / name, read_table(self.data_dir / name))
+        write_table(folder / "wav.scp", heard)
         vectors = {pair.speaker: self.vectors[pair.speaker] for pair in self.pairs}
         write_table(folder / "spk_embed.scp", vectors)
         if wavs:

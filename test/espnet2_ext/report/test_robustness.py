@@ -31,6 +31,7 @@ from espnet2_ext.report.robustness import (
 from espnet2_ext.units.centroids import UnitEncoderPipeline
 
 CLEAN, WHITE = Condition("clean"), Condition("white", 10.0)
+DROPPED = Condition("dropped", 0.3)
 CONVERSION = {
     "model_file": "model.pth",
     "train_config": None,
@@ -222,6 +223,19 @@ def test_units_are_those_of_the_damaged_audio(kind: str, amount: float, folder: 
     np.testing.assert_array_equal(vectors["b-3"], clean_vectors["b-3"])
 
 
+def test_the_explicit_path_hears_the_damaged_source_and_gets_statistics(folder: Path) -> None:
+    study, dump = read_study(folder), folder / "dump"
+    write_table(dump / "utt2prosody", dict.fromkeys(study.wavs, "5.0 -2.0 -2.0 9"))
+    for condition in (WHITE, DROPPED):
+        made = folder / condition.folder
+        study.write_damaged(condition, made)
+        wavs = read_table(made / "wav.scp")
+        assert sorted(wavs) == ["a-1", "a-2", "a-4", "b-1", "b-4"]
+        assert (wavs["a-1"] == study.wavs["a-1"]) == (condition == DROPPED)
+        assert read_table(made / "utt2prosody").keys() == read_table(dump / "wav.scp").keys()
+        assert read_table(made / "utt2spk") == read_table(dump / "utt2spk")
+
+
 def test_amounts_differ_in_nothing_else_and_seeds_in_everything(folder: Path) -> None:
     def noise(snr_db: float, seed: int = 0, source: str = "a-1") -> np.ndarray:
         study, made = read_study(folder, seed), folder / f"{snr_db}_{seed}"
@@ -280,9 +294,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     monkeypatch.setattr(robustness, "convert_pairs", convert)
     monkeypatch.setattr(robustness, "score_conversions", score)
     return calls
-
-
-DROPPED = Condition("dropped", 0.3)
 
 
 def test_damaged_is_converted_and_clean_is_what_it_is_scored_against(
