@@ -142,7 +142,7 @@ fi
 
 if begin 6 "mels, or contours for an explicit P2V model, in ${stats}"; then
     # They depend on the audio and on how the mels of the P2V model are computed.
-    features= explicit=false
+    features='' explicit=false
     if [ -n "${p2v_model}" ]; then
         features=$(sed -n '/^features_conf:/,/^[^ ]/p' "${encoder}/config.yaml")
         explicit=$(grep -q '^prosody_path: explicit' "${encoder}/config.yaml" && echo true || echo false)
