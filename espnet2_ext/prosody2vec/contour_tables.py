@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 import yaml
 from espnet2.utils.get_default_kwargs import get_default_kwargs
 
 from espnet2_ext.data.audio import read_audio
-from espnet2_ext.data.parallel import Share, atomic_open, one_thread, parallel_map, remove_leftovers
+from espnet2_ext.data.parallel import Share, atomic_open, one_thread, remove_leftovers, spawn_map
 from espnet2_ext.data.tables import iterate_sorted_table, read_table
 from espnet2_ext.prosody2vec.contours import (
     DEFAULT_TRACKER,
@@ -29,6 +28,7 @@ from espnet2_ext.prosody2vec.contours import (
     summarise,
 )
 from espnet2_ext.prosody2vec.mels import HifiGanMel
+from espnet2_ext.units.extract import data_signature
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +72,7 @@ def extract_contours(
 
     Raises:
         FileNotFoundError: there is no ``wav.scp``.
-        AudioError: a file is missing or broken; the message names it.
-        ValueError: no utterance has a pitch.
+        ValueError: a file is missing or broken; the message names utterance and file.
     """
     config = yaml.safe_load(Path(train_config).read_text(encoding="utf-8")) or {}
     if config.get("prosody_path", "implicit") == "implicit":
@@ -81,7 +80,7 @@ def extract_contours(
         return
     settings, data_dir = ContourSettings.of_config(config), Path(data_dir)
     wavs = sorted(read_table(data_dir / "wav.scp").items())
-    made_by = _made_by(data_dir, settings)
+    made_by = {**settings._asdict(), "version": VERSION, "data": data_signature(data_dir)}
     digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:8]
     record, folder = data_dir / "contours.json", data_dir / f"contours_{digest}"
     if record.is_file() and json.loads(record.read_text(encoding="utf-8"))["made_by"] == made_by:
@@ -90,25 +89,14 @@ def extract_contours(
     own = [each for place, each in enumerate(wavs) if share is None or share.has(place)]
     waiting = [each for each in own if not (folder / f"{each[0]}.npy").is_file()]
     with one_thread():
-        for _ in parallel_map(
+        spawn_map(
             partial(_extract, settings=settings, folder=folder),
             waiting,
             description=f"contours of {data_dir.name}",
             num_workers=num_workers,
-            initializer=torch.set_num_threads,
-            initializer_arguments=(1,),
-            start_method="spawn",  # torch's threads do not survive a fork
-        ):
-            pass
+        )
     if share is None:
         _write_tables(folder, [name for name, _ in wavs], made_by)
-
-
-def _made_by(data_dir: Path, settings: ContourSettings) -> dict[str, Any]:
-    table = data_dir / "utt2num_samples"
-    content = (table if table.is_file() else data_dir / "wav.scp").read_bytes()
-    data = hashlib.sha256(content).hexdigest()[:16]
-    return {**settings._asdict(), "data": data, "version": VERSION}
 
 
 @lru_cache(maxsize=1)
@@ -131,6 +119,7 @@ def _extract(item: tuple[str, str], settings: ContourSettings, folder: Path) -> 
 
 def _write_tables(folder: Path, names: Iterable[str], made_by: Mapping[str, Any]) -> None:
     data_dir = folder.parent
+    (data_dir / "contours.json").unlink(missing_ok=True)  # tables without it are not whole
     for other in data_dir.glob("contours_*"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
@@ -181,9 +170,10 @@ def check_contours(data_dir: str | Path, settings: ContourSettings) -> None:
     if not record.is_file():
         raise ValueError(f"{record}: missing; {remedy}")
     made_by = json.loads(record.read_text(encoding="utf-8"))["made_by"]
-    for name, value in settings._asdict().items():
-        if made_by[name] != value:
-            raise ValueError(f"{record}: {name} {made_by[name]}, the model's is {value}; {remedy}")
+    for name, value in {**settings._asdict(), "version": VERSION}.items():
+        if made_by.get(name) != value:
+            found = made_by.get(name)
+            raise ValueError(f"{record}: {name} {found}, the model's is {value}; {remedy}")
 
 
 # ---------------------------------------------------------------- speakers

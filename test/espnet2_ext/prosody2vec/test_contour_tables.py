@@ -50,6 +50,10 @@ def test_tables_of_a_directory(directory) -> None:
     check_contours(directory, settings)
     with pytest.raises(ValueError, match="tracker dio"):
         check_contours(directory, settings._replace(tracker="praat"))
+    record = directory / "contours.json"
+    record.write_text(record.read_text().replace('"version": 2', '"version": 1'))
+    with pytest.raises(ValueError, match="version 1, the model's is 2"):
+        check_contours(directory, settings)
 
 
 def test_a_killed_run_resumes_in_shares_and_a_complete_one_is_kept(directory, monkeypatch) -> None:
